@@ -1,0 +1,3 @@
+//! Till's command line.
+
+fn main() {}

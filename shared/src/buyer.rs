@@ -1,0 +1,121 @@
+//! What a project may want to know of its buyer, and when such a field is acceptable.
+
+use crate::text_enum;
+use serde::{Deserialize, Serialize};
+
+text_enum! {
+    /// A field of [`Buyer`] that a project may require.
+    pub enum BuyerField ("buyer field") {
+        /// An e-mail address.
+        Email = "email",
+        /// A full name.
+        Name = "name",
+        /// A telephone number.
+        Phone = "phone",
+        /// An ISO 3166-1 alpha-2 code.
+        Country = "country",
+    }
+}
+
+/// Who pays, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buyer {
+    /// An e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// A full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A telephone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// An ISO 3166-1 alpha-2 code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+impl Buyer {
+    /// The field's value, if there is one.
+    pub fn get(&self, field: BuyerField) -> Option<&str> {
+        match field {
+            BuyerField::Email => self.email.as_deref(),
+            BuyerField::Name => self.name.as_deref(),
+            BuyerField::Phone => self.phone.as_deref(),
+            BuyerField::Country => self.country.as_deref(),
+        }
+    }
+
+    /// Sets or clears one field.
+    pub fn set(&mut self, field: BuyerField, value: Option<String>) {
+        match field {
+            BuyerField::Email => self.email = value,
+            BuyerField::Name => self.name = value,
+            BuyerField::Phone => self.phone = value,
+            BuyerField::Country => self.country = value,
+        }
+    }
+
+    /// Those of `required` that are not known yet.
+    pub fn missing(&self, required: &[BuyerField]) -> Vec<BuyerField> {
+        required
+            .iter()
+            .copied()
+            .filter(|f| self.get(*f).is_none())
+            .collect()
+    }
+}
+
+/// Whether a trimmed value will do for a field. Lenient on purpose: a buyer with an unusual name
+/// or address must be able to pay.
+pub fn acceptable(field: BuyerField, value: &str) -> bool {
+    let chars = value.chars().count();
+    if value.trim() != value || value.chars().any(char::is_control) {
+        return false;
+    }
+    match field {
+        // RFC 5321 section 4.5.3.1: 254 octets is the longest usable path.
+        BuyerField::Email => {
+            value.len() <= 254
+                && !value.contains(char::is_whitespace)
+                && value.rsplit_once('@').is_some_and(|(local, domain)| {
+                    !local.is_empty()
+                        && domain.contains('.')
+                        && domain.split('.').all(|label| !label.is_empty())
+                })
+        }
+        BuyerField::Name => (1..=200).contains(&chars),
+        // E.164 allows 15 digits; spaces and punctuation are how people write them.
+        BuyerField::Phone => {
+            let digits = value.bytes().filter(u8::is_ascii_digit).count();
+            (5..=15).contains(&digits)
+                && value
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b" +-().".contains(&b))
+        }
+        BuyerField::Country => value.len() == 2 && value.bytes().all(|b| b.is_ascii_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lenient_but_not_blind() {
+        for (field, value, good) in [
+            (BuyerField::Email, "a@b.example", true),
+            (BuyerField::Email, "tag+x@sub.b.example", true),
+            (BuyerField::Email, "a@b", false),
+            (BuyerField::Email, "a b@c.example", false),
+            (BuyerField::Email, "@c.example", false),
+            (BuyerField::Name, "Ng", true),
+            (BuyerField::Name, "", false),
+            (BuyerField::Phone, "+49 (30) 123-45", true),
+            (BuyerField::Phone, "call me", false),
+            (BuyerField::Country, "DE", true),
+            (BuyerField::Country, "de", false),
+        ] {
+            assert_eq!(acceptable(field, value), good, "{value}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A payment: one attempt to pay an invoice.
+
+use crate::card::CardSummary;
+use crate::id::{InvoiceId, PaymentId};
+use crate::money::Currency;
+use crate::text_enum;
+use serde::{Deserialize, Serialize};
+
+text_enum! {
+    /// Where a payment stands. Moves forward only; see the server's `domain::payment`.
+    pub enum PaymentStatus ("payment status") {
+        /// Written down; the payment system has not been heard yet.
+        Created = "created",
+        /// The buyer has to confirm on the verification form.
+        RequiresVerification = "requires_verification",
+        /// Its fate is open: with the payment system, or simply unknown.
+        Processing = "processing",
+        /// The money was taken.
+        Succeeded = "succeeded",
+        /// The payment system or the bank said no. Nothing was taken.
+        Declined = "declined",
+        /// It could not be carried out, and nothing was taken.
+        Failed = "failed",
+        /// Given up by the buyer or the project before money moved.
+        Canceled = "canceled",
+    }
+}
+
+impl PaymentStatus {
+    /// Whether it may still succeed by the ordinary way. At most one such payment an invoice.
+    pub const fn is_live(self) -> bool {
+        match self {
+            Self::Created | Self::RequiresVerification | Self::Processing => true,
+            Self::Succeeded | Self::Declined | Self::Failed | Self::Canceled => false,
+        }
+    }
+}
+
+text_enum! {
+    /// Why a payment was declined, the same words for every payment system.
+    pub enum DeclineCode ("decline code") {
+        /// Not enough money on the account.
+        InsufficientFunds = "insufficient_funds",
+        /// Refused without a reason that may be told.
+        CardDeclined = "card_declined",
+        /// The card is past its expiry.
+        ExpiredCard = "expired_card",
+        /// The security code is wrong.
+        IncorrectCvc = "incorrect_cvc",
+        /// There is no such card number.
+        IncorrectNumber = "incorrect_number",
+        /// The buyer did not pass the verification.
+        VerificationFailed = "verification_failed",
+        /// The buyer left the verification.
+        VerificationAbandoned = "verification_abandoned",
+        /// Refused on suspicion of fraud.
+        FraudSuspected = "fraud_suspected",
+        /// Above a limit of the card or account.
+        LimitExceeded = "limit_exceeded",
+        /// The method can't be used for this payment.
+        MethodUnavailable = "method_unavailable",
+        /// The payment system erred; nothing was taken.
+        ProcessingError = "processing_error",
+    }
+}
+
+impl DeclineCode {
+    /// An English sentence for projects and logs; the widget has its own, in the buyer's language.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "The account has insufficient funds.",
+            Self::CardDeclined => "The card was declined.",
+            Self::ExpiredCard => "The card has expired.",
+            Self::IncorrectCvc => "The security code is incorrect.",
+            Self::IncorrectNumber => "The card number is incorrect.",
+            Self::VerificationFailed => "The buyer did not pass the verification.",
+            Self::VerificationAbandoned => "The buyer left the verification.",
+            Self::FraudSuspected => "The payment was refused on suspicion of fraud.",
+            Self::LimitExceeded => "The payment exceeds a limit of the card.",
+            Self::MethodUnavailable => "The payment method is not available for this payment.",
+            Self::ProcessingError => "The payment system could not process the payment.",
+        }
+    }
+}
+
+/// A decline with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// The reason, for programs.
+    pub code: DeclineCode,
+    /// The reason, for people (English).
+    pub message: String,
+}
+
+impl From<DeclineCode> for Decline {
+    fn from(code: DeclineCode) -> Self {
+        Self {
+            code,
+            message: code.message().to_owned(),
+        }
+    }
+}
+
+text_enum! {
+    /// A way to pay.
+    pub enum Method ("payment method") {
+        /// A card whose data the buyer types into the widget.
+        Card = "card",
+    }
+}
+
+/// A payment as it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Its id.
+    pub id: PaymentId,
+    /// Always `payment`.
+    pub object: String,
+    /// The invoice it pays.
+    pub invoice: InvoiceId,
+    /// The way it is paid.
+    pub method: Method,
+    /// The kind of the connector that carries it, for example `sandbox`.
+    pub connector: String,
+    /// The payment system's own id for it, once known.
+    pub reference: Option<String>,
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: Currency,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// Why it was declined, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<Decline>,
+    /// What may be shown of the card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardSummary>,
+    /// RFC 3339 UTC.
+    pub created_at: String,
+    /// RFC 3339 UTC.
+    pub updated_at: String,
+}

@@ -1,0 +1,3 @@
+//! The payment widget.
+
+fn main() {}

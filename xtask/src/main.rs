@@ -1,0 +1,71 @@
+//! `cargo xtask`: the chores of this workspace, and the set-up they need.
+//!
+//! `demo` and `test` prepare the machine by themselves; `setup` is there for those who want to
+//! see it done first.
+
+mod paths;
+mod process;
+mod setup;
+mod tasks;
+mod widget;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Till's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the build and the tests need; what is already there is left alone
+    Setup,
+    /// Build everything and start the demo shop
+    Demo {
+        /// Build the server optimised: slower to build, faster to run
+        #[arg(long)]
+        release: bool,
+        /// Passed on to `till demo`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Build everything and run all tests, the browser's included
+    Test {
+        /// Check format and lints as well, once the tests have passed
+        #[arg(long)]
+        lint: bool,
+        /// Passed on to `cargo test`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Serve the widget with `trunk serve`, rebuilt at every change
+    Serve {
+        /// Passed on to `trunk serve`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Check format and lints, for the host and for WebAssembly
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Setup => tasks::setup(),
+        Task::Demo { release, args } => tasks::demo(release, &args),
+        Task::Test { lint, args } => tasks::test(lint, &args),
+        Task::Serve { args } => tasks::serve(&args),
+        Task::Lint => tasks::lint(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

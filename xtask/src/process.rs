@@ -1,0 +1,131 @@
+//! Child processes: found, started with a clean environment, and reported on.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// Variables that `cargo run` sets for us and that would mislead a cargo started by us: build
+/// scripts that watch them would run again at every change between us and a plain cargo.
+const SET_BY_CARGO_RUN: [&str; 5] = [
+    "CARGO",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "OUT_DIR",
+    "CARGO_PRIMARY_PACKAGE",
+];
+
+/// A command at the workspace's top, without what `cargo run` added to the environment.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(paths::workspace());
+    for name in SET_BY_CARGO_RUN {
+        command.env_remove(name);
+    }
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs to the end with the output going to the terminal.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status}), see above");
+    }
+    Ok(())
+}
+
+/// Runs a long step with its output shown, between a line that announces it and one that says
+/// how long it took.
+pub fn run_step(what: &str, command: &mut Command) -> Result<()> {
+    println!("  .. {what}");
+    let start = Instant::now();
+    run(command)?;
+    println!("  ok: {what} ({} s)", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// Runs quietly; the answer is what it wrote, or one line of its complaint.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("`{shown}` failed: {}", complaint(&stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The one line to show of an error output: the first that calls itself an error, else the last.
+fn complaint(stderr: &str) -> &str {
+    let mut lines = stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    lines
+        .clone()
+        .find(|line| line.starts_with("error"))
+        .or_else(|| lines.next_back())
+        .unwrap_or("it said nothing")
+}
+
+/// A program on PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|dir| dir.join(program))
+        .find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let mut words = vec![
+        program
+            .file_name()
+            .unwrap_or(program.as_os_str())
+            .to_string_lossy(),
+    ];
+    words.extend(command.get_args().map(OsStr::to_string_lossy));
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        assert_eq!(
+            complaint("info: one\nerror: two\nerror: three\n"),
+            "error: two"
+        );
+        assert_eq!(complaint("one\n  two  \n\n"), "two");
+        assert_eq!(complaint("\n"), "it said nothing");
+    }
+
+    #[test]
+    fn a_command_is_shown_without_the_path_of_its_program() {
+        let mut command = Command::new("/some/where/npm");
+        assert_eq!(shown(command.args(["install", "it"])), "npm install it");
+    }
+}

@@ -1,0 +1,161 @@
+//! The programs that turn the compiled widget into what a browser loads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{launcher, version};
+use crate::{paths, process};
+
+const TRUNK: &str = "0.21.14";
+/// The npm package that has wasm-opt, for every system that has Node.js. What distributions
+/// package is often too old for today's rustc.
+const BINARYEN: &str = "132.0.0";
+
+/// The programs, and the directories to put on PATH so that trunk finds them.
+pub struct Tools {
+    pub trunk: PathBuf,
+    pub dirs: Vec<PathBuf>,
+}
+
+/// Finds or installs trunk, wasm-bindgen and wasm-opt.
+pub fn ensure() -> Result<Tools> {
+    let cache = paths::cache()?.join("tools");
+    let bindgen_version = locked_bindgen()?;
+    check_trunk_config(&bindgen_version)?;
+
+    let trunk = ensure_crate(
+        &cache,
+        &Crate {
+            name: "trunk",
+            program: "trunk",
+            version: TRUNK,
+            duration: "about five minutes",
+            // Its own choice of dependencies, and no look for a newer version at every start.
+            options: &["--locked", "--no-default-features", "--features", "rustls"],
+        },
+    )?;
+    let bindgen = ensure_crate(
+        &cache,
+        &Crate {
+            name: "wasm-bindgen-cli",
+            program: "wasm-bindgen",
+            version: &bindgen_version,
+            duration: "about two minutes",
+            // Not `--locked`: its lock file names a package that was withdrawn.
+            options: &[],
+        },
+    )?;
+    let wasm_opt = ensure_wasm_opt(&cache)?;
+
+    let mut dirs = Vec::new();
+    for program in [&trunk, &bindgen, &wasm_opt] {
+        let dir = program.parent().map(Path::to_path_buf).unwrap_or_default();
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    Ok(Tools { trunk, dirs })
+}
+
+struct Crate<'a> {
+    name: &'a str,
+    program: &'a str,
+    version: &'a str,
+    duration: &'a str,
+    options: &'a [&'a str],
+}
+
+fn ensure_crate(cache: &Path, wanted: &Crate) -> Result<PathBuf> {
+    let Crate {
+        name,
+        program,
+        version,
+        duration,
+        options,
+    } = wanted;
+    let root = cache.join(format!("{name}-{version}"));
+    let cached = root.join("bin").join(program);
+    if let Some(found) = present(&cached, program, version) {
+        println!("  ok: {program} {version} ({})", found.display());
+        return Ok(found);
+    }
+    process::run_step(
+        &format!("compiling {name} {version} ({duration})"),
+        process::command("cargo")
+            .args(["install", name, "--version", version, "--force", "--root"])
+            .arg(&root)
+            .args(*options)
+            // Their release profiles optimise at length, for programs that run a second.
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    )
+    .with_context(|| format!("{name} {version} could not be installed, go online and try again"))?;
+    Ok(cached)
+}
+
+fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
+    let root = cache.join(format!("binaryen-{BINARYEN}"));
+    let cached = root.join("node_modules/binaryen/bin/wasm-opt");
+    if let Some(found) = present(&cached, "wasm-opt", version::major(BINARYEN)) {
+        println!(
+            "  ok: wasm-opt {} ({})",
+            version::major(BINARYEN),
+            found.display()
+        );
+        return Ok(found);
+    }
+    if process::find("npm").is_none() {
+        bail!("npm is missing, and wasm-opt comes from it: install Node.js (https://nodejs.org)");
+    }
+    fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
+    process::run_step(
+        &format!("installing wasm-opt {BINARYEN} with npm"),
+        process::command("npm")
+            .args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+                "--prefix",
+            ])
+            .arg(&root)
+            .arg(format!("binaryen@{BINARYEN}")),
+    )?;
+    if !cached.exists() {
+        bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
+    }
+    Ok(cached)
+}
+
+/// The cached program, which its directory's name vouches for, or one on PATH of that version.
+fn present(cached: &Path, program: &str, version: &str) -> Option<PathBuf> {
+    if cached.exists() {
+        return Some(cached.to_path_buf());
+    }
+    let on_path = process::find(program).filter(|found| !launcher::is_ours(found))?;
+    let answer = process::output(process::command(&on_path).arg("--version")).ok()?;
+    (version::reported(&answer) == Some(version)).then_some(on_path)
+}
+
+fn locked_bindgen() -> Result<String> {
+    let lock = fs::read_to_string(paths::workspace().join("Cargo.lock"))
+        .context("Cargo.lock cannot be read")?;
+    version::locked(&lock, "wasm-bindgen")
+        .map(str::to_owned)
+        .context("Cargo.lock names no single version of wasm-bindgen")
+}
+
+/// Trunk must ask for the very versions that are installed, or it would go looking elsewhere.
+fn check_trunk_config(bindgen: &str) -> Result<()> {
+    let config = fs::read_to_string(paths::workspace().join("Trunk.toml"))
+        .context("Trunk.toml cannot be read")?;
+    let wasm_opt = format!("version_{}", version::major(BINARYEN));
+    for (key, wanted) in [("wasm_bindgen", bindgen), ("wasm_opt", &wasm_opt)] {
+        if version::field(&config, key) != Some(wanted) {
+            bail!("Trunk.toml is out of step: set `{key} = \"{wanted}\"` under [tools]");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The standard library for `wasm32-unknown-unknown`: rustup's, or Debian's where rustup can
+//! fetch nothing.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::{debian, debian_wasm};
+use crate::process;
+
+/// The target that the widget is compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The toolchain that compiles the widget. All else is compiled by the default one.
+pub enum WasmToolchain {
+    /// The default toolchain knows the target.
+    Default,
+    /// A toolchain that we put together and linked into rustup under this name.
+    Linked(&'static str),
+}
+
+impl WasmToolchain {
+    /// Makes a command, and the cargo it may start, use this toolchain.
+    pub fn apply(&self, command: &mut Command) {
+        if let Self::Linked(name) = self {
+            command.env("RUSTUP_TOOLCHAIN", name);
+            // `cargo run` names the default toolchain's libraries here.
+            command.env_remove("LD_LIBRARY_PATH");
+        }
+    }
+}
+
+/// Finds or installs the target.
+pub fn ensure() -> Result<WasmToolchain> {
+    if has_target(&mut process::command("rustc")) {
+        println!("  ok: {TARGET} (default toolchain)");
+        return Ok(WasmToolchain::Default);
+    }
+    if process::find("rustup").is_none() {
+        bail!("this Rust has no {TARGET}: install Rust with rustup (https://rustup.rs)");
+    }
+    if debian_wasm::is_ready() {
+        println!("  ok: {TARGET} (toolchain {})", debian_wasm::NAME);
+        return Ok(WasmToolchain::Linked(debian_wasm::NAME));
+    }
+    println!("  .. rustup target add {TARGET} (a download of some 20 MB)");
+    let added = process::output(process::command("rustup").args(["target", "add", TARGET]));
+    match added {
+        Ok(_) if has_target(&mut process::command("rustc")) => {
+            println!("  ok: {TARGET} (default toolchain)");
+            return Ok(WasmToolchain::Default);
+        }
+        Ok(_) => println!("  rustup added it, but not for the toolchain in use"),
+        Err(error) => println!("  rustup could not add it: {error:#}"),
+    }
+    if !debian::can_install() {
+        bail!("{TARGET} is missing: go online and run `rustup target add {TARGET}`");
+    }
+    debian_wasm::install()?;
+    Ok(WasmToolchain::Linked(debian_wasm::NAME))
+}
+
+/// Asks rustc itself where its library for the target would be, and looks there.
+pub fn has_target(rustc: &mut Command) -> bool {
+    process::output(rustc.args(["--print", "target-libdir", "--target", TARGET]))
+        .is_ok_and(|dir| has_core(Path::new(&dir)))
+}
+
+fn has_core(dir: &Path) -> bool {
+    dir.read_dir().is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("libcore-") && name.ends_with(".rlib")
+        })
+    })
+}

@@ -1,0 +1,101 @@
+//! The chores themselves.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, WASM_TARGET, WidgetTools};
+use crate::{paths, process, widget};
+
+/// `cargo xtask setup`.
+pub fn setup() -> Result<()> {
+    setup::widget_tools()?;
+    setup::browser()?;
+    println!("Ready.");
+    Ok(())
+}
+
+/// `cargo xtask demo`.
+pub fn demo(release: bool, args: &[String]) -> Result<()> {
+    let tools = setup::widget_tools()?;
+    widget::build(&tools)?;
+    let profile = if release { "release" } else { "dev" };
+    process::run_step(
+        "building the server",
+        // The whole workspace's choice of features, so that `test` finds it all compiled.
+        cargo("build --workspace --bin till --profile").arg(profile),
+    )?;
+    become_program(process::command(server(release)?).arg("demo").args(args))
+}
+
+/// `cargo xtask test`.
+pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
+    let tools = setup::widget_tools()?;
+    let browser = setup::browser()?;
+    widget::build(&tools)?;
+    process::run_step(
+        "building the server and the tests",
+        &mut cargo("build --workspace --bin till --tests"),
+    )?;
+    let mut tests = cargo("test --workspace --no-fail-fast");
+    tests.args(args).env("TILL_BIN", server(false)?);
+    browser.apply(&mut tests);
+    if env::var_os("TILL_SPECS_DIR").is_none()
+        && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
+    {
+        tests.env("TILL_SPECS_DIR", specs);
+    }
+    process::run(&mut tests)?;
+    if with_lints {
+        lint_with(&tools)?;
+    }
+    Ok(())
+}
+
+/// `cargo xtask serve`.
+pub fn serve(args: &[String]) -> Result<()> {
+    let tools = setup::widget_tools()?;
+    become_program(tools.trunk().arg("serve").args(args))
+}
+
+/// `cargo xtask lint`.
+pub fn lint() -> Result<()> {
+    lint_with(&setup::widget_tools()?)
+}
+
+fn lint_with(tools: &WidgetTools) -> Result<()> {
+    process::run_step("format", &mut cargo("fmt --all --check"))?;
+    process::run_step(
+        "lints",
+        &mut cargo("clippy --workspace --all-targets -- -D warnings"),
+    )?;
+    process::run_step(
+        "lints of the widget for WebAssembly",
+        tools
+            .command("cargo")
+            .args(["clippy", "-p", "till-widget", "--target", WASM_TARGET])
+            .args(["--", "-D", "warnings"]),
+    )
+}
+
+fn cargo(words: &str) -> Command {
+    let mut command = process::command("cargo");
+    command.args(words.split(' '));
+    command
+}
+
+fn server(release: bool) -> Result<PathBuf> {
+    let profile = if release { "release" } else { "debug" };
+    Ok(paths::build_output()?
+        .join(profile)
+        .join(format!("till{}", env::consts::EXE_SUFFIX)))
+}
+
+/// Puts a program in our place, so that Ctrl-C and the exit code are its own.
+fn become_program(command: &mut Command) -> Result<()> {
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
+}
