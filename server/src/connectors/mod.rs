@@ -1,0 +1,202 @@
+//! Payment systems behind one trait. A connector knows neither the store nor HTTP handlers, keeps
+//! no state, and lets none of its payment system's types out of its file.
+
+mod client;
+mod sandbox;
+
+use crate::domain::Timing;
+use async_trait::async_trait;
+use axum::http::HeaderMap;
+use secrecy::SecretString;
+use std::sync::Arc;
+use till_shared::card::CardSummary;
+use till_shared::id::{PaymentId, RefundId};
+use till_shared::money::Money;
+use till_shared::payment::{DeclineCode, Method, PaymentStatus};
+use till_shared::widget::{CardData, Verification};
+
+pub use client::http_client;
+
+/// What a payment system can do.
+#[derive(Debug, Clone, Copy)]
+pub struct Capabilities {
+    /// Ways to pay.
+    pub methods: &'static [Method],
+    /// ISO 4217 codes; `None` where every currency will do.
+    pub currencies: Option<&'static [&'static str]>,
+    /// Whether money can be given back.
+    pub refunds: bool,
+}
+
+/// A project's account at a payment system.
+pub struct Account {
+    /// The connector's kind, for example `sandbox`.
+    pub kind: String,
+    /// Its id, unique for the kind; part of the webhook's path.
+    pub id: String,
+    /// JSON, as the connector reads it.
+    pub credentials: SecretString,
+}
+
+/// What every call out needs.
+pub struct Ctx<'a> {
+    /// For calls to payment systems: time limits set, no redirects.
+    pub http: &'a reqwest::Client,
+    /// Whose behalf.
+    pub account: &'a Account,
+}
+
+/// A payment to ask the payment system for.
+pub struct NewPayment<'a> {
+    /// Ours; also the payment system's idempotency key.
+    pub id: &'a PaymentId,
+    /// What is to be paid.
+    pub money: Money,
+    /// The card, where the method is one.
+    pub card: Option<&'a CardData>,
+    /// Where the buyer comes back to.
+    pub return_url: &'a str,
+    /// Where the payment system reports to.
+    pub webhook_url: &'a str,
+}
+
+/// A payment that the payment system may know.
+pub struct Known<'a> {
+    /// Ours.
+    pub id: &'a PaymentId,
+    /// The payment system's, if we ever heard it.
+    pub reference: Option<&'a str>,
+}
+
+/// What a payment system says of a payment.
+#[derive(Debug, Clone)]
+pub struct PaymentUpdate {
+    /// The payment system's id.
+    pub reference: Option<String>,
+    /// What is not clearly a success or a refusal is `processing`.
+    pub status: PaymentStatus,
+    /// Why it was declined.
+    pub decline: Option<DeclineCode>,
+    /// What the buyer has to do.
+    pub verification: Verification,
+    /// What it says the amount is; compared with ours before a success is believed.
+    pub money: Option<Money>,
+    /// What may be shown of the card.
+    pub card: Option<CardSummary>,
+}
+
+impl PaymentUpdate {
+    /// An update that brings a status and nothing else.
+    pub fn status(status: PaymentStatus) -> Self {
+        Self {
+            reference: None,
+            status,
+            decline: None,
+            verification: Verification::None,
+            money: None,
+            card: None,
+        }
+    }
+
+    /// A decline that nothing but its reason is known of.
+    pub fn declined(code: DeclineCode) -> Self {
+        Self { decline: Some(code), ..Self::status(PaymentStatus::Declined) }
+    }
+}
+
+/// Money to give back.
+pub struct NewRefund<'a> {
+    /// Ours; also the payment system's idempotency key.
+    pub id: &'a RefundId,
+    /// The payment system's id of the payment.
+    pub reference: &'a str,
+    /// How much.
+    pub money: Money,
+}
+
+/// How a refund went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// Given back, under this id of the payment system.
+    Succeeded(String),
+    /// The payment system said no.
+    Refused(String),
+}
+
+/// Why a call to a payment system brought no answer of use. The difference decides whether a
+/// payment may be tried elsewhere, is refused, or must be asked after.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It never left this machine: nothing was taken.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The payment system would not take it: nothing was taken.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It may or may not have been carried out. Never retried blindly.
+    #[error("fate unknown: {0}")]
+    Unknown(String),
+}
+
+/// A verified webhook.
+pub struct Webhook {
+    /// The payment system's id of the message: applied once.
+    pub event_id: String,
+    /// What it says, by our payment id.
+    pub updates: Vec<(PaymentId, PaymentUpdate)>,
+}
+
+/// Why a webhook is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// The signature is missing, wrong or too old.
+    #[error("the signature does not verify: {0}")]
+    Forged(&'static str),
+    /// Signed by the payment system, and yet not what its description says.
+    #[error("the body is not as described: {0}")]
+    Malformed(String),
+}
+
+/// A payment system.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Asks for a payment, with our payment's id as the idempotency key.
+    async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>) -> Result<PaymentUpdate, CallError>;
+
+    /// Asks after a payment. `None` when the payment system does not know it.
+    async fn fetch(
+        &self,
+        ctx: &Ctx<'_>,
+        payment: &Known<'_>,
+    ) -> Result<Option<PaymentUpdate>, CallError>;
+
+    /// Calls off a payment that waits for verification; says how it stands then.
+    async fn cancel(
+        &self,
+        ctx: &Ctx<'_>,
+        payment: &Known<'_>,
+    ) -> Result<Option<PaymentUpdate>, CallError>;
+
+    /// Gives money back, with our refund's id as the idempotency key.
+    async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError>;
+
+    /// Verifies a webhook over its raw body and reads it. Nothing else makes a [`Webhook`].
+    fn parse_webhook(
+        &self,
+        ctx: &Ctx<'_>,
+        headers: &HeaderMap,
+        body: &[u8],
+        timing: Timing,
+    ) -> Result<Webhook, WebhookError>;
+}
+
+/// The connector of a kind.
+pub fn by_kind(kind: &str) -> Option<Arc<dyn Connector>> {
+    match kind {
+        "sandbox" => Some(Arc::new(sandbox::Sandbox)),
+        _ => None,
+    }
+}
