@@ -1,0 +1,91 @@
+//! Idempotency keys and the answers they stand for. They outlive a restart.
+
+use super::{Result, Store};
+
+/// What a key stands for.
+#[derive(Debug)]
+pub enum Claim {
+    /// New, or its first call died long ago: carry on.
+    Start,
+    /// Answered before.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// The first call still runs.
+    Running,
+    /// It was used with another body.
+    OtherRequest,
+}
+
+impl Store {
+    /// Claims a key within its scope (a project, or an invoice's client) until `lease_until`.
+    pub async fn claim_key(
+        &self,
+        scope: &str,
+        key: &str,
+        request_hash: &str,
+        now: i64,
+        lease_until: i64,
+    ) -> Result<Claim> {
+        let mut tx = self.begin().await?;
+        let known: Option<(String, Option<u16>, Option<String>, i64)> = sqlx::query_as(
+            "select request_hash, status, body, lease_until from idempotency_keys
+             where scope = $1 and key = $2",
+        )
+        .bind(scope)
+        .bind(key)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let claim = match known {
+            Some((hash, ..)) if hash != request_hash => Claim::OtherRequest,
+            Some((_, Some(status), body, _)) => {
+                Claim::Answered { status, body: body.unwrap_or_default() }
+            }
+            Some((.., lease)) if lease > now => Claim::Running,
+            Some(_) | None => Claim::Start,
+        };
+        if matches!(claim, Claim::Start) {
+            sqlx::query(
+                "insert into idempotency_keys (scope, key, request_hash, lease_until, created_at)
+                 values ($1, $2, $3, $4, $5)
+                 on conflict (scope, key) do update set lease_until = excluded.lease_until",
+            )
+            .bind(scope)
+            .bind(key)
+            .bind(request_hash)
+            .bind(lease_until)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+        }
+        Ok(claim)
+    }
+
+    /// Keeps the answer.
+    pub async fn answer_key(&self, scope: &str, key: &str, status: u16, body: &str) -> Result<()> {
+        sqlx::query(
+            "update idempotency_keys set status = $1, body = $2 where scope = $3 and key = $4",
+        )
+        .bind(status)
+        .bind(body)
+        .bind(scope)
+        .bind(key)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a key whose call changed nothing, so that it can be tried again.
+    pub async fn release_key(&self, scope: &str, key: &str) -> Result<()> {
+        sqlx::query("delete from idempotency_keys where scope = $1 and key = $2 and status is null")
+            .bind(scope)
+            .bind(key)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}
