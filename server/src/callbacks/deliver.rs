@@ -1,0 +1,139 @@
+//! One signed request to a project.
+
+use super::guard::{GuardedResolver, check_url};
+use super::sign::signature;
+use crate::clock;
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+use till_shared::id::EventId;
+use url::Url;
+
+/// How much of an answer is read at all.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// Calls projects. Follows no redirects, goes to public https addresses only (but for `dev`).
+#[derive(Clone)]
+pub struct Deliverer {
+    http: reqwest::Client,
+    dev: bool,
+}
+
+/// What a project answered, or why it did not.
+#[derive(Debug, Clone, Default)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// Seconds, from `Retry-After`.
+    pub retry_after: Option<i64>,
+    /// Why there is no status.
+    pub error: Option<String>,
+    /// The body's beginning.
+    pub answer: Option<String>,
+}
+
+impl Deliverer {
+    /// A deliverer.
+    ///
+    /// # Errors
+    /// When the TLS library can't be set up.
+    pub fn new(dev: bool) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedResolver { dev }))
+            .user_agent(concat!("Till/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, dev })
+    }
+
+    /// Posts a body, signed with every secret, and waits at most `limit` for the whole answer.
+    pub async fn post(
+        &self,
+        url: &str,
+        id: &EventId,
+        body: &str,
+        secrets: &[SecretString],
+        limit: Duration,
+    ) -> Answered {
+        match self.try_post(url, id, body, secrets, limit).await {
+            Ok(answered) => answered,
+            Err(error) => Answered { error: Some(error.to_string()), ..Answered::default() },
+        }
+    }
+
+    async fn try_post(
+        &self,
+        url: &str,
+        id: &EventId,
+        body: &str,
+        secrets: &[SecretString],
+        limit: Duration,
+    ) -> anyhow::Result<Answered> {
+        let url: Url = url.parse()?;
+        check_url(&url, self.dev)?;
+        let seconds = clock::now().as_second();
+        let mut response = self
+            .http
+            .post(url)
+            .timeout(limit)
+            .header("content-type", "application/json")
+            .header("webhook-id", id.as_str())
+            .header("webhook-timestamp", seconds)
+            .header("webhook-signature", signature(secrets, id.as_str(), seconds, body)?)
+            .body(body.to_owned())
+            .send()
+            .await
+            .map_err(|e| anyhow::anyhow!(chain(&e.without_url())))?;
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| retry_after_seconds(v, seconds));
+        let mut answer = Vec::new();
+        // An answer that breaks off was still an answer: its status counts.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            answer.extend_from_slice(&chunk);
+            if answer.len() >= LONGEST_ANSWER {
+                break;
+            }
+        }
+        Ok(Answered {
+            status: Some(response.status().as_u16()),
+            retry_after,
+            error: None,
+            answer: Some(String::from_utf8_lossy(&answer).into_owned()),
+        })
+    }
+}
+
+/// RFC 9110 section 10.2.3: seconds, or a date.
+fn retry_after_seconds(text: &str, now: i64) -> Option<i64> {
+    text.parse::<u32>().map(i64::from).ok().or_else(|| {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some((date.timestamp().as_second() - now).max(0))
+    })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after_seconds("120", 0), Some(120));
+        assert_eq!(retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 10), Some(50));
+        assert_eq!(retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 100), Some(0));
+        assert_eq!(retry_after_seconds("soon", 0), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! The outbox worker. Each project has its own share of attempts under way, so that one whose
+//! endpoint hangs holds up none but itself.
+
+use crate::callbacks::deliver::Answered;
+use crate::callbacks::schedule;
+use crate::clock;
+use crate::flow::App;
+use crate::store::events::{Attempt, Next, PendingEvent};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use till_shared::id::ProjectId;
+use tokio_util::task::TaskTracker;
+
+/// How long a project may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// How long an attempt is left to the server that took it; past it another may take it.
+const LEASE_MS: i64 = 60_000;
+/// Attempts under way for one project.
+const PER_PROJECT: i64 = 8;
+/// How often the outbox is looked at when nothing wakes the worker.
+const IDLE: Duration = Duration::from_millis(500);
+/// How much of an answer is kept.
+const KEPT_ANSWER: usize = 1024;
+
+/// Delivers callbacks until the server shuts down; what is under way then is finished.
+pub async fn run(app: Arc<App>) {
+    let tasks = TaskTracker::new();
+    let busy = Arc::new(Mutex::new(HashMap::<ProjectId, i64>::new()));
+    loop {
+        if let Err(error) = start_due(&app, &tasks, &busy).await {
+            tracing::error!(%error, "the outbox can't be read");
+        }
+        tokio::select! {
+            () = app.outbox_wake.notified() => {}
+            () = tokio::time::sleep(IDLE) => {}
+            () = app.shutdown.cancelled() => break,
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+type Busy = Arc<Mutex<HashMap<ProjectId, i64>>>;
+
+fn count(busy: &Busy, project: &ProjectId, change: i64) -> i64 {
+    let mut map = busy.lock().unwrap_or_else(PoisonError::into_inner);
+    let n = map.entry(project.clone()).or_default();
+    *n += change;
+    let n = *n;
+    if n == 0 {
+        map.remove(project);
+    }
+    n
+}
+
+async fn start_due(app: &Arc<App>, tasks: &TaskTracker, busy: &Busy) -> anyhow::Result<()> {
+    let now = clock::now_ms();
+    for project in app.store.projects_with_due_events(now).await? {
+        let free = PER_PROJECT - count(busy, &project, 0);
+        if free <= 0 {
+            continue;
+        }
+        let due = app.store.claim_due_events(&project, now, now + LEASE_MS, free).await?;
+        for event in due {
+            count(busy, &project, 1);
+            let (app, busy, project) = (app.clone(), busy.clone(), project.clone());
+            tasks.spawn(async move {
+                if let Err(error) = attempt(&app, &event).await {
+                    tracing::error!(%error, event = %event.id, "a callback could not be attempted");
+                }
+                count(&busy, &project, -1);
+                // The next event of the same invoice may go now.
+                app.outbox_wake.notify_one();
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
+    let Some(project) = app.store.project(&event.project).await? else {
+        anyhow::bail!("its project is gone");
+    };
+    let at = clock::now_ms();
+    let answered = match (&project.settings.notify_url, project.notify_off) {
+        (Some(url), None) => {
+            let secrets = app.signing_secrets(&project)?;
+            app.deliverer.post(url, &event.id, &event.body, &secrets, ANSWER_LIMIT).await
+        }
+        (_, Some(_)) => {
+            Answered { error: Some("the endpoint is turned off (410)".into()), ..Answered::default() }
+        }
+        (None, None) => {
+            Answered { error: Some("the project has no notify_url".into()), ..Answered::default() }
+        }
+    };
+    let number = event.attempts + 1;
+    let done = clock::now_ms();
+    let callable = project.settings.notify_url.is_some() && project.notify_off.is_none();
+    let next = if callable {
+        let jitter = i64::from(rand::random_range(0..=1000u16));
+        schedule::after(&answered, number, done, jitter, app.config.speedup)
+    } else {
+        // Nobody to tell: kept, and there for a resend.
+        Next::Failed
+    };
+    if answered.status == Some(410) {
+        app.store.turn_notifications_off(&project.id, done).await?;
+    }
+    if next != Next::Delivered {
+        let (status, error) = (answered.status, &answered.error);
+        tracing::warn!(event = %event.id, project = %project.id, number, ?status, ?error, "callback not delivered");
+    }
+    let attempt = Attempt {
+        at,
+        duration_ms: done - at,
+        status: answered.status,
+        error: answered.error,
+        answer: answered.answer.map(|text| beginning(&text).to_owned()),
+    };
+    Ok(app.store.record_attempt(&event.id, number, &attempt, next).await?)
+}
+
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(KEPT_ANSWER);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
