@@ -15,11 +15,13 @@ pub fn now_ms() -> i64 {
 
 /// A stored time as it goes over the wire: RFC 3339 UTC with milliseconds.
 pub fn rfc3339(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_string()
+    Timestamp::from_millisecond(ms)
+        .unwrap_or(Timestamp::MAX)
+        .to_string()
 }
 
 /// The present month and year (UTC) as cards count them.
 pub fn month_and_year() -> (u8, u16) {
-    let date = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = jiff::tz::TimeZone::UTC.to_datetime(now()).date();
     (date.month().unsigned_abs(), date.year().unsigned_abs())
 }

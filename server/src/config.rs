@@ -83,7 +83,10 @@ impl Config {
         if let Some(key) = &self.encryption_key {
             return Ok(key.clone());
         }
-        let file = self.database_url.strip_prefix("sqlite:").map(|p| p.trim_start_matches("//"));
+        let file = self
+            .database_url
+            .strip_prefix("sqlite:")
+            .map(|p| p.trim_start_matches("//"));
         let (true, Some(file)) = (self.dev, file) else {
             bail!(
                 "TILL_ENCRYPTION_KEY is not set: credentials and signing secrets are never stored \

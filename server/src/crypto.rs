@@ -17,7 +17,9 @@ type HmacSha256 = Hmac<Sha256>;
 /// HMAC-SHA256 (RFC 2104) of the parts, one after another.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes a key of any length: `new_from_slice` has no way to fail.
-    let Ok(mut mac) = <HmacSha256 as Mac>::new_from_slice(key) else { return [0; 32] };
+    let Ok(mut mac) = <HmacSha256 as Mac>::new_from_slice(key) else {
+        return [0; 32];
+    };
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }
@@ -45,7 +47,8 @@ impl Keys {
         let root: [u8; 32] = bytes
             .and_then(|b| b.try_into().ok())
             .context("the encryption key must be 32 bytes in base64")?;
-        let derive = |purpose: &str| SecretBox::new(Box::new(hmac_sha256(&root, &[purpose.as_bytes()])));
+        let derive =
+            |purpose: &str| SecretBox::new(Box::new(hmac_sha256(&root, &[purpose.as_bytes()])));
         Ok(Self {
             encryption: derive("till encryption at rest"),
             client_token: derive("till client token"),
@@ -61,7 +64,10 @@ impl Keys {
     /// When the operating system has no random bytes to give.
     pub fn seal(&self, place: &str, secret: &str) -> anyhow::Result<String> {
         let nonce = crate::new_id::random::<24>()?;
-        let payload = Payload { msg: secret.as_bytes(), aad: place.as_bytes() };
+        let payload = Payload {
+            msg: secret.as_bytes(),
+            aad: place.as_bytes(),
+        };
         let sealed = self
             .cipher()
             .encrypt(XNonce::from_slice(&nonce), payload)
@@ -74,13 +80,22 @@ impl Keys {
     /// # Errors
     /// When it was made with another key, for another place, or was changed.
     pub fn open(&self, place: &str, sealed: &str) -> anyhow::Result<SecretString> {
-        let bytes = STANDARD.decode(sealed).context("a stored secret is not base64")?;
-        let (nonce, text) = bytes.split_at_checked(24).context("a stored secret is too short")?;
-        let payload = Payload { msg: text, aad: place.as_bytes() };
+        let bytes = STANDARD
+            .decode(sealed)
+            .context("a stored secret is not base64")?;
+        let (nonce, text) = bytes
+            .split_at_checked(24)
+            .context("a stored secret is too short")?;
+        let payload = Payload {
+            msg: text,
+            aad: place.as_bytes(),
+        };
         let plain = self
             .cipher()
             .decrypt(XNonce::from_slice(nonce), payload)
-            .map_err(|_| anyhow!("a stored secret does not open: is this the right encryption key?"))?;
+            .map_err(|_| {
+                anyhow!("a stored secret does not open: is this the right encryption key?")
+            })?;
         Ok(SecretString::from(String::from_utf8(plain)?))
     }
 
@@ -90,24 +105,36 @@ impl Keys {
 
     /// The client token of an invoice: nothing to store, nothing to look up.
     pub fn client_token(&self, invoice: &InvoiceId) -> String {
-        let mac = hmac_sha256(self.client_token.expose_secret(), &[invoice.as_str().as_bytes()]);
+        let mac = hmac_sha256(
+            self.client_token.expose_secret(),
+            &[invoice.as_str().as_bytes()],
+        );
         format!("ct_{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
     /// Whether `token` is the invoice's, in constant time.
     pub fn is_client_token(&self, invoice: &InvoiceId, token: &str) -> bool {
-        self.client_token(invoice).as_bytes().ct_eq(token.as_bytes()).into()
+        self.client_token(invoice)
+            .as_bytes()
+            .ct_eq(token.as_bytes())
+            .into()
     }
 
     /// What a payment system must bring back with the buyer, so that a return can't be made up.
     pub fn return_state(&self, payment: &PaymentId) -> String {
-        let mac = hmac_sha256(self.return_state.expose_secret(), &[payment.as_str().as_bytes()]);
+        let mac = hmac_sha256(
+            self.return_state.expose_secret(),
+            &[payment.as_str().as_bytes()],
+        );
         URL_SAFE_NO_PAD.encode(&mac[..16])
     }
 
     /// Whether `state` is the payment's, in constant time.
     pub fn is_return_state(&self, payment: &PaymentId, state: &str) -> bool {
-        self.return_state(payment).as_bytes().ct_eq(state.as_bytes()).into()
+        self.return_state(payment)
+            .as_bytes()
+            .ct_eq(state.as_bytes())
+            .into()
     }
 
     /// A keyed hash of a request, to know it again. Keyed, because a request may hold a card: a
@@ -133,7 +160,10 @@ mod tests {
     #[test]
     fn sealed_secrets_open_in_their_place_with_their_key_only() {
         let sealed = keys(1).seal("projects/a", "whsec_x").unwrap();
-        assert_eq!(keys(1).open("projects/a", &sealed).unwrap().expose_secret(), "whsec_x");
+        assert_eq!(
+            keys(1).open("projects/a", &sealed).unwrap().expose_secret(),
+            "whsec_x"
+        );
         assert!(keys(1).open("projects/b", &sealed).is_err());
         assert!(keys(2).open("projects/a", &sealed).is_err());
         assert!(keys(1).open("projects/a", "AAAA").is_err());

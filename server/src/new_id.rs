@@ -24,7 +24,10 @@ pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 /// # Errors
 /// See [`random`].
 pub fn key(prefix: &str) -> anyhow::Result<String> {
-    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<24>()?)))
+    Ok(format!(
+        "{prefix}{}",
+        URL_SAFE_NO_PAD.encode(random::<24>()?)
+    ))
 }
 
 /// A signing secret as Standard Webhooks writes it: `whsec_` and 32 bytes in base64.

@@ -58,7 +58,10 @@ impl Deliverer {
     ) -> Answered {
         match self.try_post(url, id, body, secrets, limit).await {
             Ok(answered) => answered,
-            Err(error) => Answered { error: Some(error.to_string()), ..Answered::default() },
+            Err(error) => Answered {
+                error: Some(error.to_string()),
+                ..Answered::default()
+            },
         }
     }
 
@@ -80,7 +83,10 @@ impl Deliverer {
             .header("content-type", "application/json")
             .header("webhook-id", id.as_str())
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature(secrets, id.as_str(), seconds, body)?)
+            .header(
+                "webhook-signature",
+                signature(secrets, id.as_str(), seconds, body)?,
+            )
             .body(body.to_owned())
             .send()
             .await
@@ -132,8 +138,14 @@ mod tests {
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after_seconds("120", 0), Some(120));
-        assert_eq!(retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 10), Some(50));
-        assert_eq!(retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 100), Some(0));
+        assert_eq!(
+            retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 10),
+            Some(50)
+        );
+        assert_eq!(
+            retry_after_seconds("Thu, 01 Jan 1970 00:01:00 GMT", 100),
+            Some(0)
+        );
         assert_eq!(retry_after_seconds("soon", 0), None);
     }
 }

@@ -36,7 +36,11 @@ pub fn check_url(url: &Url, dev: bool) -> Result<(), Forbidden> {
             Some(Host::Domain(name)) => !name.ends_with("localhost"),
             None => false,
         };
-    if public { Ok(()) } else { Err(Forbidden::NotPublic) }
+    if public {
+        Ok(())
+    } else {
+        Err(Forbidden::NotPublic)
+    }
 }
 
 /// Whether an address is out in the Internet: in none of the ranges that the IANA special-purpose
@@ -103,9 +107,24 @@ mod tests {
     #[test]
     fn inner_addresses_are_not_public() {
         for ip in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-            "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
-            "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
             "2001:db8::1",
         ] {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
@@ -119,13 +138,34 @@ mod tests {
     fn urls_are_https_and_public_outside_dev() {
         let check = |url: &str, dev| check_url(&url.parse().unwrap(), dev);
         assert_eq!(check("https://shop.example/hook", false), Ok(()));
-        assert_eq!(check("http://shop.example/hook", false), Err(Forbidden::NotHttps));
-        assert_eq!(check("https://127.0.0.1/hook", false), Err(Forbidden::NotPublic));
-        assert_eq!(check("https://2130706433/hook", false), Err(Forbidden::NotPublic));
-        assert_eq!(check("https://[::1]/hook", false), Err(Forbidden::NotPublic));
-        assert_eq!(check("https://localhost/hook", false), Err(Forbidden::NotPublic));
-        assert_eq!(check("https://a:b@shop.example/", false), Err(Forbidden::NotCallable));
-        assert_eq!(check("file:///etc/passwd", true), Err(Forbidden::NotCallable));
+        assert_eq!(
+            check("http://shop.example/hook", false),
+            Err(Forbidden::NotHttps)
+        );
+        assert_eq!(
+            check("https://127.0.0.1/hook", false),
+            Err(Forbidden::NotPublic)
+        );
+        assert_eq!(
+            check("https://2130706433/hook", false),
+            Err(Forbidden::NotPublic)
+        );
+        assert_eq!(
+            check("https://[::1]/hook", false),
+            Err(Forbidden::NotPublic)
+        );
+        assert_eq!(
+            check("https://localhost/hook", false),
+            Err(Forbidden::NotPublic)
+        );
+        assert_eq!(
+            check("https://a:b@shop.example/", false),
+            Err(Forbidden::NotCallable)
+        );
+        assert_eq!(
+            check("file:///etc/passwd", true),
+            Err(Forbidden::NotCallable)
+        );
         assert_eq!(check("http://127.0.0.1:3000/hook", true), Ok(()));
     }
 }

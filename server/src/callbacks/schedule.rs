@@ -17,7 +17,10 @@ pub fn after(answer: &Answered, number: i64, now: i64, jitter: i64, speedup: u32
     if (200..300).contains(&status) {
         return Next::Delivered;
     }
-    let delay = usize::try_from(number - 1).ok().and_then(|i| DELAYS.get(i)).copied();
+    let delay = usize::try_from(number - 1)
+        .ok()
+        .and_then(|i| DELAYS.get(i))
+        .copied();
     match delay {
         _ if status == 410 => Next::Failed,
         None => Next::Failed,
@@ -34,7 +37,12 @@ mod tests {
     use super::*;
 
     fn answered(status: Option<u16>, retry_after: Option<i64>) -> Answered {
-        Answered { status, retry_after, error: None, answer: None }
+        Answered {
+            status,
+            retry_after,
+            error: None,
+            answer: None,
+        }
     }
 
     #[test]
@@ -49,18 +57,39 @@ mod tests {
     #[test]
     fn only_2xx_is_delivered_and_410_ends_it() {
         for status in [100, 301, 302, 400, 404, 500] {
-            assert!(matches!(after(&answered(Some(status), None), 1, 0, 0, 1), Next::RetryAt(_)));
+            assert!(matches!(
+                after(&answered(Some(status), None), 1, 0, 0, 1),
+                Next::RetryAt(_)
+            ));
         }
-        assert_eq!(after(&answered(Some(204), None), 1, 0, 0, 1), Next::Delivered);
+        assert_eq!(
+            after(&answered(Some(204), None), 1, 0, 0, 1),
+            Next::Delivered
+        );
         assert_eq!(after(&answered(Some(410), None), 1, 0, 0, 1), Next::Failed);
     }
 
     #[test]
     fn retry_after_lengthens_and_jitter_adds_at_most_a_tenth() {
-        assert_eq!(after(&answered(Some(503), Some(60)), 1, 0, 0, 1), Next::RetryAt(60_000));
-        assert_eq!(after(&answered(Some(503), Some(1)), 1, 0, 0, 1), Next::RetryAt(5_000));
-        assert_eq!(after(&answered(Some(503), Some(i64::MAX)), 1, 0, 0, 1), Next::RetryAt(86_400_000));
-        assert_eq!(after(&answered(None, None), 1, 0, 1000, 1), Next::RetryAt(5_500));
-        assert_eq!(after(&answered(None, None), 1, 0, 0, 1000), Next::RetryAt(5));
+        assert_eq!(
+            after(&answered(Some(503), Some(60)), 1, 0, 0, 1),
+            Next::RetryAt(60_000)
+        );
+        assert_eq!(
+            after(&answered(Some(503), Some(1)), 1, 0, 0, 1),
+            Next::RetryAt(5_000)
+        );
+        assert_eq!(
+            after(&answered(Some(503), Some(i64::MAX)), 1, 0, 0, 1),
+            Next::RetryAt(86_400_000)
+        );
+        assert_eq!(
+            after(&answered(None, None), 1, 0, 1000, 1),
+            Next::RetryAt(5_500)
+        );
+        assert_eq!(
+            after(&answered(None, None), 1, 0, 0, 1000),
+            Next::RetryAt(5)
+        );
     }
 }

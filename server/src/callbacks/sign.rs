@@ -11,7 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 ///
 /// # Errors
 /// When a secret is not `whsec_` and base64.
-pub fn signature(secrets: &[SecretString], id: &str, seconds: i64, body: &str) -> anyhow::Result<String> {
+pub fn signature(
+    secrets: &[SecretString],
+    id: &str,
+    seconds: i64,
+    body: &str,
+) -> anyhow::Result<String> {
     let signed = format!("{id}.{seconds}.{body}");
     let mut all = Vec::with_capacity(secrets.len());
     for secret in secrets {
@@ -20,7 +25,10 @@ pub fn signature(secrets: &[SecretString], id: &str, seconds: i64, body: &str) -
             .strip_prefix("whsec_")
             .and_then(|s| STANDARD.decode(s).ok())
             .context("a signing secret is not whsec_ and base64")?;
-        all.push(format!("v1,{}", STANDARD.encode(hmac_sha256(&key, &[signed.as_bytes()]))));
+        all.push(format!(
+            "v1,{}",
+            STANDARD.encode(hmac_sha256(&key, &[signed.as_bytes()]))
+        ));
     }
     Ok(all.join(" "))
 }
@@ -34,7 +42,13 @@ mod tests {
     fn signs_as_the_specification_does() {
         let secret = SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let body = r#"{"test": 2432232314}"#;
-        let text = signature(&[secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
+        let text = signature(
+            &[secret],
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            body,
+        )
+        .unwrap();
         assert_eq!(text, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

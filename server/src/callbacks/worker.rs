@@ -61,7 +61,10 @@ async fn start_due(app: &Arc<App>, tasks: &TaskTracker, busy: &Busy) -> anyhow::
         if free <= 0 {
             continue;
         }
-        let due = app.store.claim_due_events(&project, now, now + LEASE_MS, free).await?;
+        let due = app
+            .store
+            .claim_due_events(&project, now, now + LEASE_MS, free)
+            .await?;
         for event in due {
             count(busy, &project, 1);
             let (app, busy, project) = (app.clone(), busy.clone(), project.clone());
@@ -86,14 +89,18 @@ async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
     let answered = match (&project.settings.notify_url, project.notify_off) {
         (Some(url), None) => {
             let secrets = app.signing_secrets(&project)?;
-            app.deliverer.post(url, &event.id, &event.body, &secrets, ANSWER_LIMIT).await
+            app.deliverer
+                .post(url, &event.id, &event.body, &secrets, ANSWER_LIMIT)
+                .await
         }
-        (_, Some(_)) => {
-            Answered { error: Some("the endpoint is turned off (410)".into()), ..Answered::default() }
-        }
-        (None, None) => {
-            Answered { error: Some("the project has no notify_url".into()), ..Answered::default() }
-        }
+        (_, Some(_)) => Answered {
+            error: Some("the endpoint is turned off (410)".into()),
+            ..Answered::default()
+        },
+        (None, None) => Answered {
+            error: Some("the project has no notify_url".into()),
+            ..Answered::default()
+        },
     };
     let number = event.attempts + 1;
     let done = clock::now_ms();
@@ -119,7 +126,10 @@ async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
         error: answered.error,
         answer: answered.answer.map(|text| beginning(&text).to_owned()),
     };
-    Ok(app.store.record_attempt(&event.id, number, &attempt, next).await?)
+    Ok(app
+        .store
+        .record_attempt(&event.id, number, &attempt, next)
+        .await?)
 }
 
 fn beginning(text: &str) -> &str {

@@ -29,8 +29,9 @@ pub struct Answer {
 impl Answer {
     /// The body as JSON. What can't be read leaves the fate unknown.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.body)
-            .map_err(|e| CallError::Unknown(format!("unreadable answer, HTTP {}: {e}", self.status)))
+        serde_json::from_slice(&self.body).map_err(|e| {
+            CallError::Unknown(format!("unreadable answer, HTTP {}: {e}", self.status))
+        })
     }
 }
 
@@ -41,7 +42,11 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer, CallError>
     let failed = |e: reqwest::Error| {
         let not_sent = e.is_connect() || e.is_builder();
         let text = e.without_url().to_string();
-        if not_sent { CallError::NotSent(text) } else { CallError::Unknown(text) }
+        if not_sent {
+            CallError::NotSent(text)
+        } else {
+            CallError::Unknown(text)
+        }
     };
     let response = request.send().await.map_err(failed)?;
     let status = response.status();
@@ -52,5 +57,8 @@ pub async fn send(request: reqwest::RequestBuilder) -> Result<Answer, CallError>
         .bytes()
         .await
         .map_err(|e| CallError::Unknown(e.without_url().to_string()))?;
-    Ok(Answer { status, body: body.to_vec() })
+    Ok(Answer {
+        status,
+        body: body.to_vec(),
+    })
 }

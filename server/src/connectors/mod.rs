@@ -100,7 +100,10 @@ impl PaymentUpdate {
 
     /// A decline that nothing but its reason is known of.
     pub fn declined(code: DeclineCode) -> Self {
-        Self { decline: Some(code), ..Self::status(PaymentStatus::Declined) }
+        Self {
+            decline: Some(code),
+            ..Self::status(PaymentStatus::Declined)
+        }
     }
 }
 
@@ -164,7 +167,8 @@ pub trait Connector: Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// Asks for a payment, with our payment's id as the idempotency key.
-    async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>) -> Result<PaymentUpdate, CallError>;
+    async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>)
+    -> Result<PaymentUpdate, CallError>;
 
     /// Asks after a payment. `None` when the payment system does not know it.
     async fn fetch(

@@ -112,7 +112,10 @@ impl From<Payment> for PaymentUpdate {
             status,
             decline: payment.decline_code,
             verification,
-            money: Some(Money { amount: payment.amount, currency: payment.currency }),
+            money: Some(Money {
+                amount: payment.amount,
+                currency: payment.currency,
+            }),
             card: payment.card,
         }
     }
@@ -135,10 +138,18 @@ fn refusal(answer: &Answer) -> CallError {
 #[async_trait]
 impl Connector for Sandbox {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { methods: &[Method::Card], currencies: None, refunds: true }
+        Capabilities {
+            methods: &[Method::Card],
+            currencies: None,
+            refunds: true,
+        }
     }
 
-    async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>) -> Result<PaymentUpdate, CallError> {
+    async fn create(
+        &self,
+        ctx: &Ctx<'_>,
+        new: &NewPayment<'_>,
+    ) -> Result<PaymentUpdate, CallError> {
         let own = credentials(ctx)?;
         let request = ctx
             .http
@@ -167,10 +178,13 @@ impl Connector for Sandbox {
     ) -> Result<Option<PaymentUpdate>, CallError> {
         let own = credentials(ctx)?;
         let request = match payment.reference {
-            Some(reference) => ctx.http.get(format!("{}/v1/payments/{reference}", own.base_url)),
-            None => ctx
+            Some(reference) => ctx
                 .http
-                .get(format!("{}/v1/payments?reference={}", own.base_url, payment.id)),
+                .get(format!("{}/v1/payments/{reference}", own.base_url)),
+            None => ctx.http.get(format!(
+                "{}/v1/payments?reference={}",
+                own.base_url, payment.id
+            )),
         };
         let answer = send(request.bearer_auth(&own.api_key)).await?;
         if answer.status == 404 {
@@ -210,7 +224,10 @@ impl Connector for Sandbox {
         let own = credentials(ctx)?;
         let request = ctx
             .http
-            .post(format!("{}/v1/payments/{}/refunds", own.base_url, new.reference))
+            .post(format!(
+                "{}/v1/payments/{}/refunds",
+                own.base_url, new.reference
+            ))
             .bearer_auth(&own.api_key)
             .header("idempotency-key", new.id.as_str())
             .json(&json!({ "amount": new.money.amount, "reference": new.id }));
@@ -228,24 +245,37 @@ impl Connector for Sandbox {
         body: &[u8],
         timing: Timing,
     ) -> Result<Webhook, WebhookError> {
-        let own = credentials(ctx).map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
+        let own =
+            credentials(ctx).map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
         verify(headers, body, own.webhook_secret.as_bytes(), timing)?;
         let message: Message =
             serde_json::from_slice(body).map_err(|e| WebhookError::Malformed(e.to_string()))?;
         let payment = message.data.payment;
-        let id: PaymentId = payment
-            .reference
-            .parse()
-            .map_err(|_| WebhookError::Malformed("the reference is no payment id of ours".into()))?;
-        Ok(Webhook { event_id: message.id, updates: vec![(id, payment.into())] })
+        let id: PaymentId = payment.reference.parse().map_err(|_| {
+            WebhookError::Malformed("the reference is no payment id of ours".into())
+        })?;
+        Ok(Webhook {
+            event_id: message.id,
+            updates: vec![(id, payment.into())],
+        })
     }
 }
 
 /// Checks `sandbox-signature: t=<seconds>,v1=<hex HMAC-SHA256 of "t.body">`.
-fn verify(headers: &HeaderMap, body: &[u8], secret: &[u8], timing: Timing) -> Result<(), WebhookError> {
-    let header = headers.get("sandbox-signature").and_then(|v| v.to_str().ok()).unwrap_or("");
+fn verify(
+    headers: &HeaderMap,
+    body: &[u8],
+    secret: &[u8],
+    timing: Timing,
+) -> Result<(), WebhookError> {
+    let header = headers
+        .get("sandbox-signature")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     let part = |name: &str| {
-        header.split(',').find_map(|part| part.split_once('=').filter(|(k, _)| *k == name))
+        header
+            .split(',')
+            .find_map(|part| part.split_once('=').filter(|(k, _)| *k == name))
     };
     let (Some((_, at)), Some((_, signature))) = (part("t"), part("v1")) else {
         return Err(WebhookError::Forged("no signature"));

@@ -46,16 +46,21 @@ pub const fn next_status(known: PaymentStatus, told: PaymentStatus) -> Option<Pa
         (Created | RequiresVerification | Processing, Declined | Failed | Canceled) => Some(told),
         (Created | RequiresVerification, Processing) => Some(Processing),
         (Created, RequiresVerification) => Some(RequiresVerification),
-        (Processing, Processing)
-        | (Processing | RequiresVerification, RequiresVerification) => None,
+        (Processing, Processing) | (Processing | RequiresVerification, RequiresVerification) => {
+            None
+        }
     }
 }
 
 /// What a payment system's word does to a payment and its invoice.
 pub fn apply(standing: Standing, told: PaymentStatus) -> Option<Change> {
     let payment = next_status(standing.payment, told)?;
-    let mut change =
-        Change { payment, invoice: standing.invoice, events: vec![], refund_duplicate: false };
+    let mut change = Change {
+        payment,
+        invoice: standing.invoice,
+        events: vec![],
+        refund_duplicate: false,
+    };
     match payment {
         PaymentStatus::Created
         | PaymentStatus::RequiresVerification
@@ -94,12 +99,22 @@ mod tests {
 
     #[test]
     fn a_late_success_is_taken_and_told() {
-        for invoice in [InvoiceStatus::Expired, InvoiceStatus::Canceled, InvoiceStatus::Open] {
-            let standing =
-                Standing { payment: PaymentStatus::Canceled, invoice, overdue: true };
+        for invoice in [
+            InvoiceStatus::Expired,
+            InvoiceStatus::Canceled,
+            InvoiceStatus::Open,
+        ] {
+            let standing = Standing {
+                payment: PaymentStatus::Canceled,
+                invoice,
+                overdue: true,
+            };
             let change = apply(standing, PaymentStatus::Succeeded).unwrap();
             assert_eq!(change.invoice, InvoiceStatus::Paid);
-            assert_eq!(change.events, [EventType::PaymentSucceeded, EventType::InvoicePaid]);
+            assert_eq!(
+                change.events,
+                [EventType::PaymentSucceeded, EventType::InvoicePaid]
+            );
         }
     }
 
@@ -110,10 +125,23 @@ mod tests {
             invoice: InvoiceStatus::Processing,
             overdue: false,
         };
-        assert_eq!(apply(standing, PaymentStatus::Declined).unwrap().invoice, InvoiceStatus::Open);
-        let change = apply(Standing { overdue: true, ..standing }, PaymentStatus::Declined).unwrap();
+        assert_eq!(
+            apply(standing, PaymentStatus::Declined).unwrap().invoice,
+            InvoiceStatus::Open
+        );
+        let change = apply(
+            Standing {
+                overdue: true,
+                ..standing
+            },
+            PaymentStatus::Declined,
+        )
+        .unwrap();
         assert_eq!(change.invoice, InvoiceStatus::Expired);
-        assert_eq!(change.events, [EventType::PaymentDeclined, EventType::InvoiceExpired]);
+        assert_eq!(
+            change.events,
+            [EventType::PaymentDeclined, EventType::InvoiceExpired]
+        );
     }
 
     proptest! {

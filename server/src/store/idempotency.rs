@@ -41,9 +41,10 @@ impl Store {
         .await?;
         let claim = match known {
             Some((hash, ..)) if hash != request_hash => Claim::OtherRequest,
-            Some((_, Some(status), body, _)) => {
-                Claim::Answered { status, body: body.unwrap_or_default() }
-            }
+            Some((_, Some(status), body, _)) => Claim::Answered {
+                status,
+                body: body.unwrap_or_default(),
+            },
             Some((.., lease)) if lease > now => Claim::Running,
             Some(_) | None => Claim::Start,
         };
@@ -81,11 +82,13 @@ impl Store {
 
     /// Forgets a key whose call changed nothing, so that it can be tried again.
     pub async fn release_key(&self, scope: &str, key: &str) -> Result<()> {
-        sqlx::query("delete from idempotency_keys where scope = $1 and key = $2 and status is null")
-            .bind(scope)
-            .bind(key)
-            .execute(self.pool())
-            .await?;
+        sqlx::query(
+            "delete from idempotency_keys where scope = $1 and key = $2 and status is null",
+        )
+        .bind(scope)
+        .bind(key)
+        .execute(self.pool())
+        .await?;
         Ok(())
     }
 }

@@ -63,7 +63,10 @@ impl FromRow<'_, SqliteRow> for InvoiceRow {
             project: word(row.try_get("project")?).map_err(decode)?,
             order_id: row.try_get("order_id")?,
             order_hash: row.try_get("order_hash")?,
-            money: Money { amount: row.try_get("amount")?, currency },
+            money: Money {
+                amount: row.try_get("amount")?,
+                currency,
+            },
             description: row.try_get("description")?,
             items: json(row.try_get("items")?).map_err(decode)?,
             buyer: json(row.try_get("buyer")?).map_err(decode)?,
@@ -181,11 +184,13 @@ impl Store {
         project: &ProjectId,
         id: &InvoiceId,
     ) -> Result<Option<InvoiceRow>> {
-        Ok(sqlx::query_as("select * from invoices where id = $1 and project = $2")
-            .bind(id.as_str())
-            .bind(project.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(
+            sqlx::query_as("select * from invoices where id = $1 and project = $2")
+                .bind(id.as_str())
+                .bind(project.as_str())
+                .fetch_optional(self.pool())
+                .await?,
+        )
     }
 
     /// A project's invoice for an order.
@@ -194,11 +199,13 @@ impl Store {
         project: &ProjectId,
         order_id: &str,
     ) -> Result<Option<InvoiceRow>> {
-        Ok(sqlx::query_as("select * from invoices where project = $1 and order_id = $2")
-            .bind(project.as_str())
-            .bind(order_id)
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(
+            sqlx::query_as("select * from invoices where project = $1 and order_id = $2")
+                .bind(project.as_str())
+                .bind(order_id)
+                .fetch_optional(self.pool())
+                .await?,
+        )
     }
 
     /// A project's invoices, from the newest to the oldest.

@@ -54,7 +54,10 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new().max_connections(8).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .connect_with(options)
+            .await?;
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -84,7 +87,8 @@ impl Store {
 
 /// Reads a stored word or id.
 pub(crate) fn word<T: FromStr>(text: &str) -> Result<T> {
-    text.parse().map_err(|_| StoreError::Corrupt(text.chars().take(40).collect()))
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(text.chars().take(40).collect()))
 }
 
 /// Reads stored JSON.

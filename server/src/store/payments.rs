@@ -60,7 +60,10 @@ impl FromRow<'_, SqliteRow> for PaymentRow {
             connector: row.try_get("connector")?,
             account: row.try_get("account")?,
             reference: row.try_get("reference")?,
-            money: Money { amount: row.try_get("amount")?, currency },
+            money: Money {
+                amount: row.try_get("amount")?,
+                currency,
+            },
             status: word(row.try_get("status")?).map_err(decode)?,
             decline: decline.map(word).transpose().map_err(decode)?,
             card: card.map(json).transpose().map_err(decode)?,
@@ -140,10 +143,12 @@ pub async fn get(db: &mut SqliteConnection, id: &PaymentId) -> Result<Option<Pay
 
 /// An invoice's payments, oldest first.
 pub async fn of_invoice(db: &mut SqliteConnection, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
-    Ok(sqlx::query_as("select * from payments where invoice = $1 order by id")
-        .bind(id.as_str())
-        .fetch_all(db)
-        .await?)
+    Ok(
+        sqlx::query_as("select * from payments where invoice = $1 order by id")
+            .bind(id.as_str())
+            .fetch_all(db)
+            .await?,
+    )
 }
 
 impl Store {
@@ -158,11 +163,13 @@ impl Store {
         project: &ProjectId,
         id: &PaymentId,
     ) -> Result<Option<PaymentRow>> {
-        Ok(sqlx::query_as("select * from payments where id = $1 and project = $2")
-            .bind(id.as_str())
-            .bind(project.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(
+            sqlx::query_as("select * from payments where id = $1 and project = $2")
+                .bind(id.as_str())
+                .bind(project.as_str())
+                .fetch_optional(self.pool())
+                .await?,
+        )
     }
 
     /// An invoice's payments, oldest first.

@@ -29,7 +29,11 @@ fn auto() -> Theme {
 
 impl Default for WidgetSettings {
     fn default() -> Self {
-        Self { theme: Theme::Auto, accent: None, locale: None }
+        Self {
+            theme: Theme::Auto,
+            accent: None,
+            locale: None,
+        }
     }
 }
 
@@ -209,21 +213,23 @@ impl Store {
 
     /// A project's accounts, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
-        Ok(sqlx::query_as(
-            "select * from connector_accounts where project = $1 order by position",
+        Ok(
+            sqlx::query_as("select * from connector_accounts where project = $1 order by position")
+                .bind(project.as_str())
+                .fetch_all(self.pool())
+                .await?,
         )
-        .bind(project.as_str())
-        .fetch_all(self.pool())
-        .await?)
     }
 
     /// One account.
     pub async fn account(&self, kind: &str, account: &str) -> Result<Option<AccountRow>> {
-        Ok(sqlx::query_as("select * from connector_accounts where kind = $1 and account = $2")
-            .bind(kind)
-            .bind(account)
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(
+            sqlx::query_as("select * from connector_accounts where kind = $1 and account = $2")
+                .bind(kind)
+                .bind(account)
+                .fetch_optional(self.pool())
+                .await?,
+        )
     }
 
     /// Notes that the project's endpoint wants no more (HTTP 410).

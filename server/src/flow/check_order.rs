@@ -1,0 +1,90 @@
+//! The order check: the project says yes before money moves.
+
+use super::{App, Error, Result, view};
+use crate::store::invoices::InvoiceRow;
+use crate::store::projects::Project;
+use crate::{clock, new_id};
+use std::time::Duration;
+use till_shared::event::{Event, EventData, EventType, OrderCheckAnswer};
+use till_shared::id::EventId;
+use till_shared::problem::ProblemType;
+
+/// How long the project may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How often it is asked.
+const TRIES: usize = 2;
+
+/// Asks the project whether the order is as it should be. Yes at once where it has no `check_url`.
+///
+/// # Errors
+/// `order-rejected` with the project's reason; `order-check-unavailable` without a usable answer.
+pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> Result<()> {
+    let Some(url) = &project.settings.check_url else {
+        return Ok(());
+    };
+    let event = Event {
+        id: EventId::from_unique(new_id::unique()),
+        r#type: EventType::OrderCheck,
+        sequence: 0,
+        created_at: clock::rfc3339(clock::now_ms()),
+        project: project.id.clone(),
+        data: EventData {
+            invoice: Some(view::invoice(app, project, invoice, &[])),
+            payment: None,
+        },
+    };
+    let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
+    let secrets = app.signing_secrets(project)?;
+    for _ in 0..TRIES {
+        let answered = app
+            .deliverer
+            .post(url, &event.id, &body, &secrets, LIMIT)
+            .await;
+        let answer = answered
+            .answer
+            .as_deref()
+            .filter(|_| answered.status == Some(200));
+        match answer.map(serde_json::from_str::<OrderCheckAnswer>) {
+            Some(Ok(answer)) => return judge(&answer, invoice),
+            Some(Err(error)) => {
+                tracing::warn!(invoice = %invoice.id, %error, "the order check's answer can't be read");
+            }
+            None => {
+                let (status, error) = (answered.status, answered.error);
+                tracing::warn!(invoice = %invoice.id, ?status, ?error, "no answer to the order check");
+            }
+        }
+    }
+    Err(Error::problem(
+        ProblemType::OrderCheckUnavailable,
+        "The shop could not confirm the order. Nothing was charged; please try again.",
+    ))
+}
+
+fn judge(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {
+    if !answer.accept {
+        let reason = answer
+            .reason
+            .as_deref()
+            .unwrap_or("The shop refused the order.");
+        let reason: String = reason.chars().take(500).collect();
+        return Err(Error::problem(ProblemType::OrderRejected, reason));
+    }
+    let same_amount = answer
+        .amount
+        .is_none_or(|amount| amount == invoice.money.amount);
+    let code = invoice.money.currency.code();
+    let same_currency = answer
+        .currency
+        .as_deref()
+        .is_none_or(|currency| currency == code);
+    if same_amount && same_currency {
+        Ok(())
+    } else {
+        tracing::warn!(invoice = %invoice.id, "the order check names another amount");
+        Err(Error::problem(
+            ProblemType::OrderRejected,
+            "The shop has another amount for this order.",
+        ))
+    }
+}

@@ -1,0 +1,270 @@
+//! Payment fixation: the buyer pressed Pay.
+
+use super::apply::{apply_payment_update, check_delay};
+use super::check_order::check_order;
+use super::{App, Error, Result, view};
+use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::store::invoices::{self, InvoiceRow};
+use crate::store::payments::{self, Inserted, PaymentRow};
+use crate::store::projects::Project;
+use crate::{clock, new_id};
+use std::sync::Arc;
+use till_shared::buyer::{Buyer, BuyerField, acceptable};
+use till_shared::card::{self, CardError, CardSummary};
+use till_shared::id::PaymentId;
+use till_shared::invoice::InvoiceStatus;
+use till_shared::payment::{Method, PaymentStatus};
+use till_shared::problem::{FieldError, ProblemType};
+use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
+
+/// Creates a payment and asks the payment system for it.
+///
+/// # Errors
+/// When a field won't do, the invoice is not open, the project refuses the order, or no account
+/// serves it. Nothing has changed then.
+pub async fn fix_payment(
+    app: &Arc<App>,
+    project: &Project,
+    invoice: InvoiceRow,
+    fix: FixPayment,
+) -> Result<FixedPayment> {
+    payable(&invoice)?;
+    let (buyer, fix) = check_fields(project, &invoice, fix)?;
+    let accounts = app.store.accounts(&project.id).await?;
+    let account = accounts
+        .iter()
+        .find(|a| view::serves(a, fix.method, &invoice))
+        .ok_or_else(|| {
+            Error::problem(
+                ProblemType::MethodUnavailable,
+                "No account of the project takes this payment.",
+            )
+        })?;
+    let (connector, account) = app.open_account(account)?;
+    if !invoice.checked {
+        check_order(app, project, &invoice).await?;
+    }
+    let payment = write_down(app, &invoice, buyer, &fix, &account).await?;
+    app.changed(&invoice.id);
+
+    // From here on it goes through even if the buyer's connection is gone.
+    let id = payment.id.clone();
+    let ask = ask_payment_system(app.clone(), connector, account, payment, fix.card);
+    app.tasks.spawn(ask).await.map_err(anyhow::Error::from)??;
+    let payment = app
+        .store
+        .payment(&id)
+        .await?
+        .ok_or_else(|| Error::not_found("payment"))?;
+    let verification = match payment.status.is_live() {
+        true => payment.verification.clone(),
+        false => Verification::None,
+    };
+    Ok(FixedPayment {
+        payment: view::payment(&payment),
+        verification,
+    })
+}
+
+fn payable(invoice: &InvoiceRow) -> Result<()> {
+    let (kind, detail) = match invoice.status {
+        InvoiceStatus::Open if invoice.expires_at > clock::now_ms() => return Ok(()),
+        InvoiceStatus::Open | InvoiceStatus::Expired => (
+            ProblemType::InvoiceExpired,
+            "The invoice was not paid in time.",
+        ),
+        InvoiceStatus::Processing => (
+            ProblemType::PaymentInProgress,
+            "Another payment of this invoice is in progress.",
+        ),
+        InvoiceStatus::Canceled => (ProblemType::InvoiceCanceled, "The invoice was canceled."),
+        InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded | InvoiceStatus::Refunded => {
+            (ProblemType::InvoicePaid, "The invoice is paid already.")
+        }
+    };
+    Err(Error::problem(kind, detail))
+}
+
+/// Checks every field before any of them has an effect. Gives the buyer with what was missing
+/// filled in; what the order brought is not overwritten from the page.
+fn check_fields(
+    project: &Project,
+    invoice: &InvoiceRow,
+    mut fix: FixPayment,
+) -> Result<(Buyer, FixPayment)> {
+    let mut errors = vec![];
+    let mut buyer = invoice.buyer.clone();
+    for field in buyer.missing(BuyerField::ALL) {
+        let required = project.settings.required_buyer_fields.contains(&field);
+        match fix
+            .buyer
+            .get(field)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+        {
+            Some(value) if acceptable(field, value) => buyer.set(field, Some(value.to_owned())),
+            Some(_) => errors.push(FieldError::new(
+                format!("buyer.{field}"),
+                "invalid",
+                format!("not a usable {field}"),
+            )),
+            None if required => errors.push(FieldError::new(
+                format!("buyer.{field}"),
+                "required",
+                format!("{field} is required"),
+            )),
+            None => {}
+        }
+    }
+    match (fix.method, &mut fix.card) {
+        (Method::Card, Some(card)) => check_card(card, &mut errors),
+        (Method::Card, None) => {
+            errors.push(FieldError::new(
+                "card",
+                "required",
+                "the card's data are required",
+            ));
+        }
+    }
+    if errors.is_empty() {
+        Ok((buyer, fix))
+    } else {
+        Err(Error::fields(errors))
+    }
+}
+
+fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
+    let mut wrong = |field: &str, error: CardError| {
+        let message = match error {
+            CardError::Required => "is required",
+            CardError::Incomplete => "is incomplete",
+            CardError::Invalid => "is not valid",
+            CardError::Expired => "the card has expired",
+        };
+        errors.push(FieldError::new(
+            format!("card.{field}"),
+            error.code(),
+            message,
+        ));
+    };
+    card.number.retain(|c| c != ' ' && c != '-');
+    let brand = card::check_number(&card.number).unwrap_or_else(|error| {
+        wrong("number", error);
+        card::Brand::of(&card.number)
+    });
+    let (now_month, now_year) = clock::month_and_year();
+    card.exp_year = card::full_year(card.exp_year, now_year);
+    if let Err(error) = card::check_expiry(card.exp_month, card.exp_year, now_month, now_year) {
+        let month = !(1..=12).contains(&card.exp_month);
+        wrong(if month { "exp_month" } else { "exp_year" }, error);
+    }
+    if let Err(error) = card::check_cvc(&card.cvc, brand) {
+        wrong("cvc", error);
+    }
+    if card
+        .holder
+        .as_deref()
+        .is_some_and(|h| !h.is_empty() && !acceptable(BuyerField::Name, h))
+    {
+        wrong("holder", CardError::Invalid);
+    }
+}
+
+/// The write before the call: whatever happens next, the payment is known here.
+async fn write_down(
+    app: &App,
+    invoice: &InvoiceRow,
+    buyer: Buyer,
+    fix: &FixPayment,
+    account: &Account,
+) -> Result<PaymentRow> {
+    let now = clock::now_ms();
+    let wait = i64::try_from(app.config.connector_timeout_ms).unwrap_or(i64::MAX / 2);
+    let payment = PaymentRow {
+        id: PaymentId::from_unique(new_id::unique()),
+        invoice: invoice.id.clone(),
+        project: invoice.project.clone(),
+        method: fix.method,
+        connector: account.kind.clone(),
+        account: account.id.clone(),
+        reference: None,
+        money: invoice.money,
+        status: PaymentStatus::Created,
+        decline: None,
+        card: fix.card.as_ref().map(summary),
+        verification: Verification::None,
+        checks: 0,
+        // Should this server die before the answer: somebody asks once the call must be over.
+        next_check_at: Some(now + wait + check_delay(app, PaymentStatus::Created, 0)),
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.store.begin().await?;
+    let fresh = invoices::get(&mut tx, &invoice.id).await?;
+    let mut fresh = fresh.ok_or_else(|| Error::not_found("invoice"))?;
+    payable(&fresh)?;
+    if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {
+        return Err(Error::problem(
+            ProblemType::PaymentInProgress,
+            "Another payment of this invoice is in progress.",
+        ));
+    }
+    fresh.status = InvoiceStatus::Processing;
+    fresh.buyer = buyer;
+    fresh.checked = true;
+    invoices::save(&mut tx, &mut fresh).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    Ok(payment)
+}
+
+fn summary(card: &CardData) -> CardSummary {
+    let last4 = card
+        .number
+        .get(card.number.len().saturating_sub(4)..)
+        .unwrap_or_default();
+    CardSummary {
+        brand: card::Brand::of(&card.number),
+        last4: last4.to_owned(),
+        exp_month: card.exp_month,
+        exp_year: card.exp_year,
+    }
+}
+
+async fn ask_payment_system(
+    app: Arc<App>,
+    connector: Arc<dyn Connector>,
+    account: Account,
+    payment: PaymentRow,
+    card: Option<CardData>,
+) -> Result<()> {
+    let return_url = format!(
+        "{}/pay/{}/return?payment={}&state={}",
+        app.base_url,
+        payment.invoice,
+        payment.id,
+        app.keys.return_state(&payment.id)
+    );
+    let webhook_url = format!(
+        "{}/v1/connectors/{}/{}/webhooks",
+        app.base_url, account.kind, account.id
+    );
+    let new = NewPayment {
+        id: &payment.id,
+        money: payment.money,
+        card: card.as_ref(),
+        return_url: &return_url,
+        webhook_url: &webhook_url,
+    };
+    let update = match connector.create(&app.ctx(&account), &new).await {
+        Ok(update) => update,
+        Err(error) => {
+            tracing::warn!(payment = %payment.id, %error, "the payment system did not take the payment");
+            PaymentUpdate::status(match error {
+                CallError::NotSent(_) | CallError::Refused(_) => PaymentStatus::Failed,
+                CallError::Unknown(_) => PaymentStatus::Processing,
+            })
+        }
+    };
+    apply_payment_update(&app, &payment.id, update).await?;
+    Ok(())
+}
