@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod demo;
 pub mod domain;
 pub mod flow;
+pub mod http;
 pub mod new_id;
 pub mod sandbox;
 pub mod store;

@@ -115,7 +115,7 @@ async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
     if answered.status == Some(410) {
         app.store.turn_notifications_off(&project.id, done).await?;
     }
-    if next != Next::Delivered {
+    if callable && next != Next::Delivered {
         let (status, error) = (answered.status, &answered.error);
         tracing::warn!(event = %event.id, project = %project.id, number, ?status, ?error, "callback not delivered");
     }

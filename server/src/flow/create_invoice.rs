@@ -1,6 +1,7 @@
 //! An invoice from an order. The order id is the project's own idempotency: the same order again
 //! gives the same invoice.
 
+use super::check_order::check_order;
 use super::projects::bad_url;
 use super::{App, Error, Result, view};
 use crate::clock;
@@ -55,6 +56,15 @@ pub struct NewInvoice {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Who brings an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The project's own server.
+    Server,
+    /// A browser: the project is asked before the invoice exists.
+    Browser,
+}
+
 /// An invoice, and whether this call made it.
 pub struct Created {
     /// The invoice.
@@ -66,8 +76,14 @@ pub struct Created {
 /// Makes an invoice, or finds the one the same order made.
 ///
 /// # Errors
-/// When a field won't do, or the order id belongs to another order.
-pub async fn create_invoice(app: &App, project: &Project, new: NewInvoice) -> Result<Created> {
+/// When a field won't do, the order id belongs to another order, or the project does not confirm
+/// an order from a browser.
+pub async fn create_invoice(
+    app: &App,
+    project: &Project,
+    new: NewInvoice,
+    origin: Origin,
+) -> Result<Created> {
     let money = check(&new, app.config.dev)?;
     let body = serde_json::to_vec(&new).map_err(anyhow::Error::from)?;
     let order_hash = app
@@ -100,6 +116,12 @@ pub async fn create_invoice(app: &App, project: &Project, new: NewInvoice) -> Re
         expires_at: now + i64::from(ttl) * 1000,
         paid_at: None,
     };
+    if let Some(known) = same_order(app, project, &row).await? {
+        return Ok(known);
+    }
+    if origin == Origin::Browser {
+        check_order(app, project, &row).await?;
+    }
     let mut tx = app.store.begin().await?;
     if let Inserted::New = invoices::insert(&mut tx, &row).await? {
         tx.commit().await.map_err(anyhow::Error::from)?;
@@ -109,20 +131,22 @@ pub async fn create_invoice(app: &App, project: &Project, new: NewInvoice) -> Re
         });
     }
     drop(tx);
-    let known = app
-        .store
-        .invoice_by_order(&project.id, &row.order_id)
-        .await?;
-    match known.filter(|known| known.order_hash == row.order_hash) {
-        Some(known) => {
-            let payments = app.store.payments_of(&known.id).await?;
-            let invoice = view::invoice(app, project, &known, &payments);
-            Ok(Created {
-                invoice,
-                new: false,
-            })
-        }
-        None => Err(Error::Problem {
+    // Another call with this order id was faster.
+    let known = same_order(app, project, &row).await?;
+    known.ok_or_else(|| anyhow::anyhow!("an order id is taken and free at once").into())
+}
+
+/// The invoice that the same order made before.
+///
+/// # Errors
+/// When the order id belongs to another order.
+async fn same_order(app: &App, project: &Project, new: &InvoiceRow) -> Result<Option<Created>> {
+    let known = app.store.invoice_by_order(&project.id, &new.order_id);
+    let Some(known) = known.await? else {
+        return Ok(None);
+    };
+    if known.order_hash != new.order_hash {
+        return Err(Error::Problem {
             kind: ProblemType::OrderIdReused,
             detail: "Another order of this project has this order_id.".into(),
             errors: vec![FieldError::new(
@@ -130,8 +154,13 @@ pub async fn create_invoice(app: &App, project: &Project, new: NewInvoice) -> Re
                 "taken",
                 "belongs to another order",
             )],
-        }),
+        });
     }
+    let payments = app.store.payments_of(&known.id).await?;
+    Ok(Some(Created {
+        invoice: view::invoice(app, project, &known, &payments),
+        new: false,
+    }))
 }
 
 fn check(new: &NewInvoice, dev: bool) -> Result<Money> {

@@ -17,13 +17,14 @@ use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::{FieldError, ProblemType};
 use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
 
-/// Creates a payment and asks the payment system for it.
+/// Creates a payment and asks the payment system for it. The caller sees to it that this runs to
+/// its end: stopped in the middle, it is left to the reconciler.
 ///
 /// # Errors
 /// When a field won't do, the invoice is not open, the project refuses the order, or no account
 /// serves it. Nothing has changed then.
 pub async fn fix_payment(
-    app: &Arc<App>,
+    app: &App,
     project: &Project,
     invoice: InvoiceRow,
     fix: FixPayment,
@@ -47,15 +48,7 @@ pub async fn fix_payment(
     let payment = write_down(app, &invoice, buyer, &fix, &account).await?;
     app.changed(&invoice.id);
 
-    // From here on it goes through even if the buyer's connection is gone.
-    let id = payment.id.clone();
-    let ask = ask_payment_system(app.clone(), connector, account, payment, fix.card);
-    app.tasks.spawn(ask).await.map_err(anyhow::Error::from)??;
-    let payment = app
-        .store
-        .payment(&id)
-        .await?
-        .ok_or_else(|| Error::not_found("payment"))?;
+    let payment = ask_payment_system(app, connector, account, payment, fix.card).await?;
     let verification = match payment.status.is_live() {
         true => payment.verification.clone(),
         false => Verification::None,
@@ -231,12 +224,12 @@ fn summary(card: &CardData) -> CardSummary {
 }
 
 async fn ask_payment_system(
-    app: Arc<App>,
+    app: &App,
     connector: Arc<dyn Connector>,
     account: Account,
     payment: PaymentRow,
     card: Option<CardData>,
-) -> Result<()> {
+) -> Result<PaymentRow> {
     let return_url = format!(
         "{}/pay/{}/return?payment={}&state={}",
         app.base_url,
@@ -265,6 +258,6 @@ async fn ask_payment_system(
             })
         }
     };
-    apply_payment_update(&app, &payment.id, update).await?;
-    Ok(())
+    let applied = apply_payment_update(app, &payment.id, update).await?;
+    Ok(applied.unwrap_or(payment))
 }

@@ -177,6 +177,28 @@ impl Store {
         of_invoice(&mut *self.pool().acquire().await?, id).await
     }
 
+    /// A project's payments, of one invoice or of all, from the newest to the oldest.
+    pub async fn list_payments(
+        &self,
+        project: &ProjectId,
+        invoice: Option<&InvoiceId>,
+        before: Option<&PaymentId>,
+        limit: i64,
+    ) -> Result<Vec<PaymentRow>> {
+        Ok(sqlx::query_as(
+            "select * from payments where project = $1
+             and ($2 is null or invoice = $2)
+             and ($3 is null or id < $3)
+             order by id desc limit $4",
+        )
+        .bind(project.as_str())
+        .bind(invoice.map(InvoiceId::as_str))
+        .bind(before.map(PaymentId::as_str))
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
     /// Takes payments that are due to be asked after and puts their next time at `lease_until`, so
     /// that nobody else takes them meanwhile.
     pub async fn claim_due_payments(

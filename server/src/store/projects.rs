@@ -211,6 +211,14 @@ impl Store {
             .await?)
     }
 
+    /// The project with this publishable key.
+    pub async fn project_by_pk(&self, pk: &str) -> Result<Option<Project>> {
+        Ok(sqlx::query_as("select * from projects where pk = $1")
+            .bind(pk)
+            .fetch_optional(self.pool())
+            .await?)
+    }
+
     /// A project's accounts, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
         Ok(

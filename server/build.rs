@@ -1,0 +1,106 @@
+//! Puts the built widget (`dist/`) and `till.js` into the binary, compressed as far as it goes,
+//! once, so that no request pays for it.
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+fn main() -> Result<()> {
+    let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
+    let root = here.parent().context("the workspace's directory")?;
+    let dist = root.join("dist");
+    let embed = root.join("widget/embed");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    for watched in [&dist, &embed, &here.join("migrations")] {
+        println!("cargo::rerun-if-changed={}", watched.display());
+    }
+
+    let mut code = String::new();
+    let index = dist.join("index.html");
+    let built = index.is_file();
+    if built {
+        writeln!(
+            code,
+            "const INDEX: Option<&str> = Some(include_str!({index:?}));"
+        )?;
+    } else {
+        println!("cargo::warning=no dist/: the widget is not built, its page will say so");
+        writeln!(code, "const INDEX: Option<&str> = None;")?;
+    }
+    let widget = if built { files(&dist)? } else { vec![] };
+    let widget = widget.into_iter().filter(|path| *path != index).collect();
+    list(&mut code, "WIDGET", widget, &out)?;
+    list(&mut code, "EMBED", files(&embed)?, &out)?;
+    fs::write(out.join("assets.rs"), code)?;
+    Ok(())
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = vec![];
+    for entry in fs::read_dir(dir).with_context(|| format!("can't read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn list(code: &mut String, name: &str, paths: Vec<PathBuf>, out: &Path) -> Result<()> {
+    writeln!(code, "static {name}: &[Asset] = &[")?;
+    for path in paths {
+        let plain = fs::read(&path)?;
+        let file = path.file_name().and_then(|n| n.to_str());
+        let file = file.context("a file's name is not UTF-8")?;
+        let Some(content_type) = content_type(file) else {
+            continue;
+        };
+        let etag = format!("\"{}\"", &hex::encode(Sha256::digest(&plain))[..32]);
+        let brotli = out.join(format!("{file}.br"));
+        let gzip = out.join(format!("{file}.gz"));
+        fs::write(&brotli, brotli_11(&plain)?)?;
+        fs::write(&gzip, gzip_9(&plain)?)?;
+        writeln!(
+            code,
+            "Asset {{ name: {file:?}, content_type: {content_type:?}, etag: {etag:?}, \
+             plain: include_bytes!({path:?}), brotli: include_bytes!({brotli:?}), \
+             gzip: include_bytes!({gzip:?}) }},"
+        )?;
+    }
+    writeln!(code, "];")?;
+    Ok(())
+}
+
+fn content_type(file: &str) -> Option<&'static str> {
+    Some(match Path::new(file).extension()?.to_str()? {
+        "js" => "text/javascript; charset=utf-8",
+        "ts" => "text/plain; charset=utf-8",
+        "wasm" => "application/wasm",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "json" => "application/json",
+        _ => return None,
+    })
+}
+
+fn brotli_11(plain: &[u8]) -> Result<Vec<u8>> {
+    let params = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: plain.len(),
+        ..Default::default()
+    };
+    let mut packed = vec![];
+    brotli::BrotliCompress(&mut &plain[..], &mut packed, &params)?;
+    Ok(packed)
+}
+
+fn gzip_9(plain: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?)
+}

@@ -1,0 +1,136 @@
+//! `till demo`: everything a payment needs, on this machine.
+
+use super::project::{create, sandbox_account};
+use super::serve::listen;
+use anyhow::Context;
+use clap::Parser;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use till_server::config::Config;
+use till_server::demo::{self, ShopConfig};
+use till_server::flow::App;
+use till_server::http;
+use till_server::sandbox::Sandbox;
+use till_server::store::projects::Settings;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Where `trunk serve` listens, and where it expects the server; see Trunk.toml.
+const TRUNK: &str = "http://127.0.0.1:8080";
+const SERVER_PORT: u16 = 8787;
+
+/// Settings of the demo.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Show the widget that a running `trunk serve` builds, instead of the one in this program
+    #[arg(long)]
+    live: bool,
+
+    /// Where the databases are kept; they start empty every time
+    #[arg(long, default_value = ".till/demo")]
+    data: PathBuf,
+}
+
+/// So that a demo's server has the defaults that `till serve` has.
+#[derive(Parser)]
+struct ServerDefaults {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Runs sandbox, server and shop until `stop`.
+pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
+    let data = std::path::absolute(&args.data)?;
+    empty(&data).with_context(|| format!("can't prepare {}", data.display()))?;
+
+    let sandbox_listener = any_port().await?;
+    let sandbox = Sandbox::start(sandbox_listener, &data.join("sandbox.db")).await?;
+    let shop_listener = any_port().await?;
+    let shop_url = format!("http://{}", shop_listener.local_addr()?);
+
+    let (listener, config) = server(&args, &data, &sandbox.url).await?;
+    let app = App::new(config).await?;
+    let settings = Settings {
+        allowed_origins: vec![shop_url.clone()],
+        check_url: Some(format!("{shop_url}/check")),
+        notify_url: Some(format!("{shop_url}/callbacks")),
+        success_url: Some(format!("{shop_url}/thanks")),
+        required_buyer_fields: vec![till_shared::buyer::BuyerField::Email],
+        test: true,
+        ..Settings::default()
+    };
+    let account = sandbox_account(&sandbox.url).await?;
+    let project = create(&app, "The Little Print Shop", settings, vec![account]).await?;
+    let shop = ShopConfig {
+        till_url: format!("http://{}", app.config.listen),
+        widget_origin: app.base_url.clone(),
+        public_url: shop_url.clone(),
+        pk: project.pk,
+        secret_key: project.sk,
+        signing_secret: project.signing_secret,
+        sandbox_url: Some(sandbox.url.clone()),
+    };
+    let shop = tokio::spawn(demo::serve(
+        shop_listener,
+        shop,
+        stop.clone().cancelled_owned(),
+    ));
+    let shutdown = app.shutdown.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        shutdown.cancel();
+    });
+    println!();
+    println!("  Open {shop_url}");
+    println!();
+    println!("  server  {}", app.base_url);
+    println!("  sandbox {}/sandbox   (test cards)", sandbox.url);
+    println!("  data    {}", data.display());
+    if args.live {
+        println!("  widget  from `trunk serve`; start it in another terminal");
+    }
+    println!("  Ctrl-C stops it all.");
+    http::serve(app, listener).await?;
+    shop.await.context("the demo shop")??;
+    sandbox.stop().await
+}
+
+async fn any_port() -> anyhow::Result<TcpListener> {
+    listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+}
+
+async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpListener, Config)> {
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, SERVER_PORT));
+    let listener = match listen(usual).await {
+        Ok(listener) => listener,
+        Err(error) if args.live => return Err(error.context("trunk serve calls the server there")),
+        Err(_) => any_port().await?,
+    };
+    // Nothing of the environment is meant for the demo.
+    let defaults = ServerDefaults::try_parse_from(["till"])?;
+    let config = Config {
+        listen: listener.local_addr()?,
+        public_url: args.live.then(|| TRUNK.parse()).transpose()?,
+        database_url: format!("sqlite:{}", data.join("till.db").display()),
+        encryption_key: None,
+        dev: true,
+        live_widget: args.live,
+        sandbox_url: Some(sandbox.parse()?),
+        ..defaults.config
+    };
+    Ok((listener, config))
+}
+
+/// Removes what an earlier demo left, and nothing else that may be in the directory.
+fn empty(data: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(data)?;
+    for name in ["till.db", "sandbox.db"] {
+        for ending in ["", "-wal", "-shm", ".key"] {
+            match std::fs::remove_file(data.join(format!("{name}{ending}"))) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

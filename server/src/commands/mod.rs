@@ -1,0 +1,6 @@
+//! What the command line can be asked to do.
+
+pub mod demo;
+pub mod project;
+pub mod sandbox;
+pub mod serve;

@@ -1,0 +1,39 @@
+//! `till sandbox`.
+
+use super::serve::listen;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use till_server::sandbox;
+use tokio_util::sync::CancellationToken;
+
+/// Settings of the sandbox.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Address to listen on
+    #[arg(long, env = "TILL_SANDBOX_LISTEN", default_value = "127.0.0.1:8788")]
+    listen: SocketAddr,
+
+    /// Where buyers and servers reach it; `http://` and the address if absent
+    #[arg(long, env = "TILL_SANDBOX_PUBLIC_URL")]
+    public_url: Option<url::Url>,
+
+    /// Its ledger, an SQLite file
+    #[arg(long, env = "TILL_SANDBOX_DB", default_value = "till-sandbox.db")]
+    db: PathBuf,
+
+    /// Divides every delay, for tests
+    #[arg(long, env = "TILL_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    speedup: u32,
+}
+
+/// Runs the sandbox until `stop`.
+pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
+    let listener = listen(args.listen).await?;
+    let address = listener.local_addr()?;
+    let url = match args.public_url {
+        Some(url) => url.to_string(),
+        None => format!("http://{address}"),
+    };
+    println!("listening on http://{address}");
+    sandbox::serve(listener, &args.db, url, stop.cancelled_owned()).await
+}

@@ -1,0 +1,125 @@
+//! The built widget and `till.js`, carried in the binary and compressed when it was built.
+
+use crate::flow::App;
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+
+/// What trunk writes where a nonce belongs; see `Trunk.toml`.
+const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
+/// For files whose name holds a hash of their content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// For files whose name never changes.
+const ASK_AGAIN: &str = "public, max-age=300, must-revalidate";
+
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    /// A quoted hash of the content (RFC 9110 section 8.8.3).
+    etag: &'static str,
+    plain: &'static [u8],
+    brotli: &'static [u8],
+    gzip: &'static [u8],
+}
+
+// WIDGET, EMBED: &[Asset]; INDEX: Option<&str>, `None` where `dist/` was missing.
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// The files.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/widget/{name}", get(widget))
+        .route(
+            "/till.js",
+            get(|headers: HeaderMap| embed("till.js", headers)),
+        )
+        .route(
+            "/till.d.ts",
+            get(|headers: HeaderMap| embed("till.d.ts", headers)),
+        )
+}
+
+/// The widget's page with this response's nonce; `None` if the widget was not built.
+pub fn page(nonce: &str) -> Option<String> {
+    INDEX.map(|html| html.replace(NONCE_PLACEHOLDER, nonce))
+}
+
+async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    match WIDGET.iter().find(|asset| asset.name == name) {
+        Some(asset) => serve(asset, FOR_EVER, &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn embed(name: &'static str, headers: HeaderMap) -> Response {
+    match EMBED.iter().find(|asset| asset.name == name) {
+        Some(asset) => serve(asset, ASK_AGAIN, &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> Response {
+    let mut headers = HeaderMap::new();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(header::CACHE_CONTROL, caching);
+    set(header::ETAG, asset.etag);
+    set(header::VARY, "accept-encoding");
+    // Any page may load them: they hold nothing of anybody's.
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "cross-origin",
+    );
+    let known = request
+        .get(header::IF_NONE_MATCH)
+        .and_then(|v| v.to_str().ok());
+    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.etag)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let accepted = request
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let (body, encoding) = match accepted {
+        list if accepts(list, "br") => (asset.brotli, Some("br")),
+        list if accepts(list, "gzip") => (asset.gzip, Some("gzip")),
+        _ => (asset.plain, None),
+    };
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_TYPE, asset.content_type);
+    if let Some(encoding) = encoding {
+        set(header::CONTENT_ENCODING, encoding);
+    }
+    (headers, body).into_response()
+}
+
+/// Whether a list of codings takes this one (RFC 9110 section 12.5.3; `q=0` refuses it).
+fn accepts(list: &str, coding: &str) -> bool {
+    list.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts.next() == Some(coding);
+        let weight = parts.find_map(|p| p.strip_prefix("q="));
+        named && weight.and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0) > 0.0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_taken_as_offered() {
+        assert!(accepts("gzip, deflate, br, zstd", "br"));
+        assert!(accepts("gzip;q=0.5", "gzip"));
+        assert!(!accepts("gzip, br;q=0", "br"));
+        assert!(!accepts("", "br"));
+        assert!(!accepts("brotli", "br"));
+    }
+}

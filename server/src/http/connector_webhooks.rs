@@ -1,0 +1,64 @@
+//! What the payment systems tell, each verified by its own scheme over the raw body.
+
+use super::error::unauthorized;
+use super::extract::body;
+use crate::clock;
+use crate::connectors::WebhookError;
+use crate::domain::Timing;
+use crate::flow::apply::apply_payment_update;
+use crate::flow::{App, Error, Result};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
+use std::sync::Arc;
+use till_shared::problem::ProblemType;
+
+/// The call.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/v1/connectors/{kind}/{account}/webhooks", post(receive))
+}
+
+/// Applies a message, then records it: should this server die in between, the message comes again
+/// and has no further effect.
+async fn receive(
+    State(app): State<Arc<App>>,
+    Path((kind, account)): Path<(String, String)>,
+    headers: HeaderMap,
+    bytes: std::result::Result<Bytes, BytesRejection>,
+) -> Result<Json<serde_json::Value>> {
+    let bytes = bytes.map_err(body)?;
+    let row = app.store.account(&kind, &account).await?;
+    let row = row.ok_or_else(|| Error::not_found("connector account"))?;
+    let (connector, opened) = app.open_account(&row)?;
+    let timing = Timing::at(clock::now_ms());
+    let webhook = connector
+        .parse_webhook(&app.ctx(&opened), &headers, &bytes, timing)
+        .map_err(|error| {
+            tracing::warn!(kind, account, %error, "a webhook was refused");
+            match error {
+                WebhookError::Forged(_) => unauthorized("The signature does not verify."),
+                WebhookError::Malformed(why) => Error::problem(ProblemType::InvalidRequest, why),
+            }
+        })?;
+    for (payment, update) in webhook.updates {
+        // Known before the payment system was asked; if not, the message is to come again.
+        let applied = apply_payment_update(&app, &payment, update).await?;
+        applied.ok_or_else(|| Error::not_found("payment"))?;
+    }
+    let now = clock::now_ms();
+    let recorded = app
+        .store
+        .record_webhook(&kind, &account, &webhook.event_id, now);
+    if !recorded.await? {
+        tracing::info!(
+            kind,
+            account,
+            event = webhook.event_id,
+            "a webhook came again"
+        );
+    }
+    Ok(Json(serde_json::json!({ "received": true })))
+}

@@ -1,0 +1,63 @@
+//! Every failure becomes a problem document (RFC 9457). What failed inside us goes to the log.
+
+use super::request_id;
+use crate::flow::Error;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use till_shared::problem::{FieldError, Problem, ProblemType};
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem {
+                kind,
+                detail,
+                errors,
+            } => document(kind, detail, errors),
+            Self::Internal(cause) => {
+                tracing::error!(cause = format!("{cause:#}"), "internal error");
+                let detail = "It is in our log under the request id. Nothing else is known here.";
+                document(ProblemType::Internal, detail.into(), vec![])
+            }
+        }
+    }
+}
+
+fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
+    let problem = Problem {
+        r#type: format!("/problems/{kind}"),
+        title: kind.title().to_owned(),
+        status: kind.status(),
+        detail,
+        request_id: request_id::current().map_or_else(String::new, |id| id.to_string()),
+        errors,
+    };
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/problem+json");
+    headers.insert(header::CONTENT_TYPE, json);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match kind {
+        // RFC 9110 section 11.6.1: a 401 says how to authenticate.
+        ProblemType::Unauthorized => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ProblemType::Unavailable | ProblemType::IdempotencyKeyInUse => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// No credentials, or none that fit.
+pub fn unauthorized(detail: &str) -> Error {
+    Error::problem(ProblemType::Unauthorized, detail)
+}
+
+/// One field that won't do.
+pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -> Error {
+    Error::fields(vec![FieldError::new(field, code, message)])
+}

@@ -1,0 +1,208 @@
+//! Our own extractors, so that every rejection is a problem document that names the field.
+
+use super::error::{field, unauthorized};
+use crate::crypto;
+use crate::flow::{App, Error};
+use crate::store::invoices::InvoiceRow;
+use crate::store::projects::Project;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+use std::sync::Arc;
+use till_shared::id::InvoiceId;
+use till_shared::problem::{FieldError, ProblemType};
+
+/// A JSON body.
+pub struct Json<T> {
+    /// What it says.
+    pub value: T,
+    /// The same for every spelling of the same JSON, for [`super::idempotency`].
+    pub canonical: String,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let of_type = request.headers().get(CONTENT_TYPE);
+        let essence = of_type.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let essence = essence.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(Error::problem(
+                ProblemType::UnsupportedMediaType,
+                "The body must be JSON, with the content type application/json.",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(body)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| not_json("it is not UTF-8"))?;
+        let canonical: serde_json::Value =
+            serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
+        let value = named(&mut serde_json::Deserializer::from_str(text))?;
+        Ok(Self {
+            value,
+            canonical: canonical.to_string(),
+        })
+    }
+}
+
+fn not_json(why: &str) -> Error {
+    let detail = format!("The body can't be read as JSON: {why}.");
+    Error::problem(ProblemType::InvalidRequest, detail)
+}
+
+/// A body that could not be read.
+pub fn body(rejection: BytesRejection) -> Error {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("The limit is {} bytes.", super::LARGEST_BODY);
+        return Error::problem(ProblemType::PayloadTooLarge, detail);
+    }
+    Error::problem(ProblemType::InvalidRequest, "The body broke off.")
+}
+
+/// A query string.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let pairs = url::form_urlencoded::parse(query);
+        named(serde_urlencoded::Deserializer::new(pairs)).map(Self)
+    }
+}
+
+/// Deserializes, naming the field that won't do, and every field that isn't known.
+fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, Error> {
+    let mut unknown = vec![];
+    let mut note = |path: serde_ignored::Path<'_>| {
+        let message = "there is no such field";
+        // An optional field stands in its path as `.?`.
+        let path = path.to_string().replace(".?", "");
+        unknown.push(FieldError::new(path, "unknown_field", message));
+    };
+    let read = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(from, &mut note));
+    match read {
+        Ok(value) if unknown.is_empty() => Ok(value),
+        Ok(_) => Err(Error::fields(unknown)),
+        Err(error) => {
+            let path = error.path().to_string();
+            let path = path.trim_matches('.');
+            let text = error.into_inner().to_string();
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            // Serde tells a missing field in its message only, with the path of what lacks it.
+            let missing = text
+                .strip_prefix("missing field `")
+                .and_then(|rest| rest.strip_suffix('`'));
+            unknown.push(match missing {
+                Some(name) if path.is_empty() => FieldError::new(name, "required", "is required"),
+                Some(name) => FieldError::new(format!("{path}.{name}"), "required", "is required"),
+                None => {
+                    FieldError::new(if path.is_empty() { "body" } else { path }, "invalid", text)
+                }
+            });
+            Err(Error::fields(unknown))
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer ...` (RFC 6750).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .trim()
+        .split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start())
+}
+
+/// The project whose server calls, by its secret key.
+pub struct Secret(pub Project);
+
+impl FromRequestParts<Arc<App>> for Secret {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let key = bearer(&parts.headers)
+            .filter(|key| key.starts_with("sk_"))
+            .ok_or_else(|| {
+                unauthorized(
+                    "This call takes the project's secret key: Authorization: Bearer sk_...",
+                )
+            })?;
+        let project = app
+            .store
+            .project_by_key_hash(&crypto::key_hash(key))
+            .await?;
+        project
+            .map(Self)
+            .ok_or_else(|| unauthorized("There is no such secret key."))
+    }
+}
+
+/// The invoice in the path, and its project, for whoever holds its client token.
+pub struct Client {
+    /// Whose it is.
+    pub project: Project,
+    /// Which.
+    pub invoice: InvoiceRow,
+}
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let id: InvoiceId = path_id(parts, app, "invoice").await?;
+        let token = bearer(&parts.headers)
+            .ok_or_else(|| unauthorized("This call takes the invoice's client token."))?;
+        if !app.keys.is_client_token(&id, token) {
+            return Err(unauthorized("This is not the invoice's client token."));
+        }
+        let invoice = app.store.invoice(&id).await?;
+        let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
+        let project = app.store.project(&invoice.project).await?;
+        let project = project.ok_or_else(|| Error::not_found("project"))?;
+        Ok(Self { project, invoice })
+    }
+}
+
+async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> Result<T, Error> {
+    let params = RawPathParams::from_request_parts(parts, app).await.ok();
+    let text = params
+        .iter()
+        .flatten()
+        .find_map(|(key, value)| (key == name).then_some(value));
+    id(text.unwrap_or_default(), name)
+}
+
+/// An id in a path. One that can't be ours is simply not there.
+///
+/// # Errors
+/// `not-found`.
+pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::not_found(what))
+}
+
+/// An id or a word in a query.
+///
+/// # Errors
+/// `invalid-request` that names it.
+pub fn parsed<T: FromStr<Err: ToString>>(
+    name: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Error> {
+    text.map(|text| {
+        text.parse()
+            .map_err(|e: T::Err| field(name, "invalid", e.to_string()))
+    })
+    .transpose()
+}

@@ -1,0 +1,120 @@
+//! `Idempotency-Key`: the same call twice has one effect and one answer.
+
+use super::error::field;
+use super::request_id;
+use crate::clock;
+use crate::flow::{App, Error, Result};
+use crate::store::idempotency::Claim;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::sync::Arc;
+use till_shared::problem::ProblemType;
+
+/// How long a call is taken to be running when nothing is heard of it, in milliseconds.
+const LEASE_MS: i64 = 120_000;
+static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The header, if it was sent.
+pub struct Key(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let visible = value
+            .to_str()
+            .ok()
+            .filter(|key| (1..=255).contains(&key.len()))
+            .filter(|key| key.bytes().all(|b| b.is_ascii_graphic()));
+        let bad = || field("Idempotency-Key", "invalid", "1 to 255 visible characters");
+        visible
+            .map(|key| Self(Some(key.to_owned())))
+            .ok_or_else(bad)
+    }
+}
+
+/// A call that creates something.
+pub struct Call {
+    /// Its key.
+    pub key: Key,
+    /// Whose keys: two callers' equal keys have nothing to do with each other.
+    pub scope: String,
+    /// Everything the outcome depends on, the path included.
+    pub request: String,
+}
+
+/// Carries out a call, or answers as it was answered before. It is carried out to its end even
+/// when the caller is gone. A call that failed changed nothing, and its key is free again.
+pub async fn once<T, F>(app: Arc<App>, call: Call, work: F) -> Result<Response>
+where
+    T: Serialize + Send + 'static,
+    F: Future<Output = Result<(StatusCode, T)>> + Send + 'static,
+{
+    let tasks = app.tasks.clone();
+    let whole = request_id::carried(carry_out(app, call, work));
+    tasks.spawn(whole).await.map_err(anyhow::Error::from)?
+}
+
+async fn carry_out<T, F>(app: Arc<App>, call: Call, work: F) -> Result<Response>
+where
+    T: Serialize,
+    F: Future<Output = Result<(StatusCode, T)>>,
+{
+    let Some(key) = call.key.0 else {
+        let (status, value) = work.await?;
+        let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
+        return Ok(answer(status, body));
+    };
+    let scope = &call.scope;
+    let hash = app.keys.fingerprint(&[call.request.as_bytes()]);
+    let now = clock::now_ms();
+    let claim = app.store.claim_key(scope, &key, &hash, now, now + LEASE_MS);
+    match claim.await? {
+        Claim::Start => {}
+        Claim::Answered { status, body } => {
+            let status = StatusCode::from_u16(status).map_err(anyhow::Error::from)?;
+            let mut response = answer(status, body);
+            let headers = response.headers_mut();
+            headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+            return Ok(response);
+        }
+        Claim::Running => {
+            return Err(Error::problem(
+                ProblemType::IdempotencyKeyInUse,
+                "The first call with this key is not answered yet. Ask again in a moment.",
+            ));
+        }
+        Claim::OtherRequest => {
+            return Err(Error::problem(
+                ProblemType::IdempotencyKeyReused,
+                "This key was used with another request.",
+            ));
+        }
+    }
+    match work.await {
+        Ok((status, value)) => {
+            let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
+            let kept = app.store.answer_key(scope, &key, status.as_u16(), &body);
+            kept.await?;
+            Ok(answer(status, body))
+        }
+        Err(error) => {
+            app.store.release_key(scope, &key).await?;
+            Err(error)
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body).into_response()
+}

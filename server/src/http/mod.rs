@@ -1,0 +1,87 @@
+//! The ways in. Each file has its own `router()`, with its bodies and handlers beside it; each
+//! handler extracts, calls one function of `flow`, and maps its outcome.
+
+mod assets;
+mod connector_webhooks;
+mod error;
+mod extract;
+mod idempotency;
+mod json_api;
+mod live;
+mod operator;
+mod pages;
+mod request_id;
+mod return_page;
+mod widget_api;
+
+use crate::callbacks;
+use crate::flow::{App, Error, housekeeping};
+use anyhow::Context;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Response};
+use std::any::Any;
+use std::sync::Arc;
+use till_shared::problem::ProblemType;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The largest body that is read, in bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// Serves until [`App::shutdown`] is cancelled, then finishes what is under way.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    let outbox = tokio::spawn(callbacks::worker::run(app.clone()));
+    let chores = tokio::spawn(housekeeping::run(app.clone()));
+    let served = axum::serve(listener, router(app.clone()))
+        .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
+        .await;
+    app.shutdown.cancel();
+    app.tasks.close();
+    app.tasks.wait().await;
+    outbox.await.context("the outbox worker")?;
+    chores.await.context("housekeeping")?;
+    served.context("the listener")
+}
+
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .merge(json_api::router())
+        .merge(widget_api::router())
+        .merge(connector_webhooks::router())
+        .merge(pages::router())
+        .merge(return_page::router())
+        .merge(operator::router())
+        .merge(assets::router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(request_id::with_request_id))
+        .with_state(app)
+}
+
+async fn not_found(uri: Uri) -> Error {
+    Error::problem(
+        ProblemType::NotFound,
+        format!("There is nothing at {}.", uri.path()),
+    )
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Error {
+    let detail = format!("{} does not take {method}.", uri.path());
+    Error::problem(ProblemType::MethodNotAllowed, detail)
+}
+
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let said = cause
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| cause.downcast_ref::<String>().cloned());
+    let said = said.unwrap_or_else(|| "without a message".into());
+    Error::Internal(anyhow::anyhow!("panicked: {said}")).into_response()
+}

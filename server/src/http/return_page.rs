@@ -1,0 +1,99 @@
+//! Where the payment system sends the buyer back to. How the payment stands is asked of the
+//! payment system, never read from the address. Inside the widget's frame or window the page tells
+//! the widget; otherwise it takes the buyer on.
+
+use super::pages::{Message, find, nonce, page_headers};
+use crate::flow::{App, give_up, view};
+use crate::store::payments::PaymentRow;
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::payment::PaymentStatus;
+
+/// The page.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/pay/{invoice}/return", get(returned))
+}
+
+#[derive(Deserialize)]
+struct Back {
+    payment: String,
+    state: String,
+}
+
+async fn returned(
+    State(app): State<Arc<App>>,
+    Path(invoice): Path<String>,
+    back: Result<Query<Back>, QueryRejection>,
+) -> Result<Response, Message> {
+    let (_, invoice) = find(&app, &invoice).await?;
+    let Query(back) = back.map_err(|_| Message::NO_INVOICE)?;
+    let payment: PaymentId = back.payment.parse().map_err(|_| Message::NO_INVOICE)?;
+    if !app.keys.is_return_state(&payment, &back.state) {
+        return Err(Message::NO_INVOICE);
+    }
+    let trouble = |error: anyhow::Error| {
+        tracing::error!(%error, %payment, "the buyer's return could not be handled");
+        Message::TROUBLE
+    };
+    let known = app.store.payment(&payment).await;
+    let known = known.map_err(|e| trouble(e.into()))?;
+    let known = known.filter(|p| p.invoice == invoice);
+    let known = known.ok_or(Message::NO_INVOICE)?;
+    // Without an answer the widget shows "processing" and the reconciler goes on asking.
+    let standing = give_up::refresh(&app, &known).await.unwrap_or(known);
+    let next = next_url(&app, &invoice, &standing).await;
+    let next = next.map_err(trouble)?;
+    let nonce = nonce()?;
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'"
+    );
+    let html = page(&nonce, &standing, &next);
+    Ok((page_headers(&policy), Html(html)).into_response())
+}
+
+/// Where the buyer goes who is not inside a widget.
+async fn next_url(app: &App, invoice: &InvoiceId, payment: &PaymentRow) -> anyhow::Result<String> {
+    let gone = || anyhow::anyhow!("the invoice is gone");
+    let row = app.store.invoice(invoice).await?.ok_or_else(gone)?;
+    let project = app.store.project(&row.project).await?.ok_or_else(gone)?;
+    let failed = match payment.status {
+        PaymentStatus::Declined | PaymentStatus::Failed | PaymentStatus::Canceled => true,
+        PaymentStatus::Created
+        | PaymentStatus::RequiresVerification
+        | PaymentStatus::Processing
+        | PaymentStatus::Succeeded => false,
+    };
+    let to_shop = view::continue_url(&project, &row).or_else(|| {
+        let url = view::failure_url(&project, &row).filter(|_| failed)?;
+        view::with_outcome(url, &row)
+    });
+    let hosted = || view::hosted_page(app, &row, &app.keys.client_token(&row.id));
+    Ok(to_shop.unwrap_or_else(hosted))
+}
+
+fn page(nonce: &str, payment: &PaymentRow, next: &str) -> String {
+    let next = escaped(next);
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>Payment</title>\
+         <noscript><meta http-equiv=\"refresh\" content=\"0;url={next}\"></noscript></head>\
+         <body data-invoice=\"{}\" data-payment=\"{}\"><p><a id=\"next\" href=\"{next}\">Continue</a></p>\
+         <script nonce=\"{nonce}\">{SCRIPT}</script></body></html>",
+        payment.invoice, payment.id
+    )
+}
+
+const SCRIPT: &str = include_str!("return_page.js");
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+}
