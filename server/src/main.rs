@@ -30,7 +30,7 @@ enum LogFormat {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server
-    Serve(till_server::config::Config),
+    Serve(Box<till_server::config::Config>),
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
@@ -65,7 +65,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     // Of the two that rustls can use, the one that builds everywhere without a C toolchain's help.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
-        Command::Serve(config) => commands::serve::run(config, on_signal()?).await,
+        Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
         Command::Project(command) => commands::project::run(command).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,
         Command::Demo(args) => commands::demo::run(args, on_signal()?).await,

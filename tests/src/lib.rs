@@ -1,2 +1,17 @@
 //! The harness of the whole-system tests: starts the real binary, plays the project, drives the
-//! browser.
+//! browser. Each test has a world of its own, on ports and in files of its own.
+
+pub mod api;
+pub mod browser;
+pub mod demo;
+pub mod process;
+pub mod project;
+pub mod world;
+
+pub use world::World;
+
+/// Prepares what the HTTP clients of a test process share.
+pub fn set_up() {
+    // An error means that another test was faster.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

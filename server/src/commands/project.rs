@@ -15,7 +15,7 @@ use till_shared::buyer::BuyerField;
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Make a project and print its keys, which are shown only now
-    Create(Create),
+    Create(Box<Create>),
 }
 
 /// A project to make.
@@ -64,6 +64,7 @@ pub struct Create {
 /// Carries the command out.
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Create(new) = command;
+    let new = *new;
     let app = App::new(new.config).await?;
     let settings = Settings {
         allowed_origins: new.origins,

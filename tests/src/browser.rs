@@ -1,0 +1,177 @@
+//! Chromium, driven through its driver.
+
+use crate::process::Running;
+use anyhow::{Context, Result};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// How long to wait for something to appear on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The size of a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// 360 CSS pixels wide, touched.
+    Phone,
+    /// 1280 CSS pixels wide.
+    Desk,
+}
+
+/// A browser. It ends with it.
+pub struct Browser {
+    client: Client,
+    _driver: Running,
+    _profile: TempDir,
+}
+
+impl Deref for Browser {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+fn program(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| PathBuf::from(name), PathBuf::from)
+}
+
+impl Browser {
+    /// Starts one. Popups open as they would for a buyer's click.
+    pub async fn start(screen: Screen) -> Result<Self> {
+        let mut driver = Command::new(program("TILL_CHROMEDRIVER", "chromedriver"));
+        driver.arg("--port=0");
+        let driver = Running::start(&mut driver, "successfully on port ").await;
+        let driver = driver.context("chromedriver; run the tests with `cargo xtask test`")?;
+        let port = driver.said.trim_end_matches('.');
+        let profile = tempfile::tempdir()?;
+        let mut args = vec![
+            "--headless=new".to_owned(),
+            "--disable-gpu".into(),
+            "--disable-quic".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            "--disable-dev-shm-usage".into(),
+            "--lang=en-US".into(),
+            "--window-size=1280,900".into(),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        if is_root() {
+            // Chromium's own sandbox refuses to run as root, which containers are.
+            args.push("--no-sandbox".into());
+        }
+        let mut options = json!({ "args": args, "binary": program("TILL_CHROMIUM", "chromium") });
+        if screen == Screen::Phone {
+            options["mobileEmulation"] = json!({
+                "deviceMetrics": { "width": 360, "height": 740, "pixelRatio": 2, "touch": true },
+            });
+        }
+        let mut capabilities = Map::<String, Value>::new();
+        capabilities.insert("goog:chromeOptions".into(), options);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await?;
+        Ok(Self {
+            client,
+            _driver: driver,
+            _profile: profile,
+        })
+    }
+
+    /// The element, as soon as it is there.
+    pub async fn see(&self, css: &str) -> Result<Element> {
+        let found = self.client.wait().at_most(PATIENCE);
+        let found = found.for_element(Locator::Css(css)).await;
+        match found {
+            Ok(element) => Ok(element),
+            Err(error) => {
+                let text = self.client.execute("return document.body.innerText", vec![]);
+                let shown = text.await.unwrap_or_default();
+                Err(error).with_context(|| format!("no {css}; the page shows {shown}"))
+            }
+        }
+    }
+
+    /// Clicks on an element as soon as it is there.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        let element = self.see(css).await?;
+        element.click().await.with_context(|| format!("{css} can't be clicked"))
+    }
+
+    /// Types into a field.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        Ok(self.see(css).await?.send_keys(text).await?)
+    }
+
+    /// Goes into a frame as soon as it is there.
+    pub async fn enter(&self, css: &str) -> Result<()> {
+        Ok(self.see(css).await?.enter_frame().await?)
+    }
+
+    /// Back to the page itself.
+    pub async fn leave_frames(&self) -> Result<()> {
+        // At the top the parent is the page itself; frames here are at most three deep.
+        for _ in 0..3 {
+            self.client.clone().enter_parent_frame().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there are so many windows, and goes to the newest.
+    pub async fn newest_window(&self, count: usize) -> Result<()> {
+        let enough = async {
+            loop {
+                let windows = self.client.windows().await?;
+                if windows.len() == count {
+                    let newest = windows.into_iter().next_back().context("no window")?;
+                    return Ok::<_, anyhow::Error>(self.client.switch_to_window(newest).await?);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, enough).await;
+        waited.with_context(|| format!("there never were {count} windows"))?
+    }
+
+    /// Runs a script and gives its value.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, vec![]).await?)
+    }
+
+    /// Keeps what is seen now under `target/screenshots`.
+    pub async fn keep(&self, name: &str) -> Result<()> {
+        let dir = screenshots()?;
+        let picture = self.client.screenshot().await?;
+        Ok(tokio::fs::write(dir.join(format!("{name}.png")), picture).await?)
+    }
+
+    /// Ends it.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+/// Where screenshots are kept for a developer to look at.
+pub fn screenshots() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let dir = root.context("no workspace")?.join("target/screenshots");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+fn is_root() -> bool {
+    std::process::Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}

@@ -1,0 +1,56 @@
+//! The demo as a developer starts it: server, sandbox and shop in one process.
+
+use crate::process::{Running, binary};
+use crate::set_up;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// A running demo. It ends with it.
+pub struct Demo {
+    /// The URL it prints: the shop.
+    pub url: String,
+    _running: Running,
+    files: TempDir,
+    http: reqwest::Client,
+}
+
+impl Demo {
+    /// Starts one.
+    pub async fn start() -> Result<Self> {
+        set_up();
+        let files = tempfile::tempdir()?;
+        let mut command = Command::new(binary()?);
+        command
+            .args(["demo", "--data"])
+            .arg(files.path())
+            .env("RUST_LOG", "warn");
+        let running = Running::start(&mut command, "Open ").await?;
+        Ok(Self {
+            url: running.said.clone(),
+            _running: running,
+            files,
+            http: reqwest::Client::builder().no_proxy().build()?,
+        })
+    }
+
+    /// The shop's orders, the newest first.
+    pub async fn orders(&self) -> Result<Vec<Value>> {
+        let url = format!("{}/orders.json", self.url);
+        let list: Value = self.http.get(url).send().await?.json().await?;
+        let data = list["data"].as_array().context("no list of orders")?;
+        Ok(data.clone())
+    }
+
+    /// The payments in the sandbox's ledger: status and money taken and not given back.
+    pub async fn ledger(&self) -> Result<Vec<(String, i64)>> {
+        let file = self.files.path().join("sandbox.db");
+        let options = SqliteConnectOptions::new().filename(file);
+        let db = SqlitePool::connect_with(options).await?;
+        let sql = "select status, captured - refunded from payments order by id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+}

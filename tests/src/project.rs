@@ -1,0 +1,124 @@
+//! The project's side: an endpoint that verifies callbacks with a Standard Webhooks library, keeps
+//! them, and answers as the test wants.
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::Value;
+use standardwebhooks::Webhook;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::net::TcpListener;
+
+/// One callback that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// `webhook-id`.
+    pub id: String,
+    /// Whether the signature verified.
+    pub genuine: bool,
+    /// What was answered.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+}
+
+type Answer = Box<dyn Fn(usize) -> Response + Send>;
+
+struct Endpoint {
+    secret: OnceLock<String>,
+    arrived: Mutex<Vec<Arrived>>,
+    checks: Mutex<Vec<Arrived>>,
+    notify_answer: Mutex<Answer>,
+    check_answer: Mutex<Answer>,
+}
+
+/// The running endpoint.
+#[derive(Clone)]
+pub struct Project {
+    /// Where it listens.
+    pub url: String,
+    endpoint: Arc<Endpoint>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Project {
+    /// Starts one that accepts everything.
+    pub async fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let endpoint = Arc::new(Endpoint {
+            secret: OnceLock::new(),
+            arrived: Mutex::default(),
+            checks: Mutex::default(),
+            notify_answer: Mutex::new(Box::new(|_| StatusCode::NO_CONTENT.into_response())),
+            check_answer: Mutex::new(Box::new(|_| r#"{"accept":true}"#.into_response())),
+        });
+        let router = Router::new()
+            .route("/callbacks", post(callback))
+            .route("/check", post(check))
+            .with_state(endpoint.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { url, endpoint })
+    }
+
+    /// Tells it the signing secret.
+    pub fn know_secret(&self, secret: &str) {
+        let _ = self.endpoint.secret.set(secret.to_owned());
+    }
+
+    /// The callbacks so far.
+    pub fn arrived(&self) -> Vec<Arrived> {
+        lock(&self.endpoint.arrived).clone()
+    }
+
+    /// The order checks so far.
+    pub fn checks(&self) -> Vec<Arrived> {
+        lock(&self.endpoint.checks).clone()
+    }
+
+    /// How callbacks are answered from now on; told how many came before.
+    pub fn answer_callbacks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
+        *lock(&self.endpoint.notify_answer) = Box::new(answer);
+    }
+
+    /// How order checks are answered from now on; told how many came before.
+    pub fn answer_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
+        *lock(&self.endpoint.check_answer) = Box::new(answer);
+    }
+}
+
+async fn callback(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+    record(&own, &own.arrived, &own.notify_answer, &headers, &body)
+}
+
+async fn check(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+    record(&own, &own.checks, &own.check_answer, &headers, &body)
+}
+
+fn record(
+    own: &Endpoint,
+    list: &Mutex<Vec<Arrived>>,
+    answer: &Mutex<Answer>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response {
+    let secret = own.secret.get().cloned().unwrap_or_default();
+    let genuine = Webhook::new(&secret).is_ok_and(|w| w.verify(body, headers).is_ok());
+    let id = headers.get("webhook-id").and_then(|v| v.to_str().ok());
+    let mut list = lock(list);
+    let response = lock(answer)(list.len());
+    list.push(Arrived {
+        id: id.unwrap_or_default().to_owned(),
+        genuine,
+        status: response.status().as_u16(),
+        body: serde_json::from_slice(body).unwrap_or_default(),
+    });
+    response
+}

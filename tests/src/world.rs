@@ -1,0 +1,204 @@
+//! A server, a sandbox payment system and a project, made for one test.
+
+use crate::api::Api;
+use crate::process::{Running, binary};
+use crate::project::Project;
+use crate::set_up;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// The delays of server and sandbox are divided by this.
+const SPEEDUP: &str = "20";
+/// How long the server waits for the sandbox, in milliseconds.
+const CONNECTOR_TIMEOUT: &str = "1500";
+
+/// A project's keys.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Keys {
+    /// Its id.
+    pub id: String,
+    /// For pages.
+    pub pk: String,
+    /// For its server.
+    pub sk: String,
+    /// For callbacks.
+    pub signing_secret: String,
+}
+
+/// Everything one test needs. It all ends with it.
+pub struct World {
+    /// The server, called with the project's keys.
+    pub api: Api,
+    /// The project's endpoint.
+    pub project: Project,
+    /// The project's keys.
+    pub keys: Keys,
+    /// Where the sandbox is.
+    pub sandbox: String,
+    server: Option<Running>,
+    _sandbox: Running,
+    files: TempDir,
+}
+
+impl World {
+    /// Starts one with a project that has a `notify_url`.
+    pub async fn start() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// Starts one, with further arguments for `till project create`.
+    pub async fn with(project_args: &[&str]) -> Result<Self> {
+        set_up();
+        let files = tempfile::tempdir()?;
+        let sandbox = Running::start(
+            till(&files)?
+                .args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"])
+                .args(["--speedup", SPEEDUP]),
+            "listening on",
+        )
+        .await
+        .context("the sandbox")?;
+        let url = sandbox.said.clone();
+        let project = Project::start().await?;
+        let keys = create_project(&files, &url, &project.url, project_args).await?;
+        project.know_secret(&keys.signing_secret);
+        let server = serve(&files, "127.0.0.1:0").await?;
+        Ok(Self {
+            api: Api::new(&server.said, &keys)?,
+            project,
+            keys,
+            sandbox: url,
+            server: Some(server),
+            _sandbox: sandbox,
+            files,
+        })
+    }
+
+    /// Another project on the same server.
+    pub async fn another_project(&self) -> Result<Api> {
+        let keys = create_project(&self.files, &self.sandbox, &self.project.url, &[]).await?;
+        Api::new(&self.api.url, &keys)
+    }
+
+    /// Kills the server without warning and starts it again on the same files and port.
+    pub async fn crash_and_restart(&mut self) -> Result<()> {
+        let server = self.server.take().context("no server")?;
+        server.kill().await?;
+        self.restart().await
+    }
+
+    /// Asks the server to end, and gives whether it ended well.
+    pub async fn terminate(&mut self) -> Result<bool> {
+        self.server.take().context("no server")?.terminate().await
+    }
+
+    /// Starts the server again after [`Self::terminate`].
+    pub async fn restart(&mut self) -> Result<()> {
+        let address = self.api.url.trim_start_matches("http://").to_owned();
+        self.server = Some(serve(&self.files, &address).await?);
+        Ok(())
+    }
+
+    /// The server's database, to look into.
+    pub async fn store(&self) -> Result<SqlitePool> {
+        open(&self.files.path().join("till.db")).await
+    }
+
+    /// The bytes of every file of the server and the sandbox.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mut all = vec![];
+        for entry in std::fs::read_dir(self.files.path())? {
+            all.extend(std::fs::read(entry?.path())?);
+        }
+        Ok(all)
+    }
+
+    /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
+    /// and not given back.
+    pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
+        let db = open(&self.files.path().join("sandbox.db")).await?;
+        let sql = "select reference, status, captured - refunded from payments order by id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// All the money that the sandbox has taken and not given back.
+    pub async fn taken(&self) -> Result<i64> {
+        Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
+    }
+
+    /// Moves an invoice's expiry into the past.
+    pub async fn let_expire(&self, invoice: &str) -> Result<()> {
+        sqlx::query("update invoices set expires_at = 1 where id = $1")
+            .bind(invoice)
+            .execute(&self.store().await?)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Tries until it is true.
+///
+/// # Errors
+/// When it isn't after half a minute.
+pub async fn until<F: AsyncFnMut() -> Result<bool>>(what: &str, mut check: F) -> Result<()> {
+    for _ in 0..600 {
+        if check().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("waited in vain: {what}")
+}
+
+async fn open(file: &Path) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new().filename(file);
+    Ok(SqlitePool::connect_with(options).await?)
+}
+
+/// The binary in the test's own directory, with nothing of the developer's settings.
+fn till(files: &TempDir) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.current_dir(files.path());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("TILL_") || name == "DATABASE_URL" {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.env("RUST_LOG", "warn");
+    Ok(command)
+}
+
+async fn serve(files: &TempDir, address: &str) -> Result<Running> {
+    let mut command = till(files)?;
+    command
+        .args(["serve", "--dev", "--listen", address])
+        .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
+        .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+    let running = Running::start(&mut command, "listening on").await;
+    running.context("the server")
+}
+
+async fn create_project(
+    files: &TempDir,
+    sandbox: &str,
+    endpoint: &str,
+    args: &[&str],
+) -> Result<Keys> {
+    let output = till(files)?
+        .args(["project", "create", "--dev", "--json", "--name", "Test Shop"])
+        .args(["--origin", "https://shop.example", "--sandbox", sandbox])
+        .args(["--notify-url", &format!("{endpoint}/callbacks")])
+        .args(args.iter().map(|arg| arg.replace("PROJECT", endpoint)))
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "project create: {said}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}

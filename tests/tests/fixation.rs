@@ -1,0 +1,284 @@
+//! Payment fixation: what is refused changes nothing, what is taken is taken once.
+
+use anyhow::{Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use futures::future::try_join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Api, card, send};
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+
+#[tokio::test]
+async fn a_malformed_card_is_told_by_field_and_changes_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let before = world.api.read(&opened.id).await?;
+    let with = |field: &str, value: Value| {
+        let mut body = card(APPROVED);
+        body["card"][field] = value;
+        body
+    };
+    for (body, fields) in [
+        (with("number", json!("4242424242424241")), vec!["card.number"]),
+        (with("number", json!("")), vec!["card.number"]),
+        (with("number", json!("four")), vec!["card.number"]),
+        (with("number", json!(4242424242424242_u64)), vec!["card.number"]),
+        (with("exp_month", json!(13)), vec!["card.exp_month"]),
+        (with("exp_month", json!(300)), vec!["card.exp_month"]),
+        (with("exp_month", json!(-1)), vec!["card.exp_month"]),
+        (with("exp_year", json!(2020)), vec!["card.exp_year"]),
+        (with("cvc", json!("12")), vec!["card.cvc"]),
+        (with("cvc", json!("12a")), vec!["card.cvc"]),
+        (with("pin", json!("1")), vec!["card.pin"]),
+        (json!({ "method": "card", "card": {} }), vec!["card.number", "card.exp_month", "card.cvc"]),
+        (json!({ "method": "card" }), vec!["card"]),
+        (json!({ "method": "cash" }), vec!["method"]),
+        (json!({ "method": "card", "colour": 1, "card": {} }), vec!["colour"]),
+    ] {
+        let answer = world.api.pay(&opened, &body).await?;
+        let told = answer.problem(422, "invalid-request")?;
+        ensure!(told == fields, "{body}: {told:?}");
+    }
+    ensure!(world.api.read(&opened.id).await? == before);
+    ensure!(world.ledger().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn missing_buyer_data_is_asked_for() -> Result<()> {
+    let world = World::with(&["--require", "email", "--require", "country"]).await?;
+    let mut order = Api::order("1");
+    order["buyer"] = json!({ "country": "DE" });
+    let opened = world.api.invoice_of(&order).await?;
+    let billing = send(world.api.widget(Method::GET, &opened, "")).await?.json();
+    ensure!(billing["missing"] == json!(["email"]), "{billing}");
+
+    let without = world.api.pay(&opened, &card(APPROVED)).await?;
+    ensure!(without.problem(422, "invalid-request")? == ["buyer.email"]);
+    let mut body = card(APPROVED);
+    body["buyer"] = json!({ "email": "buyer@shop.example" });
+    let paid = world.api.pay(&opened, &body).await?;
+    ensure!(paid.status == 201, "{paid:?}");
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(invoice["buyer"]["email"] == "buyer@shop.example", "{invoice}");
+    ensure!(invoice["missing"] == json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn fields_beside_the_method_do_as_well() -> Result<()> {
+    let world = World::with(&["--require", "email"]).await?;
+    let opened = world.api.invoice("1").await?;
+    let body = json!({
+        "method": "card", "number": "4242 4242 4242 4242", "exp_month": "12", "exp_year": "39",
+        "cvc": "123", "holder": "A. Buyer", "email": "buyer@shop.example",
+    });
+    let paid = world.api.pay(&opened, &body).await?;
+    ensure!(paid.json()["payment"]["status"] == "succeeded", "{paid:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_invoices_own_token_opens_it() -> Result<()> {
+    let world = World::start().await?;
+    let mine = world.api.invoice("1").await?;
+    let other = world.api.invoice("2").await?;
+    for token in ["", "ct_wrong", other.token.as_str(), world.keys.sk.as_str()] {
+        for (method, rest) in [
+            (Method::GET, ""),
+            (Method::GET, "/events"),
+            (Method::POST, "/payments"),
+            (Method::POST, "/payments/pay_1/cancel"),
+        ] {
+            let path = format!("/v1/widget/invoices/{}{rest}", mine.id);
+            let request = world.api.request(method, &path).bearer_auth(token);
+            let answer = send(request.json(&card(APPROVED))).await?;
+            answer.problem(401, "unauthorized")?;
+        }
+    }
+    ensure!(world.ledger().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_invoice_is_not_paid() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.let_expire(&opened.id).await?;
+    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    answer.problem(409, "invoice-expired")?;
+    world.api.until_status(&opened.id, "expired").await?;
+    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    answer.problem(409, "invoice-expired")?;
+    ensure!(world.ledger().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_paid_invoice_is_not_paid_again() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
+    ensure!(fixed["verification"] == json!({ "kind": "none" }), "{fixed}");
+    ensure!(fixed["payment"]["card"]["last4"] == "4242", "{fixed}");
+    let before = world.api.read(&opened.id).await?;
+    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    answer.problem(409, "invoice-paid")?;
+    ensure!(world.api.read(&opened.id).await? == before);
+    ensure!(world.taken().await? == 1999);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_goes_through() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let body = card(APPROVED);
+    let answers = try_join_all((0..16).map(|_| world.api.pay(&opened, &body))).await?;
+    let taken = answers.iter().filter(|a| a.status == 201).count();
+    ensure!(taken == 1, "{taken} were taken");
+    for refused in answers.iter().filter(|a| a.status != 201) {
+        ensure!(refused.status == 409, "{refused:?}");
+    }
+    ensure!(world.ledger().await?.len() == 1 && world.taken().await? == 1999);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let press = || {
+        let request = world.api.widget(Method::POST, &opened, "/payments");
+        send(request.header("idempotency-key", "press-1").json(&card(VERIFIED)))
+    };
+    let first = press().await?;
+    let again = press().await?;
+    ensure!(first.status == 201 && again.header("idempotent-replayed") == "true");
+    ensure!(first.text == again.text);
+    ensure!(world.ledger().await?.len() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_payment_waits_for_the_fate_of_the_first() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let first = world.api.paid_with(&opened, VERIFIED).await?;
+    ensure!(first["payment"]["status"] == "requires_verification", "{first}");
+    let second = world.api.pay(&opened, &card(APPROVED)).await?;
+    second.problem(409, "payment-in-progress")?;
+
+    let id = first["payment"]["id"].as_str().unwrap_or_default();
+    let rest = format!("/payments/{id}/cancel");
+    let given_up = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    ensure!(given_up.json()["payment"]["status"] == "canceled", "{given_up:?}");
+    ensure!(given_up.json()["status"] == "open", "{given_up:?}");
+    let again = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    again.problem(409, "payment-final")?;
+    let other = world.api.invoice("2").await?;
+    let foreign = send(world.api.widget(Method::POST, &other, &rest)).await?;
+    foreign.problem(404, "not-found")?;
+
+    world.api.paid_with(&opened, APPROVED).await?;
+    ensure!(world.taken().await? == 1999);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_money_moves_without_the_projects_yes() -> Result<()> {
+    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
+    let opened = world.api.invoice("1").await?;
+    let project = &world.project;
+
+    project.answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    refused.problem(422, "order-rejected")?;
+    ensure!(refused.json()["detail"] == "sold out", "{refused:?}");
+    project.answer_checks(|_| r#"{"accept":true,"amount":1,"currency":"EUR"}"#.into_response());
+    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    refused.problem(422, "order-rejected")?;
+    for no_answer in ["", "yes", "{}"] {
+        project.answer_checks(move |_| no_answer.into_response());
+        let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+        refused.problem(502, "order-check-unavailable")?;
+    }
+    project.answer_checks(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    refused.problem(502, "order-check-unavailable")?;
+    ensure!(world.ledger().await?.is_empty());
+
+    let before = project.checks().len();
+    // The second try of the same check counts.
+    project.answer_checks(move |n| match n > before {
+        true => r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response(),
+        false => StatusCode::BAD_GATEWAY.into_response(),
+    });
+    world.api.paid_with(&opened, APPROVED).await?;
+    let checks = project.checks();
+    ensure!(checks.iter().all(|c| c.genuine && c.body["type"] == "order.check"));
+    ensure!(checks.len() == before + 2, "{}", checks.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_brings_its_own_order_where_the_project_confirms_it() -> Result<()> {
+    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
+    let post = |pk: &str, origin: &'static str, amount: Value| {
+        let mut order = Api::order("7");
+        order["amount"] = amount;
+        let request = world.api.request(Method::POST, "/v1/widget/invoices");
+        send(request.bearer_auth(pk).header("origin", origin).json(&order))
+    };
+    let (pk, shop) = (world.keys.pk.as_str(), "https://shop.example");
+    let foreign = post(pk, "https://evil.example", json!("19.99")).await?;
+    foreign.problem(403, "forbidden")?;
+    let unknown = post("pk_unknown", shop, json!("19.99")).await?;
+    unknown.problem(401, "unauthorized")?;
+    let decimals = post(pk, shop, json!("19.999")).await?;
+    ensure!(decimals.problem(422, "invalid-request")? == ["amount"]);
+    ensure!(decimals.header("access-control-allow-origin") == shop);
+    world.project.answer_checks(|_| r#"{"accept":false}"#.into_response());
+    post(pk, shop, json!("19.99")).await?.problem(422, "order-rejected")?;
+    let list = send(world.api.secret(Method::GET, "/v1/invoices")).await?.json();
+    ensure!(list["data"] == json!([]), "{list}");
+
+    world.project.answer_checks(|_| r#"{"accept":true}"#.into_response());
+    let made = post(pk, shop, json!("19.99")).await?;
+    ensure!(made.status == 201 && made.json()["amount"] == 1999, "{made:?}");
+    let again = post(pk, shop, json!(1999)).await?;
+    ensure!(again.status == 200 && again.json()["id"] == made.json()["id"], "{again:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_card_data_is_ever_stored() -> Result<()> {
+    let world = World::start().await?;
+    for (n, number) in ["4242424242424242", "4000000000003220", "4000000000009995"]
+        .into_iter()
+        .enumerate()
+    {
+        let opened = world.api.invoice(&n.to_string()).await?;
+        let mut body = card(number);
+        body["card"]["cvc"] = json!("987");
+        body["card"]["holder"] = json!("Unlikely Cardholder");
+        let request = world.api.widget(Method::POST, &opened, "/payments");
+        let answer = send(request.header("idempotency-key", "k").json(&body)).await?;
+        ensure!(answer.status == 201, "{answer:?}");
+    }
+    let bytes = world.bytes()?;
+    let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
+    ensure!(holds(b"4242"), "the last four digits are kept");
+    for secret in ["4242424242424242", "4000000000003220", "4000000000009995", "\"987\""] {
+        ensure!(!holds(secret.as_bytes()), "{secret} is stored");
+    }
+    for key in [&world.keys.sk, &world.keys.signing_secret] {
+        ensure!(!holds(key.as_bytes()), "a key is stored in the clear");
+    }
+    Ok(())
+}
