@@ -13,11 +13,11 @@ pub fn now_ms() -> i64 {
     now().as_millisecond()
 }
 
-/// A stored time as it goes over the wire: RFC 3339 UTC with milliseconds.
+/// A stored time as it goes over the wire: RFC 3339 UTC, always with three digits of
+/// milliseconds, so that times sort as text.
 pub fn rfc3339(ms: i64) -> String {
-    Timestamp::from_millisecond(ms)
-        .unwrap_or(Timestamp::MAX)
-        .to_string()
+    let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    format!("{time:.3}")
 }
 
 /// The present month and year (UTC) as cards count them.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// The delays of server and sandbox are divided by this.
+/// The server's delays are divided by this.
 const SPEEDUP: &str = "20";
 /// How long the server waits for the sandbox, in milliseconds.
 const CONNECTOR_TIMEOUT: &str = "1500";
@@ -58,8 +58,7 @@ impl World {
         let files = tempfile::tempdir()?;
         let sandbox = Running::start(
             till(&files)?
-                .args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"])
-                .args(["--speedup", SPEEDUP]),
+                .args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
             "listening on",
         )
         .await

@@ -20,10 +20,6 @@ pub struct Args {
     /// Its ledger, an SQLite file
     #[arg(long, env = "TILL_SANDBOX_DB", default_value = "till-sandbox.db")]
     db: PathBuf,
-
-    /// Divides every delay, for tests
-    #[arg(long, env = "TILL_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    speedup: u32,
 }
 
 /// Runs the sandbox until `stop`.

@@ -130,23 +130,6 @@ pub fn find(number: &str) -> Option<&'static TestCard> {
     TEST_CARDS.iter().find(|card| card.number == number)
 }
 
-/// Whether a card number's check digit is right.
-pub fn luhn(number: &str) -> bool {
-    let mut sum = 0;
-    for (index, byte) in number.bytes().rev().enumerate() {
-        if !byte.is_ascii_digit() {
-            return false;
-        }
-        let digit = u32::from(byte - b'0');
-        sum += match index % 2 {
-            0 => digit,
-            _ if digit > 4 => digit * 2 - 9,
-            _ => digit * 2,
-        };
-    }
-    number.len() >= 12 && sum % 10 == 0
-}
-
 /// What the ledger does for an outcome: how a payment begins, and what follows by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {

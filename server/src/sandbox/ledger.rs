@@ -131,7 +131,7 @@ pub(super) async fn create(
             false => Err(ApiError::same_key_other_body()),
         };
     }
-    let payment = new.into_payment(public_url);
+    let payment = new.to_payment(public_url);
     if insert(&mut tx, &payment).await?.is_none() {
         return Err(ApiError::reference_exists());
     }
@@ -142,7 +142,7 @@ pub(super) async fn create(
 }
 
 impl NewPayment<'_> {
-    fn into_payment(&self, public_url: &str) -> Payment {
+    fn to_payment(&self, public_url: &str) -> Payment {
         let plan = &self.plan;
         let now = now_ms();
         let card = self.card.as_ref();

@@ -6,6 +6,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 
+use till_shared::card::group_number;
+use till_shared::money::{Currency, Money};
+
 use super::App;
 use super::cards::{TEST_CARDS, TestCard};
 
@@ -51,23 +54,10 @@ with verification_abandoned.</p>
 fn row(card: &TestCard) -> String {
     format!(
         "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n",
-        grouped(card.number),
+        group_number(card.number),
         card.brand,
         escape(card.description),
     )
-}
-
-/// A number as it stands on the card: Amex in 4-6-5, the others in fours.
-fn grouped(number: &str) -> String {
-    let breaks: &[usize] = if number.len() == 15 { &[4, 10] } else { &[4, 8, 12] };
-    let mut text = String::new();
-    for (index, digit) in number.chars().enumerate() {
-        if breaks.contains(&index) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A page of the bank.
@@ -115,17 +105,8 @@ pub(super) fn escape(text: &str) -> String {
 
 /// An amount in minor units, for a person.
 pub(super) fn money(amount: i64, currency: &str) -> String {
-    let exponent = match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
-        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
-    };
-    if exponent == 0 {
-        return format!("{amount} {currency}");
+    match currency.parse::<Currency>() {
+        Ok(currency) => format!("{} {currency}", Money { amount, currency }.to_decimal()),
+        Err(_) => format!("{amount} {currency}"),
     }
-    let unit = 10_i64.pow(exponent);
-    let width = exponent as usize;
-    format!("{}.{:0width$} {currency}", amount / unit, amount % unit)
 }

@@ -16,7 +16,8 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 
 use super::Sandbox;
-use super::cards::{Outcome, TEST_CARDS, luhn};
+use super::cards::{Outcome, TEST_CARDS};
+use till_shared::card::luhn;
 
 type Received = Arc<Mutex<Vec<(String, String)>>>;
 
