@@ -59,7 +59,7 @@ fn list(code: &mut String, name: &str, paths: Vec<PathBuf>, out: &Path) -> Resul
         let Some(content_type) = content_type(file) else {
             continue;
         };
-        let etag = format!("\"{}\"", &hex::encode(Sha256::digest(&plain))[..32]);
+        let etag = format!("W/\"{}\"", &hex::encode(Sha256::digest(&plain))[..32]);
         let brotli = out.join(format!("{file}.br"));
         let gzip = out.join(format!("{file}.gz"));
         fs::write(&brotli, brotli_11(&plain)?)?;

@@ -39,14 +39,11 @@ impl Deref for Browser {
     }
 }
 
-fn program(variable: &str, name: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| PathBuf::from(name), PathBuf::from)
-}
-
 impl Browser {
     /// Starts one. Popups open as they would for a buyer's click.
     pub async fn start(screen: Screen) -> Result<Self> {
-        let mut driver = Command::new(program("TILL_CHROMEDRIVER", "chromedriver"));
+        let driver = std::env::var_os("TILL_CHROMEDRIVER");
+        let mut driver = Command::new(driver.unwrap_or_else(|| "chromedriver".into()));
         driver.arg("--port=0");
         let driver = Running::start(&mut driver, "successfully on port ").await;
         let driver = driver.context("chromedriver; run the tests with `cargo xtask test`")?;
@@ -69,7 +66,10 @@ impl Browser {
             // Chromium's own sandbox refuses to run as root, which containers are.
             args.push("--no-sandbox".into());
         }
-        let mut options = json!({ "args": args, "binary": program("TILL_CHROMIUM", "chromium") });
+        let mut options = json!({ "args": args });
+        if let Some(chromium) = std::env::var_os("TILL_CHROMIUM") {
+            options["binary"] = json!(PathBuf::from(chromium));
+        }
         if screen == Screen::Phone {
             options["mobileEmulation"] = json!({
                 "deviceMetrics": { "width": 360, "height": 740, "pixelRatio": 2, "touch": true },

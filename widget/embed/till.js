@@ -60,7 +60,7 @@
     }
     view ??= container ? inline(container, emit, status) : dialog(emit, status);
     Promise.resolve(what)
-      .then((given) => (check(config, given), given.order ? invoiceFor(config, given.order) : given))
+      .then((given) => (check(config, given), given.invoice ? given : invoiceFor(config, given.order)))
       .then(({ invoice, token }) => {
         if (closed) return;
         status.invoice = invoice;
@@ -77,10 +77,11 @@
   function check(config, what) {
     if (typeof what?.then === "function") return;
     const { invoice, token, order } = what ?? {};
-    if (order ? invoice || token : !invoice || !token) {
-      throw new TypeError("Till: open takes either invoice and token, or order");
+    if (invoice && token) return;
+    if (!order || invoice) {
+      throw new TypeError("Till: open takes an invoice with its token, or an order");
     }
-    if (order && !config.project) {
+    if (!config.project) {
       throw new TypeError("Till: an order needs the project's key (data-project)");
     }
   }
@@ -149,7 +150,10 @@
     const iframe = styled(frame("iframe"), { height: "100%", background: "#fff" });
     const { overflow } = document.documentElement.style;
     const view = { mode: "iframe", show: (url) => (iframe.src = url) };
-    connect(view, () => iframe.contentWindow, emit, status, {}, () => {
+    const resize = ({ height }) => {
+      if (innerWidth > 480) box.style.height = `min(${Number(height) || 760}px, 100dvh)`;
+    };
+    connect(view, () => iframe.contentWindow, emit, status, { resize }, () => {
       box.close();
       box.remove();
       document.documentElement.style.overflow = overflow;

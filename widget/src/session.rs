@@ -183,19 +183,27 @@ impl Session {
             self.closing.set(false);
             self.beside.set(false);
         }
-        if state.status.was_paid() && !known.status.was_paid() {
-            self.banner.set(None);
-            self.tell(ToPage::Paid);
-        }
-        let ended = |p: &Payment| (p.id.clone(), p.status.is_live());
-        if state.payment.as_ref().map(ended) != known.payment.as_ref().map(ended) {
-            self.payment_changed(&state);
+        self.announce(&known, &state);
+        if !self.sending.get_untracked() {
+            self.banner.set(left_over(&state));
         }
     }
 
-    /// A payment began, or came to its end.
-    fn payment_changed(self, state: &WidgetState) {
-        let Some(payment) = &state.payment else {
+    /// Tells the page around what has changed, in the order of the events.
+    fn announce(self, known: &WidgetState, state: &WidgetState) {
+        let id = |s: &WidgetState| s.payment.as_ref().map(|p| p.id.clone());
+        let begun = id(state).is_some() && id(state) != id(known);
+        let live = |s: &WidgetState| s.payment.as_ref().is_some_and(|p| p.status.is_live());
+        if begun {
+            self.tell(ToPage::Fixation);
+        }
+        if state.verification != Verification::None && known.verification == Verification::None {
+            self.tell(ToPage::Verification);
+        }
+        if state.status.was_paid() && !known.status.was_paid() {
+            self.tell(ToPage::Paid);
+        }
+        let Some(payment) = state.payment.as_ref().filter(|_| begun || live(known)) else {
             return;
         };
         match payment.status {
@@ -210,9 +218,6 @@ impl Session {
             | PaymentStatus::RequiresVerification
             | PaymentStatus::Processing
             | PaymentStatus::Succeeded => {}
-        }
-        if !self.sending.get_untracked() {
-            self.banner.set(left_over(state));
         }
     }
 
@@ -250,24 +255,15 @@ impl Session {
             status,
             payment: Some(payment),
             verification: verification.clone(),
-            // Comes with the live event that follows at once.
-            continue_url: None,
+            // Comes with the live event, before this or after.
+            continue_url: self
+                .data
+                .with_untracked(|d| d.as_ref()?.state.continue_url.clone()),
         };
         self.sending.set(false);
-        self.data.update(|data| {
-            if let Some(data) = data {
-                data.missing.clear();
-            }
-        });
         self.learn(state);
-        self.tell(ToPage::Fixation);
-        match verification {
-            Verification::None => {}
-            Verification::Frame { .. } => self.tell(ToPage::Verification),
-            Verification::Redirect { url } => {
-                self.tell(ToPage::Verification);
-                self.redirect(&url);
-            }
+        if let Verification::Redirect { url } = verification {
+            self.redirect(&url);
         }
     }
 

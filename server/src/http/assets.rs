@@ -18,7 +18,8 @@ const ASK_AGAIN: &str = "public, max-age=300, must-revalidate";
 struct Asset {
     name: &'static str,
     content_type: &'static str,
-    /// A quoted hash of the content (RFC 9110 section 8.8.3).
+    /// A hash of the content; weak, because it stands for every coding of it (RFC 9110 section
+    /// 8.8.3).
     etag: &'static str,
     plain: &'static [u8],
     brotli: &'static [u8],

@@ -1,18 +1,13 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  const EVENTS = ["open", "ready", "fixation", "verification", "paid", "declined", "error", "close"];
+  const EVENTS = [
+    "open", "popup_blocked", "ready", "fixation", "verification", "paid", "declined", "error", "close",
+  ];
 
   // The widget's events, for display only: goods go out on the callback.
   const say = (text) => { const line = $("status"); if (line) line.textContent = text; };
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-
-  async function widget() {
-    // till.js is loaded with `async`: it may still be on its way.
-    for (let i = 0; i < 40 && !window.Till; i++) await sleep(100);
-    if (!window.Till) throw new Error("The payment window could not be loaded. You can buy on the payment page instead.");
-    return window.Till;
-  }
 
   async function order(way) {
     const email = $("email").value.trim();
@@ -29,22 +24,21 @@
   }
 
   async function buy(way) {
+    if (!window.Till) throw new Error("The payment window is still loading. Try again in a moment, or buy on the payment page.");
     say("Making your order …");
-    const [Till, made] = await Promise.all([widget(), order(way)]);
-    refresh();
-    const till = Till({ project: document.body.dataset.project, mode: way });
+    const making = order(way);
+    // In the click itself, or a browser would block the popup; the order is made meanwhile.
+    const w = Till({ mode: way }).open(making);
     const line = [];
-    // A browser lets a popup open for some seconds after the click, and the order was quick. If
-    // it doesn't, till.js opens the overlay.
-    const w = till.open({ invoice: made.invoice, token: made.token });
     for (const name of EVENTS) {
       w.on(name, (event) => {
-        const what = (event && event.detail) || event || {};
-        line.push(what.code ? `${name} (${what.code})` : name);
+        line.push(event.code ? `${name} (${event.code})` : name);
         $("status").dataset.event = name;
-        say(`${made.order.id}: ${line.join(" → ")}`);
+        say(line.join(" → "));
       });
     }
+    await making;
+    await refresh();
   }
 
   const form = $("buy");
