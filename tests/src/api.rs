@@ -46,7 +46,10 @@ impl Answer {
         ensure!(id.starts_with("req_"), "{body}");
         ensure!(id == self.header("x-request-id"), "{body}");
         for field in ["title", "detail"] {
-            ensure!(body[field].as_str().is_some_and(|t| !t.is_empty()), "{body}");
+            ensure!(
+                body[field].as_str().is_some_and(|t| !t.is_empty()),
+                "{body}"
+            );
         }
         let errors = body["errors"].as_array().cloned().unwrap_or_default();
         let field = |e: &Value| e["field"].as_str().map(str::to_owned);
@@ -74,7 +77,11 @@ pub struct Api {
 
 /// A card that does not expire while this is tested.
 pub fn card(number: &str) -> Value {
-    let cvc = if number.starts_with('3') { "1234" } else { "123" };
+    let cvc = if number.starts_with('3') {
+        "1234"
+    } else {
+        "123"
+    };
     json!({
         "method": "card",
         "card": { "number": number, "exp_month": 12, "exp_year": 2039, "cvc": cvc },
@@ -163,7 +170,8 @@ impl Api {
             last = self.read(invoice).await?;
             Ok(last["status"] == status)
         });
-        seen.await.with_context(|| format!("{invoice} to be {status}"))?;
+        seen.await
+            .with_context(|| format!("{invoice} to be {status}"))?;
         Ok(last)
     }
 }
@@ -180,6 +188,8 @@ pub async fn send(request: RequestBuilder) -> Result<Answer> {
 
 /// A JSON string.
 pub fn text(value: &Value) -> Result<String> {
-    let text = value.as_str().with_context(|| format!("no text: {value}"))?;
+    let text = value
+        .as_str()
+        .with_context(|| format!("no text: {value}"))?;
     Ok(text.to_owned())
 }

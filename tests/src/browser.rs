@@ -2,7 +2,9 @@
 
 use crate::process::Running;
 use anyhow::{Context, Result};
+use axum::http::Method;
 use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
+use url::Url;
 
 /// How long to wait for something to appear on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -95,7 +98,9 @@ impl Browser {
         match found {
             Ok(element) => Ok(element),
             Err(error) => {
-                let text = self.client.execute("return document.body.innerText", vec![]);
+                let text = self
+                    .client
+                    .execute("return document.body.innerText", vec![]);
                 let shown = text.await.unwrap_or_default();
                 Err(error).with_context(|| format!("no {css}; the page shows {shown}"))
             }
@@ -105,7 +110,10 @@ impl Browser {
     /// Clicks on an element as soon as it is there.
     pub async fn click(&self, css: &str) -> Result<()> {
         let element = self.see(css).await?;
-        element.click().await.with_context(|| format!("{css} can't be clicked"))
+        element
+            .click()
+            .await
+            .with_context(|| format!("{css} can't be clicked"))
     }
 
     /// Types into a field.
@@ -148,6 +156,20 @@ impl Browser {
         Ok(self.client.execute(script, vec![]).await?)
     }
 
+    /// From now on calls to these addresses fail, as if the network were down (`*` stands for
+    /// anything).
+    pub async fn block(&self, addresses: &[&str]) -> Result<()> {
+        self.tell("Network.enable", json!({})).await?;
+        self.tell("Network.setBlockedURLs", json!({ "urls": addresses }))
+            .await
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
+        self.client.issue_cmd(DevTools { command, params }).await?;
+        Ok(())
+    }
+
     /// Keeps what is seen now under `target/screenshots`.
     pub async fn keep(&self, name: &str) -> Result<()> {
         let dir = screenshots()?;
@@ -158,6 +180,27 @@ impl Browser {
     /// Ends it.
     pub async fn close(self) -> Result<()> {
         Ok(self.client.clone().close().await?)
+    }
+}
+
+/// ChromeDriver's own extension of WebDriver.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    params: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.params });
+        (Method::POST, Some(body.to_string()))
     }
 }
 

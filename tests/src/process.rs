@@ -17,7 +17,10 @@ pub fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let this_test = std::env::current_exe()?;
-    let profile = this_test.ancestors().nth(2).context("no profile directory")?;
+    let profile = this_test
+        .ancestors()
+        .nth(2)
+        .context("no profile directory")?;
     let path = profile.join(format!("till{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {
         bail!("{} is not built: run `cargo xtask test`", path.display());

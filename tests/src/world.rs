@@ -57,8 +57,7 @@ impl World {
         set_up();
         let files = tempfile::tempdir()?;
         let sandbox = Running::start(
-            till(&files)?
-                .args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
+            till(&files)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
             "listening on",
         )
         .await
@@ -191,7 +190,14 @@ async fn create_project(
     args: &[&str],
 ) -> Result<Keys> {
     let output = till(files)?
-        .args(["project", "create", "--dev", "--json", "--name", "Test Shop"])
+        .args([
+            "project",
+            "create",
+            "--dev",
+            "--json",
+            "--name",
+            "Test Shop",
+        ])
         .args(["--origin", "https://shop.example", "--sandbox", sandbox])
         .args(["--notify-url", &format!("{endpoint}/callbacks")])
         .args(args.iter().map(|arg| arg.replace("PROJECT", endpoint)))

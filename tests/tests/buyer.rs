@@ -46,7 +46,9 @@ impl Buyer {
     }
 
     async fn fills_in(&self, number: &str) -> Result<()> {
-        self.browser.type_into("#buyer-email", "buyer@shop.example").await?;
+        self.browser
+            .type_into("#buyer-email", "buyer@shop.example")
+            .await?;
         self.types_card(number).await
     }
 
@@ -72,7 +74,10 @@ impl Buyer {
 
     async fn ledger_is(&self, expected: &[(&str, i64)]) -> Result<()> {
         let ledger = self.demo.ledger().await?;
-        let same = ledger.iter().map(|(s, n)| (s.as_str(), *n)).eq(expected.iter().copied());
+        let same = ledger
+            .iter()
+            .map(|(s, n)| (s.as_str(), *n))
+            .eq(expected.iter().copied());
         ensure!(same, "{ledger:?}");
         Ok(())
     }
@@ -136,7 +141,10 @@ async fn approved(way: Way, name: &'static str, screen: Screen) -> Result<()> {
     buyer.presses_done(way).await?;
     let said = buyer.said().await?;
     ensure!(said == "open → ready → fixation → paid → close", "{said}");
-    let dialogs = buyer.browser.run("return document.querySelectorAll('dialog').length").await?;
+    let dialogs = buyer
+        .browser
+        .run("return document.querySelectorAll('dialog').length")
+        .await?;
     ensure!(dialogs == 0, "the overlay is still there");
     buyer.keep("shop-paid").await?;
     buyer.ledger_is(&[("succeeded", 1999)]).await?;
@@ -173,7 +181,10 @@ async fn verified(way: Way, name: &'static str, screen: Screen) -> Result<()> {
     buyer.shop_shows("paid").await?;
     buyer.presses_done(way).await?;
     let said = buyer.said().await?;
-    ensure!(said == "open → ready → fixation → verification → paid → close", "{said}");
+    ensure!(
+        said == "open → ready → fixation → verification → paid → close",
+        "{said}"
+    );
     buyer.ledger_is(&[("succeeded", 1999)]).await?;
     buyer.leaves().await
 }
@@ -223,9 +234,12 @@ async fn declined_then_paid(way: Way, name: &'static str, screen: Screen) -> Res
     buyer.shop_shows("paid").await?;
     buyer.presses_done(way).await?;
     let said = buyer.said().await?;
-    let expected = "open → ready → fixation → declined (insufficient_funds) → fixation → paid → close";
+    let expected =
+        "open → ready → fixation → declined (insufficient_funds) → fixation → paid → close";
     ensure!(said == expected, "{said}");
-    buyer.ledger_is(&[("declined", 0), ("succeeded", 1999)]).await?;
+    buyer
+        .ledger_is(&[("declined", 0), ("succeeded", 1999)])
+        .await?;
     buyer.leaves().await
 }
 

@@ -23,10 +23,16 @@ async fn a_malformed_card_is_told_by_field_and_changes_nothing() -> Result<()> {
         body
     };
     for (body, fields) in [
-        (with("number", json!("4242424242424241")), vec!["card.number"]),
+        (
+            with("number", json!("4242424242424241")),
+            vec!["card.number"],
+        ),
         (with("number", json!("")), vec!["card.number"]),
         (with("number", json!("four")), vec!["card.number"]),
-        (with("number", json!(4242424242424242_u64)), vec!["card.number"]),
+        (
+            with("number", json!(4242424242424242_u64)),
+            vec!["card.number"],
+        ),
         (with("exp_month", json!(13)), vec!["card.exp_month"]),
         (with("exp_month", json!(300)), vec!["card.exp_month"]),
         (with("exp_month", json!(-1)), vec!["card.exp_month"]),
@@ -34,10 +40,16 @@ async fn a_malformed_card_is_told_by_field_and_changes_nothing() -> Result<()> {
         (with("cvc", json!("12")), vec!["card.cvc"]),
         (with("cvc", json!("12a")), vec!["card.cvc"]),
         (with("pin", json!("1")), vec!["card.pin"]),
-        (json!({ "method": "card", "card": {} }), vec!["card.number", "card.exp_month", "card.cvc"]),
+        (
+            json!({ "method": "card", "card": {} }),
+            vec!["card.number", "card.exp_month", "card.cvc"],
+        ),
         (json!({ "method": "card" }), vec!["card"]),
         (json!({ "method": "cash" }), vec!["method"]),
-        (json!({ "method": "card", "colour": 1, "card": {} }), vec!["colour"]),
+        (
+            json!({ "method": "card", "colour": 1, "card": {} }),
+            vec!["colour"],
+        ),
     ] {
         let answer = world.api.pay(&opened, &body).await?;
         let told = answer.problem(422, "invalid-request")?;
@@ -54,7 +66,9 @@ async fn missing_buyer_data_is_asked_for() -> Result<()> {
     let mut order = Api::order("1");
     order["buyer"] = json!({ "country": "DE" });
     let opened = world.api.invoice_of(&order).await?;
-    let billing = send(world.api.widget(Method::GET, &opened, "")).await?.json();
+    let billing = send(world.api.widget(Method::GET, &opened, ""))
+        .await?
+        .json();
     ensure!(billing["missing"] == json!(["email"]), "{billing}");
 
     let without = world.api.pay(&opened, &card(APPROVED)).await?;
@@ -64,7 +78,10 @@ async fn missing_buyer_data_is_asked_for() -> Result<()> {
     let paid = world.api.pay(&opened, &body).await?;
     ensure!(paid.status == 201, "{paid:?}");
     let invoice = world.api.read(&opened.id).await?;
-    ensure!(invoice["buyer"]["email"] == "buyer@shop.example", "{invoice}");
+    ensure!(
+        invoice["buyer"]["email"] == "buyer@shop.example",
+        "{invoice}"
+    );
     ensure!(invoice["missing"] == json!([]));
     Ok(())
 }
@@ -124,7 +141,10 @@ async fn a_paid_invoice_is_not_paid_again() -> Result<()> {
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, APPROVED).await?;
     ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
-    ensure!(fixed["verification"] == json!({ "kind": "none" }), "{fixed}");
+    ensure!(
+        fixed["verification"] == json!({ "kind": "none" }),
+        "{fixed}"
+    );
     ensure!(fixed["payment"]["card"]["last4"] == "4242", "{fixed}");
     let before = world.api.read(&opened.id).await?;
     let answer = world.api.pay(&opened, &card(APPROVED)).await?;
@@ -155,7 +175,11 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
     let opened = world.api.invoice("1").await?;
     let press = || {
         let request = world.api.widget(Method::POST, &opened, "/payments");
-        send(request.header("idempotency-key", "press-1").json(&card(VERIFIED)))
+        send(
+            request
+                .header("idempotency-key", "press-1")
+                .json(&card(VERIFIED)),
+        )
     };
     let first = press().await?;
     let again = press().await?;
@@ -170,14 +194,20 @@ async fn a_second_payment_waits_for_the_fate_of_the_first() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let first = world.api.paid_with(&opened, VERIFIED).await?;
-    ensure!(first["payment"]["status"] == "requires_verification", "{first}");
+    ensure!(
+        first["payment"]["status"] == "requires_verification",
+        "{first}"
+    );
     let second = world.api.pay(&opened, &card(APPROVED)).await?;
     second.problem(409, "payment-in-progress")?;
 
     let id = first["payment"]["id"].as_str().unwrap_or_default();
     let rest = format!("/payments/{id}/cancel");
     let given_up = send(world.api.widget(Method::POST, &opened, &rest)).await?;
-    ensure!(given_up.json()["payment"]["status"] == "canceled", "{given_up:?}");
+    ensure!(
+        given_up.json()["payment"]["status"] == "canceled",
+        "{given_up:?}"
+    );
     ensure!(given_up.json()["status"] == "open", "{given_up:?}");
     let again = send(world.api.widget(Method::POST, &opened, &rest)).await?;
     again.problem(409, "payment-final")?;
@@ -221,7 +251,11 @@ async fn no_money_moves_without_the_projects_yes() -> Result<()> {
     });
     world.api.paid_with(&opened, APPROVED).await?;
     let checks = project.checks();
-    ensure!(checks.iter().all(|c| c.genuine && c.body["type"] == "order.check"));
+    ensure!(
+        checks
+            .iter()
+            .all(|c| c.genuine && c.body["type"] == "order.check")
+    );
     ensure!(checks.len() == before + 2, "{}", checks.len());
     Ok(())
 }
@@ -233,7 +267,12 @@ async fn a_page_brings_its_own_order_where_the_project_confirms_it() -> Result<(
         let mut order = Api::order("7");
         order["amount"] = amount;
         let request = world.api.request(Method::POST, "/v1/widget/invoices");
-        send(request.bearer_auth(pk).header("origin", origin).json(&order))
+        send(
+            request
+                .bearer_auth(pk)
+                .header("origin", origin)
+                .json(&order),
+        )
     };
     let (pk, shop) = (world.keys.pk.as_str(), "https://shop.example");
     let foreign = post(pk, "https://evil.example", json!("19.99")).await?;
@@ -243,16 +282,30 @@ async fn a_page_brings_its_own_order_where_the_project_confirms_it() -> Result<(
     let decimals = post(pk, shop, json!("19.999")).await?;
     ensure!(decimals.problem(422, "invalid-request")? == ["amount"]);
     ensure!(decimals.header("access-control-allow-origin") == shop);
-    world.project.answer_checks(|_| r#"{"accept":false}"#.into_response());
-    post(pk, shop, json!("19.99")).await?.problem(422, "order-rejected")?;
-    let list = send(world.api.secret(Method::GET, "/v1/invoices")).await?.json();
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":false}"#.into_response());
+    post(pk, shop, json!("19.99"))
+        .await?
+        .problem(422, "order-rejected")?;
+    let list = send(world.api.secret(Method::GET, "/v1/invoices"))
+        .await?
+        .json();
     ensure!(list["data"] == json!([]), "{list}");
 
-    world.project.answer_checks(|_| r#"{"accept":true}"#.into_response());
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":true}"#.into_response());
     let made = post(pk, shop, json!("19.99")).await?;
-    ensure!(made.status == 201 && made.json()["amount"] == 1999, "{made:?}");
+    ensure!(
+        made.status == 201 && made.json()["amount"] == 1999,
+        "{made:?}"
+    );
     let again = post(pk, shop, json!(1999)).await?;
-    ensure!(again.status == 200 && again.json()["id"] == made.json()["id"], "{again:?}");
+    ensure!(
+        again.status == 200 && again.json()["id"] == made.json()["id"],
+        "{again:?}"
+    );
     Ok(())
 }
 
@@ -274,7 +327,12 @@ async fn no_card_data_is_ever_stored() -> Result<()> {
     let bytes = world.bytes()?;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
     ensure!(holds(b"4242"), "the last four digits are kept");
-    for secret in ["4242424242424242", "4000000000003220", "4000000000009995", "\"987\""] {
+    for secret in [
+        "4242424242424242",
+        "4000000000003220",
+        "4000000000009995",
+        "\"987\"",
+    ] {
         ensure!(!holds(secret.as_bytes()), "{secret} is stored");
     }
     for key in [&world.keys.sk, &world.keys.signing_secret] {

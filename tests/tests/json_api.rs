@@ -19,10 +19,17 @@ async fn the_same_order_is_the_same_invoice() -> Result<()> {
     let invoice = first.json();
     ensure!(invoice["object"] == "invoice" && invoice["status"] == "open");
     ensure!(invoice["amount"] == 1999 && invoice["currency"] == "EUR");
-    ensure!(invoice["payment_url"].as_str().is_some_and(|u| u.contains("#token=ct_")));
+    ensure!(
+        invoice["payment_url"]
+            .as_str()
+            .is_some_and(|u| u.contains("#token=ct_"))
+    );
 
     let again = post(Api::order("1")).await?;
-    ensure!(again.status == 200 && again.json()["id"] == invoice["id"], "{again:?}");
+    ensure!(
+        again.status == 200 && again.json()["id"] == invoice["id"],
+        "{again:?}"
+    );
 
     let mut other = Api::order("1");
     other["amount"] = json!(1);
@@ -31,7 +38,9 @@ async fn the_same_order_is_the_same_invoice() -> Result<()> {
 
     let path = format!("{INVOICES}/{}", invoice["id"].as_str().unwrap_or_default());
     let stranger = world.another_project().await?;
-    send(stranger.secret(Method::GET, &path)).await?.problem(404, "not-found")?;
+    send(stranger.secret(Method::GET, &path))
+        .await?
+        .problem(404, "not-found")?;
     ensure!(send(api.secret(Method::GET, &path)).await?.json() == invoice);
     Ok(())
 }
@@ -49,7 +58,10 @@ async fn an_idempotency_key_outlives_a_restart() -> Result<()> {
 
     world.crash_and_restart().await?;
     let again = post("k-1", Api::order("1")).await?;
-    ensure!(again.status == 201 && again.header("idempotent-replayed") == "true", "{again:?}");
+    ensure!(
+        again.status == 201 && again.header("idempotent-replayed") == "true",
+        "{again:?}"
+    );
     ensure!(again.text == first.text);
 
     let other = post("k-1", Api::order("2")).await?;
@@ -57,7 +69,9 @@ async fn an_idempotency_key_outlives_a_restart() -> Result<()> {
     let bad = post("with space", Api::order("3")).await?;
     ensure!(bad.problem(422, "invalid-request")? == ["Idempotency-Key"]);
     // A call that failed leaves its key free.
-    post("k-2", json!({ "order_id": "4" })).await?.problem(422, "invalid-request")?;
+    post("k-2", json!({ "order_id": "4" }))
+        .await?
+        .problem(422, "invalid-request")?;
     ensure!(post("k-2", Api::order("4")).await?.status == 201);
     Ok(())
 }
@@ -67,7 +81,11 @@ async fn one_key_sent_by_many_at_once_makes_one_invoice() -> Result<()> {
     let world = World::start().await?;
     let calls = (0..16).map(|_| {
         let request = world.api.secret(Method::POST, INVOICES);
-        send(request.header("idempotency-key", "same").json(&Api::order("1")))
+        send(
+            request
+                .header("idempotency-key", "same")
+                .json(&Api::order("1")),
+        )
     });
     let mut ids = vec![];
     for answer in futures::future::try_join_all(calls).await? {
@@ -95,7 +113,10 @@ async fn lists_go_from_the_newest_page_by_page() -> Result<()> {
         let page = send(world.api.secret(Method::GET, &path)).await?.json();
         let ids = page["data"].as_array().cloned().unwrap_or_default();
         ensure!((1..=2).contains(&ids.len()), "{page}");
-        seen.extend(ids.iter().filter_map(|i| i["id"].as_str().map(str::to_owned)));
+        seen.extend(
+            ids.iter()
+                .filter_map(|i| i["id"].as_str().map(str::to_owned)),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
@@ -105,7 +126,10 @@ async fn lists_go_from_the_newest_page_by_page() -> Result<()> {
 
     let path = format!("{INVOICES}?order_id=3&status=open");
     let found = send(world.api.secret(Method::GET, &path)).await?.json();
-    ensure!(found["data"].as_array().is_some_and(|d| d.len() == 1), "{found}");
+    ensure!(
+        found["data"].as_array().is_some_and(|d| d.len() == 1),
+        "{found}"
+    );
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
@@ -117,7 +141,10 @@ async fn lists_go_from_the_newest_page_by_page() -> Result<()> {
     ] {
         let path = format!("{INVOICES}?{query}");
         let answer = send(world.api.secret(Method::GET, &path)).await?;
-        ensure!(answer.problem(422, "invalid-request")? == [field], "{query}");
+        ensure!(
+            answer.problem(422, "invalid-request")? == [field],
+            "{query}"
+        );
     }
     Ok(())
 }
@@ -143,9 +170,15 @@ async fn bad_orders_are_told_by_field_and_leave_nothing() -> Result<()> {
         (with("order_id", Value::Null), "order_id"),
         (with("buyer", json!({ "email": "nobody" })), "buyer.email"),
         (with("buyer", json!({ "shoe": 43 })), "buyer.shoe"),
-        (with("success_url", json!("javascript:alert(1)")), "success_url"),
+        (
+            with("success_url", json!("javascript:alert(1)")),
+            "success_url",
+        ),
         (with("expires_in_seconds", json!(1)), "expires_in_seconds"),
-        (with("items", json!([{ "name": "a", "quantity": 1 }])), "items[0].amount"),
+        (
+            with("items", json!([{ "name": "a", "quantity": 1 }])),
+            "items[0].amount",
+        ),
         (json!({ "amount": 1, "currency": "EUR" }), "order_id"),
     ] {
         let answer = send(world.api.secret(Method::POST, INVOICES).json(&order)).await?;
@@ -166,19 +199,34 @@ async fn whatever_is_sent_the_answer_is_a_problem_document() -> Result<()> {
         send(request.header("content-type", of_type))
     };
     let json = "application/json";
-    for body in [&b"{"[..], b"", b"[]", b"null", b"{\"order_id\":\"\xff\"}", b"{} {}"] {
-        post(body.to_vec(), json).await?.problem(422, "invalid-request")?;
+    for body in [
+        &b"{"[..],
+        b"",
+        b"[]",
+        b"null",
+        b"{\"order_id\":\"\xff\"}",
+        b"{} {}",
+    ] {
+        post(body.to_vec(), json)
+            .await?
+            .problem(422, "invalid-request")?;
     }
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
     post(deep, json).await?.problem(422, "invalid-request")?;
-    post(vec![b' '; 70_000], json).await?.problem(413, "payload-too-large")?;
+    post(vec![b' '; 70_000], json)
+        .await?
+        .problem(413, "payload-too-large")?;
     post(b"a=b".to_vec(), "application/x-www-form-urlencoded")
         .await?
         .problem(415, "unsupported-media-type")?;
 
     let bare = |method: Method, path: &str| send(api.request(method, path));
-    bare(Method::GET, "/nowhere").await?.problem(404, "not-found")?;
-    bare(Method::DELETE, INVOICES).await?.problem(405, "method-not-allowed")?;
+    bare(Method::GET, "/nowhere")
+        .await?
+        .problem(404, "not-found")?;
+    bare(Method::DELETE, INVOICES)
+        .await?
+        .problem(405, "method-not-allowed")?;
     let unknown = bare(Method::GET, INVOICES).await?;
     unknown.problem(401, "unauthorized")?;
     ensure!(unknown.header("www-authenticate") == "Bearer");
@@ -186,7 +234,9 @@ async fn whatever_is_sent_the_answer_is_a_problem_document() -> Result<()> {
     send(wrong).await?.problem(401, "unauthorized")?;
     for id in ["inv_0", "pay_0", "..%2f..", "%00"] {
         let path = format!("{INVOICES}/{id}");
-        send(api.secret(Method::GET, &path)).await?.problem(404, "not-found")?;
+        send(api.secret(Method::GET, &path))
+            .await?
+            .problem(404, "not-found")?;
     }
     Ok(())
 }

@@ -116,7 +116,7 @@
       // The bank's page refuses frames and the buyer chose to go on in this tab.
       if (till === "navigate" && /^https?:/.test(detail.url)) location.assign(detail.url);
       if (!NAMES.includes(till)) return;
-      Object.assign(status, detail);
+      Object.assign(status, { code: undefined }, detail);
       emit(till, detail);
     };
     addEventListener("message", heard);

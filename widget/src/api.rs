@@ -59,11 +59,21 @@ pub async fn fix(page: &Page, key: &str, fix: &FixPayment) -> Result<FixedPaymen
 
 /// The buyer gave up the verification.
 pub async fn cancel(page: &Page, payment: &PaymentId) -> Result<WidgetState> {
-    call(page, "POST", &format!("/payments/{payment}/cancel"), &[], None).await
+    call(
+        page,
+        "POST",
+        &format!("/payments/{payment}/cancel"),
+        &[],
+        None,
+    )
+    .await
 }
 
 /// Asks again when no answer came, `times` times, with growing pauses.
-async fn again<T, F: Future<Output = Result<T>>>(times: usize, call: impl FnMut() -> F) -> Result<T> {
+async fn again<T, F: Future<Output = Result<T>>>(
+    times: usize,
+    call: impl FnMut() -> F,
+) -> Result<T> {
     let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(400))
         .with_max_delay(Duration::from_secs(6))

@@ -100,7 +100,9 @@ fn dress(session: Session) {
         return;
     };
     root.set_lang(t().lang);
-    let known = session.data.with(|d| d.as_ref().map(|d| (d.theme, d.accent.clone())));
+    let known = session
+        .data
+        .with(|d| d.as_ref().map(|d| (d.theme, d.accent.clone())));
     let (theme, accent) = known.unwrap_or((Theme::Auto, None));
     let theme = session.page().theme.unwrap_or(theme);
     // Setting an attribute of a plain name has no way to fail; nor has the rest here.
@@ -110,7 +112,10 @@ fn dress(session: Session) {
         let _ = style.set_property("--accent", accent);
         let _ = style.set_property("--on-accent", on_accent);
     }
-    if let Some(name) = session.data.with(|d| d.as_ref().map(|d| d.project.name.clone())) {
+    if let Some(name) = session
+        .data
+        .with(|d| d.as_ref().map(|d| d.project.name.clone()))
+    {
         document().set_title(&name);
     }
 }
@@ -133,7 +138,9 @@ fn report_height(session: Session) {
     let report = Closure::<dyn Fn()>::new(move || {
         if let Some(root) = document().document_element() {
             let height = root.get_bounding_client_rect().height().ceil();
-            session.page().post(&ToPage::Resize { height: height as u32 });
+            session.page().post(&ToPage::Resize {
+                height: height as u32,
+            });
         }
     });
     if let (Ok(observer), Some(root)) = (
@@ -200,10 +207,12 @@ fn PayForm(session: Session, buyer: BuyerForm, card: CardForm) -> impl IntoView 
     let label = t().pay.replace("{}", &price(session, &data));
     let missing = data.missing.clone();
     if data.methods.is_empty() {
-        return Some(view! {
-            <div class="message" data-screen="form" role="alert"><p>{t().no_method}</p></div>
-        }
-        .into_any());
+        return Some(
+            view! {
+                <div class="message" data-screen="form" role="alert"><p>{t().no_method}</p></div>
+            }
+            .into_any(),
+        );
     }
     let asked = missing.clone();
     let pay = move |event: SubmitEvent| {
@@ -238,7 +247,10 @@ fn PayForm(session: Session, buyer: BuyerForm, card: CardForm) -> impl IntoView 
     });
     // A code is good for one payment: it is gone as soon as that payment has been taken.
     Effect::new(move |_| {
-        if session.data.with(|d| d.as_ref().is_some_and(|d| d.state.payment.is_some())) {
+        if session
+            .data
+            .with(|d| d.as_ref().is_some_and(|d| d.state.payment.is_some()))
+        {
             card.forget_code();
         }
     });

@@ -113,7 +113,13 @@ pub fn BuyerFields(form: BuyerForm, missing: Vec<BuyerField>, locale: String) ->
                 return view! { <CountryField state locale=locale.clone() /> }.into_any();
             }
         };
-        let help = Help { id: id(field), label, autocomplete, inputmode, placeholder: "" };
+        let help = Help {
+            id: id(field),
+            label,
+            autocomplete,
+            inputmode,
+            placeholder: "",
+        };
         let check = Callback::new(move |(text,): (String,)| error(field, text.trim()));
         view! { <Field help state edit=input::as_typed check /> }.into_any()
     });

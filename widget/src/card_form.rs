@@ -30,7 +30,9 @@ impl CardForm {
     }
 
     fn brand(&self) -> Brand {
-        self.number.value.with(|number| Brand::of(&input::digits(number)))
+        self.number
+            .value
+            .with(|number| Brand::of(&input::digits(number)))
     }
 
     /// The card, or the first field that won't do; then every error is shown.
@@ -101,7 +103,10 @@ impl CardForm {
 fn today() -> (u8, u16) {
     let now = js_sys::Date::new_0();
     let month = u8::try_from(now.get_month() + 1).unwrap_or(1);
-    (month, u16::try_from(now.get_full_year()).unwrap_or(u16::MAX))
+    (
+        month,
+        u16::try_from(now.get_full_year()).unwrap_or(u16::MAX),
+    )
 }
 
 fn number_error(text: &str) -> Option<&'static str> {

@@ -63,7 +63,11 @@ pub fn Field(
     let typed = move |ev: ev::Event| {
         let input: HtmlInputElement = event_target(&ev);
         let raw = input.value();
-        let caret = input.selection_start().ok().flatten().map_or(raw.len(), |c| c as usize);
+        let caret = input
+            .selection_start()
+            .ok()
+            .flatten()
+            .map_or(raw.len(), |c| c as usize);
         let deleted = raw.len() < value.with_untracked(String::len);
         let edited = edit(&raw, caret, deleted);
         if edited.text != raw {

@@ -26,7 +26,10 @@ impl Countries {
     pub fn in_language(locale: &str) -> Self {
         let options = Object::new();
         let set = Reflect::set(&options, &"type".into(), &"region".into());
-        Self(set.and_then(|_| intl("DisplayNames", locale, &options)).ok())
+        Self(
+            set.and_then(|_| intl("DisplayNames", locale, &options))
+                .ok(),
+        )
     }
 
     /// The name of an ISO 3166-1 alpha-2 code; the code itself where the browser has none.
@@ -45,9 +48,8 @@ fn intl(class: &str, locale: &str, options: &Object) -> Result<JsValue, JsValue>
     let class: Function = Reflect::get(&intl, &class.into())?.dyn_into()?;
     let locales = Array::of1(&locale.into());
     // A locale that is none at all throws: then the browser's own does.
-    Reflect::construct(&class, &Array::of2(&locales, options)).or_else(|_| {
-        Reflect::construct(&class, &Array::of2(&JsValue::UNDEFINED, options))
-    })
+    Reflect::construct(&class, &Array::of2(&locales, options))
+        .or_else(|_| Reflect::construct(&class, &Array::of2(&JsValue::UNDEFINED, options)))
 }
 
 fn text(value: JsValue) -> Result<String, JsValue> {

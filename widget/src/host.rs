@@ -132,7 +132,10 @@ pub enum Told {
 pub fn listen(page: Page, told: impl Fn(Told) + 'static) {
     let own_origin = window().location().origin().unwrap_or_default();
     let heard = move |event: MessageEvent| {
-        let Some(text) = JSON::stringify(&event.data()).ok().and_then(|t| t.as_string()) else {
+        let Some(text) = JSON::stringify(&event.data())
+            .ok()
+            .and_then(|t| t.as_string())
+        else {
             return;
         };
         if event.origin() == own_origin && is_return(&text) {

@@ -105,7 +105,9 @@ pub fn decline(code: DeclineCode) -> &'static str {
         DeclineCode::CardDeclined => {
             "Your bank declined the card. Please use another card or ask your bank."
         }
-        DeclineCode::ExpiredCard => "This card has expired. Please check the date or use another card.",
+        DeclineCode::ExpiredCard => {
+            "This card has expired. Please check the date or use another card."
+        }
         DeclineCode::IncorrectCvc => "The security code is not right. Please enter it again.",
         DeclineCode::IncorrectNumber => "The card number is not right. Please check it.",
         DeclineCode::VerificationFailed => {

@@ -17,7 +17,10 @@ pub fn digits(text: &str) -> String {
 }
 
 fn digits_before(text: &str, caret: usize) -> usize {
-    text.chars().take(caret).filter(char::is_ascii_digit).count()
+    text.chars()
+        .take(caret)
+        .filter(char::is_ascii_digit)
+        .count()
 }
 
 /// The caret right behind the `n`th digit.
@@ -50,7 +53,9 @@ pub fn security_code(text: &str, caret: usize, _deleted: bool) -> Edit {
 /// An expiry as `MM / YY`; a year of four digits, as autofill brings it, is shortened to two.
 pub fn expiry(text: &str, caret: usize, deleted: bool) -> Edit {
     let (mut typed, mut before) = (digits(text), digits_before(text, caret));
-    let single = text.split_once('/').is_some_and(|(month, _)| digits(month).len() == 1);
+    let single = text
+        .split_once('/')
+        .is_some_and(|(month, _)| digits(month).len() == 1);
     // A month is two digits: `3` can't go on to be one, and `3/` says that it is done.
     if typed.starts_with(|c| ('2'..='9').contains(&c)) || single && !typed.starts_with('0') {
         typed.insert(0, '0');
@@ -86,7 +91,10 @@ pub fn month_and_year(expiry: &str) -> (u8, u16) {
 
 /// Text that is left as it was typed.
 pub fn as_typed(text: &str, caret: usize, _deleted: bool) -> Edit {
-    Edit { text: text.to_owned(), caret }
+    Edit {
+        text: text.to_owned(),
+        caret,
+    }
 }
 
 #[cfg(test)]
@@ -103,9 +111,15 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_as_the_brand_prints_them() {
-        assert_eq!(typed(card_number, "4242424242424242"), "4242 4242 4242 4242");
+        assert_eq!(
+            typed(card_number, "4242424242424242"),
+            "4242 4242 4242 4242"
+        );
         assert_eq!(typed(card_number, "378282246310005"), "3782 822463 10005");
-        assert_eq!(card_number("4242-4242-4242-4242", 19, false).text, "4242 4242 4242 4242");
+        assert_eq!(
+            card_number("4242-4242-4242-4242", 19, false).text,
+            "4242 4242 4242 4242"
+        );
         assert_eq!(card_number(" 4242x", 6, false).text, "4242");
         assert_eq!(digits(&typed(card_number, &"5".repeat(30))).len(), 16);
     }
@@ -136,10 +150,20 @@ mod tests {
             assert_eq!(typed(expiry, keys), text, "{keys}");
         }
         for pasted in ["12/30", "12/2030", "122030", "12 / 30", "12-30"] {
-            assert_eq!(expiry(pasted, pasted.len(), false).text, "12 / 30", "{pasted}");
+            assert_eq!(
+                expiry(pasted, pasted.len(), false).text,
+                "12 / 30",
+                "{pasted}"
+            );
         }
         // Backspace takes the slash away and does not put it back.
-        assert_eq!(expiry("12 /", 4, true), Edit { text: "12".into(), caret: 2 });
+        assert_eq!(
+            expiry("12 /", 4, true),
+            Edit {
+                text: "12".into(),
+                caret: 2
+            }
+        );
         assert_eq!(expiry("12 / 3", 6, true).text, "12 / 3");
     }
 

@@ -17,8 +17,18 @@ pub fn Outcome(session: Session, screen: Screen) -> impl IntoView {
     let shop = data.project.name.clone();
     let (word, mark, title, text) = match screen {
         Screen::Paid => ("paid", "good", t().paid, t().paid_text.replace("{}", &shop)),
-        Screen::Refunded => ("refunded", "good", t().refunded, t().refunded_text.to_owned()),
-        Screen::Canceled => ("canceled", "bad", t().canceled, t().canceled_text.to_owned()),
+        Screen::Refunded => (
+            "refunded",
+            "good",
+            t().refunded,
+            t().refunded_text.to_owned(),
+        ),
+        Screen::Canceled => (
+            "canceled",
+            "bad",
+            t().canceled,
+            t().canceled_text.to_owned(),
+        ),
         _ => ("expired", "bad", t().expired, t().expired_text.to_owned()),
     };
     let card = data.state.payment.as_ref().and_then(|p| p.card.as_ref());
@@ -27,7 +37,11 @@ pub fn Outcome(session: Session, screen: Screen) -> impl IntoView {
         view! { <p class="hint">{text.replacen("{}", &card.last4, 1)}</p> }
     });
     let mode = session.page().mode;
-    let next = Memo::new(move |_| session.data.with(|d| d.as_ref()?.state.continue_url.clone()));
+    let next = Memo::new(move |_| {
+        session
+            .data
+            .with(|d| d.as_ref()?.state.continue_url.clone())
+    });
     Effect::new(move |_| {
         if let (Mode::Hosted, Some(url)) = (mode, next.get()) {
             spawn_local(async move {

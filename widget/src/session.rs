@@ -145,7 +145,11 @@ impl Session {
                         failure.kind(),
                         Some(ProblemType::Unauthorized | ProblemType::NotFound)
                     );
-                    let trouble = if bad { Trouble::BadLink } else { Trouble::Unreachable };
+                    let trouble = if bad {
+                        Trouble::BadLink
+                    } else {
+                        Trouble::Unreachable
+                    };
                     self.trouble.set(Some(trouble));
                     self.tell(ToPage::Error);
                 }
@@ -168,7 +172,10 @@ impl Session {
 
     /// Takes over what the server says, unless something newer is known.
     pub fn learn(self, state: WidgetState) {
-        let Some(known) = self.data.with_untracked(|d| d.as_ref().map(|d| d.state.clone())) else {
+        let Some(known) = self
+            .data
+            .with_untracked(|d| d.as_ref().map(|d| d.state.clone()))
+        else {
             return;
         };
         if known == state || is_older(&state, &known) {
@@ -209,7 +216,8 @@ impl Session {
         match payment.status {
             PaymentStatus::Declined => {
                 let code = payment.decline.as_ref().map(|d| d.code);
-                self.form.set(Form::Declined(code.unwrap_or(DeclineCode::CardDeclined)));
+                self.form
+                    .set(Form::Declined(code.unwrap_or(DeclineCode::CardDeclined)));
                 self.tell(ToPage::Declined);
             }
             PaymentStatus::Failed => self.tell(ToPage::Error),
@@ -231,7 +239,10 @@ impl Session {
         self.form.set(Form::Quiet);
         let page = self.page();
         spawn_local(async move {
-            let key = window().crypto().map(|c| c.random_uuid()).unwrap_or_default();
+            let key = window()
+                .crypto()
+                .map(|c| c.random_uuid())
+                .unwrap_or_default();
             match api::fix(&page, &key, &fix).await {
                 Ok(fixed) => self.fixed(fixed),
                 Err(failure) => self.not_fixed(&page, failure).await,
@@ -241,7 +252,10 @@ impl Session {
     }
 
     fn fixed(self, fixed: FixedPayment) {
-        let FixedPayment { payment, verification } = fixed;
+        let FixedPayment {
+            payment,
+            verification,
+        } = fixed;
         let status = match payment.status {
             PaymentStatus::Created
             | PaymentStatus::RequiresVerification
@@ -262,6 +276,11 @@ impl Session {
         };
         self.sending.set(false);
         self.learn(state);
+        // A live event may have brought the same before, while the form was waiting.
+        let known = self
+            .data
+            .with_untracked(|d| d.as_ref().and_then(|d| left_over(&d.state)));
+        self.banner.set(known);
         if let Verification::Redirect { url } = verification {
             self.redirect(&url);
         }
@@ -319,7 +338,9 @@ impl Session {
     pub fn leave_for(self, url: &str) {
         let page = self.page();
         if page.mode.framed() {
-            page.post(&ToPage::Navigate { url: url.to_owned() });
+            page.post(&ToPage::Navigate {
+                url: url.to_owned(),
+            });
         } else {
             self.redirect(url);
         }
@@ -454,10 +475,22 @@ mod tests {
     #[test]
     fn what_was_overtaken_is_not_shown() {
         let open = state("open", None);
-        let created = state("processing", Some(("pay_1", "created", "2026-01-01T00:00:00.000Z")));
-        let declined = state("open", Some(("pay_1", "declined", "2026-01-01T00:00:00.200Z")));
-        let second = state("processing", Some(("pay_2", "created", "2026-01-01T00:00:01.000Z")));
-        let paid = state("paid", Some(("pay_1", "succeeded", "2026-01-01T00:00:02.000Z")));
+        let created = state(
+            "processing",
+            Some(("pay_1", "created", "2026-01-01T00:00:00.000Z")),
+        );
+        let declined = state(
+            "open",
+            Some(("pay_1", "declined", "2026-01-01T00:00:00.200Z")),
+        );
+        let second = state(
+            "processing",
+            Some(("pay_2", "created", "2026-01-01T00:00:01.000Z")),
+        );
+        let paid = state(
+            "paid",
+            Some(("pay_1", "succeeded", "2026-01-01T00:00:02.000Z")),
+        );
         let order = [&open, &created, &declined, &second, &paid];
         for (i, older) in order.iter().enumerate() {
             for newer in &order[i + 1..] {

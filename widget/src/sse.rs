@@ -93,7 +93,13 @@ mod tests {
     #[test]
     fn events_are_read_and_comments_are_not() {
         let event = Event::parse("event: state\nid: 7\ndata: {\"a\":\ndata:1}");
-        assert_eq!(event, Event { id: "7".into(), data: "{\"a\":1}".into() });
+        assert_eq!(
+            event,
+            Event {
+                id: "7".into(),
+                data: "{\"a\":1}".into()
+            }
+        );
         assert_eq!(Event::parse(": keep-alive"), Event::default());
     }
 }

@@ -16,7 +16,9 @@ const FRAME_PATIENCE: u32 = 8_000;
 #[component]
 pub fn VerificationForm(session: Session) -> impl IntoView {
     let verification = Memo::new(move |_| {
-        session.data.with(|d| d.as_ref().map(|d| d.state.verification.clone()))
+        session
+            .data
+            .with(|d| d.as_ref().map(|d| d.state.verification.clone()))
     });
     let form = move || match verification.get() {
         Some(Verification::Frame { url }) => view! { <Frame session url /> }.into_any(),

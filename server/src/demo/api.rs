@@ -67,7 +67,12 @@ pub async fn create(
             let body = json!({
                 "order": order, "invoice": invoice.id, "token": invoice.client_token,
             });
-            (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+            (
+                StatusCode::CREATED,
+                [(header::CACHE_CONTROL, "no-store")],
+                Json(body),
+            )
+                .into_response()
         }
         Err(refusal) => {
             let status = refusal.status();
@@ -77,7 +82,11 @@ pub async fn create(
                 "status": status.as_u16(),
                 "detail": refusal.to_string(),
             });
-            (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string())
+            (
+                status,
+                [(header::CONTENT_TYPE, "application/problem+json")],
+                body.to_string(),
+            )
                 .into_response()
         }
     }
@@ -113,10 +122,15 @@ async fn place(
     way: Way,
 ) -> Result<(OrderView, till::Invoice), Refusal> {
     if !(1..=MAX_QUANTITY).contains(&quantity) {
-        return Err(Refusal::Input(format!("You can order 1 to {MAX_QUANTITY} prints.")));
+        return Err(Refusal::Input(format!(
+            "You can order 1 to {MAX_QUANTITY} prints."
+        )));
     }
     let email = email.map(|e| e.trim().to_owned()).filter(|e| !e.is_empty());
-    if email.as_deref().is_some_and(|e| e.len() > 254 || !e.contains('@')) {
+    if email
+        .as_deref()
+        .is_some_and(|e| e.len() > 254 || !e.contains('@'))
+    {
         return Err(Refusal::Input("This is not an e-mail address.".to_owned()));
     }
     let order = shop.orders.create(quantity, email, way);

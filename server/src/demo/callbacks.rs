@@ -68,7 +68,10 @@ pub async fn receive(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: By
         return (StatusCode::UNAUTHORIZED, "The signature is not right.\n").into_response();
     }
     // Signed, so it is there and readable.
-    let id = headers.get("webhook-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let id = headers
+        .get("webhook-id")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let event: Event = match serde_json::from_slice(&body) {
         Ok(event) => event,
         Err(error) => {
@@ -87,7 +90,11 @@ pub async fn receive(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: By
     // What isn't ours is answered well too: a retry would not make it ours.
     match shop.orders.apply(id, &event) {
         Outcome::NotOurs if event.kind != "ping" => {
-            tracing::warn!(id, kind = event.kind, "demo shop: a callback about no known order");
+            tracing::warn!(
+                id,
+                kind = event.kind,
+                "demo shop: a callback about no known order"
+            );
         }
         outcome => tracing::info!(id, kind = event.kind, ?outcome, "demo shop: callback"),
     }

@@ -88,7 +88,12 @@ fn router(config: ShopConfig) -> anyhow::Result<Router> {
     let shop = Shop {
         // Goes into the content security policy, so nothing but an origin will do.
         widget_origin: origin(&config.widget_origin).context("widget_origin")?,
-        sandbox_url: config.sandbox_url.as_deref().map(base).transpose().context("sandbox_url")?,
+        sandbox_url: config
+            .sandbox_url
+            .as_deref()
+            .map(base)
+            .transpose()
+            .context("sandbox_url")?,
         orders: Orders::default(),
         till: till::Client::new(
             &base(&config.till_url).context("till_url")?,
@@ -115,7 +120,10 @@ fn router(config: ShopConfig) -> anyhow::Result<Router> {
 
 fn web_url(text: &str) -> anyhow::Result<url::Url> {
     let url = url::Url::parse(text)?;
-    anyhow::ensure!(matches!(url.scheme(), "http" | "https"), "must be an http or https URL");
+    anyhow::ensure!(
+        matches!(url.scheme(), "http" | "https"),
+        "must be an http or https URL"
+    );
     Ok(url)
 }
 

@@ -143,7 +143,9 @@ impl Order {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        let Some(invoice) = &event.data.invoice else { return false };
+        let Some(invoice) = &event.data.invoice else {
+            return false;
+        };
         let same_invoice = match (&self.invoice, &invoice.id) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
@@ -250,13 +252,17 @@ impl Orders {
 
     /// Whether the order asked about is one of ours, for the same money.
     pub fn accepts(&self, event: &Event) -> bool {
-        let Some(id) = event.order_id() else { return false };
+        let Some(id) = event.order_id() else {
+            return false;
+        };
         self.lock().iter().any(|o| o.id == id && o.concerns(event))
     }
 
     /// Takes a callback over: each id once, and nothing older than what is known already.
     pub fn apply(&self, webhook_id: &str, event: &Event) -> Outcome {
-        let Some(id) = event.order_id() else { return Outcome::NotOurs };
+        let Some(id) = event.order_id() else {
+            return Outcome::NotOurs;
+        };
         let mut orders = self.lock();
         let Some(order) = orders.iter_mut().find(|o| o.id == id) else {
             return Outcome::NotOurs;

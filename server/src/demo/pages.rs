@@ -60,8 +60,14 @@ pub async fn orders(State(shop): State<Arc<Shop>>) -> Response {
 
 /// Where the buyer comes back to. What the address says of the payment is not believed: the page
 /// shows what the callbacks told.
-pub async fn thanks(State(shop): State<Arc<Shop>>, back: Result<Query<Back>, QueryRejection>) -> Response {
-    let id = back.ok().and_then(|Query(b)| b.order_id).unwrap_or_default();
+pub async fn thanks(
+    State(shop): State<Arc<Shop>>,
+    back: Result<Query<Back>, QueryRejection>,
+) -> Response {
+    let id = back
+        .ok()
+        .and_then(|Query(b)| b.order_id)
+        .unwrap_or_default();
     let Some(order) = shop.orders.get(&id) else {
         let text = "We know no such order. Orders are forgotten when the shop restarts.";
         return failure(&shop, StatusCode::NOT_FOUND, text);
@@ -86,12 +92,21 @@ pub async fn not_found(State(shop): State<Arc<Shop>>) -> Response {
 
 /// Something went wrong, in words.
 pub fn failure(shop: &Shop, status: StatusCode, text: &str) -> Response {
-    page(shop, status, "That did not work", false, &fill(MESSAGE, &[("text", Text(text))]))
+    page(
+        shop,
+        status,
+        "That did not work",
+        false,
+        &fill(MESSAGE, &[("text", Text(text))]),
+    )
 }
 
 /// The shop's script.
 pub async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", include_str!("assets/shop.js"))
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("assets/shop.js"),
+    )
 }
 
 /// The shop's style.

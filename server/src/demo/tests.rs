@@ -17,11 +17,20 @@ async fn listen(app: axum::Router) -> String {
 /// Answers as the API does, as far as the shop looks.
 async fn invoices(headers: HeaderMap, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
     assert_eq!(headers["authorization"], "Bearer sk_test");
-    assert_eq!(headers["idempotency-key"], body["order_id"].as_str().unwrap());
+    assert_eq!(
+        headers["idempotency-key"],
+        body["order_id"].as_str().unwrap()
+    );
     if body["buyer"]["email"] == "refused@example.com" {
-        return (StatusCode::BAD_REQUEST, Json(json!({"title": "Bad", "detail": "<no> thanks"})));
+        return (
+            StatusCode::BAD_REQUEST,
+            Json(json!({"title": "Bad", "detail": "<no> thanks"})),
+        );
     }
-    assert_eq!(body["amount"], 1999 * body["items"][0]["quantity"].as_i64().unwrap());
+    assert_eq!(
+        body["amount"],
+        1999 * body["items"][0]["quantity"].as_i64().unwrap()
+    );
     let id = format!("inv_{}", body["order_id"].as_str().unwrap());
     let page = format!("http://till.test/pay/{id}");
     let body = json!({"id": id, "client_token": "tok", "payment_url": page});
@@ -51,7 +60,10 @@ impl Fixture {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { url: listen(app).await, http }
+        Self {
+            url: listen(app).await,
+            http,
+        }
     }
 
     async fn order(&self) -> String {
@@ -72,7 +84,10 @@ impl Fixture {
     async fn send(&self, secret: &str, path: &str, id: &str, body: &Value) -> (u16, String) {
         let body = body.to_string();
         let now = crate::clock::now().as_second();
-        let signature = Webhook::new(secret).unwrap().sign(id, now, body.as_bytes()).unwrap();
+        let signature = Webhook::new(secret)
+            .unwrap()
+            .sign(id, now, body.as_bytes())
+            .unwrap();
         let answer = self
             .http
             .post(format!("{}{path}", self.url))
@@ -92,14 +107,32 @@ impl Fixture {
 
     /// The status of an order and how many callbacks it got.
     async fn state(&self, order: &str) -> (String, u64) {
-        let answer = self.http.get(format!("{}/orders.json", self.url)).send().await.unwrap();
+        let answer = self
+            .http
+            .get(format!("{}/orders.json", self.url))
+            .send()
+            .await
+            .unwrap();
         let body: Value = answer.json().await.unwrap();
-        let order = body["data"].as_array().unwrap().iter().find(|o| o["id"] == order).unwrap();
-        (order["status"].as_str().unwrap().to_owned(), order["callbacks"].as_u64().unwrap())
+        let order = body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|o| o["id"] == order)
+            .unwrap();
+        (
+            order["status"].as_str().unwrap().to_owned(),
+            order["callbacks"].as_u64().unwrap(),
+        )
     }
 
     async fn text(&self, path: &str) -> (u16, String) {
-        let answer = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
@@ -124,15 +157,21 @@ async fn a_callback_marks_the_order_paid_and_a_doubled_one_counts_once() {
     let shop = Fixture::new().await;
     let order = shop.order().await;
     assert_eq!(shop.state(&order).await, state("new", 0));
-    shop.callback("evt_1", &event("payment.declined", 1, &order, "open")).await;
+    shop.callback("evt_1", &event("payment.declined", 1, &order, "open"))
+        .await;
     assert_eq!(shop.state(&order).await, state("declined", 1));
     let paid = event("invoice.paid", 3, &order, "paid");
     shop.callback("evt_3", &paid).await;
     shop.callback("evt_3", &paid).await;
     assert_eq!(shop.state(&order).await, state("paid", 2));
-    shop.callback("evt_4", &event("refund.succeeded", 4, &order, "partially_refunded")).await;
+    shop.callback(
+        "evt_4",
+        &event("refund.succeeded", 4, &order, "partially_refunded"),
+    )
+    .await;
     assert_eq!(shop.state(&order).await, state("partially_refunded", 3));
-    shop.callback("evt_5", &event("refund.succeeded", 5, &order, "refunded")).await;
+    shop.callback("evt_5", &event("refund.succeeded", 5, &order, "refunded"))
+        .await;
     assert_eq!(shop.state(&order).await, state("refunded", 4));
     // Sent again: known, so nothing goes back to paid.
     shop.callback("evt_3", &paid).await;
@@ -146,7 +185,10 @@ async fn a_bad_signature_changes_nothing() {
     let other = "whsec_OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=";
     let paid = event("invoice.paid", 1, &order, "paid");
     assert_eq!(shop.send(other, "/callbacks", "evt_1", &paid).await.0, 401);
-    let bare = shop.http.post(format!("{}/callbacks", shop.url)).body(paid.to_string());
+    let bare = shop
+        .http
+        .post(format!("{}/callbacks", shop.url))
+        .body(paid.to_string());
     assert_eq!(bare.send().await.unwrap().status(), 401);
     assert_eq!(shop.state(&order).await, state("new", 0));
 }
@@ -155,8 +197,10 @@ async fn a_bad_signature_changes_nothing() {
 async fn an_older_sequence_is_ignored() {
     let shop = Fixture::new().await;
     let order = shop.order().await;
-    shop.callback("evt_2", &event("invoice.paid", 2, &order, "paid")).await;
-    shop.callback("evt_1", &event("invoice.expired", 1, &order, "expired")).await;
+    shop.callback("evt_2", &event("invoice.paid", 2, &order, "paid"))
+        .await;
+    shop.callback("evt_1", &event("invoice.expired", 1, &order, "expired"))
+        .await;
     assert_eq!(shop.state(&order).await, state("paid", 2));
 }
 
@@ -170,8 +214,10 @@ async fn other_money_other_invoices_and_unknown_orders_do_not_count() {
     let mut foreign = event("invoice.paid", 1, &order, "paid");
     foreign["data"]["invoice"]["id"] = json!("inv_other");
     shop.callback("evt_2", &foreign).await;
-    shop.callback("evt_3", &event("invoice.paid", 1, "A-0", "paid")).await;
-    shop.callback("evt_4", &json!({"id": "evt_4", "type": "ping", "data": {}})).await;
+    shop.callback("evt_3", &event("invoice.paid", 1, "A-0", "paid"))
+        .await;
+    shop.callback("evt_4", &json!({"id": "evt_4", "type": "ping", "data": {}}))
+        .await;
     assert_eq!(shop.state(&order).await, state("new", 0));
 }
 
@@ -188,7 +234,10 @@ async fn an_order_check_is_answered() {
     check["data"]["invoice"]["amount"] = json!(3997);
     let no = json!({"accept": false, "reason": "unknown order"});
     assert_eq!(ask(&check).await, (200, no.clone()));
-    assert_eq!(ask(&event("order.check", 0, "A-0", "open")).await, (200, no));
+    assert_eq!(
+        ask(&event("order.check", 0, "A-0", "open")).await,
+        (200, no)
+    );
     assert_eq!(shop.state(&order).await, state("new", 0));
 }
 
@@ -216,16 +265,23 @@ async fn pages_escape_and_carry_a_strict_policy() {
     let shop = Fixture::new().await;
     let order = shop.order().await;
     let answer = shop.http.get(&shop.url).send().await.unwrap();
-    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let policy = answer.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     assert!(policy.contains("frame-src http://till.test;"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let html = answer.text().await.unwrap();
-    assert!(html.contains(r#"src="http://till.test/till.js" data-project="pk_&quot;&lt;test&gt;""#));
+    assert!(
+        html.contains(r#"src="http://till.test/till.js" data-project="pk_&quot;&lt;test&gt;""#)
+    );
     assert!(html.contains(r#"href="http://sandbox.test/sandbox""#));
     assert!(html.contains(&format!(r#"data-order="{order}" data-status="new""#)));
     assert!(!html.contains("{{") && !html.contains("a@example.com"));
     // What the address claims is not believed.
-    let (status, html) = shop.text(&format!("/thanks?order_id={order}&status=paid")).await;
+    let (status, html) = shop
+        .text(&format!("/thanks?order_id={order}&status=paid"))
+        .await;
     assert!(status == 200 && html.contains(r#"data-status="new""#));
     assert_eq!(shop.text("/thanks").await.0, 404);
     assert_eq!(shop.text("/shop.js").await.0, 200);

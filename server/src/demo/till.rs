@@ -114,6 +114,9 @@ impl Client {
             .ok()
             .and_then(|p| p.detail.or(p.title))
             .unwrap_or_else(|| "no reason given".to_owned());
-        Err(Error::Refused { status: status.as_u16(), detail })
+        Err(Error::Refused {
+            status: status.as_u16(),
+            detail,
+        })
     }
 }

@@ -70,7 +70,11 @@ async fn create_account(State(app): State<App>, body: Bytes) -> ApiResult<Respon
         true => AccountBody::default(),
         false => parse(&body)?,
     };
-    let (id, key, secret) = (new_id("acct_"), new_secret("sbx_key_"), new_secret("sbx_whsec_"));
+    let (id, key, secret) = (
+        new_id("acct_"),
+        new_secret("sbx_key_"),
+        new_secret("sbx_whsec_"),
+    );
     sqlx::query(
         "insert into accounts (id, name, key_hash, webhook_secret, created_at)
          values ($1, $2, $3, $4, $5)",
@@ -111,13 +115,19 @@ impl PaymentBody {
     fn check(&self) -> ApiResult<()> {
         check_reference(&self.reference)?;
         if self.amount <= 0 {
-            return Err(ApiError::unprocessable("invalid_amount", "The amount is not above zero."));
+            return Err(ApiError::unprocessable(
+                "invalid_amount",
+                "The amount is not above zero.",
+            ));
         }
         if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             let message = "The currency is not three capital letters.";
             return Err(ApiError::unprocessable("invalid_currency", message));
         }
-        for text in [Some(&self.return_url), self.webhook_url.as_ref()].into_iter().flatten() {
+        for text in [Some(&self.return_url), self.webhook_url.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let web = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
             if !web {
                 let message = "return_url and webhook_url are http or https URLs.";
@@ -125,9 +135,10 @@ impl PaymentBody {
             }
         }
         match &self.card {
-            Some(card) if !(1..=12).contains(&card.exp_month) => {
-                Err(ApiError::unprocessable("invalid_expiry", "exp_month is 1 to 12."))
-            }
+            Some(card) if !(1..=12).contains(&card.exp_month) => Err(ApiError::unprocessable(
+                "invalid_expiry",
+                "exp_month is 1 to 12.",
+            )),
             _ => Ok(()),
         }
     }
@@ -150,7 +161,11 @@ impl CardBody {
             .filter(|c| !c.is_whitespace() && *c != '-')
             .collect();
         let known = cards::find(&digits);
-        let exp_year = if self.exp_year < 100 { self.exp_year + 2000 } else { self.exp_year };
+        let exp_year = if self.exp_year < 100 {
+            self.exp_year + 2000
+        } else {
+            self.exp_year
+        };
         let looks_like_a_card = digits.len() >= 12 && digits.bytes().all(|b| b.is_ascii_digit());
         let trace = CardTrace {
             brand: known.map_or("unknown", |card| card.brand),
@@ -194,7 +209,14 @@ async fn create(
             let (name, outcome, trace) = card.judge();
             (name, outcome, Some(trace))
         }
-        None => ("hosted", Outcome::Verify { framable: true, confirm_declines: None }, None),
+        None => (
+            "hosted",
+            Outcome::Verify {
+                framable: true,
+                confirm_declines: None,
+            },
+            None,
+        ),
     };
     let plan = outcome.plan().ok_or_else(ApiError::unavailable)?;
     let new = NewPayment {
@@ -217,7 +239,11 @@ async fn create(
         }
     };
     app.wake.notify_one();
-    tracing::info!(payment = payment.id, outcome = payment.outcome, "sandbox payment");
+    tracing::info!(
+        payment = payment.id,
+        outcome = payment.outcome,
+        "sandbox payment"
+    );
     match plan.answer {
         Answer::Now => {}
         Answer::After(seconds) => hold(&app, Duration::from_secs(seconds)).await,
@@ -259,7 +285,10 @@ async fn list(
     Query(query): Query<ByReference>,
 ) -> ApiResult<Json<Value>> {
     let payments = ledger::list(&app.pool, &account.id, query.reference.as_deref()).await?;
-    let data: Vec<Value> = payments.iter().map(|p| p.to_json(&app.public_url)).collect();
+    let data: Vec<Value> = payments
+        .iter()
+        .map(|p| p.to_json(&app.public_url))
+        .collect();
     Ok(Json(json!({ "data": data })))
 }
 
@@ -277,8 +306,15 @@ async fn cancel(
         let message = "Only a payment that waits for verification can be canceled.";
         return Err(ApiError::conflict("not_cancelable", message));
     }
-    let payment =
-        ledger::settle(&mut tx, &payment, &app.public_url, "canceled", None, Some(0)).await?;
+    let payment = ledger::settle(
+        &mut tx,
+        &payment,
+        &app.public_url,
+        "canceled",
+        None,
+        Some(0),
+    )
+    .await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(payment.to_json(&app.public_url)))
@@ -294,7 +330,11 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
         let text = error.to_string();
         let message = match text.starts_with("missing field") || text.starts_with("unknown field") {
             true => text,
-            false => format!("Bad JSON at line {} column {}.", error.line(), error.column()),
+            false => format!(
+                "Bad JSON at line {} column {}.",
+                error.line(),
+                error.column()
+            ),
         };
         ApiError::bad_request("invalid_request", message)
     })
@@ -317,15 +357,18 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> ApiResult<String> {
 pub(super) fn check_reference(reference: &str) -> ApiResult<()> {
     match (1..=255).contains(&reference.chars().count()) {
         true => Ok(()),
-        false => {
-            Err(ApiError::unprocessable("invalid_reference", "reference has 1 to 255 characters."))
-        }
+        false => Err(ApiError::unprocessable(
+            "invalid_reference",
+            "reference has 1 to 255 characters.",
+        )),
     }
 }
 
 /// A digest to compare bodies by.
 pub(super) fn fingerprint(value: &impl Serialize) -> ApiResult<String> {
-    serde_json::to_vec(value).map(|bytes| sha256(&bytes)).map_err(|_| ApiError::internal())
+    serde_json::to_vec(value)
+        .map(|bytes| sha256(&bytes))
+        .map_err(|_| ApiError::internal())
 }
 
 fn sha256(bytes: &[u8]) -> String {

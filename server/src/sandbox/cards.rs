@@ -62,19 +62,24 @@ const fn card(
         [b'5', ..] => "mastercard",
         _ => "visa",
     };
-    TestCard { number, brand, name, outcome, description }
+    TestCard {
+        number,
+        brand,
+        name,
+        outcome,
+        description,
+    }
 }
 
-const fn decline(
-    number: &'static str,
-    code: &'static str,
-    description: &'static str,
-) -> TestCard {
+const fn decline(number: &'static str, code: &'static str, description: &'static str) -> TestCard {
     card(number, code, Outcome::Decline(code), description)
 }
 
 const fn verify(framable: bool, confirm_declines: Option<&'static str>) -> Outcome {
-    Outcome::Verify { framable, confirm_declines }
+    Outcome::Verify {
+        framable,
+        confirm_declines,
+    }
 }
 
 /// Every test card there is.
@@ -188,7 +193,12 @@ const fn abandoned_after(after: i64) -> Option<Later> {
 }
 
 const fn succeeds_after_a_second(webhook: Option<i64>) -> Option<Later> {
-    Some(Later { after: 1000, status: "succeeded", decline: None, webhook })
+    Some(Later {
+        after: 1000,
+        status: "succeeded",
+        decline: None,
+        webhook,
+    })
 }
 
 impl Outcome {
@@ -210,31 +220,67 @@ impl Outcome {
             later: abandoned_after(VERIFICATION_LIFETIME),
             ..APPROVED
         };
-        const PROCESSING: Plan = Plan { status: "processing", webhooks: &[], ..APPROVED };
+        const PROCESSING: Plan = Plan {
+            status: "processing",
+            webhooks: &[],
+            ..APPROVED
+        };
         Some(match self {
             Self::Approve => APPROVED,
-            Self::Decline(code) => Plan { status: "declined", decline: Some(code), ..APPROVED },
-            Self::Verify { framable, confirm_declines } => {
-                Plan { framable: Some(framable), confirm_declines, ..VERIFIED }
-            }
-            Self::VerifyExpires => Plan { later: abandoned_after(3000), ..VERIFIED },
-            Self::Slow => Plan { webhooks: &[5000], answer: Answer::After(5), ..APPROVED },
-            Self::AnswerLost => Plan { webhooks: &[], answer: Answer::Never, ..APPROVED },
-            Self::AnswerLostWebhook => {
-                Plan { webhooks: &[2000], answer: Answer::Never, ..APPROVED }
-            }
-            Self::ServerError => Plan { answer: Answer::ServerError, ..APPROVED },
+            Self::Decline(code) => Plan {
+                status: "declined",
+                decline: Some(code),
+                ..APPROVED
+            },
+            Self::Verify {
+                framable,
+                confirm_declines,
+            } => Plan {
+                framable: Some(framable),
+                confirm_declines,
+                ..VERIFIED
+            },
+            Self::VerifyExpires => Plan {
+                later: abandoned_after(3000),
+                ..VERIFIED
+            },
+            Self::Slow => Plan {
+                webhooks: &[5000],
+                answer: Answer::After(5),
+                ..APPROVED
+            },
+            Self::AnswerLost => Plan {
+                webhooks: &[],
+                answer: Answer::Never,
+                ..APPROVED
+            },
+            Self::AnswerLostWebhook => Plan {
+                webhooks: &[2000],
+                answer: Answer::Never,
+                ..APPROVED
+            },
+            Self::ServerError => Plan {
+                answer: Answer::ServerError,
+                ..APPROVED
+            },
             Self::Unavailable => return None,
-            Self::WebhookLate => {
-                Plan { later: succeeds_after_a_second(Some(9000)), ..PROCESSING }
-            }
-            Self::WebhookTwice => Plan { webhooks: &[0, 1000], ..APPROVED },
+            Self::WebhookLate => Plan {
+                later: succeeds_after_a_second(Some(9000)),
+                ..PROCESSING
+            },
+            Self::WebhookTwice => Plan {
+                webhooks: &[0, 1000],
+                ..APPROVED
+            },
             Self::WebhookOutOfOrder => Plan {
                 webhooks: &[3000],
                 later: succeeds_after_a_second(Some(0)),
                 ..PROCESSING
             },
-            Self::WebhookNever => Plan { later: succeeds_after_a_second(None), ..PROCESSING },
+            Self::WebhookNever => Plan {
+                later: succeeds_after_a_second(None),
+                ..PROCESSING
+            },
         })
     }
 }

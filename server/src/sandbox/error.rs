@@ -17,7 +17,11 @@ pub(super) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -33,11 +37,19 @@ impl ApiError {
     }
 
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "No account has this API key.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "No account has this API key.",
+        )
     }
 
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is no such thing here.",
+        )
     }
 
     pub fn unavailable() -> Self {
@@ -60,7 +72,10 @@ impl ApiError {
     }
 
     pub fn reference_exists() -> Self {
-        Self::conflict("reference_exists", "This reference was used under another Idempotency-Key.")
+        Self::conflict(
+            "reference_exists",
+            "This reference was used under another Idempotency-Key.",
+        )
     }
 }
 

@@ -136,7 +136,13 @@ pub(super) async fn create(
         return Err(ApiError::reference_exists());
     }
     let plan = new.plan;
-    record(&mut tx, &payment, &payment_event(&payment, public_url), plan.webhooks).await?;
+    record(
+        &mut tx,
+        &payment,
+        &payment_event(&payment, public_url),
+        plan.webhooks,
+    )
+    .await?;
     tx.commit().await?;
     Ok(Created::Now(payment))
 }
@@ -157,7 +163,11 @@ impl NewPayment<'_> {
             currency: self.currency.to_owned(),
             status: plan.status.to_owned(),
             decline_code: plan.decline.map(str::to_owned),
-            captured: if plan.status == "succeeded" { self.amount } else { 0 },
+            captured: if plan.status == "succeeded" {
+                self.amount
+            } else {
+                0
+            },
             refunded: 0,
             outcome: self.outcome.to_owned(),
             brand: card.map(|card| card.brand.to_owned()),
@@ -171,7 +181,10 @@ impl NewPayment<'_> {
             webhook_url: self.webhook_url.map(str::to_owned),
             later_at: plan.later.map(|later| now + later.after),
             later_status: plan.later.map(|later| later.status.to_owned()),
-            later_decline: plan.later.and_then(|later| later.decline).map(str::to_owned),
+            later_decline: plan
+                .later
+                .and_then(|later| later.decline)
+                .map(str::to_owned),
             later_webhook: plan.later.and_then(|later| later.webhook),
             created_at: now,
         };
@@ -295,14 +308,19 @@ pub(super) async fn settle(
     .bind(decline)
     .fetch_optional(&mut **tx)
     .await?;
-    let Some(settled) = settled else { return Ok(payment.clone()) };
+    let Some(settled) = settled else {
+        return Ok(payment.clone());
+    };
     let event = payment_event(&settled, public_url);
     record(tx, &settled, &event, webhook.as_slice()).await?;
     Ok(settled)
 }
 
 fn payment_event(payment: &Payment, public_url: &str) -> Value {
-    event("payment.updated", json!({"payment": payment.to_json(public_url)}))
+    event(
+        "payment.updated",
+        json!({"payment": payment.to_json(public_url)}),
+    )
 }
 
 /// The body of a new event.
@@ -318,7 +336,9 @@ pub(super) async fn record(
     event: &Value,
     delays: &[i64],
 ) -> sqlx::Result<()> {
-    let (Some(url), false) = (&payment.webhook_url, delays.is_empty()) else { return Ok(()) };
+    let (Some(url), false) = (&payment.webhook_url, delays.is_empty()) else {
+        return Ok(());
+    };
     let now = now_ms();
     let id = event["id"].as_str().unwrap_or_default();
     sqlx::query("insert into events (id, account, body, created_at) values ($1, $2, $3, $4)")

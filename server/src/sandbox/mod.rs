@@ -54,9 +54,10 @@ impl Sandbox {
         let url = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let (path, public, stopped) = (db_path.to_owned(), url.clone(), stop.clone());
-        let task = tokio::spawn(async move {
-            serve(listener, &path, public, stopped.cancelled_owned()).await
-        });
+        let task =
+            tokio::spawn(
+                async move { serve(listener, &path, public, stopped.cancelled_owned()).await },
+            );
         Ok(Self { url, stop, task })
     }
 
@@ -76,7 +77,9 @@ pub async fn serve(
     public_url: String,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let pool = open(db_path).await.context("opening the sandbox's ledger")?;
+    let pool = open(db_path)
+        .await
+        .context("opening the sandbox's ledger")?;
     let stop = CancellationToken::new();
     let _stop_on_drop = stop.clone().drop_guard();
     let app = App {
@@ -114,8 +117,13 @@ async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .foreign_keys(true);
-    let pool = SqlitePoolOptions::new().max_connections(8).connect_with(options).await?;
-    sqlx::raw_sql(include_str!("schema.sql")).execute(&pool).await?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(8)
+        .connect_with(options)
+        .await?;
+    sqlx::raw_sql(include_str!("schema.sql"))
+        .execute(&pool)
+        .await?;
     Ok(pool)
 }
 

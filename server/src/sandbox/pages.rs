@@ -23,7 +23,10 @@ pub(super) fn router() -> Router<App> {
 async fn health(State(app): State<App>) -> impl IntoResponse {
     match sqlx::query("select 1").execute(&app.pool).await {
         Ok(_) => (StatusCode::OK, "ok"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the ledger does not answer",
+        ),
     }
 }
 
@@ -48,7 +51,10 @@ with verification_abandoned.</p>
 </table>"#
     );
     let policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(document("Test cards", "wide", &body)))
+    (
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(document("Test cards", "wide", &body)),
+    )
 }
 
 fn row(card: &TestCard) -> String {

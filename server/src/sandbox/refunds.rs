@@ -62,7 +62,10 @@ async fn create(
     let body: RefundBody = api::parse(&body)?;
     api::check_reference(&body.reference)?;
     if body.amount <= 0 {
-        return Err(ApiError::unprocessable("invalid_amount", "The amount is not above zero."));
+        return Err(ApiError::unprocessable(
+            "invalid_amount",
+            "The amount is not above zero.",
+        ));
     }
     let fingerprint = api::fingerprint(&(&id, &body))?;
 
@@ -109,7 +112,13 @@ async fn create(
         .await?;
     let payment = ledger::find(&mut *tx, &account.id, &id).await?;
     let data = json!({"payment": payment.to_json(&app.public_url), "refund": refund.to_json()});
-    ledger::record(&mut tx, &payment, &ledger::event("refund.updated", data), &[0]).await?;
+    ledger::record(
+        &mut tx,
+        &payment,
+        &ledger::event("refund.updated", data),
+        &[0],
+    )
+    .await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(refund.to_json()).into_response())

@@ -58,7 +58,12 @@ async fn act(
 
 fn nothing_here() -> Response {
     let body = "<h1>Nothing to confirm</h1><p>This page belongs to no payment.</p>";
-    (StatusCode::NOT_FOUND, page_headers(true), Html(pages::bank(body))).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        page_headers(true),
+        Html(pages::bank(body)),
+    )
+        .into_response()
 }
 
 fn page(payment: &Payment) -> Response {
@@ -77,9 +82,15 @@ fn page_headers(framable: bool) -> HeaderMap {
         false => "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
     };
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     if !framable {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
@@ -88,7 +99,10 @@ fn page_headers(framable: bool) -> HeaderMap {
 
 fn question(payment: &Payment) -> String {
     let (title, note) = match &payment.last4 {
-        Some(_) => ("Confirm your payment", "Your bank asks you to confirm this payment."),
+        Some(_) => (
+            "Confirm your payment",
+            "Your bank asks you to confirm this payment.",
+        ),
         None => (
             "Pay with Sandbox Bank",
             "A test form: Confirm pays, Cancel refuses. No real money moves.",
@@ -109,9 +123,10 @@ fn result(payment: &Payment) -> String {
         "succeeded" => ("Payment confirmed", "The payment went through."),
         "canceled" => ("Payment canceled", "The merchant withdrew this payment."),
         "declined" => match payment.decline_code.as_deref() {
-            Some("verification_abandoned") => {
-                ("Payment not confirmed", "It was canceled, or the time to confirm ran out.")
-            }
+            Some("verification_abandoned") => (
+                "Payment not confirmed",
+                "It was canceled, or the time to confirm ran out.",
+            ),
             _ => ("Payment declined", "Nothing was taken."),
         },
         _ => ("Payment in progress", "There is nothing left to confirm."),

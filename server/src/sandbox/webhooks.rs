@@ -43,7 +43,11 @@ impl Worker {
             .redirect(redirect::Policy::none())
             .build()
             .context("the webhook client")?;
-        Ok(Self { app, client, sending: JoinSet::new() })
+        Ok(Self {
+            app,
+            client,
+            sending: JoinSet::new(),
+        })
     }
 
     pub async fn run(mut self) {
@@ -73,7 +77,8 @@ impl Worker {
         while self.sending.try_join_next().is_some() {}
         move_payments_on(&self.app).await?;
         for delivery in self.claim().await? {
-            self.sending.spawn(deliver(self.app.clone(), self.client.clone(), delivery));
+            self.sending
+                .spawn(deliver(self.app.clone(), self.client.clone(), delivery));
         }
         let next: Option<i64> = sqlx::query_scalar(
             "select min(due) from (
@@ -115,7 +120,9 @@ async fn move_payments_on(app: &App) -> sqlx::Result<()> {
             .fetch_all(&app.pool)
             .await?;
     for payment in due {
-        let Some(status) = &payment.later_status else { continue };
+        let Some(status) = &payment.later_status else {
+            continue;
+        };
         let mut tx = ledger::begin(&app.pool).await?;
         let decline = payment.later_decline.as_deref();
         let webhook = payment.later_webhook;
@@ -127,7 +134,9 @@ async fn move_payments_on(app: &App) -> sqlx::Result<()> {
 
 async fn deliver(app: App, client: reqwest::Client, delivery: Delivery) {
     let sent = send(&client, &delivery).await;
-    let retry = usize::try_from(delivery.attempts - 1).ok().and_then(|n| RETRIES.get(n));
+    let retry = usize::try_from(delivery.attempts - 1)
+        .ok()
+        .and_then(|n| RETRIES.get(n));
     let (state, due_at) = match (sent, retry) {
         (true, _) => ("delivered", now_ms()),
         (false, Some(wait)) => ("pending", now_ms() + wait),
@@ -174,5 +183,8 @@ async fn send(client: &reqwest::Client, delivery: &Delivery) -> bool {
 fn signature(secret: &str, time: i64, body: &str) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(format!("{time}.{body}").as_bytes());
-    Some(format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes())))
+    Some(format!(
+        "t={time},v1={}",
+        hex::encode(mac.finalize().into_bytes())
+    ))
 }

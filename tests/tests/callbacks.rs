@@ -1,0 +1,148 @@
+//! Callbacks to the project.
+
+use anyhow::{Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use till_tests::World;
+use till_tests::world::until;
+
+const APPROVED: &str = "4242424242424242";
+
+#[tokio::test]
+async fn are_signed_numbered_and_complete() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, "4000000000009995").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("three callbacks", async || {
+        Ok(world.project.arrived().len() == 3)
+    })
+    .await?;
+    let arrived = world.project.arrived();
+    for (n, (callback, kind)) in arrived
+        .iter()
+        .zip(["payment.declined", "payment.succeeded", "invoice.paid"])
+        .enumerate()
+    {
+        let body = &callback.body;
+        ensure!(callback.genuine, "the signature of {body} does not verify");
+        ensure!(body["type"] == kind && body["sequence"] == n + 1, "{body}");
+        ensure!(body["id"] == callback.id.as_str(), "{body}");
+        ensure!(body["project"] == world.keys.id.as_str(), "{body}");
+        ensure!(
+            body["data"]["invoice"]["id"] == opened.id.as_str(),
+            "{body}"
+        );
+        ensure!(
+            body["data"]["payment"]["invoice"] == opened.id.as_str(),
+            "{body}"
+        );
+    }
+    ensure!(arrived[2].body["data"]["invoice"]["status"] == "paid");
+    ensure!(arrived[2].body["data"]["payment"]["status"] == "succeeded");
+    Ok(())
+}
+
+#[tokio::test]
+async fn are_sent_again_until_taken_and_keep_their_order() -> Result<()> {
+    let world = World::start().await?;
+    world.project.answer_callbacks(|n| match n {
+        0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        1 => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
+        2 => StatusCode::NOT_FOUND.into_response(),
+        _ => StatusCode::OK.into_response(),
+    });
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    // The third try comes minutes after the second, which is seconds here; the fourth takes half
+    // an hour, so it is brought forward.
+    until("three tries", async || {
+        sqlx::query(
+            "update events set next_attempt_at = 1 where state = 'pending' and attempts > 0",
+        )
+        .execute(&world.store().await?)
+        .await?;
+        Ok(world.project.arrived().len() >= 5)
+    })
+    .await?;
+    let arrived = world.project.arrived();
+    let sequences: Vec<_> = arrived
+        .iter()
+        .map(|a| a.body["sequence"].as_i64())
+        .collect();
+    ensure!(sequences == [1, 1, 1, 1, 2].map(Some), "{sequences:?}");
+    ensure!(
+        arrived
+            .iter()
+            .take(4)
+            .all(|a| a.id == arrived[0].id && a.genuine)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn outlive_a_crash() -> Result<()> {
+    let mut world = World::start().await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    world.crash_and_restart().await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::OK.into_response());
+    until("both to be taken", async || {
+        let arrived = world.project.arrived();
+        let taken = arrived.iter().filter(|a| a.status == 200);
+        let kinds: Vec<_> = taken.map(|a| a.body["type"].clone()).collect();
+        Ok(kinds == ["payment.succeeded", "invoice.paid"])
+    })
+    .await
+}
+
+#[tokio::test]
+async fn end_when_the_endpoint_is_gone() -> Result<()> {
+    let world = World::start().await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::GONE.into_response());
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("the outbox to be empty", async || {
+        let pending: i64 =
+            sqlx::query_scalar("select count(*) from events where state = 'pending'")
+                .fetch_one(&world.store().await?)
+                .await?;
+        Ok(pending == 0)
+    })
+    .await?;
+    ensure!(world.project.arrived().len() == 1, "one try, then silence");
+    Ok(())
+}
+
+/// An endpoint that hangs holds up its own project and no other.
+#[tokio::test]
+async fn of_one_project_do_not_wait_for_anothers() -> Result<()> {
+    let world = World::start().await?;
+    let other = world.another_project().await?;
+    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/callbacks", slow.local_addr()?);
+    sqlx::query(
+        "update projects set settings = json_set(settings, '$.notify_url', $1) where id = $2",
+    )
+    .bind(url)
+    .bind(&world.keys.id)
+    .execute(&world.store().await?)
+    .await?;
+    for n in 0..12 {
+        let opened = world.api.invoice(&n.to_string()).await?;
+        world.api.paid_with(&opened, APPROVED).await?;
+    }
+    let opened = other.invoice("1").await?;
+    other.paid_with(&opened, APPROVED).await?;
+    until("the other's", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await
+}

@@ -1,0 +1,280 @@
+//! The pages and files that browsers get, live events, and the payment system's own calls.
+
+use anyhow::{Context, Result, ensure};
+use futures::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Answer, card, send, text};
+use till_tests::world::until;
+
+async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+    let mut request = world.api.request(Method::GET, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(request).await
+}
+
+#[tokio::test]
+async fn the_widgets_page_is_fresh_and_its_files_are_kept_for_ever() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let page = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
+    ensure!(
+        page.status == 200 && page.header("cache-control") == "no-store",
+        "{page:?}"
+    );
+    let again = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
+    ensure!(page.text != again.text, "the nonce is the same twice");
+    let policy = page.header("content-security-policy");
+    ensure!(
+        policy.contains("frame-ancestors 'self' https://shop.example"),
+        "{policy}"
+    );
+    ensure!(
+        !policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"),
+        "{policy}"
+    );
+
+    let mut files: Vec<&str> = page
+        .text
+        .split('"')
+        .filter(|s| s.starts_with("/widget/"))
+        .collect();
+    files.dedup();
+    ensure!(files.len() >= 3, "{files:?}");
+    for file in files {
+        for (accepted, coding) in [("gzip, br", "br"), ("gzip", "gzip"), ("identity", "")] {
+            let answer = get(&world, file, &[("accept-encoding", accepted)]).await?;
+            ensure!(
+                answer.status == 200 && answer.header("content-encoding") == coding,
+                "{file}"
+            );
+            ensure!(
+                answer.header("cache-control").contains("immutable"),
+                "{file}"
+            );
+            ensure!(answer.header("vary") == "accept-encoding", "{file}");
+        }
+        let tag = get(&world, file, &[]).await?.header("etag").to_owned();
+        let known = get(&world, file, &[("if-none-match", &tag)]).await?;
+        ensure!(known.status == 304, "{file}");
+    }
+    for file in ["/till.js", "/till.d.ts"] {
+        let answer = get(&world, file, &[("accept-encoding", "br")]).await?;
+        ensure!(
+            answer.status == 200 && answer.header("content-encoding") == "br",
+            "{answer:?}"
+        );
+        ensure!(
+            !answer.header("cache-control").contains("immutable"),
+            "{answer:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_allowed_pages_may_show_the_widget() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let path = format!("/pay/{}", opened.id);
+    for (query, status) in [
+        ("?mode=iframe&origin=https%3A%2F%2Fshop.example", 200),
+        ("?mode=iframe&origin=https%3A%2F%2Fevil.example", 403),
+        (
+            "?mode=popup&origin=https%3A%2F%2Fshop.example.evil.example",
+            403,
+        ),
+        ("?mode=popup", 403),
+    ] {
+        let answer = get(&world, &format!("{path}{query}"), &[]).await?;
+        ensure!(answer.status == status, "{query}: {answer:?}");
+    }
+    for unknown in [
+        "/pay/inv_0",
+        "/pay/x",
+        "/pay/inv_0/return?payment=pay_1&state=x",
+    ] {
+        let answer = get(&world, unknown, &[]).await?;
+        ensure!(
+            answer.status == 404 && answer.text.contains("<h1>"),
+            "{answer:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_return_page_asks_the_payment_system_and_goes_on() -> Result<()> {
+    let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks?a=b"]).await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let bank = text(&fixed["verification"]["url"])?;
+    let form = world
+        .api
+        .request(Method::POST, &bank)
+        .form(&[("action", "confirm")]);
+    let back = send(form).await?.header("location").to_owned();
+    ensure!(
+        back.starts_with(&format!("{}/pay/{}/return?", world.api.url, opened.id)),
+        "{back}"
+    );
+
+    let forged = back.replace("state=", "state=A");
+    ensure!(get(&world, &forged, &[]).await?.status == 404);
+    let other = world.api.invoice("2").await?;
+    let foreign = back.replace(&opened.id, &other.id);
+    ensure!(get(&world, &foreign, &[]).await?.status == 404);
+
+    let page = get(&world, &back, &[]).await?;
+    let next = format!(
+        "http://127.0.0.1:1/thanks?a=b&amp;invoice={}&amp;order_id=1&amp;status=paid",
+        opened.id
+    );
+    ensure!(page.status == 200 && page.text.contains(&next), "{page:?}");
+    ensure!(world.api.read(&opened.id).await?["status"] == "paid");
+    Ok(())
+}
+
+#[tokio::test]
+async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let mut events = Events::follow(&world, &opened, None).await?;
+    let (first, state) = events.next().await?;
+    ensure!(state["status"] == "open", "{state}");
+    world.api.paid_with(&opened, "4242424242424242").await?;
+    let mut seen = vec![];
+    let last = loop {
+        let (id, state) = events.next().await?;
+        seen.push(state["status"].clone());
+        if state["status"] == "paid" {
+            ensure!(state["payment"]["status"] == "succeeded", "{state}");
+            break id;
+        }
+    };
+    ensure!(
+        seen.iter().all(|s| s == "processing" || s == "paid"),
+        "{seen:?}"
+    );
+
+    let (_, state) = Events::follow(&world, &opened, Some(&first))
+        .await?
+        .next()
+        .await?;
+    ensure!(
+        state["status"] == "paid",
+        "what was missed is told: {state}"
+    );
+    let mut nothing = Events::follow(&world, &opened, Some(&last)).await?;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(1), nothing.next()).await;
+    ensure!(waited.is_err(), "nothing was missed: {waited:?}");
+    Ok(())
+}
+
+struct Events {
+    stream: futures::stream::BoxStream<'static, reqwest::Result<Vec<u8>>>,
+    text: String,
+}
+
+impl Events {
+    async fn follow(
+        world: &World,
+        opened: &till_tests::api::Opened,
+        last: Option<&str>,
+    ) -> Result<Self> {
+        let mut request = world.api.widget(Method::GET, opened, "/events");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await?;
+        let kind = answer.headers().get("content-type").context("no type")?;
+        ensure!(kind == "text/event-stream", "{kind:?}");
+        let stream = answer
+            .bytes_stream()
+            .map(|chunk| chunk.map(|bytes| bytes.to_vec()));
+        Ok(Self {
+            stream: stream.boxed(),
+            text: String::new(),
+        })
+    }
+
+    /// The next event's id and data.
+    async fn next(&mut self) -> Result<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.clone().split_once("\n\n") {
+                self.text = rest.to_owned();
+                let part = |name: &str| event.lines().find_map(|l| l.strip_prefix(name));
+                if let (Some(id), Some(data)) = (part("id: "), part("data: ")) {
+                    return Ok((id.to_owned(), serde_json::from_str(data)?));
+                }
+                continue;
+            }
+            let chunk = self.stream.next().await.context("the stream ended")??;
+            self.text += std::str::from_utf8(&chunk)?;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forged_webhook_changes_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let account: String = sqlx::query_scalar("select account from connector_accounts")
+        .fetch_one(&world.store().await?)
+        .await?;
+    let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+    let body = json!({
+        "id": "sbe_1", "type": "payment.updated", "created_at": "2026-01-01T00:00:00Z",
+        "data": { "payment": {
+            "id": fixed["payment"]["reference"], "reference": fixed["payment"]["id"],
+            "amount": 1999, "currency": "EUR", "status": "succeeded",
+            "captured": 1999, "refunded": 0,
+        } },
+    });
+    for signature in ["", "t=1,v1=00", "v1=00", "t=99999999999,v1=00"] {
+        let request = world.api.request(Method::POST, &path).json(&body);
+        let answer = send(request.header("sandbox-signature", signature)).await?;
+        answer.problem(401, "unauthorized")?;
+    }
+    let unknown = world
+        .api
+        .request(Method::POST, "/v1/connectors/sandbox/x/webhooks");
+    send(unknown.json(&body)).await?.problem(404, "not-found")?;
+    ensure!(world.api.read(&opened.id).await?["status"] == "processing");
+    Ok(())
+}
+
+/// `/sandbox` leads to the list of test cards, which lists every card that these tests use.
+#[tokio::test]
+async fn the_test_cards_are_listed() -> Result<()> {
+    let world = World::start().await?;
+    let page = get(&world, &format!("{}/sandbox", world.sandbox), &[]).await?;
+    for number in [
+        "4242 4242 4242 4242",
+        "3782 822463 10005",
+        "4000 0000 0000 3220",
+    ] {
+        ensure!(page.text.contains(number), "{number} is not listed");
+    }
+    Ok(())
+}
+
+/// Between the buyer's two tries the shop's answer to the order check is asked for once.
+#[tokio::test]
+async fn a_decline_does_not_ask_the_project_again() -> Result<()> {
+    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, "4000000000009995").await?;
+    let again = world.api.pay(&opened, &card("4242424242424242")).await?;
+    ensure!(again.status == 201, "{again:?}");
+    until("the callbacks", async || {
+        Ok(world.project.arrived().len() == 3)
+    })
+    .await?;
+    ensure!(world.project.checks().len() == 1);
+    Ok(())
+}

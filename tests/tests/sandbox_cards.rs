@@ -1,0 +1,288 @@
+//! Every card of the sandbox through the whole system: however the payment system behaves, the
+//! invoice ends as its ledger says, the money is taken once, and the project is told.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use till_tests::World;
+use till_tests::api::{Opened, card, send, text};
+use till_tests::world::until;
+
+async fn types_told(world: &World, invoice: &str) -> Vec<String> {
+    let arrived = world.project.arrived();
+    let about = arrived
+        .iter()
+        .filter(|a| a.body["data"]["invoice"]["id"] == invoice);
+    about
+        .filter_map(|a| a.body["type"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Waits until the invoice is paid, the money was taken once, and the project was told of both.
+async fn ends_paid(world: &World, opened: &Opened) -> Result<()> {
+    let invoice = world.api.until_status(&opened.id, "paid").await?;
+    ensure!(invoice["paid_at"].is_string(), "{invoice}");
+    ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
+    until("two callbacks", async || {
+        Ok(types_told(world, &opened.id).await.len() == 2)
+    })
+    .await?;
+    ensure!(types_told(world, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
+    let payments = invoice["payments"].as_array().context("no payments")?;
+    ensure!(
+        payments.len() == 1 && payments[0]["status"] == "succeeded",
+        "{invoice}"
+    );
+    Ok(())
+}
+
+async fn paid_by(number: &str) -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, number).await?;
+    let status = fixed["payment"]["status"].as_str();
+    ensure!(
+        matches!(status, Some("succeeded" | "processing")),
+        "{fixed}"
+    );
+    ends_paid(&world, &opened).await?;
+    // Whatever the sandbox still has to say changes nothing and is told to nobody.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    ends_paid(&world, &opened).await
+}
+
+#[tokio::test]
+async fn approved_at_once() -> Result<()> {
+    let world = World::start().await?;
+    for (n, number) in ["4242424242424242", "5555555555554444", "378282246310005"]
+        .iter()
+        .enumerate()
+    {
+        let opened = world.api.invoice(&n.to_string()).await?;
+        let fixed = world.api.paid_with(&opened, number).await?;
+        ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
+    }
+    ensure!(world.taken().await? == 3 * 1999);
+    Ok(())
+}
+
+#[tokio::test]
+async fn answer_lost() -> Result<()> {
+    paid_by("4000000000009102").await
+}
+
+#[tokio::test]
+async fn answer_lost_but_not_the_webhook() -> Result<()> {
+    paid_by("4000000000009110").await
+}
+
+#[tokio::test]
+async fn slow() -> Result<()> {
+    paid_by("4000000000009128").await
+}
+
+#[tokio::test]
+async fn server_error_after_the_money_was_taken() -> Result<()> {
+    paid_by("4000000000009136").await
+}
+
+#[tokio::test]
+async fn webhook_late() -> Result<()> {
+    paid_by("4000000000009151").await
+}
+
+#[tokio::test]
+async fn webhook_twice() -> Result<()> {
+    paid_by("4000000000009169").await
+}
+
+#[tokio::test]
+async fn webhook_out_of_order() -> Result<()> {
+    paid_by("4000000000009177").await
+}
+
+#[tokio::test]
+async fn webhook_never() -> Result<()> {
+    paid_by("4000000000009185").await
+}
+
+#[tokio::test]
+async fn unavailable_takes_nothing_and_another_try_works() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000009144").await?;
+    ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
+    world.api.until_status(&opened.id, "open").await?;
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(invoice["payments"][0]["status"] == "failed", "{invoice}");
+    ensure!(world.ledger().await?.is_empty());
+    world.api.paid_with(&opened, "4242424242424242").await?;
+    ensure!(world.taken().await? == 1999);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_decline_has_its_code_and_leaves_the_invoice_open() -> Result<()> {
+    let world = World::start().await?;
+    for (number, code) in [
+        ("4000000000009995", "insufficient_funds"),
+        ("4000000000000002", "card_declined"),
+        ("4000000000000069", "expired_card"),
+        ("4000000000000127", "incorrect_cvc"),
+        ("4000000000009003", "incorrect_number"),
+        ("4100000000000019", "fraud_suspected"),
+        ("4000000000009011", "limit_exceeded"),
+        ("4000000000009029", "method_unavailable"),
+        ("4000000000000119", "processing_error"),
+    ] {
+        let opened = world.api.invoice(code).await?;
+        let fixed = world.api.paid_with(&opened, number).await?;
+        ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
+        ensure!(fixed["payment"]["decline"]["code"] == code, "{fixed}");
+        ensure!(world.api.read(&opened.id).await?["status"] == "open");
+        until("the callback", async || {
+            Ok(types_told(&world, &opened.id).await == ["payment.declined"])
+        })
+        .await?;
+    }
+    ensure!(world.taken().await? == 0);
+    Ok(())
+}
+
+/// Fixes a payment that asks for verification and presses a button of the bank's form.
+async fn verified(world: &World, number: &str, action: &str) -> Result<(Opened, String)> {
+    let opened = world.api.invoice(action).await?;
+    let fixed = world.api.paid_with(&opened, number).await?;
+    ensure!(
+        fixed["payment"]["status"] == "requires_verification",
+        "{fixed}"
+    );
+    let url = text(&fixed["verification"]["url"])?;
+    let form = world
+        .api
+        .request(Method::POST, &url)
+        .form(&[("action", action)]);
+    let answer = send(form).await?;
+    ensure!(answer.status == 303, "{answer:?}");
+    Ok((opened, answer.header("location").to_owned()))
+}
+
+#[tokio::test]
+async fn verified_and_confirmed() -> Result<()> {
+    for number in ["4000000000003220", "4000000000003063"] {
+        let world = World::start().await?;
+        let (opened, _) = verified(&world, number, "confirm").await?;
+        ends_paid(&world, &opened).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn verification_that_fails() -> Result<()> {
+    for (number, action, code) in [
+        ("4000000000009037", "confirm", "verification_failed"),
+        ("4000000000009052", "confirm", "insufficient_funds"),
+        ("4000000000003220", "cancel", "verification_abandoned"),
+    ] {
+        let world = World::start().await?;
+        let (opened, _) = verified(&world, number, action).await?;
+        let invoice = world.api.until_status(&opened.id, "open").await?;
+        ensure!(
+            invoice["payments"][0]["decline"]["code"] == code,
+            "{invoice}"
+        );
+        ensure!(world.taken().await? == 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn verification_that_runs_out() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, "4000000000009045").await?;
+    let invoice = world.api.until_status(&opened.id, "open").await?;
+    let code = &invoice["payments"][0]["decline"]["code"];
+    ensure!(code == "verification_abandoned", "{invoice}");
+    Ok(())
+}
+
+/// The server dies while the payment system works: nothing is lost, nothing is taken twice.
+#[tokio::test]
+async fn a_crash_in_the_middle_of_a_payment() -> Result<()> {
+    let mut world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let body = card("4000000000009128");
+    let request = world
+        .api
+        .widget(Method::POST, &opened, "/payments")
+        .json(&body);
+    let asking = tokio::spawn(send(request));
+    until("the payment to be written down", async || {
+        Ok(world.api.read(&opened.id).await?["status"] == "processing")
+    })
+    .await?;
+    world.crash_and_restart().await?;
+    ensure!(asking.await?.is_err(), "the connection broke");
+    ends_paid(&world, &opened).await
+}
+
+/// The buyer lets the invoice expire while the bank's form is open, and then confirms.
+#[tokio::test]
+async fn a_late_success_is_taken_and_told() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    // As if every message so far had said that the payment was given up.
+    sqlx::query("update payments set status = 'declined', next_check_at = null where id = $1")
+        .bind(&payment)
+        .execute(&world.store().await?)
+        .await?;
+    sqlx::query("update invoices set status = 'expired' where id = $1")
+        .bind(&opened.id)
+        .execute(&world.store().await?)
+        .await?;
+    let url = text(&fixed["verification"]["url"])?;
+    send(
+        world
+            .api
+            .request(Method::POST, &url)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    ends_paid(&world, &opened).await
+}
+
+/// Two payments of one invoice both succeed: the second is given back by itself.
+#[tokio::test]
+async fn a_second_success_is_refunded_by_itself() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    sqlx::query("update payments set status = 'declined', next_check_at = null where id = $1")
+        .bind(&payment)
+        .execute(&world.store().await?)
+        .await?;
+    sqlx::query("update invoices set status = 'open' where id = $1")
+        .bind(&opened.id)
+        .execute(&world.store().await?)
+        .await?;
+    world.api.paid_with(&opened, "4242424242424242").await?;
+    let url = text(&fixed["verification"]["url"])?;
+    send(
+        world
+            .api
+            .request(Method::POST, &url)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    until("the duplicate to be given back", async || {
+        let told = types_told(&world, &opened.id).await;
+        Ok(told.contains(&"payment.duplicate_refunded".to_owned()))
+    })
+    .await?;
+    ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
+    ensure!(world.api.read(&opened.id).await?["status"] == "paid");
+    Ok(())
+}
