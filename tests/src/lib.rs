@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod buyer;
 pub mod demo;
 pub mod process;
 pub mod project;
