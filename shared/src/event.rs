@@ -3,6 +3,7 @@
 use crate::id::{EventId, ProjectId};
 use crate::invoice::Invoice;
 use crate::payment::Payment;
+use crate::refund::Refund;
 use crate::text_enum;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,9 @@ pub struct EventData {
     /// The payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Payment>,
+    /// The refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
 }
 
 /// The project's answer to an order check.

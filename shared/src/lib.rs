@@ -10,5 +10,6 @@ pub mod message;
 pub mod money;
 pub mod payment;
 pub mod problem;
+pub mod refund;
 pub mod text_enum;
 pub mod widget;

@@ -36,6 +36,8 @@ text_enum! {
         PaymentInProgress = "payment-in-progress",
         /// The payment can't be changed that way any more.
         PaymentFinal = "payment-final",
+        /// There is nothing of this payment that could be given back.
+        NotRefundable = "not-refundable",
         /// The project has no connector for this method and currency.
         MethodUnavailable = "method-unavailable",
         /// The project refused the order.
@@ -66,7 +68,8 @@ impl ProblemType {
             | Self::InvoiceExpired
             | Self::InvoiceCanceled
             | Self::PaymentInProgress
-            | Self::PaymentFinal => 409,
+            | Self::PaymentFinal
+            | Self::NotRefundable => 409,
             Self::MethodUnavailable | Self::OrderRejected => 422,
             Self::OrderCheckUnavailable => 502,
             Self::Internal => 500,
@@ -92,6 +95,7 @@ impl ProblemType {
             Self::InvoiceCanceled => "The invoice was canceled",
             Self::PaymentInProgress => "A payment is in progress",
             Self::PaymentFinal => "The payment can't be changed any more",
+            Self::NotRefundable => "The payment can't be refunded",
             Self::MethodUnavailable => "The payment method is not available",
             Self::OrderRejected => "The order was rejected",
             Self::OrderCheckUnavailable => "The order could not be checked",

@@ -93,18 +93,23 @@ impl Browser {
 
     /// The element, as soon as it is there.
     pub async fn see(&self, css: &str) -> Result<Element> {
-        let found = self.client.wait().at_most(PATIENCE);
-        let found = found.for_element(Locator::Css(css)).await;
-        match found {
-            Ok(element) => Ok(element),
-            Err(error) => {
-                let text = self
-                    .client
-                    .execute("return document.body.innerText", vec![]);
-                let shown = text.await.unwrap_or_default();
-                Err(error).with_context(|| format!("no {css}; the page shows {shown}"))
+        let found = async {
+            // While the page is on its way to another, every question fails.
+            loop {
+                match self.client.find(Locator::Css(css)).await {
+                    Ok(element) => return element,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
             }
+        };
+        if let Ok(element) = tokio::time::timeout(PATIENCE, found).await {
+            return Ok(element);
         }
+        let text = self
+            .client
+            .execute("return document.body.innerText", vec![]);
+        let shown = text.await.unwrap_or_default();
+        anyhow::bail!("no {css}; the page shows {shown}")
     }
 
     /// Clicks on an element as soon as it is there.

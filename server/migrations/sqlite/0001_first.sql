@@ -86,7 +86,7 @@ create table refunds (
     payment         text not null references payments (id),
     project         text not null references projects (id),
     amount          bigint not null check (amount > 0),
-    reason          text not null,
+    reason          text,
     status          text not null,
     reference       text,
     duplicate       bigint not null default 0,

@@ -1,11 +1,34 @@
 //! Signatures as Standard Webhooks has them (symmetric, `v1`): base64 HMAC-SHA256 of
 //! `id.timestamp.body`, one for each valid secret, separated by spaces.
 
-use crate::crypto::hmac_sha256;
+use crate::clock;
+use crate::crypto::{Keys, hmac_sha256};
+use crate::store::projects::Project;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use till_shared::id::ProjectId;
+
+/// What a project's signing secret is sealed for ([`Keys::seal`]).
+pub fn secret_place(id: &ProjectId) -> String {
+    format!("projects/{id}/signing_secret")
+}
+
+/// A project's signing secrets that are valid now, the newest first.
+///
+/// # Errors
+/// When one does not open with the server's key.
+pub fn valid_secrets(keys: &Keys, project: &Project) -> anyhow::Result<Vec<SecretString>> {
+    let place = secret_place(&project.id);
+    let mut secrets = vec![keys.open(&place, &project.signing_secret)?];
+    if let Some((old, until)) = &project.old_secret
+        && *until > clock::now_ms()
+    {
+        secrets.push(keys.open(&place, old)?);
+    }
+    Ok(secrets)
+}
 
 /// The value of `webhook-signature`.
 ///

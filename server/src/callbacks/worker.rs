@@ -1,15 +1,18 @@
 //! The outbox worker. Each project has its own share of attempts under way, so that one whose
 //! endpoint hangs holds up none but itself.
 
-use crate::callbacks::deliver::Answered;
-use crate::callbacks::schedule;
+use crate::callbacks::deliver::{Answered, Deliverer};
+use crate::callbacks::{schedule, sign};
 use crate::clock;
-use crate::flow::App;
+use crate::crypto::Keys;
+use crate::store::Store;
 use crate::store::events::{Attempt, Next, PendingEvent};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use till_shared::id::ProjectId;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a project may take to answer.
@@ -23,18 +26,34 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How much of an answer is kept.
 const KEPT_ANSWER: usize = 1024;
 
+/// What sending to projects needs.
+pub struct Outbox {
+    /// Where the callbacks are.
+    pub store: Store,
+    /// Opens the signing secrets.
+    pub keys: Arc<Keys>,
+    /// Calls projects.
+    pub deliverer: Deliverer,
+    /// Something was put in.
+    pub wake: Notify,
+    /// Cancelled when the server shuts down.
+    pub shutdown: CancellationToken,
+    /// Divides the delays between attempts.
+    pub speedup: u32,
+}
+
 /// Delivers callbacks until the server shuts down; what is under way then is finished.
-pub async fn run(app: Arc<App>) {
+pub async fn run(outbox: Arc<Outbox>) {
     let tasks = TaskTracker::new();
     let busy = Arc::new(Mutex::new(HashMap::<ProjectId, i64>::new()));
     loop {
-        if let Err(error) = start_due(&app, &tasks, &busy).await {
+        if let Err(error) = start_due(&outbox, &tasks, &busy).await {
             tracing::error!(%error, "the outbox can't be read");
         }
         tokio::select! {
-            () = app.outbox_wake.notified() => {}
+            () = outbox.wake.notified() => {}
             () = tokio::time::sleep(IDLE) => {}
-            () = app.shutdown.cancelled() => break,
+            () = outbox.shutdown.cancelled() => break,
         }
     }
     tasks.close();
@@ -54,42 +73,43 @@ fn count(busy: &Busy, project: &ProjectId, change: i64) -> i64 {
     n
 }
 
-async fn start_due(app: &Arc<App>, tasks: &TaskTracker, busy: &Busy) -> anyhow::Result<()> {
+async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> anyhow::Result<()> {
     let now = clock::now_ms();
-    for project in app.store.projects_with_due_events(now).await? {
+    for project in outbox.store.projects_with_due_events(now).await? {
         let free = PER_PROJECT - count(busy, &project, 0);
         if free <= 0 {
             continue;
         }
-        let due = app
+        let due = outbox
             .store
             .claim_due_events(&project, now, now + LEASE_MS, free)
             .await?;
         for event in due {
             count(busy, &project, 1);
-            let (app, busy, project) = (app.clone(), busy.clone(), project.clone());
+            let (outbox, busy, project) = (outbox.clone(), busy.clone(), project.clone());
             tasks.spawn(async move {
-                if let Err(error) = attempt(&app, &event).await {
+                if let Err(error) = attempt(&outbox, &event).await {
                     tracing::error!(%error, event = %event.id, "a callback could not be attempted");
                 }
                 count(&busy, &project, -1);
                 // The next event of the same invoice may go now.
-                app.outbox_wake.notify_one();
+                outbox.wake.notify_one();
             });
         }
     }
     Ok(())
 }
 
-async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
-    let Some(project) = app.store.project(&event.project).await? else {
+async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
+    let Some(project) = outbox.store.project(&event.project).await? else {
         anyhow::bail!("its project is gone");
     };
     let at = clock::now_ms();
     let answered = match (&project.settings.notify_url, project.notify_off) {
         (Some(url), None) => {
-            let secrets = app.signing_secrets(&project)?;
-            app.deliverer
+            let secrets = sign::valid_secrets(&outbox.keys, &project)?;
+            outbox
+                .deliverer
                 .post(url, &event.id, &event.body, &secrets, ANSWER_LIMIT)
                 .await
         }
@@ -107,13 +127,16 @@ async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
     let callable = project.settings.notify_url.is_some() && project.notify_off.is_none();
     let next = if callable {
         let jitter = i64::from(rand::random_range(0..=1000u16));
-        schedule::after(&answered, number, done, jitter, app.config.speedup)
+        schedule::after(&answered, number, done, jitter, outbox.speedup)
     } else {
         // Nobody to tell: kept, and there for a resend.
         Next::Failed
     };
     if answered.status == Some(410) {
-        app.store.turn_notifications_off(&project.id, done).await?;
+        outbox
+            .store
+            .turn_notifications_off(&project.id, done)
+            .await?;
     }
     if callable && next != Next::Delivered {
         let (status, error) = (answered.status, &answered.error);
@@ -126,7 +149,7 @@ async fn attempt(app: &App, event: &PendingEvent) -> anyhow::Result<()> {
         error: answered.error,
         answer: answered.answer.map(|text| beginning(&text).to_owned()),
     };
-    Ok(app
+    Ok(outbox
         .store
         .record_attempt(&event.id, number, &attempt, next)
         .await?)

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use axum::http::HeaderMap;
 use secrecy::SecretString;
 use std::sync::Arc;
+use till_shared::buyer::Buyer;
 use till_shared::card::CardSummary;
 use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
@@ -26,6 +27,9 @@ pub struct Capabilities {
     pub currencies: Option<&'static [&'static str]>,
     /// Whether money can be given back.
     pub refunds: bool,
+    /// Whether a payment may come without the method's data: the payment system then asks for
+    /// them on a form of its own.
+    pub own_form: bool,
 }
 
 /// A project's account at a payment system.
@@ -50,10 +54,20 @@ pub struct Ctx<'a> {
 pub struct NewPayment<'a> {
     /// Ours; also the payment system's idempotency key.
     pub id: &'a PaymentId,
+    /// The way it is paid.
+    pub method: Method,
     /// What is to be paid.
     pub money: Money,
-    /// The card, where the method is one.
+    /// The card, where the method is one and the buyer typed it into our form.
     pub card: Option<&'a CardData>,
+    /// The project's number for the order.
+    pub order_id: &'a str,
+    /// What the buyer reads.
+    pub description: Option<&'a str>,
+    /// Who pays, as far as it is known.
+    pub buyer: &'a Buyer,
+    /// A BCP 47 language tag, if the order names one.
+    pub locale: Option<&'a str>,
     /// Where the buyer comes back to.
     pub return_url: &'a str,
     /// Where the payment system reports to.
@@ -117,9 +131,11 @@ pub struct NewRefund<'a> {
     pub money: Money,
 }
 
-/// How a refund went.
+/// How a refund went, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundOutcome {
+    /// Taken by the payment system under this id; how it ends is told later.
+    Pending(String),
     /// Given back, under this id of the payment system.
     Succeeded(String),
     /// The payment system said no.
@@ -141,12 +157,20 @@ pub enum CallError {
     Unknown(String),
 }
 
-/// A verified webhook.
+/// One message of a verified webhook.
 pub struct Webhook {
-    /// The payment system's id of the message: applied once.
+    /// The payment system's id of the message: recorded once.
     pub event_id: String,
-    /// What it says, by our payment id.
-    pub updates: Vec<(PaymentId, PaymentUpdate)>,
+    /// What it says; empty for what does not concern us.
+    pub news: Vec<News>,
+}
+
+/// What a message says, by our own ids.
+pub enum News {
+    /// Of a payment.
+    Payment(PaymentId, PaymentUpdate),
+    /// Of a refund.
+    Refund(RefundId, RefundOutcome),
 }
 
 /// Why a webhook is not believed.
@@ -158,6 +182,9 @@ pub enum WebhookError {
     /// Signed by the payment system, and yet not what its description says.
     #[error("the body is not as described: {0}")]
     Malformed(String),
+    /// The payment system had to be asked and did not answer: the message is to come again.
+    #[error(transparent)]
+    Unanswered(#[from] CallError),
 }
 
 /// A payment system.
@@ -165,6 +192,10 @@ pub enum WebhookError {
 pub trait Connector: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether an account's credentials are what this connector reads; if not, what is wrong, in
+    /// words that repeat no value.
+    fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), String>;
 
     /// Asks for a payment, with our payment's id as the idempotency key.
     async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>)
@@ -177,6 +208,17 @@ pub trait Connector: Send + Sync {
         payment: &Known<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError>;
 
+    /// The buyer is back from the verification form with this query; says how the payment stands.
+    /// Some payment systems are told only now that it is to go on.
+    async fn returned(
+        &self,
+        ctx: &Ctx<'_>,
+        payment: &Known<'_>,
+        _query: &[(String, String)],
+    ) -> Result<Option<PaymentUpdate>, CallError> {
+        self.fetch(ctx, payment).await
+    }
+
     /// Calls off a payment that waits for verification; says how it stands then.
     async fn cancel(
         &self,
@@ -184,17 +226,19 @@ pub trait Connector: Send + Sync {
         payment: &Known<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError>;
 
-    /// Gives money back, with our refund's id as the idempotency key.
+    /// Gives money back, with our refund's id as the idempotency key: asked again with the same
+    /// id, the payment system says how the first one went. [`CallError::Refused`] is its no.
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError>;
 
-    /// Verifies a webhook over its raw body and reads it. Nothing else makes a [`Webhook`].
-    fn parse_webhook(
+    /// Verifies a webhook over its raw body and reads its messages. Nothing else makes a
+    /// [`Webhook`].
+    async fn parse_webhook(
         &self,
         ctx: &Ctx<'_>,
         headers: &HeaderMap,
         body: &[u8],
         timing: Timing,
-    ) -> Result<Webhook, WebhookError>;
+    ) -> Result<Vec<Webhook>, WebhookError>;
 }
 
 /// The connector of a kind.

@@ -3,7 +3,7 @@
 
 use super::client::{Answer, send};
 use super::{
-    CallError, Capabilities, Connector, Ctx, Known, NewPayment, NewRefund, PaymentUpdate,
+    CallError, Capabilities, Connector, Ctx, Known, NewPayment, NewRefund, News, PaymentUpdate,
     RefundOutcome, Webhook, WebhookError,
 };
 use crate::crypto::hmac_sha256;
@@ -142,7 +142,14 @@ impl Connector for Sandbox {
             methods: &[Method::Card],
             currencies: None,
             refunds: true,
+            own_form: true,
         }
+    }
+
+    fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), String> {
+        Credentials::deserialize(credentials)
+            .map(|_| ())
+            .map_err(|_| "base_url, api_key and webhook_secret, each a text".into())
     }
 
     async fn create(
@@ -235,16 +242,16 @@ impl Connector for Sandbox {
         if answer.status.is_success() {
             return Ok(RefundOutcome::Succeeded(answer.json::<Refund>()?.id));
         }
-        Ok(RefundOutcome::Refused(refusal(&answer).to_string()))
+        Err(refusal(&answer))
     }
 
-    fn parse_webhook(
+    async fn parse_webhook(
         &self,
         ctx: &Ctx<'_>,
         headers: &HeaderMap,
         body: &[u8],
         timing: Timing,
-    ) -> Result<Webhook, WebhookError> {
+    ) -> Result<Vec<Webhook>, WebhookError> {
         let own =
             credentials(ctx).map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
         verify(headers, body, own.webhook_secret.as_bytes(), timing)?;
@@ -254,10 +261,10 @@ impl Connector for Sandbox {
         let id: PaymentId = payment.reference.parse().map_err(|_| {
             WebhookError::Malformed("the reference is no payment id of ours".into())
         })?;
-        Ok(Webhook {
+        Ok(vec![Webhook {
             event_id: message.id,
-            updates: vec![(id, payment.into())],
-        })
+            news: vec![News::Payment(id, payment.into())],
+        }])
     }
 }
 

@@ -1,6 +1,7 @@
 //! What may happen to an invoice and a payment: pure functions, no clock, no store, no network.
 
 pub mod payment;
+pub mod refund;
 
 /// The time a decision is made at, passed in by whoever has a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! buyer's return, the reconciler all come through here, so that a late, doubled or lost message
 //! cannot matter. One transaction writes payment, invoice and callbacks together.
 
-use super::{App, Result, view};
+use super::{App, Result, refund, view};
 use crate::connectors::PaymentUpdate;
 use crate::domain::payment::{Standing, apply};
 use crate::store::Tx;
@@ -13,7 +13,7 @@ use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
 use till_shared::event::{Event, EventData, EventType};
-use till_shared::id::{EventId, PaymentId, RefundId};
+use till_shared::id::{EventId, PaymentId};
 use till_shared::payment::PaymentStatus;
 use till_shared::widget::Verification;
 
@@ -96,24 +96,17 @@ pub async fn apply_payment_update(
     }
     if change.refund_duplicate {
         let refund = RefundRow {
-            id: RefundId::from_unique(new_id::unique()),
-            payment: payment.id.clone(),
-            project: payment.project.clone(),
-            amount: payment.money.amount,
+            reason: Some("the invoice was paid before".into()),
             duplicate: true,
-            attempts: 0,
+            ..refund::new_row(&payment, now)
         };
-        refunds::insert(&mut tx, &refund, "the invoice was paid before", now).await?;
+        refunds::insert(&mut tx, &refund).await?;
     }
-    write_events(
-        app,
-        &mut tx,
-        &project,
-        &mut invoice,
-        Some(&payment),
-        &change.events,
-    )
-    .await?;
+    let about = About {
+        payment: Some(&payment),
+        refund: None,
+    };
+    write_events(app, &mut tx, &project, &mut invoice, about, &change.events).await?;
     invoices::save(&mut tx, &mut invoice).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.changed(&invoice.id);
@@ -158,6 +151,15 @@ fn learn(payment: &mut PaymentRow, update: &PaymentUpdate) -> bool {
     learned
 }
 
+/// What of an invoice a callback is about; the invoice itself where nothing is named.
+#[derive(Clone, Copy, Default)]
+pub struct About<'a> {
+    /// A payment.
+    pub payment: Option<&'a PaymentRow>,
+    /// A refund of that payment.
+    pub refund: Option<&'a RefundRow>,
+}
+
 /// Writes callbacks for an invoice, numbered on from its last. The body is the state as it is in
 /// this transaction. The caller saves the invoice.
 pub async fn write_events(
@@ -165,7 +167,7 @@ pub async fn write_events(
     tx: &mut Tx,
     project: &Project,
     invoice: &mut InvoiceRow,
-    payment: Option<&PaymentRow>,
+    about: About<'_>,
     kinds: &[EventType],
 ) -> Result<()> {
     if kinds.is_empty() {
@@ -184,13 +186,24 @@ pub async fn write_events(
             project: project.id.clone(),
             data: EventData {
                 invoice: Some(view::invoice(app, project, invoice, &payments)),
-                payment: payment.map(view::payment),
+                payment: about.payment.map(view::payment),
+                refund: about
+                    .refund
+                    .zip(about.payment)
+                    .map(|(r, p)| view::refund(r, p)),
             },
         };
         let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
-        let about = match payment {
-            Some(payment) => format!("{kind} {}", payment.id),
-            None => format!("{kind} {}", invoice.id),
+        let once = match about {
+            About {
+                refund: Some(refund),
+                ..
+            } => format!("{kind} {}", refund.id),
+            About {
+                payment: Some(payment),
+                ..
+            } => format!("{kind} {}", payment.id),
+            About { .. } => format!("{kind} {}", invoice.id),
         };
         let new = NewEvent {
             id: &id,
@@ -199,7 +212,7 @@ pub async fn write_events(
             sequence: invoice.event_seq,
             kind: *kind,
             body: &body,
-            about: &about,
+            about: &once,
             now,
         };
         events::insert(tx, &new).await?;

@@ -1,6 +1,7 @@
 //! The order check: the project says yes before money moves.
 
 use super::{App, Error, Result, view};
+use crate::callbacks::sign;
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
 use crate::{clock, new_id};
@@ -30,13 +31,14 @@ pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> 
         project: project.id.clone(),
         data: EventData {
             invoice: Some(view::invoice(app, project, invoice, &[])),
-            payment: None,
+            ..EventData::default()
         },
     };
     let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
-    let secrets = app.signing_secrets(project)?;
+    let secrets = sign::valid_secrets(&app.keys, project)?;
     for _ in 0..TRIES {
         let answered = app
+            .outbox
             .deliverer
             .post(url, &event.id, &body, &secrets, LIMIT)
             .await;

@@ -1,6 +1,6 @@
 //! Payment fixation: the buyer pressed Pay.
 
-use super::apply::{apply_payment_update, check_delay};
+use super::apply::apply_payment_update;
 use super::check_order::check_order;
 use super::{App, Error, Result, view};
 use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
@@ -45,10 +45,10 @@ pub async fn fix_payment(
     if !invoice.checked {
         check_order(app, project, &invoice).await?;
     }
-    let payment = write_down(app, &invoice, buyer, &fix, &account).await?;
+    let (invoice, payment) = write_down(app, &invoice, buyer, &fix, &account).await?;
     app.changed(&invoice.id);
 
-    let payment = ask_payment_system(app, connector, account, payment, fix.card).await?;
+    let payment = ask_payment_system(app, connector, account, &invoice, payment, fix.card).await?;
     let verification = match payment.status.is_live() {
         true => payment.verification.clone(),
         false => Verification::None,
@@ -170,9 +170,8 @@ async fn write_down(
     buyer: Buyer,
     fix: &FixPayment,
     account: &Account,
-) -> Result<PaymentRow> {
+) -> Result<(InvoiceRow, PaymentRow)> {
     let now = clock::now_ms();
-    let wait = i64::try_from(app.config.connector_timeout_ms).unwrap_or(i64::MAX / 2);
     let payment = PaymentRow {
         id: PaymentId::from_unique(new_id::unique()),
         invoice: invoice.id.clone(),
@@ -188,7 +187,7 @@ async fn write_down(
         verification: Verification::None,
         checks: 0,
         // Should this server die before the answer: somebody asks once the call must be over.
-        next_check_at: Some(now + wait + check_delay(app, PaymentStatus::Created, 0)),
+        next_check_at: Some(now + app.call_lease_ms()),
         created_at: now,
         updated_at: now,
     };
@@ -207,7 +206,7 @@ async fn write_down(
     fresh.checked = true;
     invoices::save(&mut tx, &mut fresh).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    Ok(payment)
+    Ok((fresh, payment))
 }
 
 fn summary(card: &CardData) -> CardSummary {
@@ -227,6 +226,7 @@ async fn ask_payment_system(
     app: &App,
     connector: Arc<dyn Connector>,
     account: Account,
+    invoice: &InvoiceRow,
     payment: PaymentRow,
     card: Option<CardData>,
 ) -> Result<PaymentRow> {
@@ -243,8 +243,13 @@ async fn ask_payment_system(
     );
     let new = NewPayment {
         id: &payment.id,
+        method: payment.method,
         money: payment.money,
         card: card.as_ref(),
+        order_id: &invoice.order_id,
+        description: invoice.description.as_deref(),
+        buyer: &invoice.buyer,
+        locale: invoice.locale.as_deref(),
         return_url: &return_url,
         webhook_url: &webhook_url,
     };

@@ -8,18 +8,19 @@ pub mod fix_payment;
 pub mod give_up;
 pub mod housekeeping;
 pub mod projects;
+pub mod refund;
 pub mod view;
 
 pub use error::{Error, Result};
 
 use crate::callbacks::deliver::Deliverer;
+use crate::callbacks::worker::Outbox;
 use crate::config::Config;
 use crate::connectors::{self, Account, Connector, Ctx};
 use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::payments::PaymentRow;
-use crate::store::projects::{AccountRow, Project};
-use secrecy::SecretString;
+use crate::store::projects::AccountRow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, broadcast};
@@ -31,7 +32,7 @@ pub struct App {
     /// The database.
     pub store: Store,
     /// The server's own keys.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// Its settings.
     pub config: Config,
     /// Its public URL, without a slash at the end.
@@ -39,11 +40,9 @@ pub struct App {
     /// For calls to payment systems.
     pub http: reqwest::Client,
     /// For calls to projects.
-    pub deliverer: Deliverer,
+    pub outbox: Arc<Outbox>,
     /// Invoices that have just changed, for whoever watches.
     pub live: broadcast::Sender<InvoiceId>,
-    /// Something was put into the outbox.
-    pub outbox_wake: Notify,
     /// Something is due for [`housekeeping`].
     pub chores_wake: Notify,
     /// Cancelled when the server shuts down.
@@ -59,35 +58,29 @@ impl App {
     /// When a setting won't do or the database can't be opened.
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         let base_url = config.base_url()?;
-        let keys = Keys::from_base64(&config.key()?)?;
+        let keys = Arc::new(Keys::from_base64(&config.key()?)?);
+        let store = Store::open(&config.database_url).await?;
+        let shutdown = CancellationToken::new();
+        let outbox = Outbox {
+            store: store.clone(),
+            keys: keys.clone(),
+            deliverer: Deliverer::new(config.dev)?,
+            wake: Notify::new(),
+            shutdown: shutdown.clone(),
+            speedup: config.speedup,
+        };
         Ok(Arc::new(Self {
-            store: Store::open(&config.database_url).await?,
+            store,
             keys,
             base_url,
             http: connectors::http_client(config.connector_timeout())?,
-            deliverer: Deliverer::new(config.dev)?,
+            outbox: Arc::new(outbox),
             live: broadcast::channel(1024).0,
-            outbox_wake: Notify::new(),
             chores_wake: Notify::new(),
-            shutdown: CancellationToken::new(),
+            shutdown,
             tasks: TaskTracker::new(),
             config,
         }))
-    }
-
-    /// A project's signing secrets that are valid now, the newest first.
-    ///
-    /// # Errors
-    /// When one does not open with the server's key.
-    pub fn signing_secrets(&self, project: &Project) -> anyhow::Result<Vec<SecretString>> {
-        let place = projects::signing_secret_place(&project.id);
-        let mut secrets = vec![self.keys.open(&place, &project.signing_secret)?];
-        if let Some((old, until)) = &project.old_secret
-            && *until > crate::clock::now_ms()
-        {
-            secrets.push(self.keys.open(&place, old)?);
-        }
-        Ok(secrets)
     }
 
     /// The connector of an account, and the account with its credentials opened.
@@ -116,6 +109,12 @@ impl App {
         self.open_account(&row)
     }
 
+    /// How long a call to a payment system may be under way, in milliseconds: for that long nobody
+    /// else takes the same work up.
+    pub(crate) fn call_lease_ms(&self) -> i64 {
+        i64::try_from(self.config.connector_timeout_ms).map_or(i64::MAX / 2, |ms| ms + 10_000)
+    }
+
     /// What a connector needs for a call.
     pub(crate) fn ctx<'a>(&'a self, account: &'a Account) -> Ctx<'a> {
         Ctx {
@@ -128,7 +127,7 @@ impl App {
     pub(crate) fn changed(&self, invoice: &InvoiceId) {
         // An error means that nobody watches.
         let _ = self.live.send(invoice.clone());
-        self.outbox_wake.notify_one();
+        self.outbox.wake.notify_one();
         self.chores_wake.notify_one();
     }
 }

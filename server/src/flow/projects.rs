@@ -2,17 +2,13 @@
 
 use super::{App, Error, Result};
 use crate::callbacks::guard::check_url;
+use crate::callbacks::sign::secret_place;
 use crate::store::projects::{AccountRow, NewProject, Settings};
 use crate::{clock, crypto, new_id};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
 use url::Url;
-
-/// What a project's signing secret is sealed for.
-pub fn signing_secret_place(id: &ProjectId) -> String {
-    format!("projects/{id}/signing_secret")
-}
 
 /// What an account's credentials are sealed for.
 pub fn credentials_place(kind: &str, account: &str) -> String {
@@ -71,7 +67,7 @@ pub async fn create_project(
         name: name.to_owned(),
         pk: pk.clone(),
         sk_hash: crypto::key_hash(&sk),
-        signing_secret: app.keys.seal(&signing_secret_place(&id), &signing_secret)?,
+        signing_secret: app.keys.seal(&secret_place(&id), &signing_secret)?,
         settings,
         accounts: rows,
         created_at: clock::now_ms(),

@@ -6,8 +6,10 @@ use crate::connectors;
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::{AccountRow, Project};
+use crate::store::refunds::RefundRow;
 use till_shared::invoice::{Invoice, InvoiceStatus};
 use till_shared::payment::{Method, Payment, PaymentStatus};
+use till_shared::refund::Refund;
 use till_shared::widget::{BillingData, MethodInfo, ProjectInfo, Verification, WidgetState};
 use url::Url;
 
@@ -25,6 +27,22 @@ pub fn payment(row: &PaymentRow) -> Payment {
         status: row.status,
         decline: row.decline.map(Into::into),
         card: row.card.clone(),
+        created_at: rfc3339(row.created_at),
+        updated_at: rfc3339(row.updated_at),
+    }
+}
+
+/// A refund of a payment.
+pub fn refund(row: &RefundRow, payment: &PaymentRow) -> Refund {
+    Refund {
+        id: row.id.clone(),
+        object: "refund".into(),
+        payment: row.payment.clone(),
+        invoice: payment.invoice.clone(),
+        amount: row.amount,
+        currency: payment.money.currency,
+        reason: row.reason.clone(),
+        status: row.status,
         created_at: rfc3339(row.created_at),
         updated_at: rfc3339(row.updated_at),
     }

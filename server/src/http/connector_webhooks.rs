@@ -3,9 +3,10 @@
 use super::error::unauthorized;
 use super::extract::body;
 use crate::clock;
-use crate::connectors::WebhookError;
+use crate::connectors::{News, WebhookError};
 use crate::domain::Timing;
 use crate::flow::apply::apply_payment_update;
+use crate::flow::refund::apply_refund_outcome;
 use crate::flow::{App, Error, Result};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -34,31 +35,48 @@ async fn receive(
     let row = row.ok_or_else(|| Error::not_found("connector account"))?;
     let (connector, opened) = app.open_account(&row)?;
     let timing = Timing::at(clock::now_ms());
-    let webhook = connector
+    let webhooks = connector
         .parse_webhook(&app.ctx(&opened), &headers, &bytes, timing)
+        .await
         .map_err(|error| {
             tracing::warn!(kind, account, %error, "a webhook was refused");
             match error {
                 WebhookError::Forged(_) => unauthorized("The signature does not verify."),
                 WebhookError::Malformed(why) => Error::problem(ProblemType::InvalidRequest, why),
+                WebhookError::Unanswered(_) => Error::problem(
+                    ProblemType::Unavailable,
+                    "Your own service did not answer when it was asked. Please send it again.",
+                ),
             }
         })?;
-    for (payment, update) in webhook.updates {
-        // Known before the payment system was asked; if not, the message is to come again.
-        let applied = apply_payment_update(&app, &payment, update).await?;
-        applied.ok_or_else(|| Error::not_found("payment"))?;
-    }
-    let now = clock::now_ms();
-    let recorded = app
-        .store
-        .record_webhook(&kind, &account, &webhook.event_id, now);
-    if !recorded.await? {
-        tracing::info!(
-            kind,
-            account,
-            event = webhook.event_id,
-            "a webhook came again"
-        );
+    for webhook in webhooks {
+        apply(&app, webhook.news).await?;
+        let now = clock::now_ms();
+        let event = &webhook.event_id;
+        if !app
+            .store
+            .record_webhook(&kind, &account, event, now)
+            .await?
+        {
+            tracing::info!(kind, account, event, "a webhook came again");
+        }
     }
     Ok(Json(serde_json::json!({ "received": true })))
+}
+
+/// Known before the payment system was asked; what is not is to come again.
+async fn apply(app: &App, news: Vec<News>) -> Result<()> {
+    for news in news {
+        match news {
+            News::Payment(payment, update) => {
+                let applied = apply_payment_update(app, &payment, update).await?;
+                applied.ok_or_else(|| Error::not_found("payment"))?;
+            }
+            News::Refund(refund, outcome) => {
+                let applied = apply_refund_outcome(app, &refund, outcome).await?;
+                applied.ok_or_else(|| Error::not_found("refund"))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -35,7 +35,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// # Errors
 /// When the listener fails.
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
-    let outbox = tokio::spawn(callbacks::worker::run(app.clone()));
+    let outbox = tokio::spawn(callbacks::worker::run(app.outbox.clone()));
     let chores = tokio::spawn(housekeeping::run(app.clone()));
     let served = axum::serve(listener, router(app.clone()))
         .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())

@@ -1,0 +1,241 @@
+//! Refunds: written down first, then asked of the payment system with our id as the key, so that
+//! asking again is safe. Whatever is heard of one comes in through [`apply_refund_outcome`].
+
+use super::apply::{About, write_events};
+use super::{App, Error, Result};
+use crate::connectors::{self, CallError, NewRefund, RefundOutcome};
+use crate::domain::refund::invoice_status;
+use crate::store::invoices;
+use crate::store::payments::{self, PaymentRow};
+use crate::store::projects::Project;
+use crate::store::refunds::{self, RefundRow};
+use crate::{clock, new_id};
+use till_shared::event::EventType;
+use till_shared::id::{PaymentId, RefundId};
+use till_shared::money::Money;
+use till_shared::payment::PaymentStatus;
+use till_shared::problem::{FieldError, ProblemType};
+use till_shared::refund::RefundStatus;
+
+/// Delays of a refund, in milliseconds: the first, which doubles, and the longest.
+const RETRY_MS: (i64, i64) = (5_000, 3_600_000);
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// A refund as a project asks for it.
+pub struct RefundWish {
+    /// Minor units; all of the rest where absent.
+    pub amount: Option<i64>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Refunds a payment, whole or in part, and gives the refund as it stands after the payment
+/// system was asked once. The caller sees to it that this runs to its end.
+///
+/// # Errors
+/// When there is no such payment, it took no money, its payment system gives none back, or more
+/// is asked for than is left. Nothing has changed then.
+pub async fn refund(
+    app: &App,
+    project: &Project,
+    payment: &PaymentId,
+    wish: RefundWish,
+) -> Result<(RefundRow, PaymentRow)> {
+    let payment = app.store.project_payment(&project.id, payment).await?;
+    let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
+    refundable(&payment)?;
+    let refund = write_down(app, &payment, wish).await?;
+    carry_out(app, &refund).await?;
+    let now = app.store.refund(&refund.id).await?;
+    Ok((now.unwrap_or(refund), payment))
+}
+
+fn refundable(payment: &PaymentRow) -> Result<()> {
+    if payment.status != PaymentStatus::Succeeded {
+        return Err(Error::problem(
+            ProblemType::NotRefundable,
+            format!("The payment is {}: it took no money.", payment.status),
+        ));
+    }
+    let connector = connectors::by_kind(&payment.connector);
+    if !connector.is_some_and(|c| c.capabilities().refunds) {
+        return Err(Error::problem(
+            ProblemType::NotRefundable,
+            "The payment system of this payment gives no money back.",
+        ));
+    }
+    Ok(())
+}
+
+async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result<RefundRow> {
+    let too_long = |reason: &String| reason.chars().count() > LONGEST_REASON;
+    if wish.reason.as_ref().is_some_and(too_long) {
+        let message = format!("at most {LONGEST_REASON} characters");
+        return Err(Error::fields(vec![FieldError::new(
+            "reason", "too_long", message,
+        )]));
+    }
+    let mut tx = app.store.begin().await?;
+    let rest = payment.money.amount - refunds::claimed(&mut tx, &payment.id).await?;
+    let amount = wish.amount.unwrap_or(rest);
+    if rest <= 0 {
+        return Err(Error::problem(
+            ProblemType::NotRefundable,
+            "All of it is given back already, or about to be.",
+        ));
+    }
+    if !(1..=rest).contains(&amount) {
+        let message = format!("from 1 to {rest} minor units, which is what is left");
+        return Err(Error::fields(vec![FieldError::new(
+            "amount",
+            "out_of_range",
+            message,
+        )]));
+    }
+    let now = clock::now_ms();
+    let refund = RefundRow {
+        amount,
+        reason: wish.reason,
+        // Should this server die before the answer, housekeeping asks.
+        next_attempt_at: Some(now + app.call_lease_ms()),
+        ..new_row(payment, now)
+    };
+    refunds::insert(&mut tx, &refund).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    Ok(refund)
+}
+
+/// A refund of a whole payment, due at once.
+pub(super) fn new_row(payment: &PaymentRow, now: i64) -> RefundRow {
+    RefundRow {
+        id: RefundId::from_unique(new_id::unique()),
+        payment: payment.id.clone(),
+        project: payment.project.clone(),
+        amount: payment.money.amount,
+        reason: None,
+        status: RefundStatus::Pending,
+        reference: None,
+        duplicate: false,
+        attempts: 0,
+        next_attempt_at: Some(now),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Asks the payment system for a refund, once, and writes down how it ended or when to ask again.
+///
+/// # Errors
+/// When the store fails; the refund is asked for again.
+pub async fn carry_out(app: &App, refund: &RefundRow) -> Result<()> {
+    let Some(payment) = app.store.payment(&refund.payment).await? else {
+        return Ok(());
+    };
+    let (connector, account) = app.account_of(&payment).await?;
+    let money = Money {
+        amount: refund.amount,
+        currency: payment.money.currency,
+    };
+    let answer = match payment.reference.as_deref() {
+        Some(reference) => {
+            let new = NewRefund {
+                id: &refund.id,
+                reference,
+                money,
+            };
+            connector.refund(&app.ctx(&account), &new).await
+        }
+        None => Err(CallError::NotSent("its reference is not known yet".into())),
+    };
+    let outcome = match answer {
+        Ok(outcome) => outcome,
+        Err(CallError::Refused(why)) => RefundOutcome::Refused(why),
+        Err(error) => {
+            // The key makes asking again safe: it is carried out once, whatever we heard.
+            tracing::warn!(refund = %refund.id, %error, "refund not answered");
+            let at = clock::now_ms() + retry_delay(app, refund.attempts);
+            return Ok(app.store.schedule_refund(&refund.id, at).await?);
+        }
+    };
+    apply_refund_outcome(app, &refund.id, outcome).await?;
+    Ok(())
+}
+
+fn retry_delay(app: &App, attempts: i64) -> i64 {
+    let (first, longest) = RETRY_MS;
+    (first << attempts.clamp(0, 12)).min(longest) / i64::from(app.config.speedup)
+}
+
+/// The one door for what is heard of a refund. One transaction writes refund, invoice and
+/// callbacks. `None` when there is no such refund.
+///
+/// # Errors
+/// When the store fails; then nothing has changed.
+pub async fn apply_refund_outcome(
+    app: &App,
+    id: &RefundId,
+    outcome: RefundOutcome,
+) -> Result<Option<RefundRow>> {
+    let Some(known) = app.store.refund(id).await? else {
+        return Ok(None);
+    };
+    let Some(project) = app.store.project(&known.project).await? else {
+        return Ok(None);
+    };
+    let mut tx = app.store.begin().await?;
+    let Some(mut refund) = refunds::get(&mut tx, id).await? else {
+        return Ok(None);
+    };
+    let Some(payment) = payments::get(&mut tx, &refund.payment).await? else {
+        return Ok(None);
+    };
+    let Some(mut invoice) = invoices::get(&mut tx, &payment.invoice).await? else {
+        return Ok(None);
+    };
+    if refund.status != RefundStatus::Pending {
+        return Ok(Some(refund));
+    }
+    let now = clock::now_ms();
+    refund.updated_at = now;
+    let told = match outcome {
+        RefundOutcome::Pending(reference) => {
+            refund.reference = Some(reference);
+            refund.next_attempt_at = Some(now + retry_delay(app, refund.attempts));
+            refunds::save(&mut tx, &refund).await?;
+            tx.commit().await.map_err(anyhow::Error::from)?;
+            return Ok(Some(refund));
+        }
+        RefundOutcome::Succeeded(reference) => {
+            refund.reference = Some(reference);
+            refund.status = RefundStatus::Succeeded;
+            if refund.duplicate {
+                EventType::PaymentDuplicateRefunded
+            } else {
+                invoice.amount_refunded += refund.amount;
+                invoice.status = invoice_status(
+                    invoice.status,
+                    invoice.money.amount,
+                    invoice.amount_refunded,
+                );
+                EventType::RefundSucceeded
+            }
+        }
+        RefundOutcome::Refused(why) => {
+            tracing::error!(refund = %refund.id, why, "refund refused");
+            refund.status = RefundStatus::Failed;
+            EventType::RefundFailed
+        }
+    };
+    refund.next_attempt_at = None;
+    refunds::save(&mut tx, &refund).await?;
+    let about = About {
+        payment: Some(&payment),
+        refund: Some(&refund),
+    };
+    write_events(app, &mut tx, &project, &mut invoice, about, &[told]).await?;
+    invoices::save(&mut tx, &mut invoice).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    app.changed(&invoice.id);
+    Ok(Some(refund))
+}
