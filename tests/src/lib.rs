@@ -7,6 +7,7 @@ pub mod buyer;
 pub mod demo;
 pub mod process;
 pub mod project;
+pub mod shop;
 pub mod world;
 
 pub use world::World;

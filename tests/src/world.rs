@@ -47,6 +47,7 @@ pub struct World {
     /// Where the sandbox is.
     pub sandbox: String,
     server: Option<Running>,
+    settings: Vec<&'static str>,
     _sandbox: Running,
     files: TempDir,
 }
@@ -59,6 +60,11 @@ impl World {
 
     /// Starts one, with further arguments for `till project create`.
     pub async fn with(project_args: &[&str]) -> Result<Self> {
+        Self::with_settings(project_args, &[]).await
+    }
+
+    /// Starts one, with further arguments for `till project create` and for `till serve`.
+    pub async fn with_settings(project_args: &[&str], settings: &[&'static str]) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
         let sandbox = Running::start(
@@ -71,13 +77,14 @@ impl World {
         let project = Project::start().await?;
         let keys = create_project(&files, &url, &project.url, project_args).await?;
         project.know_secret(&keys.signing_secret);
-        let server = serve(&files, "127.0.0.1:0").await?;
+        let server = serve(&files, "127.0.0.1:0", settings).await?;
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
             keys,
             sandbox: url,
             server: Some(server),
+            settings: settings.to_vec(),
             _sandbox: sandbox,
             files,
         })
@@ -125,7 +132,7 @@ impl World {
     /// Starts the server again after [`Self::terminate`].
     pub async fn restart(&mut self) -> Result<()> {
         let address = self.api.url.trim_start_matches("http://").to_owned();
-        self.server = Some(serve(&self.files, &address).await?);
+        self.server = Some(serve(&self.files, &address, &self.settings).await?);
         Ok(())
     }
 
@@ -235,12 +242,13 @@ fn till(files: &TempDir) -> Result<Command> {
     Ok(command)
 }
 
-async fn serve(files: &TempDir, address: &str) -> Result<Running> {
+async fn serve(files: &TempDir, address: &str, settings: &[&str]) -> Result<Running> {
     let mut command = till(files)?;
     command
         .args(["serve", "--dev", "--listen", address])
         .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
         .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT])
+        .args(settings)
         .env("TILL_OPERATOR_TOKEN", OPERATOR_TOKEN);
     let running = Running::start(&mut command, "listening on").await;
     running.context("the server")

@@ -8,6 +8,7 @@ use super::error::unauthorized;
 use super::extract::{Client, Json, bearer, id};
 use super::idempotency::{Call, Key, once};
 use super::live;
+use super::method_not_allowed;
 use super::openapi::problems;
 use crate::flow::create_invoice::{Origin, create_invoice};
 use crate::flow::fix_payment::{Form, fix_payment};
@@ -25,7 +26,7 @@ use till_shared::invoice::Invoice;
 use till_shared::problem::ProblemType;
 use till_shared::widget::{BillingData, FixedPayment, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 /// The calls.
@@ -40,9 +41,10 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
             header::CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
         ]);
+    // A fallback of its own, so that the layer comes before it and answers the preflight request.
+    let create = routes!(create).map(|route| route.fallback(method_not_allowed));
     OpenApiRouter::new()
-        .routes(routes!(create))
-        .layer(from_pages)
+        .routes(create.layer(from_pages))
         .routes(routes!(billing_data))
         .routes(routes!(fix))
         .routes(routes!(events))
