@@ -66,7 +66,14 @@ impl Page {
         let mut heard = String::new();
         let waited = until(events, async || {
             let script = "return document.getElementById('heard').textContent";
-            heard = self.browser.run(script).await?.as_str().unwrap_or_default().trim().to_owned();
+            heard = self
+                .browser
+                .run(script)
+                .await?
+                .as_str()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
             Ok(heard == events)
         });
         waited.await.with_context(|| format!("it heard {heard:?}"))
@@ -178,5 +185,54 @@ async fn the_outcome_is_shown_by_us_where_the_project_has_no_page_for_it() -> Re
     page.browser.see("[data-screen=paid]").await?;
     let url = page.browser.current_url().await?;
     ensure!(url.as_str().starts_with(&page.world.api.url), "{url}");
+    page.browser.close().await
+}
+
+/// A simple HTML form, pre-generated and signed: the whole way in a browser, and back.
+#[tokio::test]
+async fn a_form_in_a_page_is_paid_and_going_back_finds_it_paid() -> Result<()> {
+    let page = Page::open(PAGE, &["--require", "email"]).await?;
+    let keys = &page.world.keys;
+    let args = [
+        "form",
+        "sign",
+        "--dev",
+        "--project",
+        &keys.id,
+        "--public-url",
+        &page.world.api.url,
+        "order_id=9",
+        "amount=19.99",
+        "currency=EUR",
+        "locale=en",
+    ];
+    let form = page.world.till(&args).await?.map_err(anyhow::Error::msg)?;
+    let plain = format!("<!doctype html><title>Shop</title>{form}");
+    let shop = shop::serve(&plain, &page.world.api.url).await?;
+    page.browser.goto(&shop).await?;
+    page.browser.click("form button").await?;
+    page.browser
+        .type_into("#buyer-email", "buyer@shop.example")
+        .await?;
+    page.pay().await?;
+    ensure!(page.world.taken().await? == 1999);
+
+    page.browser.goto(&shop).await?;
+    page.browser.click("form button").await?;
+    page.browser.see("[data-screen=paid]").await?;
+    ensure!(
+        page.world.taken().await? == 1999,
+        "the same form is the same invoice"
+    );
+
+    page.browser.goto(&shop).await?;
+    page.browser
+        .run("document.querySelector('[name=amount]').value = '0.01'")
+        .await?;
+    page.browser.click("form button").await?;
+    page.browser.see("#back").await?;
+    page.browser.keep("form-refused").await?;
+    page.browser.click("#back").await?;
+    page.browser.see("form button").await?;
     page.browser.close().await
 }

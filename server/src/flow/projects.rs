@@ -62,11 +62,13 @@ pub async fn create_project(
     })
 }
 
+/// What a project's settings become, made from what they are.
+pub type Change = dyn FnOnce(&Settings) -> Result<Settings> + Send;
+
 /// A change of a project.
 pub struct Update {
-    /// What the settings become, made from what they are in the change's own transaction, so that
-    /// two edits that meet both count.
-    pub settings: Box<dyn FnOnce(&Settings) -> Result<Settings> + Send>,
+    /// Carried out in the change's own transaction, so that two edits that meet both count.
+    pub settings: Box<Change>,
     /// All accounts from now on, where they change.
     pub accounts: Option<Vec<NewAccount>>,
     /// Refuses the change unless this is the project's version.
