@@ -18,9 +18,18 @@ pub struct Config {
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
-    /// The database.
-    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:till.db")]
+    /// The database: `sqlite:FILE`, or `postgres://...` for several servers on one.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite:till.db",
+        hide_env_values = true
+    )]
     pub database_url: String,
+
+    /// How many connections to the database there may be.
+    #[arg(long, env = "TILL_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_connections: u32,
 
     /// 32 bytes in base64 that encrypt credentials and signing secrets at rest: `openssl rand
     /// -base64 32`. With `--dev` one is made and kept beside the database.

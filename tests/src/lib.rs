@@ -4,6 +4,7 @@
 pub mod api;
 pub mod browser;
 pub mod buyer;
+pub mod database;
 pub mod demo;
 pub mod process;
 pub mod project;

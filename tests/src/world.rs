@@ -1,6 +1,7 @@
 //! A server, a sandbox payment system and a project, made for one test.
 
 use crate::api::{Answer, Api, send, text};
+use crate::database::Database;
 use crate::process::{Running, binary};
 use crate::project::Project;
 use crate::set_up;
@@ -9,8 +10,8 @@ use hmac::{Hmac, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AnyPool, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -49,7 +50,13 @@ pub struct World {
     server: Option<Running>,
     settings: Vec<&'static str>,
     _sandbox: Running,
+    home: Home,
+}
+
+/// Where a test's processes run: a directory and a database.
+struct Home {
     files: TempDir,
+    database: Database,
 }
 
 impl World {
@@ -67,17 +74,19 @@ impl World {
     pub async fn with_settings(project_args: &[&str], settings: &[&'static str]) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
+        let database = Database::new(files.path()).await?;
+        let home = Home { files, database };
         let sandbox = Running::start(
-            till(&files)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
+            till(&home)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
             "listening on",
         )
         .await
         .context("the sandbox")?;
         let url = sandbox.said.clone();
         let project = Project::start().await?;
-        let keys = create_project(&files, &url, &project.url, project_args).await?;
+        let keys = create_project(&home, &url, &project.url, project_args).await?;
         project.know_secret(&keys.signing_secret);
-        let server = serve(&files, "127.0.0.1:0", settings).await?;
+        let server = serve(&home, "127.0.0.1:0", settings).await?;
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
@@ -86,7 +95,7 @@ impl World {
             server: Some(server),
             settings: settings.to_vec(),
             _sandbox: sandbox,
-            files,
+            home,
         })
     }
 
@@ -98,13 +107,13 @@ impl World {
 
     /// Another project on the same server, with an endpoint of its own.
     pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
-        create_project(&self.files, &self.sandbox, endpoint, args).await
+        create_project(&self.home, &self.sandbox, endpoint, args).await
     }
 
     /// Runs `till` with these arguments on the server's database, and gives what it printed, or
     /// what it complained of.
     pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
-        let output = till(&self.files)?.args(args).output().await?;
+        let output = till(&self.home)?.args(args).output().await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(match output.status.success() {
             true => Ok(text(&output.stdout)),
@@ -132,19 +141,19 @@ impl World {
     /// Starts the server again after [`Self::terminate`].
     pub async fn restart(&mut self) -> Result<()> {
         let address = self.api.url.trim_start_matches("http://").to_owned();
-        self.server = Some(serve(&self.files, &address, &self.settings).await?);
+        self.server = Some(serve(&self.home, &address, &self.settings).await?);
         Ok(())
     }
 
     /// The server's database, to look into.
-    pub async fn store(&self) -> Result<SqlitePool> {
-        open(&self.files.path().join("till.db")).await
+    pub async fn store(&self) -> Result<AnyPool> {
+        self.home.database.pool().await
     }
 
-    /// The bytes of every file of the server and the sandbox.
+    /// All that the server and the sandbox keep.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        let mut all = vec![];
-        for entry in std::fs::read_dir(self.files.path())? {
+        let mut all = self.home.database.dump()?;
+        for entry in std::fs::read_dir(self.home.files.path())? {
             all.extend(std::fs::read(entry?.path())?);
         }
         Ok(all)
@@ -153,7 +162,7 @@ impl World {
     /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
     /// and not given back.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
-        let db = open(&self.files.path().join("sandbox.db")).await?;
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
         let sql = "select reference, status, captured - refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
@@ -161,7 +170,7 @@ impl World {
     /// Makes the sandbox take the money of a payment after all, and report it as a payment system
     /// would: in its ledger and by a signed webhook. Gives how that was answered.
     pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
-        let db = open(&self.files.path().join("sandbox.db")).await?;
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
         let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
         sqlx::query(
             "update payments set status = 'succeeded', captured = amount where reference = $1",
@@ -229,21 +238,28 @@ async fn open(file: &Path) -> Result<SqlitePool> {
 }
 
 /// The binary in the test's own directory, with nothing of the developer's settings.
-fn till(files: &TempDir) -> Result<Command> {
+fn till(home: &Home) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.current_dir(files.path());
+    command.current_dir(home.files.path());
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("TILL_") || name == "DATABASE_URL" {
             command.env_remove(name.as_ref());
         }
     }
-    command.env("RUST_LOG", "warn");
+    command
+        .env("RUST_LOG", "warn")
+        .env("DATABASE_URL", &home.database.url);
+    // The same for every process of the test; with SQLite it lies beside the file.
+    command.env(
+        "TILL_ENCRYPTION_KEY",
+        "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=",
+    );
     Ok(command)
 }
 
-async fn serve(files: &TempDir, address: &str, settings: &[&str]) -> Result<Running> {
-    let mut command = till(files)?;
+async fn serve(home: &Home, address: &str, settings: &[&str]) -> Result<Running> {
+    let mut command = till(home)?;
     command
         .args(["serve", "--dev", "--listen", address])
         .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
@@ -254,13 +270,8 @@ async fn serve(files: &TempDir, address: &str, settings: &[&str]) -> Result<Runn
     running.context("the server")
 }
 
-async fn create_project(
-    files: &TempDir,
-    sandbox: &str,
-    endpoint: &str,
-    args: &[&str],
-) -> Result<Keys> {
-    let output = till(files)?
+async fn create_project(home: &Home, sandbox: &str, endpoint: &str, args: &[&str]) -> Result<Keys> {
+    let output = till(home)?
         .args([
             "project",
             "create",

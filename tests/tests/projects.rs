@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use till_tests::World;
 use till_tests::api::{Api, send, text};
+use till_tests::process::binary;
 use till_tests::world::{Keys, until};
 
 const PROJECTS: &str = "/v1/projects";
@@ -346,15 +347,29 @@ async fn are_managed_on_the_command_line() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_starts_without_an_encryption_key() -> Result<()> {
-    let world = World::start().await?;
-    let args = [
-        "serve",
-        "--public-url",
-        "https://till.example",
-        "--listen",
-        "127.0.0.1:0",
-    ];
-    let said = world.till(&args).await?.err().context("it started")?;
-    ensure!(said.contains("TILL_ENCRYPTION_KEY is not set"), "{said}");
+    let dir = tempfile::tempdir()?;
+    let output = tokio::process::Command::new(binary()?)
+        .args([
+            "serve",
+            "--public-url",
+            "https://till.example",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .env_remove("TILL_ENCRYPTION_KEY")
+        .env_remove("TILL_DEV")
+        .env("DATABASE_URL", "sqlite:till.db")
+        .current_dir(dir.path())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        !output.status.success() && said.contains("TILL_ENCRYPTION_KEY is not set"),
+        "{said}"
+    );
+    ensure!(
+        std::fs::read_dir(dir.path())?.next().is_none(),
+        "it left something behind"
+    );
     Ok(())
 }

@@ -146,7 +146,7 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     let attempt = Attempt {
         at,
         duration_ms: done - at,
-        status: answered.status,
+        status: answered.status.map(i64::from),
         error: answered.error,
         answer: answered.answer.map(|text| beginning(&text).to_owned()),
     };

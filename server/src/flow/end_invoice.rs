@@ -18,7 +18,7 @@ use till_shared::invoice::InvoiceStatus;
 /// When there is no such invoice, a payment is under way, or it ended otherwise.
 pub async fn cancel_invoice(app: &App, project: &Project, id: &InvoiceId) -> Result<InvoiceRow> {
     let mut tx = app.store.begin().await?;
-    let invoice = invoices::get(&mut tx, id).await?;
+    let invoice = invoices::lock(&mut tx, id).await?;
     let invoice = invoice.filter(|invoice| invoice.project == project.id);
     let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
     match cancel(invoice.status) {
@@ -46,7 +46,7 @@ pub async fn expire_invoice(app: &App, id: &InvoiceId) -> Result<()> {
         return Ok(());
     };
     let mut tx = app.store.begin().await?;
-    let invoice = invoices::get(&mut tx, id).await?;
+    let invoice = invoices::lock(&mut tx, id).await?;
     let over = |i: &InvoiceRow| expires(i.status) && i.expires_at <= clock::now_ms();
     if let Some(invoice) = invoice.filter(over) {
         let told = EventType::InvoiceExpired;

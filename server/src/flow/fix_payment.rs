@@ -225,7 +225,7 @@ async fn write_down(
         updated_at: now,
     };
     let mut tx = app.store.begin().await?;
-    let fresh = invoices::get(&mut tx, &invoice.id).await?;
+    let fresh = invoices::lock(&mut tx, &invoice.id).await?;
     let mut fresh = fresh.ok_or_else(|| Error::not_found("invoice"))?;
     payable(&fresh)?;
     if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {

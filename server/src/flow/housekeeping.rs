@@ -7,7 +7,9 @@ use super::refund::carry_out;
 use super::{App, Result};
 use crate::clock;
 use crate::connectors::{Known, PaymentUpdate};
+use crate::store::StoreError;
 use crate::store::payments::PaymentRow;
+use backon::{ConstantBuilder, Retryable};
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::payment::{DeclineCode, PaymentStatus};
@@ -15,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often the store is looked at when nothing wakes the worker.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long to wait before a lost connection for notifications is made anew.
+const RECONNECT: Duration = Duration::from_secs(2);
 /// How many of a kind are taken at once.
 const BATCH: i64 = 32;
 
@@ -33,6 +37,33 @@ pub async fn run(app: Arc<App>) {
     }
     tasks.close();
     tasks.wait().await;
+}
+
+/// Passes on what other servers on the same database changed, to whoever watches here.
+pub async fn follow_others(app: Arc<App>) {
+    let pause = ConstantBuilder::new()
+        .with_delay(RECONNECT)
+        .without_max_times();
+    let followed = (|| follow(&app))
+        .retry(pause)
+        .notify(|error: &StoreError, _| {
+            tracing::warn!(%error, "changes of other servers are not heard of just now");
+        });
+    tokio::select! {
+        _ = followed => {}
+        () = app.shutdown.cancelled() => {}
+    }
+}
+
+async fn follow(app: &App) -> std::result::Result<(), StoreError> {
+    let Some(mut changes) = app.store.changes().await? else {
+        return Ok(());
+    };
+    loop {
+        if let Some(invoice) = changes.next().await? {
+            app.changed(&invoice);
+        }
+    }
 }
 
 async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {

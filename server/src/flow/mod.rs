@@ -64,7 +64,7 @@ impl App {
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         let base_url = config.base_url()?;
         let keys = Arc::new(Keys::from_base64(&config.key()?)?);
-        let store = Store::open(&config.database_url).await?;
+        let store = Store::open(&config.database_url, config.database_connections).await?;
         let shutdown = CancellationToken::new();
         let outbox = Outbox {
             store: store.clone(),

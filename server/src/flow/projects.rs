@@ -83,7 +83,7 @@ pub struct Update {
 /// When there is no such project, a setting or an account won't do, or the version is another.
 pub async fn update_project(app: &App, id: &ProjectId, update: Update) -> Result<Project> {
     let mut tx = app.store.begin().await?;
-    let project = projects::get(&mut tx, id).await?;
+    let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     if update.version.is_some_and(|v| v != project.version) {
         return Err(Error::fields(vec![FieldError::new(
@@ -123,7 +123,7 @@ pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<Stri
     let sk = new_id::key("sk_")?;
     let (hash, until) = (crypto::key_hash(&sk), end_of_old(at_once));
     let mut tx = app.store.begin().await?;
-    let project = projects::get(&mut tx, id).await?;
+    let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     projects::replace_key(&mut tx, id, &hash, until, clock::now_ms()).await?;
     projects::save(&mut tx, &mut project).await?;
@@ -140,7 +140,7 @@ pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<S
     let secret = new_id::signing_secret()?;
     let (until, now) = (end_of_old(at_once), clock::now_ms());
     let mut tx = app.store.begin().await?;
-    let project = projects::get(&mut tx, id).await?;
+    let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     for old in &mut project.signing_secrets {
         old.until = Some(old.until.unwrap_or(until).min(until));

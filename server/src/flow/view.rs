@@ -61,7 +61,7 @@ pub fn refund(row: &RefundRow, payment: &PaymentRow) -> Refund {
 pub fn event(row: &EventRow, attempts: Vec<Attempt>) -> anyhow::Result<SentEvent> {
     let attempt = |a: Attempt| DeliveryAttempt {
         at: rfc3339(a.at),
-        status: a.status,
+        status: a.status.and_then(|s| u16::try_from(s).ok()),
         duration_ms: a.duration_ms,
         error: a.error,
         response: a.answer,

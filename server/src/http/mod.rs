@@ -43,6 +43,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let outbox = tokio::spawn(callbacks::worker::run(app.outbox.clone()));
     let chores = tokio::spawn(housekeeping::run(app.clone()));
+    let others = tokio::spawn(housekeeping::follow_others(app.clone()));
     let served = axum::serve(listener, router(app.clone()))
         .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
         .await;
@@ -51,6 +52,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     app.tasks.wait().await;
     outbox.await.context("the outbox worker")?;
     chores.await.context("housekeeping")?;
+    others.await.context("following other servers")?;
     served.context("the listener")
 }
 

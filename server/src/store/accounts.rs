@@ -1,7 +1,7 @@
 //! Projects' accounts at payment systems.
 
 use super::{Result, Store, StoreError, Tx, json, to_json};
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
@@ -23,8 +23,8 @@ pub struct AccountRow {
     pub currencies: Vec<String>,
 }
 
-impl FromRow<'_, SqliteRow> for AccountRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for AccountRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             kind: row.try_get("kind")?,
@@ -50,7 +50,7 @@ pub enum Written {
 pub async fn remove_all(tx: &mut Tx, project: &ProjectId) -> Result<()> {
     sqlx::query("update connector_accounts set removed = 1 where project = $1")
         .bind(project.as_str())
-        .execute(&mut **tx)
+        .execute(tx.conn())
         .await?;
     Ok(())
 }
@@ -79,7 +79,7 @@ pub async fn write(
     .bind(to_json(&row.methods)?)
     .bind(to_json(&row.currencies)?)
     .bind(position)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(match done.rows_affected() {
         0 => Written::TakenByAnother,

@@ -2,8 +2,8 @@
 //! to deliver them.
 
 use super::{Result, Store, StoreError, Tx, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     .bind(new.body)
     .bind(new.about)
     .bind(new.now)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -61,8 +61,8 @@ pub struct PendingEvent {
     pub resent_after: i64,
 }
 
-impl FromRow<'_, SqliteRow> for PendingEvent {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for PendingEvent {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
@@ -89,8 +89,8 @@ pub struct EventRow {
     pub delivered_at: Option<i64>,
 }
 
-impl FromRow<'_, SqliteRow> for EventRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for EventRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
@@ -125,7 +125,7 @@ pub struct Attempt {
     /// How long it took.
     pub duration_ms: i64,
     /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
+    pub status: Option<i64>,
     /// Why there was none.
     pub error: Option<String>,
     /// The answer's beginning.
@@ -164,15 +164,15 @@ impl Store {
         lease_until: i64,
         limit: i64,
     ) -> Result<Vec<PendingEvent>> {
-        Ok(sqlx::query_as(
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
             "update events set next_attempt_at = $3 where id in
-             (select e.id from events e
-              where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
-              and not exists (select 1 from events earlier where earlier.invoice = e.invoice
-                  and earlier.sequence < e.sequence and earlier.state = 'pending')
-              order by e.next_attempt_at limit $4)
-             returning *",
-        )
+                 (select e.id from events e
+                  where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
+                  and not exists (select 1 from events earlier where earlier.invoice = e.invoice
+                      and earlier.sequence < e.sequence and earlier.state = 'pending')
+                  order by e.next_attempt_at limit $4{}) returning *",
+            self.engine.skip_locked()
+        )))
         .bind(project.as_str())
         .bind(now)
         .bind(lease_until)
@@ -201,7 +201,7 @@ impl Store {
         .bind(attempt.status)
         .bind(&attempt.error)
         .bind(&attempt.answer)
-        .execute(&mut *tx)
+        .execute(tx.conn())
         .await?;
         let (state, next_at, delivered) = match next {
             Next::Delivered => (DeliveryState::Delivered, None, Some(attempt.at)),
@@ -217,7 +217,7 @@ impl Store {
         .bind(delivered)
         .bind(number)
         .bind(event.as_str())
-        .execute(&mut *tx)
+        .execute(tx.conn())
         .await?;
         Ok(tx.commit().await?)
     }

@@ -1,8 +1,8 @@
 //! Invoices. Every query of a project's own names the project, so that none can forget it.
 
-use super::{Result, Store, StoreError, Tx, json, to_json, violates, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqliteConnection};
+use super::{Result, Store, StoreError, Tx, json, live, to_json, violates, word};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
 use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
@@ -57,8 +57,8 @@ pub struct InvoiceRow {
     pub paid_at: Option<i64>,
 }
 
-impl FromRow<'_, SqliteRow> for InvoiceRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for InvoiceRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         let currency = word(row.try_get("currency")?).map_err(decode)?;
         let method: Option<&str> = row.try_get("method")?;
@@ -140,11 +140,13 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     .bind(i64::from(new.checked))
     .bind(new.created_at)
     .bind(new.expires_at)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await;
     match done {
         Ok(_) => Ok(Inserted::New),
-        Err(e) if violates(&e, "invoices.order_id") => Ok(Inserted::OrderIdTaken),
+        Err(e) if violates(&e, "invoices_order_id", "invoices.order_id") => {
+            Ok(Inserted::OrderIdTaken)
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -164,24 +166,32 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.version)
     .bind(row.paid_at)
     .bind(row.id.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
-    Ok(())
+    live::notify(tx, &row.id).await
 }
 
-/// The invoice with this id, whose ever it is: for callers that hold its client token or came to
-/// it from a payment.
-pub async fn get(db: &mut SqliteConnection, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
-    Ok(sqlx::query_as("select * from invoices where id = $1")
+/// The invoice with this id, whose ever it is, with nobody else changing it until the transaction
+/// ends. Comes before whatever else the transaction reads of it.
+pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
+    let sql = format!(
+        "select * from invoices where id = $1{}",
+        tx.engine.for_update()
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
         .bind(id.as_str())
-        .fetch_optional(db)
+        .fetch_optional(tx.conn())
         .await?)
 }
 
 impl Store {
-    /// The invoice with this id, whose ever it is. See [`get`].
+    /// The invoice with this id, whose ever it is: for callers that hold its client token or came
+    /// to it from a payment.
     pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
-        get(&mut *self.pool().acquire().await?, id).await
+        Ok(sqlx::query_as("select * from invoices where id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.pool())
+            .await?)
     }
 
     /// A project's invoice.

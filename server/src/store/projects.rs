@@ -2,8 +2,8 @@
 
 use super::{Result, Store, Tx, json, to_json, word};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::buyer::BuyerField;
 use till_shared::id::ProjectId;
 use till_shared::widget::{OpenMode, Theme};
@@ -100,8 +100,8 @@ pub struct Project {
     pub created_at: i64,
 }
 
-impl FromRow<'_, SqliteRow> for Project {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Project {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: super::StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
@@ -126,7 +126,7 @@ pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     .bind(to_json(&new.signing_secrets)?)
     .bind(to_json(&new.settings)?)
     .bind(new.created_at)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -143,7 +143,7 @@ pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     .bind(row.notify_off)
     .bind(row.version)
     .bind(row.id.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -163,22 +163,26 @@ pub async fn replace_key(
     )
     .bind(old_until)
     .bind(project.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     sqlx::query("insert into secret_keys (hash, project, created_at) values ($1, $2, $3)")
         .bind(hash)
         .bind(project.as_str())
         .bind(now)
-        .execute(&mut **tx)
+        .execute(tx.conn())
         .await?;
     Ok(())
 }
 
-/// The project with this id, to be changed.
-pub async fn get(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
-    Ok(sqlx::query_as("select * from projects where id = $1")
+/// The project with this id, with nobody else changing it until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
+    let sql = format!(
+        "select * from projects where id = $1{}",
+        tx.engine.for_update()
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
         .bind(id.as_str())
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx.conn())
         .await?)
 }
 
