@@ -53,12 +53,51 @@ pub struct Create {
     #[arg(long)]
     sandbox: Option<url::Url>,
 
+    /// An account at a payment system, as KIND:ID:FILE; the file holds its credentials in JSON.
+    /// May be repeated: the first that serves a payment is asked first. See docs/connectors.md
+    #[arg(long = "account", value_parser = account_from_file)]
+    accounts: Vec<AccountFromFile>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
 
     #[command(flatten)]
     config: Config,
+}
+
+#[derive(Clone)]
+struct AccountFromFile {
+    kind: String,
+    id: String,
+    file: String,
+}
+
+fn account_from_file(text: &str) -> Result<AccountFromFile, &'static str> {
+    let mut parts = text.splitn(3, ':').map(str::to_owned);
+    let (Some(kind), Some(id), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err("expected KIND:ID:FILE");
+    };
+    let plain = |id: &str| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    if id.is_empty() || !plain(&id) {
+        return Err("the id is part of a URL: letters, digits, - and _");
+    }
+    Ok(AccountFromFile { kind, id, file })
+}
+
+impl AccountFromFile {
+    fn open(self) -> anyhow::Result<NewAccount> {
+        let file = &self.file;
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {file}"))?;
+        // The reason would quote the file.
+        let credentials = serde_json::from_str(&text)
+            .map_err(|_| anyhow::anyhow!("{file} does not hold JSON"))?;
+        Ok(NewAccount {
+            kind: self.kind,
+            account: self.id,
+            credentials,
+        })
+    }
 }
 
 /// Carries the command out.
@@ -76,10 +115,13 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         test: new.sandbox.is_some(),
         ..Settings::default()
     };
-    let accounts = match &new.sandbox {
-        Some(url) => vec![sandbox_account(url.as_str()).await?],
-        None => vec![],
-    };
+    let mut accounts = vec![];
+    for account in new.accounts {
+        accounts.push(account.open()?);
+    }
+    if let Some(url) = &new.sandbox {
+        accounts.push(sandbox_account(url.as_str()).await?);
+    }
     let created = create(&app, &new.name, settings, accounts).await?;
     let CreatedProject {
         id,

@@ -3,6 +3,7 @@
 use super::{App, Error, Result};
 use crate::callbacks::guard::check_url;
 use crate::callbacks::sign::secret_place;
+use crate::connectors;
 use crate::store::projects::{AccountRow, NewProject, Settings};
 use crate::{clock, crypto, new_id};
 use till_shared::id::ProjectId;
@@ -48,6 +49,7 @@ pub async fn create_project(
     accounts: Vec<NewAccount>,
 ) -> Result<CreatedProject> {
     check_settings(name, &settings, app.config.dev)?;
+    check_accounts(&accounts)?;
     let id = ProjectId::from_unique(new_id::unique());
     let (pk, sk) = (new_id::key("pk_")?, new_id::key("sk_")?);
     let signing_secret = new_id::signing_secret()?;
@@ -80,6 +82,24 @@ pub async fn create_project(
         sk,
         signing_secret,
     })
+}
+
+fn check_accounts(accounts: &[NewAccount]) -> Result<()> {
+    let mut errors = vec![];
+    for (n, new) in accounts.iter().enumerate() {
+        let usable = match connectors::by_kind(&new.kind) {
+            Some(connector) => connector.check_credentials(&new.credentials),
+            None => Err(format!("there is no connector of the kind {}", new.kind)),
+        };
+        if let Err(message) = usable {
+            let field = format!("connectors[{n}].credentials");
+            errors.push(FieldError::new(field, "invalid", message));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Error::fields(errors)),
+    }
 }
 
 fn check_settings(name: &str, settings: &Settings, dev: bool) -> Result<()> {

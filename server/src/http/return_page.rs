@@ -5,38 +5,60 @@
 use super::pages::{Message, find, nonce, page_headers};
 use crate::flow::{App, give_up, view};
 use crate::store::payments::PaymentRow;
-use axum::Router;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
+use axum::{Form, Router};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::payment::PaymentStatus;
 
 /// The page.
 pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/pay/{invoice}/return", get(returned))
+    Router::new().route("/pay/{invoice}/return", get(by_link).post(by_form))
 }
 
-#[derive(Deserialize)]
-struct Back {
-    payment: String,
-    state: String,
+/// Names and values, our own two (`payment` and `state`) among them.
+type Pairs = Vec<(String, String)>;
+
+async fn by_link(
+    app: State<Arc<App>>,
+    invoice: Path<String>,
+    query: Result<Query<Pairs>, QueryRejection>,
+) -> Result<Response, Message> {
+    let Query(query) = query.map_err(|_| Message::NO_INVOICE)?;
+    returned(app, invoice, query).await
+}
+
+/// Some banks send the buyer back with a form; what it says counts as the query does.
+async fn by_form(
+    app: State<Arc<App>>,
+    invoice: Path<String>,
+    query: Result<Query<Pairs>, QueryRejection>,
+    form: Result<Form<Pairs>, FormRejection>,
+) -> Result<Response, Message> {
+    let Query(mut query) = query.map_err(|_| Message::NO_INVOICE)?;
+    let Form(form) = form.map_err(|_| Message::NO_INVOICE)?;
+    query.extend(form);
+    returned(app, invoice, query).await
 }
 
 async fn returned(
     State(app): State<Arc<App>>,
     Path(invoice): Path<String>,
-    back: Result<Query<Back>, QueryRejection>,
+    mut query: Pairs,
 ) -> Result<Response, Message> {
     let (_, invoice) = find(&app, &invoice).await?;
-    let Query(back) = back.map_err(|_| Message::NO_INVOICE)?;
-    let payment: PaymentId = back.payment.parse().map_err(|_| Message::NO_INVOICE)?;
-    if !app.keys.is_return_state(&payment, &back.state) {
+    let own = |name: &str| {
+        let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+        value.ok_or(Message::NO_INVOICE)
+    };
+    let payment: PaymentId = own("payment")?.parse().map_err(|_| Message::NO_INVOICE)?;
+    if !app.keys.is_return_state(&payment, own("state")?) {
         return Err(Message::NO_INVOICE);
     }
+    query.retain(|(name, _)| name != "payment" && name != "state");
     let trouble = |error: anyhow::Error| {
         tracing::error!(%error, %payment, "the buyer's return could not be handled");
         Message::TROUBLE
@@ -46,7 +68,7 @@ async fn returned(
     let known = known.filter(|p| p.invoice == invoice);
     let known = known.ok_or(Message::NO_INVOICE)?;
     // Without an answer the widget shows "processing" and the reconciler goes on asking.
-    let standing = give_up::refresh(&app, &known).await.unwrap_or(known);
+    let standing = give_up::come_back(&app, &known, &query).await.unwrap_or(known);
     let next = next_url(&app, &invoice, &standing).await;
     let next = next.map_err(trouble)?;
     let nonce = nonce()?;
