@@ -6,6 +6,7 @@ use crate::project::Project;
 use crate::set_up;
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde_json::Value;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
@@ -44,6 +45,7 @@ pub struct World {
     server: Option<Running>,
     _sandbox: Running,
     files: TempDir,
+    server_args: Vec<String>,
 }
 
 impl World {
@@ -54,6 +56,23 @@ impl World {
 
     /// Starts one, with further arguments for `till project create`.
     pub async fn with(project_args: &[&str]) -> Result<Self> {
+        Self::assemble(project_args, &[], &[]).await
+    }
+
+    /// Starts one whose project has these accounts alone, asked in this order: kind, id and
+    /// credentials; with further arguments for `till serve`.
+    pub async fn with_accounts(
+        accounts: &[(&str, &str, Value)],
+        server_args: &[&str],
+    ) -> Result<Self> {
+        Self::assemble(&[], accounts, server_args).await
+    }
+
+    async fn assemble(
+        project_args: &[&str],
+        accounts: &[(&str, &str, Value)],
+        server_args: &[&str],
+    ) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
         let sandbox = Running::start(
@@ -64,9 +83,26 @@ impl World {
         .context("the sandbox")?;
         let url = sandbox.said.clone();
         let project = Project::start().await?;
-        let keys = create_project(&files, &url, &project.url, project_args).await?;
+        let mut args: Vec<String> = project_args.iter().map(ToString::to_string).collect();
+        if accounts.is_empty() {
+            args.extend(["--sandbox".into(), url.clone()]);
+        }
+        for (kind, id, credentials) in accounts {
+            let file = files.path().join(format!("{kind}-{id}.json"));
+            std::fs::write(&file, credentials.to_string())?;
+            args.extend([
+                "--account".into(),
+                format!("{kind}:{id}:{}", file.display()),
+            ]);
+        }
+        let keys = create_project(&files, &project.url, &args).await?;
+        for (kind, id, _) in accounts {
+            // What is kept from now on is the server's doing.
+            std::fs::remove_file(files.path().join(format!("{kind}-{id}.json")))?;
+        }
         project.know_secret(&keys.signing_secret);
-        let server = serve(&files, "127.0.0.1:0").await?;
+        let server_args: Vec<String> = server_args.iter().map(ToString::to_string).collect();
+        let server = serve(&files, "127.0.0.1:0", &server_args).await?;
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
@@ -75,12 +111,14 @@ impl World {
             server: Some(server),
             _sandbox: sandbox,
             files,
+            server_args,
         })
     }
 
     /// Another project on the same server.
     pub async fn another_project(&self) -> Result<Api> {
-        let keys = create_project(&self.files, &self.sandbox, &self.project.url, &[]).await?;
+        let args = ["--sandbox".to_owned(), self.sandbox.clone()];
+        let keys = create_project(&self.files, &self.project.url, &args).await?;
         Api::new(&self.api.url, &keys)
     }
 
@@ -99,7 +137,7 @@ impl World {
     /// Starts the server again after [`Self::terminate`].
     pub async fn restart(&mut self) -> Result<()> {
         let address = self.api.url.trim_start_matches("http://").to_owned();
-        self.server = Some(serve(&self.files, &address).await?);
+        self.server = Some(serve(&self.files, &address, &self.server_args).await?);
         Ok(())
     }
 
@@ -117,6 +155,11 @@ impl World {
         Ok(all)
     }
 
+    /// What the server has logged so far, of a world with accounts of its own.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.files.path().join("server.log")).unwrap_or_default()
+    }
+
     /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
     /// and not given back.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
@@ -128,6 +171,24 @@ impl World {
     /// All the money that the sandbox has taken and not given back.
     pub async fn taken(&self) -> Result<i64> {
         Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
+    }
+
+    /// Asks for a refund of a payment and gives its id.
+    pub async fn refund(&self, payment: &str, amount: i64) -> Result<String> {
+        // As the server writes one down, due at once.
+        let id = format!("rfd_{}{amount}", payment.trim_start_matches("pay_"));
+        sqlx::query(
+            "insert into refunds
+             (id, payment, project, amount, status, next_attempt_at, created_at, updated_at)
+             select $1, id, project, $2, 'pending', 0, created_at, created_at
+             from payments where id = $3",
+        )
+        .bind(&id)
+        .bind(amount)
+        .bind(payment)
+        .execute(&self.store().await?)
+        .await?;
+        Ok(id)
     }
 
     /// Moves an invoice's expiry into the past.
@@ -173,22 +234,33 @@ fn till(files: &TempDir) -> Result<Command> {
     Ok(command)
 }
 
-async fn serve(files: &TempDir, address: &str) -> Result<Running> {
+async fn serve(files: &TempDir, address: &str, args: &[String]) -> Result<Running> {
     let mut command = till(files)?;
-    command
-        .args(["serve", "--dev", "--listen", address])
-        .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
-        .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+    command.args(["serve", "--dev", "--listen", address]).args([
+        "--speedup",
+        SPEEDUP,
+        "--lost-after-ms",
+        "4000",
+    ]);
+    if !args.iter().any(|arg| arg == "--connector-timeout-ms") {
+        command.args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+    }
+    command.args(args);
+    if !args.is_empty() {
+        // All that is said is kept beside the database, where `bytes` finds it.
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(files.path().join("server.log"))?;
+        command
+            .stderr(log)
+            .env("RUST_LOG", "debug,till_server=trace");
+    }
     let running = Running::start(&mut command, "listening on").await;
     running.context("the server")
 }
 
-async fn create_project(
-    files: &TempDir,
-    sandbox: &str,
-    endpoint: &str,
-    args: &[&str],
-) -> Result<Keys> {
+async fn create_project(files: &TempDir, endpoint: &str, args: &[String]) -> Result<Keys> {
     let output = till(files)?
         .args([
             "project",
@@ -198,7 +270,7 @@ async fn create_project(
             "--name",
             "Test Shop",
         ])
-        .args(["--origin", "https://shop.example", "--sandbox", sandbox])
+        .args(["--origin", "https://shop.example"])
         .args(["--notify-url", &format!("{endpoint}/callbacks")])
         .args(args.iter().map(|arg| arg.replace("PROJECT", endpoint)))
         .output()

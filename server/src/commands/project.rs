@@ -78,7 +78,10 @@ fn account_from_file(text: &str) -> Result<AccountFromFile, &'static str> {
     let (Some(kind), Some(id), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
         return Err("expected KIND:ID:FILE");
     };
-    let plain = |id: &str| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let plain = |id: &str| {
+        id.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
     if id.is_empty() || !plain(&id) {
         return Err("the id is part of a URL: letters, digits, - and _");
     }

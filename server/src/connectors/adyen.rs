@@ -91,7 +91,11 @@ const REFUSALS: &[(&str, &str, DeclineCode)] = {
         ("43", "Online PIN required", CardDeclined),
         ("44", "Try another interface", CardDeclined),
         ("45", "Chip downgrade mode", CardDeclined),
-        ("46", "Transaction blocked by Adyen to prevent excessive retry fees", LimitExceeded),
+        (
+            "46",
+            "Transaction blocked by Adyen to prevent excessive retry fees",
+            LimitExceeded,
+        ),
     ]
 };
 
@@ -446,7 +450,9 @@ impl Connector for Adyen {
     fn check_credentials(&self, credentials: &Value) -> Result<(), String> {
         let expected = "api_key, merchant_account, hmac_key (hex) and base_url, each a text";
         credentials::check::<Credentials>(credentials, expected)?;
-        let key = credentials["hmac_key"].as_str().and_then(|k| hex::decode(k).ok());
+        let key = credentials["hmac_key"]
+            .as_str()
+            .and_then(|k| hex::decode(k).ok());
         key.map(|_| ()).ok_or_else(|| expected.to_owned())
     }
 
@@ -478,9 +484,10 @@ impl Connector for Adyen {
             (Method::Paypal | Method::Ideal, _) => {
                 api.pay(new, json!({ "type": new.method })).await
             }
-            (Method::Bancontact | Method::Eps, _) => {
-                Err(CallError::NotSent(format!("{} is not offered here", new.method)))
-            }
+            (Method::Bancontact | Method::Eps, _) => Err(CallError::NotSent(format!(
+                "{} is not offered here",
+                new.method
+            ))),
         }
     }
 
@@ -553,7 +560,9 @@ impl Connector for Adyen {
         let path = format!("payments/{}/refunds", new.reference);
         let answer = api.post(&path, new.id.as_str(), &body).await?;
         match answer.status.is_success() {
-            true => Ok(RefundOutcome::Pending(answer.json::<Taken>()?.psp_reference)),
+            true => Ok(RefundOutcome::Pending(
+                answer.json::<Taken>()?.psp_reference,
+            )),
             false => Err(failure(&answer)),
         }
     }
@@ -640,7 +649,10 @@ fn message(item: Item) -> Webhook {
         _ => None,
     };
     Webhook {
-        event_id: format!("{}:{}:{}", item.event_code, item.psp_reference, item.success),
+        event_id: format!(
+            "{}:{}:{}",
+            item.event_code, item.psp_reference, item.success
+        ),
         news: news.into_iter().collect(),
     }
 }

@@ -294,7 +294,9 @@ impl<'a> Api<'a> {
             }
             path = format!("payments?limit=250&from={id}");
         }
-        Err(CallError::Unknown("too many payments to look through".into()))
+        Err(CallError::Unknown(
+            "too many payments to look through".into(),
+        ))
     }
 }
 
@@ -337,7 +339,9 @@ impl Connector for Mollie {
             "metadata": { PAYMENT: new.id, "order_id": new.order_id },
         });
         let request = api.request(Verb::POST, "payments");
-        let request = request.header("idempotency-key", new.id.as_str()).json(&body);
+        let request = request
+            .header("idempotency-key", new.id.as_str())
+            .json(&body);
         // Nobody can pay before we pass Mollie's link on.
         let answer = send_harmless(request).await?;
         match answer.status.is_success() {
@@ -371,13 +375,15 @@ impl Connector for Mollie {
             send(api.request(Verb::DELETE, &format!("payments/{id}"))).await?;
         }
         let standing = self.fetch(ctx, payment).await?;
-        Ok(standing.map(|update| match (update.status, update.decline) {
-            (PaymentStatus::RequiresVerification, _)
-            | (PaymentStatus::Declined, Some(DeclineCode::VerificationAbandoned)) => {
-                PaymentUpdate::status(PaymentStatus::Canceled)
-            }
-            _ => update,
-        }))
+        Ok(
+            standing.map(|update| match (update.status, update.decline) {
+                (PaymentStatus::RequiresVerification, _)
+                | (PaymentStatus::Declined, Some(DeclineCode::VerificationAbandoned)) => {
+                    PaymentUpdate::status(PaymentStatus::Canceled)
+                }
+                _ => update,
+            }),
+        )
     }
 
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
@@ -395,7 +401,9 @@ impl Connector for Mollie {
         });
         let path = format!("payments/{}/refunds", new.reference);
         let request = api.request(Verb::POST, &path);
-        let request = request.header("idempotency-key", new.id.as_str()).json(&body);
+        let request = request
+            .header("idempotency-key", new.id.as_str())
+            .json(&body);
         let answer = send(request).await?;
         match answer.status.is_success() {
             true => Ok(answer.json::<Refund>()?.into()),
@@ -432,8 +440,16 @@ impl Connector for Mollie {
         let id = ours(&payment.metadata, PAYMENT).and_then(|id| id.parse().ok());
         let update = PaymentUpdate::from(payment);
         // There is no id of the message: what it says stands in for one.
-        let event_id = format!("{} {} {}", ping.id, update.status, refunds.size_hint().1.unwrap_or(0));
-        let news = id.map(|id| News::Payment(id, update)).into_iter().chain(refunds);
+        let event_id = format!(
+            "{} {} {}",
+            ping.id,
+            update.status,
+            refunds.size_hint().1.unwrap_or(0)
+        );
+        let news = id
+            .map(|id| News::Payment(id, update))
+            .into_iter()
+            .chain(refunds);
         Ok(vec![Webhook {
             event_id,
             news: news.collect(),

@@ -55,7 +55,10 @@ const ISSUES: &[(&str, DeclineCode)] = {
         ("PAYER_CANNOT_PAY", CardDeclined),
         ("PAYMENT_SOURCE_CANNOT_BE_USED", MethodUnavailable),
         ("PAYMENT_SOURCE_DECLINED_BY_PROCESSOR", CardDeclined),
-        ("TRANSACTION_AMOUNT_EXCEEDS_MONTHLY_MAX_LIMIT", LimitExceeded),
+        (
+            "TRANSACTION_AMOUNT_EXCEEDS_MONTHLY_MAX_LIMIT",
+            LimitExceeded,
+        ),
         ("TRANSACTION_BLOCKED_BY_PAYEE", FraudSuspected),
         ("TRANSACTION_LIMIT_EXCEEDED", LimitExceeded),
         ("TRANSACTION_RECEIVING_LIMIT_EXCEEDED", LimitExceeded),
@@ -379,7 +382,10 @@ impl<'a> Api<'a> {
         {
             return Ok(token.clone());
         }
-        let request = self.ctx.http.post(format!("{}/v1/oauth2/token", own.base_url));
+        let request = self
+            .ctx
+            .http
+            .post(format!("{}/v1/oauth2/token", own.base_url));
         let request = request
             .basic_auth(&own.client_id, Some(secret))
             .form(&[("grant_type", "client_credentials")]);
@@ -422,7 +428,8 @@ impl<'a> Api<'a> {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, CallError> {
-        let request = |http: &reqwest::Client, base: &BaseUrl| http.get(format!("{base}/v2/{path}"));
+        let request =
+            |http: &reqwest::Client, base: &BaseUrl| http.get(format!("{base}/v2/{path}"));
         let answer = self.ask(true, request).await?;
         match answer.status.as_u16() {
             200 => answer.json().map(Some),
@@ -528,7 +535,9 @@ impl Connector for PayPal {
                 "shipping_preference": "NO_SHIPPING",
             } } },
         });
-        let answer = api.post(true, "checkout/orders", new.id.as_str(), &body).await?;
+        let answer = api
+            .post(true, "checkout/orders", new.id.as_str(), &body)
+            .await?;
         match answer.status.is_success() {
             true => Ok(answer.json::<Order>()?.into()),
             false => Err(failure(&answer).1),
@@ -681,7 +690,9 @@ async fn certificate(ctx: &Ctx<'_>, own: &Credentials, url: &str) -> Result<Vec<
     let pinned = parsed.scheme() == "https" && CERTIFICATE_HOSTS.contains(&host);
     let base = Url::parse(&own.base_url.to_string()).map(|u| u.origin());
     if !pinned && base.ok() != Some(parsed.origin()) {
-        return Err(WebhookError::Forged("the certificate is not PayPal's to give"));
+        return Err(WebhookError::Forged(
+            "the certificate is not PayPal's to give",
+        ));
     }
     if let Some(pem) = CERTIFICATES.lock().await.get(url) {
         return Ok(pem.clone());
@@ -715,8 +726,14 @@ fn check_signature(
         .map_err(|_| WebhookError::Forged("the certificate can't be read"))?;
     let extra = own.certificate_authority.as_ref();
     let extra = extra.and_then(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).ok());
-    let extra = extra.as_ref().and_then(|c| webpki::anchor_from_trusted_cert(c).ok());
-    let anchors: Vec<_> = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().chain(extra).collect();
+    let extra = extra
+        .as_ref()
+        .and_then(|c| webpki::anchor_from_trusted_cert(c).ok());
+    let anchors: Vec<_> = webpki_roots::TLS_SERVER_ROOTS
+        .iter()
+        .cloned()
+        .chain(extra)
+        .collect();
     let seconds = u64::try_from(timing.now_seconds()).unwrap_or(0);
     leaf.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,
@@ -728,7 +745,10 @@ fn check_signature(
         None,
     )
     .map_err(|_| WebhookError::Forged("nobody we trust vouches for the certificate"))?;
-    if !leaf.valid_dns_names().any(|name| name.ends_with(CERTIFICATE_NAME)) {
+    if !leaf
+        .valid_dns_names()
+        .any(|name| name.ends_with(CERTIFICATE_NAME))
+    {
         return Err(WebhookError::Forged("the certificate is not PayPal's"));
     }
     leaf.verify_signature(webpki::ring::RSA_PKCS1_2048_8192_SHA256, signed, signature)

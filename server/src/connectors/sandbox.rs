@@ -242,8 +242,8 @@ impl Connector for Sandbox {
         body: &[u8],
         timing: Timing,
     ) -> Result<Vec<Webhook>, WebhookError> {
-        let own =
-            credentials::read::<Credentials>(ctx).map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
+        let own = credentials::read::<Credentials>(ctx)
+            .map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
         let secret = own.webhook_secret.expose_secret().as_bytes();
         timestamped::verify(headers, "sandbox-signature", body, secret, timing)?;
         let message: Message =

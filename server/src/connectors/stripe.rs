@@ -111,7 +111,10 @@ const DECLINES: &[(&str, DeclineCode)] = {
         ("card_declined", CardDeclined),
         ("card_decline_rate_limit_exceeded", LimitExceeded),
         ("payment_intent_authentication_failure", VerificationFailed),
-        ("payment_intent_payment_attempt_expired", VerificationAbandoned),
+        (
+            "payment_intent_payment_attempt_expired",
+            VerificationAbandoned,
+        ),
         ("payment_intent_payment_attempt_failed", CardDeclined),
     ]
 };
@@ -315,7 +318,9 @@ impl From<Intent> for PaymentUpdate {
         Self {
             reference: Some(intent.id),
             decline,
-            verification: url.map_or(Verification::None, |r| Verification::Redirect { url: r.url }),
+            verification: url.map_or(Verification::None, |r| Verification::Redirect {
+                url: r.url,
+            }),
             ..Self::status(status)
         }
         .over(money(received.unwrap_or(intent.amount), &intent.currency))
@@ -442,7 +447,9 @@ impl<'a> Api<'a> {
                 None => return Ok(None),
             }
         }
-        Err(CallError::Unknown("too many payments to look through".into()))
+        Err(CallError::Unknown(
+            "too many payments to look through".into(),
+        ))
     }
 
     /// A card typed into our form. The card is handed over first, which takes no money: whatever
@@ -475,7 +482,9 @@ impl<'a> Api<'a> {
         if !answer.status.is_success() {
             return failure(&answer);
         }
-        let method: Named = answer.json().map_err(|e| CallError::NotSent(e.to_string()))?;
+        let method: Named = answer
+            .json()
+            .map_err(|e| CallError::NotSent(e.to_string()))?;
 
         let mut form: Form = vec![
             ("amount", amount),
@@ -513,7 +522,9 @@ impl<'a> Api<'a> {
             ("metadata[till_payment]", new.id.to_string()),
         ];
         form.extend(new.buyer.email.clone().map(|e| ("customer_email", e)));
-        let answer = self.post("checkout/sessions", new.id.as_str(), &form).await?;
+        let answer = self
+            .post("checkout/sessions", new.id.as_str(), &form)
+            .await?;
         match answer.status.is_success() {
             true => Ok(answer.json::<Session>()?.into()),
             false => failure(&answer),
@@ -660,7 +671,8 @@ impl Connector for Stripe {
         let kind = event.data.object.get("object").and_then(Value::as_str);
         let news = match kind.unwrap_or_default() {
             "payment_intent" => {
-                let intent: Intent = serde_json::from_value(event.data.object).map_err(malformed)?;
+                let intent: Intent =
+                    serde_json::from_value(event.data.object).map_err(malformed)?;
                 ours(&intent.metadata, PAYMENT).map(|id| News::Payment(id, intent.into()))
             }
             "checkout.session" => {
@@ -668,14 +680,18 @@ impl Connector for Stripe {
                     serde_json::from_value(event.data.object).map_err(malformed)?;
                 let failed = event.r#type == "checkout.session.async_payment_failed";
                 ours(&session.metadata, PAYMENT).map(|id| {
-                    News::Payment(id, match failed {
-                        true => PaymentUpdate::declined(DeclineCode::CardDeclined),
-                        false => session.into(),
-                    })
+                    News::Payment(
+                        id,
+                        match failed {
+                            true => PaymentUpdate::declined(DeclineCode::CardDeclined),
+                            false => session.into(),
+                        },
+                    )
                 })
             }
             "refund" => {
-                let refund: Refund = serde_json::from_value(event.data.object).map_err(malformed)?;
+                let refund: Refund =
+                    serde_json::from_value(event.data.object).map_err(malformed)?;
                 ours(&refund.metadata, REFUND).map(|id| News::Refund(id, refund.into()))
             }
             _ => None,

@@ -80,7 +80,15 @@ async fn ask(
     let (connector, account) = app.open_account(account)?;
     let (invoice, payment) = write_down(app, invoice, buyer.clone(), fix, &account).await?;
     app.changed(&invoice.id);
-    ask_payment_system(app, connector, account, &invoice, payment, fix.card.as_ref()).await
+    ask_payment_system(
+        app,
+        connector,
+        account,
+        &invoice,
+        payment,
+        fix.card.as_ref(),
+    )
+    .await
 }
 
 fn fixed(payment: &PaymentRow) -> FixedPayment {
@@ -307,8 +315,10 @@ async fn ask_payment_system(
     };
     let applied = apply_payment_update(app, &payment.id, update).await?;
     let payment = applied.unwrap_or(payment);
-    Ok(match took_nothing && payment.status == PaymentStatus::Failed {
-        true => Asked::TookNothing(payment),
-        false => Asked::Took(payment),
-    })
+    Ok(
+        match took_nothing && payment.status == PaymentStatus::Failed {
+            true => Asked::TookNothing(payment),
+            false => Asked::Took(payment),
+        },
+    )
 }

@@ -71,11 +71,7 @@ async fn heard(
     }
 }
 
-async fn applied(
-    app: &App,
-    payment: &PaymentRow,
-    update: PaymentUpdate,
-) -> Result<PaymentRow> {
+async fn applied(app: &App, payment: &PaymentRow, update: PaymentUpdate) -> Result<PaymentRow> {
     Ok(apply_payment_update(app, &payment.id, update)
         .await?
         .unwrap_or_else(|| payment.clone()))

@@ -11,12 +11,12 @@ use crate::flow::refund::apply_refund_outcome;
 use crate::flow::{App, Error, Result};
 use crate::store::payments::PaymentRow;
 use crate::store::projects::AccountRow;
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::routing::post;
-use axum::Router;
 use std::sync::Arc;
 use till_shared::problem::ProblemType;
 
@@ -85,10 +85,14 @@ async fn apply(app: &App, account: &AccountRow, news: News) -> Result<()> {
     let payment = payment.filter(carries).ok_or_else(missing)?;
     match news {
         News::Payment(id, update) => {
-            apply_payment_update(app, &id, update).await?.ok_or_else(missing)?;
+            apply_payment_update(app, &id, update)
+                .await?
+                .ok_or_else(missing)?;
         }
         News::Refund(id, outcome) => {
-            apply_refund_outcome(app, &id, outcome).await?.ok_or_else(missing)?;
+            apply_refund_outcome(app, &id, outcome)
+                .await?
+                .ok_or_else(missing)?;
         }
         News::Ask(_) => {
             refresh(app, &payment).await?;

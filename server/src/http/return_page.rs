@@ -68,7 +68,9 @@ async fn returned(
     let known = known.filter(|p| p.invoice == invoice);
     let known = known.ok_or(Message::NO_INVOICE)?;
     // Without an answer the widget shows "processing" and the reconciler goes on asking.
-    let standing = give_up::come_back(&app, &known, &query).await.unwrap_or(known);
+    let standing = give_up::come_back(&app, &known, &query)
+        .await
+        .unwrap_or(known);
     let next = next_url(&app, &invoice, &standing).await;
     let next = next.map_err(trouble)?;
     let nonce = nonce()?;
