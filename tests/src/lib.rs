@@ -8,6 +8,7 @@ pub mod demo;
 pub mod peers;
 pub mod process;
 pub mod project;
+pub mod tools;
 pub mod world;
 
 pub use world::World;

@@ -656,3 +656,45 @@ fn message(item: Item) -> Webhook {
         news: news.into_iter().collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From Adyen's page on verifying HMAC signatures, and its libraries' own tests.
+    #[test]
+    fn adyens_own_example_verifies() {
+        let item = json!({
+            "additionalData": { "hmacSignature": "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=" },
+            "amount": { "value": 1130, "currency": "EUR" },
+            "eventCode": "AUTHORISATION",
+            "merchantAccountCode": "TestMerchant",
+            "merchantReference": "TestPayment-1407325143704",
+            "pspReference": "7914073381342284",
+            "success": "true",
+        });
+        let key = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
+        let key = hex::decode(key).unwrap();
+        let read = |item: &Value| serde_json::from_value::<Item>(item.clone()).unwrap();
+        assert!(verify(&read(&item), &key).is_ok());
+        let mut altered = item.clone();
+        altered["amount"]["value"] = 1131.into();
+        assert!(verify(&read(&altered), &key).is_err());
+        assert!(verify(&read(&item), b"another").is_err());
+    }
+
+    #[test]
+    fn amounts_are_in_adyens_decimals() {
+        let units = |amount: i64, code: &str| {
+            let currency = code.parse().unwrap();
+            super::amount(Money { amount, currency }).map(|a| a["value"].as_i64().unwrap())
+        };
+        assert_eq!(units(1999, "EUR").unwrap(), 1999);
+        assert_eq!(units(500, "JPY").unwrap(), 500);
+        assert_eq!(units(1500, "KWD").unwrap(), 1500);
+        assert_eq!(units(500, "CLP").unwrap(), 50000);
+        assert_eq!(units(5, "ISK").unwrap(), 500);
+        assert_eq!(units(500_000, "IDR").unwrap(), 5000);
+        assert!(units(500_050, "IDR").is_err());
+    }
+}

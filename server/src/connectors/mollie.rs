@@ -233,10 +233,15 @@ impl From<Refund> for RefundOutcome {
 }
 
 fn failure(answer: &Answer) -> CallError {
-    CallError::Refused(match answer.json::<Failure>() {
+    let why = match answer.json::<Failure>() {
         Ok(f) => format!("{}: {}", f.title, f.detail),
         Err(_) => format!("HTTP {}", answer.status),
-    })
+    };
+    match answer.status.as_u16() {
+        // Another call with the same key, or about the same money, is under way.
+        409 => CallError::Unknown(why),
+        _ => CallError::Refused(why),
+    }
 }
 
 fn is_ours(metadata: &Value, key: &str, id: &str) -> bool {

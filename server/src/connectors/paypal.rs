@@ -166,7 +166,7 @@ struct Amount {
     currency_code: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum OrderStatus {
     Created,
@@ -175,13 +175,16 @@ enum OrderStatus {
     Voided,
     Completed,
     PayerActionRequired,
+    #[default]
     #[serde(other)]
     Other,
 }
 
+/// PayPal's description calls none of its fields required.
 #[derive(Deserialize)]
 struct Order {
-    id: String,
+    id: Option<String>,
+    #[serde(default)]
     status: OrderStatus,
     #[serde(default)]
     purchase_units: Vec<Unit>,
@@ -207,7 +210,7 @@ struct Link {
     href: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum CaptureStatus {
     Completed,
@@ -218,13 +221,15 @@ enum CaptureStatus {
     Pending,
     Refunded,
     Failed,
+    #[default]
     #[serde(other)]
     Other,
 }
 
 #[derive(Deserialize)]
 struct Capture {
-    id: String,
+    id: Option<String>,
+    #[serde(default)]
     status: CaptureStatus,
     amount: Option<Amount>,
     custom_id: Option<String>,
@@ -301,7 +306,7 @@ impl From<Capture> for PaymentUpdate {
             CaptureStatus::Completed
             | CaptureStatus::PartiallyRefunded
             | CaptureStatus::Refunded => Self {
-                reference: Some(capture.id),
+                reference: capture.id,
                 ..Self::status(PaymentStatus::Succeeded)
             },
             CaptureStatus::Declined | CaptureStatus::Denied | CaptureStatus::Failed => declined,
@@ -341,7 +346,7 @@ impl From<Order> for PaymentUpdate {
             }
         };
         Self {
-            reference: update.reference.clone().or(Some(order.id)),
+            reference: update.reference.clone().or(order.id),
             ..update
         }
     }
@@ -476,18 +481,21 @@ impl<'a> Api<'a> {
     }
 }
 
+/// The issue that PayPal names, and what it means for the call.
 fn failure(answer: &Answer) -> (String, CallError) {
-    match answer.json::<Failure>() {
+    let (issue, why) = match answer.json::<Failure>() {
         Ok(f) => {
             let issue = f.details.into_iter().next().map(|d| d.issue);
             let issue = issue.unwrap_or_default();
             let why = format!("{} {issue} {}", f.name, f.message);
-            (issue, CallError::Refused(why))
+            (issue, why)
         }
-        Err(_) => {
-            let why = format!("HTTP {}", answer.status);
-            (String::new(), CallError::Refused(why))
-        }
+        Err(_) => (String::new(), format!("HTTP {}", answer.status)),
+    };
+    match answer.status.as_u16() {
+        // A call before this one is under way.
+        409 => (issue, CallError::Unknown(why)),
+        _ => (issue, CallError::Refused(why)),
     }
 }
 
@@ -753,4 +761,22 @@ fn check_signature(
     }
     leaf.verify_signature(webpki::ring::RSA_PKCS1_2048_8192_SHA256, signed, signature)
         .map_err(|_| WebhookError::Forged("wrong"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_the_decimals_that_paypal_takes() {
+        let value = |amount: i64, code: &str| {
+            let currency = code.parse().unwrap();
+            let amount = super::amount(Money { amount, currency }).ok()?;
+            amount["value"].as_str().map(str::to_owned)
+        };
+        assert_eq!(value(1999, "EUR").as_deref(), Some("19.99"));
+        assert_eq!(value(500, "JPY").as_deref(), Some("500"));
+        assert_eq!(value(50000, "HUF").as_deref(), Some("500"));
+        assert_eq!(value(50050, "TWD"), None);
+    }
 }

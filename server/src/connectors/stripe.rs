@@ -702,3 +702,36 @@ impl Connector for Stripe {
         }])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_in_stripes_units() {
+        let units = |amount: i64, code: &str| {
+            let currency = code.parse().unwrap();
+            super::units(Money { amount, currency }).ok()
+        };
+        for (amount, code, expected) in [
+            (1999, "EUR", Some("1999")),
+            (500, "JPY", Some("500")),
+            (5, "ISK", Some("500")),
+            (1000, "MGA", Some("10")),
+            (1001, "MGA", None),
+            (5120, "KWD", Some("5120")),
+            (5124, "KWD", None),
+        ] {
+            assert_eq!(units(amount, code).as_deref(), expected, "{amount} {code}");
+        }
+        let isk = "ISK".parse().unwrap();
+        assert_eq!(
+            money(500, "isk"),
+            Some(Money {
+                amount: 5,
+                currency: isk
+            })
+        );
+        assert_eq!(money(500, "???"), None);
+    }
+}
