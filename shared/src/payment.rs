@@ -107,6 +107,25 @@ text_enum! {
     pub enum Method ("payment method") {
         /// A card whose data the buyer types into the widget.
         Card = "card",
+        /// A PayPal account.
+        Paypal = "paypal",
+        /// iDEAL, from the buyer's bank in the Netherlands.
+        Ideal = "ideal",
+        /// Bancontact, Belgium's debit cards.
+        Bancontact = "bancontact",
+        /// EPS, from the buyer's bank in Austria.
+        Eps = "eps",
+    }
+}
+
+impl Method {
+    /// The currencies it pays in whoever carries it, as ISO 4217 codes; `None` where that is the
+    /// payment system's to say.
+    pub const fn currencies(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Card | Self::Paypal => None,
+            Self::Ideal | Self::Bancontact | Self::Eps => Some(&["EUR"]),
+        }
     }
 }
 

@@ -6,9 +6,11 @@ pub mod browser;
 pub mod buyer;
 pub mod database;
 pub mod demo;
+pub mod peers;
 pub mod process;
 pub mod project;
 pub mod shop;
+pub mod tools;
 pub mod world;
 
 pub use world::World;

@@ -48,7 +48,7 @@ pub struct World {
     /// Where the sandbox is.
     pub sandbox: String,
     server: Option<Running>,
-    settings: Vec<&'static str>,
+    settings: Vec<String>,
     _sandbox: Running,
     home: Home,
 }
@@ -71,7 +71,24 @@ impl World {
     }
 
     /// Starts one, with further arguments for `till project create` and for `till serve`.
-    pub async fn with_settings(project_args: &[&str], settings: &[&'static str]) -> Result<Self> {
+    pub async fn with_settings(project_args: &[&str], settings: &[&str]) -> Result<Self> {
+        Self::assemble(project_args, &[], settings).await
+    }
+
+    /// Starts one whose project has these accounts alone, asked in this order: kind, id and
+    /// credentials; with further arguments for `till serve`.
+    pub async fn with_accounts(
+        accounts: &[(&str, &str, Value)],
+        settings: &[&str],
+    ) -> Result<Self> {
+        Self::assemble(&[], accounts, settings).await
+    }
+
+    async fn assemble(
+        project_args: &[&str],
+        accounts: &[(&str, &str, Value)],
+        settings: &[&str],
+    ) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
         let database = Database::new(files.path()).await?;
@@ -84,16 +101,33 @@ impl World {
         .context("the sandbox")?;
         let url = sandbox.said.clone();
         let project = Project::start().await?;
-        let keys = create_project(&home, &url, &project.url, project_args).await?;
+        let mut args: Vec<String> = project_args.iter().map(ToString::to_string).collect();
+        if accounts.is_empty() {
+            args.extend(["--sandbox".into(), url.clone()]);
+        }
+        let mut account_files = vec![];
+        for (kind, id, credentials) in accounts {
+            let file = home.files.path().join(format!("{kind}-{id}.json"));
+            let account = json!({ "kind": kind, "account": id, "credentials": credentials });
+            std::fs::write(&file, account.to_string())?;
+            args.extend(["--connector".into(), file.display().to_string()]);
+            account_files.push(file);
+        }
+        let keys = create_project(&home, &project.url, &args).await?;
+        for file in account_files {
+            // What is kept from now on is the server's doing.
+            std::fs::remove_file(file)?;
+        }
         project.know_secret(&keys.signing_secret);
-        let server = serve(&home, "127.0.0.1:0", settings).await?;
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let server = serve(&home, "127.0.0.1:0", &settings).await?;
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
             keys,
             sandbox: url,
             server: Some(server),
-            settings: settings.to_vec(),
+            settings,
             _sandbox: sandbox,
             home,
         })
@@ -107,7 +141,9 @@ impl World {
 
     /// Another project on the same server, with an endpoint of its own.
     pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
-        create_project(&self.home, &self.sandbox, endpoint, args).await
+        let mut all = vec!["--sandbox".to_owned(), self.sandbox.clone()];
+        all.extend(args.iter().map(ToString::to_string));
+        create_project(&self.home, endpoint, &all).await
     }
 
     /// Runs `till` with these arguments on the server's database, and gives what it printed, or
@@ -159,6 +195,11 @@ impl World {
         Ok(all)
     }
 
+    /// What the server has logged so far, of a world with accounts of its own.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.files.path().join("server.log")).unwrap_or_default()
+    }
+
     /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
     /// and not given back.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
@@ -199,6 +240,24 @@ impl World {
     /// All the money that the sandbox has taken and not given back.
     pub async fn taken(&self) -> Result<i64> {
         Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
+    }
+
+    /// Asks for a refund of a payment and gives its id.
+    pub async fn refund(&self, payment: &str, amount: i64) -> Result<String> {
+        // As the server writes one down, due at once.
+        let id = format!("rfd_{}{amount}", payment.trim_start_matches("pay_"));
+        sqlx::query(
+            "insert into refunds
+             (id, payment, project, amount, status, next_attempt_at, created_at, updated_at)
+             select $1, id, project, $2, 'pending', 0, created_at, created_at
+             from payments where id = $3",
+        )
+        .bind(&id)
+        .bind(amount)
+        .bind(payment)
+        .execute(&self.store().await?)
+        .await?;
+        Ok(id)
     }
 
     /// Moves an invoice's expiry into the past.
@@ -258,19 +317,31 @@ fn till(home: &Home) -> Result<Command> {
     Ok(command)
 }
 
-async fn serve(home: &Home, address: &str, settings: &[&str]) -> Result<Running> {
+async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Running> {
     let mut command = till(home)?;
     command
         .args(["serve", "--dev", "--listen", address])
         .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
-        .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT])
-        .args(settings)
         .env("TILL_OPERATOR_TOKEN", OPERATOR_TOKEN);
+    if !settings.iter().any(|arg| arg == "--connector-timeout-ms") {
+        command.args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+    }
+    command.args(settings);
+    if !settings.is_empty() {
+        // All that is said is kept beside the database, where `bytes` finds it.
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(home.files.path().join("server.log"))?;
+        command
+            .stderr(log)
+            .env("RUST_LOG", "debug,till_server=trace");
+    }
     let running = Running::start(&mut command, "listening on").await;
     running.context("the server")
 }
 
-async fn create_project(home: &Home, sandbox: &str, endpoint: &str, args: &[&str]) -> Result<Keys> {
+async fn create_project(home: &Home, endpoint: &str, args: &[String]) -> Result<Keys> {
     let output = till(home)?
         .args([
             "project",
@@ -280,7 +351,7 @@ async fn create_project(home: &Home, sandbox: &str, endpoint: &str, args: &[&str
             "--name",
             "Test Shop",
         ])
-        .args(["--origin", "https://shop.example", "--sandbox", sandbox])
+        .args(["--origin", "https://shop.example"])
         .args(["--notify-url", &format!("{endpoint}/callbacks")])
         .args(args.iter().map(|arg| arg.replace("PROJECT", endpoint)))
         .output()

@@ -1,8 +1,15 @@
 //! Payment systems behind one trait. A connector knows neither the store nor HTTP handlers, keeps
 //! no state, and lets none of its payment system's types out of its file.
 
+mod adyen;
+mod amount;
 mod client;
+mod credentials;
+mod mollie;
+mod paypal;
 mod sandbox;
+mod stripe;
+mod timestamped;
 
 use crate::domain::Timing;
 use async_trait::async_trait;
@@ -12,7 +19,7 @@ use std::sync::Arc;
 use till_shared::buyer::Buyer;
 use till_shared::card::CardSummary;
 use till_shared::id::{PaymentId, RefundId};
-use till_shared::money::Money;
+use till_shared::money::{Currency, Money};
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::{CardData, Verification};
 
@@ -30,6 +37,18 @@ pub struct Capabilities {
     /// Whether a payment may come without the method's data: the payment system then asks for
     /// them on a form of its own.
     pub own_form: bool,
+    /// Whether it takes a card that the buyer typed into our form.
+    pub card_data: bool,
+}
+
+impl Capabilities {
+    /// Whether it can carry a payment of this method in this currency.
+    pub fn carries(&self, method: Method, currency: Currency) -> bool {
+        let code = &currency.code();
+        self.methods.contains(&method)
+            && self.currencies.is_none_or(|list| list.contains(code))
+            && method.currencies().is_none_or(|list| list.contains(code))
+    }
 }
 
 /// A project's account at a payment system.
@@ -80,12 +99,15 @@ pub struct Known<'a> {
     pub id: &'a PaymentId,
     /// The payment system's, if we ever heard it.
     pub reference: Option<&'a str>,
+    /// When ours was written down, in milliseconds: it can't be there from before.
+    pub created_at: i64,
 }
 
 /// What a payment system says of a payment.
 #[derive(Debug, Clone)]
 pub struct PaymentUpdate {
-    /// The payment system's id.
+    /// The payment system's id. The one that comes with a success is the one refunds go by, and
+    /// takes the place of any before.
     pub reference: Option<String>,
     /// What is not clearly a success or a refusal is `processing`.
     pub status: PaymentStatus,
@@ -112,6 +134,25 @@ impl PaymentUpdate {
         }
     }
 
+    /// The payment system has nothing to say beyond what we know: every status stands.
+    pub fn nothing_new() -> Self {
+        Self::status(PaymentStatus::Created)
+    }
+
+    /// With what the payment system says the amount is. A success whose amount can't be read is
+    /// none yet.
+    pub fn over(self, money: Option<Money>) -> Self {
+        let status = match (self.status, money) {
+            (PaymentStatus::Succeeded, None) => PaymentStatus::Processing,
+            (status, _) => status,
+        };
+        Self {
+            status,
+            money,
+            ..self
+        }
+    }
+
     /// A decline that nothing but its reason is known of.
     pub fn declined(code: DeclineCode) -> Self {
         Self {
@@ -125,6 +166,9 @@ impl PaymentUpdate {
 pub struct NewRefund<'a> {
     /// Ours; also the payment system's idempotency key.
     pub id: &'a RefundId,
+    /// The payment system's id of this refund, if it has taken it before: then it is asked how
+    /// that one went.
+    pub known: Option<&'a str>,
     /// The payment system's id of the payment.
     pub reference: &'a str,
     /// How much.
@@ -146,10 +190,11 @@ pub enum RefundOutcome {
 /// payment may be tried elsewhere, is refused, or must be asked after.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// It never left this machine: nothing was taken.
+    /// It never left this machine, or was turned away unread: nothing was taken.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The payment system would not take it: nothing was taken.
+    /// The payment system would not take it from this account: nothing was taken. A decline by
+    /// the bank is none of these: it is an answer.
     #[error("refused: {0}")]
     Refused(String),
     /// It may or may not have been carried out. Never retried blindly.
@@ -171,6 +216,8 @@ pub enum News {
     Payment(PaymentId, PaymentUpdate),
     /// Of a refund.
     Refund(RefundId, RefundOutcome),
+    /// Something happened to a payment: if it still is live, the payment system is to be asked.
+    Ask(PaymentId),
 }
 
 /// Why a webhook is not believed.
@@ -230,6 +277,11 @@ pub trait Connector: Send + Sync {
     /// id, the payment system says how the first one went. [`CallError::Refused`] is its no.
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError>;
 
+    /// What a webhook that was taken is answered with.
+    fn webhook_answer(&self) -> &'static str {
+        "{\"received\":true}"
+    }
+
     /// Verifies a webhook over its raw body and reads its messages. Nothing else makes a
     /// [`Webhook`].
     async fn parse_webhook(
@@ -245,6 +297,10 @@ pub trait Connector: Send + Sync {
 pub fn by_kind(kind: &str) -> Option<Arc<dyn Connector>> {
     match kind {
         "sandbox" => Some(Arc::new(sandbox::Sandbox)),
+        "stripe" => Some(Arc::new(stripe::Stripe)),
+        "adyen" => Some(Arc::new(adyen::Adyen)),
+        "paypal" => Some(Arc::new(paypal::PayPal)),
+        "mollie" => Some(Arc::new(mollie::Mollie)),
         _ => None,
     }
 }

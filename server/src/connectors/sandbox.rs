@@ -4,24 +4,19 @@
 use super::client::{Answer, send};
 use super::{
     CallError, Capabilities, Connector, Ctx, Known, NewPayment, NewRefund, News, PaymentUpdate,
-    RefundOutcome, Webhook, WebhookError,
+    RefundOutcome, Webhook, WebhookError, credentials, timestamped,
 };
-use crate::crypto::hmac_sha256;
 use crate::domain::Timing;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use subtle::ConstantTimeEq;
 use till_shared::card::CardSummary;
 use till_shared::id::PaymentId;
 use till_shared::money::{Currency, Money};
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::Verification;
-
-/// How old a signed webhook may be, in seconds; the tolerance of Stripe's libraries.
-const TOLERANCE: i64 = 300;
 
 /// The connector.
 pub struct Sandbox;
@@ -29,8 +24,8 @@ pub struct Sandbox;
 #[derive(Deserialize)]
 struct Credentials {
     base_url: String,
-    api_key: String,
-    webhook_secret: String,
+    api_key: SecretString,
+    webhook_secret: SecretString,
 }
 
 #[derive(Deserialize)]
@@ -121,11 +116,6 @@ impl From<Payment> for PaymentUpdate {
     }
 }
 
-fn credentials(ctx: &Ctx<'_>) -> Result<Credentials, CallError> {
-    serde_json::from_str(ctx.account.credentials.expose_secret())
-        .map_err(|_| CallError::NotSent("the account's credentials are not as expected".into()))
-}
-
 fn refusal(answer: &Answer) -> CallError {
     match answer.json::<Failure>() {
         Ok(failure) => {
@@ -143,13 +133,13 @@ impl Connector for Sandbox {
             currencies: None,
             refunds: true,
             own_form: true,
+            card_data: true,
         }
     }
 
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), String> {
-        Credentials::deserialize(credentials)
-            .map(|_| ())
-            .map_err(|_| "base_url, api_key and webhook_secret, each a text".into())
+        let expected = "base_url, api_key and webhook_secret, each a text";
+        credentials::check::<Credentials>(credentials, expected)
     }
 
     async fn create(
@@ -157,11 +147,11 @@ impl Connector for Sandbox {
         ctx: &Ctx<'_>,
         new: &NewPayment<'_>,
     ) -> Result<PaymentUpdate, CallError> {
-        let own = credentials(ctx)?;
+        let own = credentials::read::<Credentials>(ctx)?;
         let request = ctx
             .http
             .post(format!("{}/v1/payments", own.base_url))
-            .bearer_auth(&own.api_key)
+            .bearer_auth(own.api_key.expose_secret())
             .header("idempotency-key", new.id.as_str())
             .json(&json!({
                 "amount": new.money.amount,
@@ -183,7 +173,7 @@ impl Connector for Sandbox {
         ctx: &Ctx<'_>,
         payment: &Known<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        let own = credentials(ctx)?;
+        let own = credentials::read::<Credentials>(ctx)?;
         let request = match payment.reference {
             Some(reference) => ctx
                 .http
@@ -193,7 +183,7 @@ impl Connector for Sandbox {
                 own.base_url, payment.id
             )),
         };
-        let answer = send(request.bearer_auth(&own.api_key)).await?;
+        let answer = send(request.bearer_auth(own.api_key.expose_secret())).await?;
         if answer.status == 404 {
             return Ok(None);
         }
@@ -213,11 +203,11 @@ impl Connector for Sandbox {
         payment: &Known<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
         if let Some(reference) = payment.reference {
-            let own = credentials(ctx)?;
+            let own = credentials::read::<Credentials>(ctx)?;
             let request = ctx
                 .http
                 .post(format!("{}/v1/payments/{reference}/cancel", own.base_url))
-                .bearer_auth(&own.api_key);
+                .bearer_auth(own.api_key.expose_secret());
             let answer = send(request).await?;
             if answer.status.is_success() {
                 return Ok(Some(answer.json::<Payment>()?.into()));
@@ -228,14 +218,14 @@ impl Connector for Sandbox {
     }
 
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
-        let own = credentials(ctx)?;
+        let own = credentials::read::<Credentials>(ctx)?;
         let request = ctx
             .http
             .post(format!(
                 "{}/v1/payments/{}/refunds",
                 own.base_url, new.reference
             ))
-            .bearer_auth(&own.api_key)
+            .bearer_auth(own.api_key.expose_secret())
             .header("idempotency-key", new.id.as_str())
             .json(&json!({ "amount": new.money.amount, "reference": new.id }));
         let answer = send(request).await?;
@@ -252,9 +242,10 @@ impl Connector for Sandbox {
         body: &[u8],
         timing: Timing,
     ) -> Result<Vec<Webhook>, WebhookError> {
-        let own =
-            credentials(ctx).map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
-        verify(headers, body, own.webhook_secret.as_bytes(), timing)?;
+        let own = credentials::read::<Credentials>(ctx)
+            .map_err(|_| WebhookError::Forged("no credentials to check it by"))?;
+        let secret = own.webhook_secret.expose_secret().as_bytes();
+        timestamped::verify(headers, "sandbox-signature", body, secret, timing)?;
         let message: Message =
             serde_json::from_slice(body).map_err(|e| WebhookError::Malformed(e.to_string()))?;
         let payment = message.data.payment;
@@ -265,59 +256,5 @@ impl Connector for Sandbox {
             event_id: message.id,
             news: vec![News::Payment(id, payment.into())],
         }])
-    }
-}
-
-/// Checks `sandbox-signature: t=<seconds>,v1=<hex HMAC-SHA256 of "t.body">`.
-fn verify(
-    headers: &HeaderMap,
-    body: &[u8],
-    secret: &[u8],
-    timing: Timing,
-) -> Result<(), WebhookError> {
-    let header = headers
-        .get("sandbox-signature")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
-    let part = |name: &str| {
-        header
-            .split(',')
-            .find_map(|part| part.split_once('=').filter(|(k, _)| *k == name))
-    };
-    let (Some((_, at)), Some((_, signature))) = (part("t"), part("v1")) else {
-        return Err(WebhookError::Forged("no signature"));
-    };
-    let seconds: i64 = at.parse().map_err(|_| WebhookError::Forged("no time"))?;
-    if timing.now_seconds().abs_diff(seconds) > TOLERANCE.unsigned_abs() {
-        return Err(WebhookError::Forged("too old"));
-    }
-    let expected = hex::encode(hmac_sha256(secret, &[at.as_bytes(), b".", body]));
-    if bool::from(expected.as_bytes().ct_eq(signature.as_bytes())) {
-        Ok(())
-    } else {
-        Err(WebhookError::Forged("wrong"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(header: &str, now_seconds: i64) -> Result<(), WebhookError> {
-        let mut headers = HeaderMap::new();
-        headers.insert("sandbox-signature", header.parse().unwrap());
-        verify(&headers, b"{}", b"secret", Timing::at(now_seconds * 1000))
-    }
-
-    #[test]
-    fn only_a_fresh_signature_over_this_body_verifies() {
-        let good = hex::encode(hmac_sha256(b"secret", &[b"1000", b".", b"{}"]));
-        assert!(check(&format!("t=1000,v1={good}"), 1000).is_ok());
-        assert!(check(&format!("t=1000,v1={good}"), 1301).is_err());
-        assert!(check(&format!("t=1001,v1={good}"), 1000).is_err());
-        assert!(check(&format!("t=1000,v1={}", &good[1..]), 1000).is_err());
-        for garbage in ["", "t=,v1=", "v1=ab", "t=x,v1=ab", "t=1000"] {
-            assert!(check(garbage, 1000).is_err(), "{garbage}");
-        }
     }
 }

@@ -63,7 +63,7 @@ pub async fn apply_payment_update(
         overdue: invoice.expires_at <= now,
     };
     let change = apply(standing, told);
-    let learned = learn(&mut payment, &update);
+    let learned = learn(&mut payment, &update, told);
     let Some(change) = change else {
         if learned {
             payment.updated_at = now;
@@ -133,9 +133,11 @@ fn believable(payment: &PaymentRow, update: &PaymentUpdate) -> PaymentStatus {
 }
 
 /// Takes over what we did not know yet: the reference, the card, the verification form.
-fn learn(payment: &mut PaymentRow, update: &PaymentUpdate) -> bool {
+fn learn(payment: &mut PaymentRow, update: &PaymentUpdate, told: PaymentStatus) -> bool {
     let mut learned = false;
-    if payment.reference.is_none() && update.reference.is_some() {
+    // The reference that a success brings is the one refunds go by.
+    let better = payment.reference.is_none() || told == PaymentStatus::Succeeded;
+    if better && update.reference.is_some() && payment.reference != update.reference {
         payment.reference.clone_from(&update.reference);
         learned = true;
     }

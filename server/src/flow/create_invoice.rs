@@ -2,7 +2,7 @@
 //! gives the same invoice.
 
 use super::check_order::check_order;
-use super::fix_payment::{Form, account_for, fix_payment, payable};
+use super::fix_payment::{Form, accounts_for, fix_payment, payable};
 use super::order_fields::check;
 use super::{App, Error, Result, view};
 use crate::store::invoices::{self, Inserted, InvoiceRow};
@@ -103,7 +103,7 @@ pub async fn create_invoice(
     let at_once = new.method.filter(|_| origin == Origin::Server);
     let mut row = draft(app, project, new)?;
     if let Some(method) = at_once {
-        account_for(app, project, &row, method, Form::Theirs).await?;
+        accounts_for(app, project, &row, method, Form::Theirs).await?;
         nothing_missing(project, &row)?;
     }
     let mut created = match same_order(app, project, &row).await? {

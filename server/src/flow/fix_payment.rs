@@ -27,8 +27,12 @@ pub enum Form {
     Theirs,
 }
 
-/// Creates a payment and asks the payment system for it. The caller sees to it that this runs to
-/// its end: stopped in the middle, it is left to the reconciler.
+/// Creates a payment and asks the payment system for it. Of the project's accounts that serve it
+/// the first is asked; where that takes nothing for certain (no connection, down for maintenance,
+/// the account refused), the next, as a payment of its own: each row names the account that was
+/// asked under the row's id, and that never changes. A decline is an answer and the end, an unknown
+/// fate is waited for. The caller sees to it that this runs to its end: stopped in the middle, it is
+/// left to the reconciler.
 ///
 /// # Errors
 /// When a field won't do, the invoice is not open, the project refuses the order, or no account
@@ -41,49 +45,97 @@ pub async fn fix_payment(
     form: Form,
 ) -> Result<FixedPayment> {
     payable(&invoice)?;
-    let (buyer, fix) = check_fields(project, &invoice, fix, form)?;
-    let account = account_for(app, project, &invoice, fix.method, form).await?;
-    let (connector, account) = app.open_account(&account)?;
+    let accounts = accounts_for(app, project, &invoice, fix.method, form).await?;
+    let asks_for_card = form == Form::Ours && accounts.first().is_some_and(view::asks_for_card);
+    let (buyer, fix) = check_fields(project, &invoice, fix, asks_for_card)?;
+    let Some((last, others)) = accounts.split_last() else {
+        return Err(unavailable());
+    };
     if !invoice.checked {
         check_order(app, project, &invoice).await?;
     }
-    let (invoice, payment) = write_down(app, &invoice, buyer, &fix, &account).await?;
-    app.changed(&invoice.id);
+    let mut asked = None;
+    for account in others {
+        match ask(app, account, &invoice, &buyer, &fix).await {
+            Ok(Asked::Took(payment)) => return Ok(fixed(&payment)),
+            Ok(Asked::TookNothing(payment)) => asked = Some(payment),
+            Err(error) => return asked.map(|payment| fixed(&payment)).ok_or(error),
+        }
+    }
+    match ask(app, last, &invoice, &buyer, &fix).await {
+        Ok(Asked::Took(payment) | Asked::TookNothing(payment)) => Ok(fixed(&payment)),
+        Err(error) => asked.map(|payment| fixed(&payment)).ok_or(error),
+    }
+}
 
-    let payment = ask_payment_system(app, connector, account, &invoice, payment, fix.card).await?;
+/// What came of asking one account, and the payment that it was asked for.
+enum Asked {
+    /// It has the payment, or may have it.
+    Took(PaymentRow),
+    /// For certain it took nothing, nor will it: another may be asked.
+    TookNothing(PaymentRow),
+}
+
+/// Writes a payment down and asks one account for it.
+async fn ask(
+    app: &App,
+    account: &AccountRow,
+    invoice: &InvoiceRow,
+    buyer: &Buyer,
+    fix: &FixPayment,
+) -> Result<Asked> {
+    let (connector, account) = app.open_account(account)?;
+    let (invoice, payment) = write_down(app, invoice, buyer.clone(), fix, &account).await?;
+    app.changed(&invoice.id);
+    ask_payment_system(
+        app,
+        connector,
+        account,
+        &invoice,
+        payment,
+        fix.card.as_ref(),
+    )
+    .await
+}
+
+fn fixed(payment: &PaymentRow) -> FixedPayment {
     let verification = match payment.status.is_live() {
         true => payment.verification.clone(),
         false => Verification::None,
     };
-    Ok(FixedPayment {
-        payment: view::payment(&payment),
+    FixedPayment {
+        payment: view::payment(payment),
         verification,
-    })
+    }
 }
 
-/// The project's preferred account for an invoice and a method.
+/// The project's accounts that take an invoice by a method, the preferred one first.
 ///
 /// # Errors
-/// `method-unavailable` when it has none.
-pub async fn account_for(
+/// `method-unavailable` when there is none.
+pub async fn accounts_for(
     app: &App,
     project: &Project,
     invoice: &InvoiceRow,
     method: Method,
     form: Form,
-) -> Result<AccountRow> {
-    let mut accounts = app.store.accounts(&project.id).await?.into_iter();
+) -> Result<Vec<AccountRow>> {
     let has_form = |account: &AccountRow| {
         connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().own_form)
     };
-    let found =
-        accounts.find(|a| view::serves(a, method, invoice) && (form == Form::Ours || has_form(a)));
-    found.ok_or_else(|| {
-        Error::problem(
-            ProblemType::MethodUnavailable,
-            "No account of the project takes this payment.",
-        )
-    })
+    let mut accounts = app.store.accounts(&project.id).await?;
+    accounts.retain(|a| view::serves(a, method, invoice) && (form == Form::Ours || has_form(a)));
+    match accounts.is_empty() {
+        false => Ok(accounts),
+        true => Err(unavailable()),
+    }
+}
+
+fn unavailable() -> Error {
+    Error::problem(
+        ProblemType::MethodUnavailable,
+        "No account of the project takes this payment.",
+    )
 }
 
 /// Whether a payment of the invoice may begin now.
@@ -115,7 +167,7 @@ fn check_fields(
     project: &Project,
     invoice: &InvoiceRow,
     mut fix: FixPayment,
-    form: Form,
+    asks_for_card: bool,
 ) -> Result<(Buyer, FixPayment)> {
     let mut errors = vec![];
     let mut buyer = invoice.buyer.clone();
@@ -143,13 +195,16 @@ fn check_fields(
     }
     match (fix.method, &mut fix.card) {
         (Method::Card, Some(card)) => check_card(card, &mut errors),
-        (Method::Card, None) if form == Form::Theirs => {}
-        (Method::Card, None) => {
+        (Method::Card, None) if asks_for_card => {
             errors.push(FieldError::new(
                 "card",
                 "required",
                 "the card's data are required",
             ));
+        }
+        (Method::Card, None)
+        | (Method::Paypal | Method::Ideal | Method::Bancontact | Method::Eps, _) => {
+            fix.card = None;
         }
     }
     if errors.is_empty() {
@@ -261,8 +316,8 @@ async fn ask_payment_system(
     account: Account,
     invoice: &InvoiceRow,
     payment: PaymentRow,
-    card: Option<CardData>,
-) -> Result<PaymentRow> {
+    card: Option<&CardData>,
+) -> Result<Asked> {
     let return_url = format!(
         "{}/pay/{}/return?payment={}&state={}",
         app.base_url,
@@ -278,7 +333,7 @@ async fn ask_payment_system(
         id: &payment.id,
         method: payment.method,
         money: payment.money,
-        card: card.as_ref(),
+        card,
         order_id: &invoice.order_id,
         description: invoice.description.as_deref(),
         buyer: &invoice.buyer,
@@ -286,16 +341,24 @@ async fn ask_payment_system(
         return_url: &return_url,
         webhook_url: &webhook_url,
     };
-    let update = match connector.create(&app.ctx(&account), &new).await {
-        Ok(update) => update,
-        Err(error) => {
-            tracing::warn!(payment = %payment.id, %error, "the payment system did not take the payment");
-            PaymentUpdate::status(match error {
-                CallError::NotSent(_) | CallError::Refused(_) => PaymentStatus::Failed,
-                CallError::Unknown(_) => PaymentStatus::Processing,
-            })
+    let created = connector.create(&app.ctx(&account), &new).await;
+    if let Err(error) = &created {
+        let (kind, account) = (&account.kind, &account.id);
+        tracing::warn!(payment = %payment.id, kind, account, %error, "the payment was not taken");
+    }
+    let (update, took_nothing) = match created {
+        Ok(update) => (update, false),
+        Err(CallError::NotSent(_) | CallError::Refused(_)) => {
+            (PaymentUpdate::status(PaymentStatus::Failed), true)
         }
+        Err(CallError::Unknown(_)) => (PaymentUpdate::status(PaymentStatus::Processing), false),
     };
     let applied = apply_payment_update(app, &payment.id, update).await?;
-    Ok(applied.unwrap_or(payment))
+    let payment = applied.unwrap_or(payment);
+    Ok(
+        match took_nothing && payment.status == PaymentStatus::Failed {
+            true => Asked::TookNothing(payment),
+            false => Asked::Took(payment),
+        },
+    )
 }

@@ -2,8 +2,8 @@
 //! how the payment stands.
 
 use super::apply::apply_payment_update;
-use super::{App, Error, Result};
-use crate::connectors::{CallError, Known};
+use super::{App, Error, Result, known};
+use crate::connectors::{CallError, PaymentUpdate};
 use crate::store::payments::PaymentRow;
 use till_shared::problem::ProblemType;
 
@@ -20,11 +20,7 @@ pub async fn give_up(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
         ));
     }
     let (connector, account) = app.account_of(payment).await?;
-    let known = Known {
-        id: &payment.id,
-        reference: payment.reference.as_deref(),
-    };
-    match connector.cancel(&app.ctx(&account), &known).await {
+    match connector.cancel(&app.ctx(&account), &known(payment)).await {
         Ok(Some(update)) => applied(app, payment, update).await,
         Ok(None) => Ok(payment.clone()),
         Err(error) => Err(unavailable(payment, &error)),
@@ -40,22 +36,42 @@ pub async fn refresh(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
         return Ok(payment.clone());
     }
     let (connector, account) = app.account_of(payment).await?;
-    let known = Known {
-        id: &payment.id,
-        reference: payment.reference.as_deref(),
-    };
-    match connector.fetch(&app.ctx(&account), &known).await {
+    let answer = connector.fetch(&app.ctx(&account), &known(payment)).await;
+    heard(app, payment, answer).await
+}
+
+/// The buyer is back from the verification form, with what its payment system put into the query
+/// or the form.
+///
+/// # Errors
+/// See [`refresh`].
+pub async fn come_back(
+    app: &App,
+    payment: &PaymentRow,
+    query: &[(String, String)],
+) -> Result<PaymentRow> {
+    if !payment.status.is_live() {
+        return Ok(payment.clone());
+    }
+    let (connector, account) = app.account_of(payment).await?;
+    let ctx = app.ctx(&account);
+    let answer = connector.returned(&ctx, &known(payment), query).await;
+    heard(app, payment, answer).await
+}
+
+async fn heard(
+    app: &App,
+    payment: &PaymentRow,
+    answer: std::result::Result<Option<PaymentUpdate>, CallError>,
+) -> Result<PaymentRow> {
+    match answer {
         Ok(Some(update)) => applied(app, payment, update).await,
         Ok(None) => Ok(payment.clone()),
         Err(error) => Err(unavailable(payment, &error)),
     }
 }
 
-async fn applied(
-    app: &App,
-    payment: &PaymentRow,
-    update: crate::connectors::PaymentUpdate,
-) -> Result<PaymentRow> {
+async fn applied(app: &App, payment: &PaymentRow, update: PaymentUpdate) -> Result<PaymentRow> {
     Ok(apply_payment_update(app, &payment.id, update)
         .await?
         .unwrap_or_else(|| payment.clone()))

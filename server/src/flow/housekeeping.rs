@@ -4,9 +4,9 @@
 use super::apply::{apply_payment_update, check_delay};
 use super::end_invoice::expire_invoice;
 use super::refund::carry_out;
-use super::{App, Result};
+use super::{App, Result, known};
 use crate::clock;
-use crate::connectors::{Known, PaymentUpdate};
+use crate::connectors::PaymentUpdate;
 use crate::store::StoreError;
 use crate::store::payments::PaymentRow;
 use backon::{ConstantBuilder, Retryable};
@@ -95,10 +95,7 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
 async fn ask_after(app: &App, payment: &PaymentRow) -> Result<()> {
     let (connector, account) = app.account_of(payment).await?;
     let ctx = app.ctx(&account);
-    let known = Known {
-        id: &payment.id,
-        reference: payment.reference.as_deref(),
-    };
+    let known = known(payment);
     let age = u64::try_from(clock::now_ms() - payment.created_at).unwrap_or(0);
     let too_long = payment.status == PaymentStatus::RequiresVerification
         && age > app.config.verification_seconds * 1000;

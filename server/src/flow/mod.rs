@@ -21,7 +21,7 @@ pub use error::{Error, Result};
 use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
-use crate::connectors::{self, Account, Connector, Ctx};
+use crate::connectors::{self, Account, Connector, Ctx, Known};
 use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::accounts::AccountRow;
@@ -31,6 +31,15 @@ use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A payment as a connector is asked after it.
+pub(crate) fn known(payment: &PaymentRow) -> Known<'_> {
+    Known {
+        id: &payment.id,
+        reference: payment.reference.as_deref(),
+        created_at: payment.created_at,
+    }
+}
 
 /// A running server's parts.
 pub struct App {

@@ -142,6 +142,7 @@ pub async fn carry_out(app: &App, refund: &RefundRow) -> Result<()> {
         Some(reference) => {
             let new = NewRefund {
                 id: &refund.id,
+                known: refund.reference.as_deref(),
                 reference,
                 money,
             };

@@ -263,14 +263,13 @@ fn methods(row: &InvoiceRow, accounts: &[AccountRow]) -> Vec<MethodInfo> {
     methods.sort_by_key(|method| Some(*method) != row.method);
     methods
         .iter()
-        .filter(|method| {
-            accounts
-                .iter()
-                .any(|account| serves(account, **method, row))
-        })
-        .map(|method| MethodInfo {
-            method: *method,
-            fields: fields(*method),
+        .filter_map(|method| {
+            // The first that serves it is the first that is asked.
+            let account = accounts.iter().find(|a| serves(a, *method, row))?;
+            Some(MethodInfo {
+                method: *method,
+                fields: fields(*method, account),
+            })
         })
         .collect()
 }
@@ -281,15 +280,21 @@ pub fn serves(account: &AccountRow, method: Method, row: &InvoiceRow) -> bool {
     let wanted = (account.methods.is_empty() || account.methods.contains(&method))
         && (account.currencies.is_empty() || account.currencies.iter().any(|c| c == code));
     wanted
-        && connectors::by_kind(&account.kind).is_some_and(|connector| {
-            let can = connector.capabilities();
-            can.methods.contains(&method) && can.currencies.is_none_or(|list| list.contains(&code))
-        })
+        && connectors::by_kind(&account.kind)
+            .is_some_and(|c| c.capabilities().carries(method, row.money.currency))
 }
 
-fn fields(method: Method) -> Vec<String> {
+/// Whether our form asks for the card's data: not where the payment system's own does.
+pub fn asks_for_card(account: &AccountRow) -> bool {
+    connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().card_data)
+}
+
+fn fields(method: Method, account: &AccountRow) -> Vec<String> {
     let names: &[&str] = match method {
-        Method::Card => &["number", "exp_month", "exp_year", "cvc", "holder"],
+        Method::Card if asks_for_card(account) => {
+            &["number", "exp_month", "exp_year", "cvc", "holder"]
+        }
+        Method::Card | Method::Paypal | Method::Ideal | Method::Bancontact | Method::Eps => &[],
     };
     names.iter().map(ToString::to_string).collect()
 }

@@ -7,9 +7,11 @@ use crate::clock;
 use crate::connectors::{News, WebhookError};
 use crate::domain::Timing;
 use crate::flow::apply::apply_payment_update;
+use crate::flow::give_up::refresh;
 use crate::flow::refund::apply_refund_outcome;
 use crate::flow::{App, Error, Result};
-use axum::Json;
+use crate::store::accounts::AccountRow;
+use crate::store::payments::PaymentRow;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
@@ -39,7 +41,7 @@ async fn receive(
     Path((kind, account)): Path<(String, String)>,
     headers: HeaderMap,
     bytes: std::result::Result<Bytes, BytesRejection>,
-) -> Result<Json<serde_json::Value>> {
+) -> Result<String> {
     let bytes = bytes.map_err(body)?;
     let row = app.store.account(&kind, &account).await?;
     let row = row.ok_or_else(|| Error::not_found("connector account"))?;
@@ -60,7 +62,9 @@ async fn receive(
             }
         })?;
     for webhook in webhooks {
-        apply(&app, webhook.news).await?;
+        for news in webhook.news {
+            apply(&app, &row, news).await?;
+        }
         let now = clock::now_ms();
         let event = &webhook.event_id;
         if !app
@@ -71,21 +75,36 @@ async fn receive(
             tracing::info!(kind, account, event, "a webhook came again");
         }
     }
-    Ok(Json(serde_json::json!({ "received": true })))
+    Ok(connector.webhook_answer().to_owned())
 }
 
-/// Known before the payment system was asked; what is not is to come again.
-async fn apply(app: &App, news: Vec<News>) -> Result<()> {
-    for news in news {
-        match news {
-            News::Payment(payment, update) => {
-                let applied = apply_payment_update(app, &payment, update).await?;
-                applied.ok_or_else(|| Error::not_found("payment"))?;
-            }
-            News::Refund(refund, outcome) => {
-                let applied = apply_refund_outcome(app, &refund, outcome).await?;
-                applied.ok_or_else(|| Error::not_found("refund"))?;
-            }
+/// Applies what an account says of a payment that it carries. What is not known here is to come
+/// again; another account's is none of its business.
+async fn apply(app: &App, account: &AccountRow, news: News) -> Result<()> {
+    let missing = || Error::not_found("payment");
+    let about = match &news {
+        News::Payment(payment, _) | News::Ask(payment) => payment.clone(),
+        News::Refund(refund, _) => {
+            let refund = app.store.refund(refund).await?;
+            refund.ok_or_else(|| Error::not_found("refund"))?.payment
+        }
+    };
+    let payment = app.store.payment(&about).await?;
+    let carries = |p: &PaymentRow| p.connector == account.kind && p.account == account.account;
+    let payment = payment.filter(carries).ok_or_else(missing)?;
+    match news {
+        News::Payment(id, update) => {
+            apply_payment_update(app, &id, update)
+                .await?
+                .ok_or_else(missing)?;
+        }
+        News::Refund(id, outcome) => {
+            apply_refund_outcome(app, &id, outcome)
+                .await?
+                .ok_or_else(missing)?;
+        }
+        News::Ask(_) => {
+            refresh(app, &payment).await?;
         }
     }
     Ok(())

@@ -7,10 +7,10 @@ use super::pages::find;
 use super::texts::{Lang, Texts};
 use crate::flow::{App, give_up, view};
 use crate::store::payments::PaymentRow;
-use axum::extract::rejection::QueryRejection;
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
-use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::payment::PaymentStatus;
@@ -19,14 +19,11 @@ use utoipa_axum::routes;
 
 /// The page.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(returned))
+    OpenApiRouter::new().routes(routes!(by_link, by_form))
 }
 
-#[derive(Deserialize)]
-struct Back {
-    payment: String,
-    state: String,
-}
+/// Names and values, our own two (`payment` and `state`) among them.
+type Pairs = Vec<(String, String)>;
 
 /// Back from the verification form
 ///
@@ -37,19 +34,55 @@ struct Back {
         ("state" = String, Query, description = "Proves that the address is one of ours")),
     responses((status = 200, content_type = "text/html", description = "Takes the buyer on"),
         (status = 404, content_type = "text/html", description = "Not an address of ours")))]
+async fn by_link(
+    app: State<Arc<App>>,
+    Lang(texts): Lang,
+    invoice: Path<String>,
+    query: Result<Query<Pairs>, QueryRejection>,
+) -> Result<Response, Message> {
+    let Query(query) = query.map_err(|_| Message::no_invoice(texts))?;
+    returned(app, texts, invoice, query).await
+}
+
+/// Back from the verification form, by a form
+///
+/// Some banks send the buyer back with a form; what it says counts as the query does.
+#[utoipa::path(post, path = "/pay/{invoice}/return", tag = "pages",
+    params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Query),
+        ("state" = String, Query, description = "Proves that the address is one of ours")),
+    responses((status = 200, content_type = "text/html", description = "Takes the buyer on"),
+        (status = 404, content_type = "text/html", description = "Not an address of ours")))]
+async fn by_form(
+    app: State<Arc<App>>,
+    Lang(texts): Lang,
+    invoice: Path<String>,
+    query: Result<Query<Pairs>, QueryRejection>,
+    form: Result<Form<Pairs>, FormRejection>,
+) -> Result<Response, Message> {
+    let none = || Message::no_invoice(texts);
+    let Query(mut query) = query.map_err(|_| none())?;
+    let Form(form) = form.map_err(|_| none())?;
+    query.extend(form);
+    returned(app, texts, invoice, query).await
+}
+
 async fn returned(
     State(app): State<Arc<App>>,
-    Lang(texts): Lang,
+    texts: &'static Texts,
     Path(invoice): Path<String>,
-    back: Result<Query<Back>, QueryRejection>,
+    mut query: Pairs,
 ) -> Result<Response, Message> {
     let (_, invoice) = find(&app, texts, &invoice).await?;
     let none = || Message::no_invoice(texts);
-    let Query(back) = back.map_err(|_| none())?;
-    let payment: PaymentId = back.payment.parse().map_err(|_| none())?;
-    if !app.keys.is_return_state(&payment, &back.state) {
+    let own = |name: &str| {
+        let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+        value.ok_or_else(none)
+    };
+    let payment: PaymentId = own("payment")?.parse().map_err(|_| none())?;
+    if !app.keys.is_return_state(&payment, own("state")?) {
         return Err(none());
     }
+    query.retain(|(name, _)| name != "payment" && name != "state");
     let trouble = |error: anyhow::Error| {
         tracing::error!(%error, %payment, "the buyer's return could not be handled");
         Message::trouble(texts)
@@ -59,7 +92,9 @@ async fn returned(
     let known = known.filter(|p| p.invoice == invoice);
     let known = known.ok_or_else(none)?;
     // Without an answer the widget shows "processing" and the reconciler goes on asking.
-    let standing = give_up::refresh(&app, &known).await.unwrap_or(known);
+    let standing = give_up::come_back(&app, &known, &query)
+        .await
+        .unwrap_or(known);
     let next = next_url(&app, &invoice, &standing).await;
     let next = next.map_err(trouble)?;
     let nonce = nonce().map_err(trouble)?;

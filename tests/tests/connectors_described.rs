@@ -1,0 +1,313 @@
+//! Adyen, PayPal and Mollie against their own published descriptions: every request is valid to
+//! them, every documented answer is understood. Where they say otherwise, we are wrong.
+
+use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use till_server::connectors::{
+    Account, CallError, Connector, Ctx, Known, NewPayment, NewRefund, PaymentUpdate, by_kind,
+};
+use till_shared::buyer::Buyer;
+use till_shared::id::{PaymentId, RefundId};
+use till_shared::money::Money;
+use till_shared::payment::Method;
+use till_shared::widget::CardData;
+use till_tests::tools::{Described, Documented, descriptions};
+
+/// One connector and its account.
+struct Desk {
+    connector: Arc<dyn Connector>,
+    account: Account,
+    http: reqwest::Client,
+    payment: PaymentId,
+    refund: RefundId,
+}
+
+impl Desk {
+    fn new(kind: &str, credentials: &Value) -> Result<Self> {
+        let Some(connector) = by_kind(kind) else {
+            bail!("no connector {kind}")
+        };
+        let usable = connector.check_credentials(credentials);
+        usable.map_err(|e| anyhow::anyhow!(e))?;
+        Ok(Self {
+            connector,
+            account: Account {
+                kind: kind.to_owned(),
+                id: "main".into(),
+                credentials: credentials.to_string().into(),
+            },
+            http: till_server::connectors::http_client(std::time::Duration::from_secs(20))?,
+            payment: PaymentId::from_unique("01a20f6cc88c704985832b4041dd32bf"),
+            refund: RefundId::from_unique("01a20f6cc88c704985832b4041dd32c0"),
+        })
+    }
+
+    fn ctx(&self) -> Ctx<'_> {
+        Ctx {
+            http: &self.http,
+            account: &self.account,
+        }
+    }
+
+    fn known<'a>(&'a self, reference: Option<&'a str>) -> Known<'a> {
+        Known {
+            id: &self.payment,
+            reference,
+            // Later than any example: the newest of a list is older than ours.
+            created_at: 4_000_000_000_000,
+        }
+    }
+
+    /// Asks for a payment: with all that may be known of it, or with as little as possible.
+    async fn create(
+        &self,
+        method: Method,
+        card: bool,
+        full: bool,
+    ) -> Result<PaymentUpdate, CallError> {
+        let card = card.then(|| CardData {
+            number: "4111111111111111".into(),
+            exp_month: 3,
+            exp_year: 2030,
+            cvc: "737".into(),
+            holder: full.then(|| "A. Buyer".into()),
+        });
+        let known = |text: &str| full.then(|| text.to_owned());
+        let buyer = Buyer {
+            email: known("buyer@shop.example"),
+            name: known("A. Buyer"),
+            phone: known("+49 30 123456"),
+            country: known("DE"),
+        };
+        let currency = "EUR"
+            .parse()
+            .map_err(|_| CallError::NotSent("no EUR".into()))?;
+        let new = NewPayment {
+            id: &self.payment,
+            method,
+            money: Money {
+                amount: 1999,
+                currency,
+            },
+            card: card.as_ref(),
+            order_id: "42",
+            description: full.then_some("A print, 30 x 40 cm"),
+            buyer: &buyer,
+            locale: full.then_some("de-DE"),
+            return_url: "https://till.example/pay/inv_1/return?payment=pay_1&state=abc",
+            webhook_url: "https://till.example/v1/connectors/kind/main/webhooks",
+        };
+        self.connector.create(&self.ctx(), &new).await
+    }
+
+    async fn refund(&self, reference: &str, known: Option<&str>) -> Result<(), CallError> {
+        let currency = "EUR"
+            .parse()
+            .map_err(|_| CallError::NotSent("no EUR".into()))?;
+        let new = NewRefund {
+            id: &self.refund,
+            known,
+            reference,
+            money: Money {
+                amount: 500,
+                currency,
+            },
+        };
+        self.connector.refund(&self.ctx(), &new).await.map(|_| ())
+    }
+}
+
+/// A documented success is understood, a documented refusal is one, and what may have been carried
+/// out is none.
+fn understood<T>(answer: &Documented, heard: Result<T, CallError>) -> Result<()> {
+    match (answer.status, heard) {
+        (200..=299, Ok(_)) => Ok(()),
+        // A decline, or "there is no such payment".
+        (402 | 404 | 422, Ok(_)) => Ok(()),
+        (409, Err(CallError::Unknown(_))) => Ok(()),
+        (429, Err(CallError::NotSent(_))) => Ok(()),
+        (400..=499, Err(CallError::Refused(_) | CallError::NotSent(_))) => Ok(()),
+        (503, Err(CallError::NotSent(_))) => Ok(()),
+        (500..=599, Err(CallError::Unknown(_))) => Ok(()),
+        (_, Ok(_)) => bail!("{answer:?} was taken for a success"),
+        (_, Err(error)) => bail!("{answer:?} was taken for {error}"),
+    }
+}
+
+#[tokio::test]
+async fn adyen() -> Result<()> {
+    let Some(specs) = descriptions() else {
+        return Ok(());
+    };
+    let described = Described::start(&[("/", &specs.join("adyen-checkout-v71.json"))]).await?;
+    let desk = Desk::new(
+        "adyen",
+        &json!({
+            "api_key": "key", "merchant_account": "TestMerchant", "hmac_key": "00ff",
+            "base_url": described.base,
+        }),
+    )?;
+    for answer in described.documented("post", "/payments")? {
+        described.prefer(&answer);
+        for (method, card) in [
+            (Method::Card, true),
+            (Method::Ideal, false),
+            (Method::Paypal, false),
+        ] {
+            for full in [true, false] {
+                understood(&answer, desk.create(method, card, full).await)?;
+            }
+        }
+    }
+    described.all_valid()?;
+    for answer in described.documented("post", "/paymentLinks")? {
+        described.prefer(&answer);
+        for full in [true, false] {
+            understood(&answer, desk.create(Method::Card, false, full).await)?;
+        }
+    }
+    described.all_valid()?;
+    let back = [("redirectResult".to_owned(), "X6XtfGC3!Y...".to_owned())];
+    for answer in described.documented("post", "/payments/details")? {
+        described.prefer(&answer);
+        let heard = desk
+            .connector
+            .returned(&desk.ctx(), &desk.known(None), &back)
+            .await;
+        understood(&answer, heard)?;
+    }
+    described.all_valid()?;
+    let link = desk.known(Some("PLE83C39B0A0DE0C1E"));
+    for answer in described.documented("get", "/paymentLinks/{linkId}")? {
+        described.prefer(&answer);
+        understood(&answer, desk.connector.fetch(&desk.ctx(), &link).await)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("patch", "/paymentLinks/{linkId}")? {
+        described.prefer(&answer);
+        let heard = desk.connector.cancel(&desk.ctx(), &link).await;
+        understood(&answer, heard)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("post", "/payments/{paymentPspReference}/refunds")? {
+        described.prefer(&answer);
+        understood(&answer, desk.refund("993617894903480A", None).await)?;
+    }
+    described.all_valid()
+}
+
+#[tokio::test]
+async fn paypal() -> Result<()> {
+    let Some(specs) = descriptions() else {
+        return Ok(());
+    };
+    let described = Described::start(&[
+        ("/v2/checkout", &specs.join("paypal-orders-v2.json")),
+        ("/v2/payments", &specs.join("paypal-payments-v2.json")),
+    ])
+    .await?;
+    let desk = Desk::new(
+        "paypal",
+        &json!({
+            "client_id": "id", "client_secret": "secret", "webhook_id": "WH-1",
+            "base_url": described.base,
+        }),
+    )?;
+    for answer in described.documented("post", "/v2/checkout/orders")? {
+        described.prefer(&answer);
+        for full in [true, false] {
+            understood(&answer, desk.create(Method::Paypal, false, full).await)?;
+        }
+    }
+    described.all_valid()?;
+    let order = desk.known(Some("5O190127TN364715T"));
+    for answer in described.documented("get", "/v2/checkout/orders/{id}")? {
+        described.prefer(&answer);
+        understood(&answer, desk.connector.fetch(&desk.ctx(), &order).await)?;
+    }
+    described.all_valid()?;
+    // Whatever the schemas allow; an order that is approved is captured on the way.
+    for _ in 0..40 {
+        described.make_up(200);
+        let answer = Documented {
+            status: 200,
+            example: None,
+        };
+        let heard = desk.connector.fetch(&desk.ctx(), &order).await;
+        described.all_valid()?;
+        understood(&answer, heard)?;
+    }
+    described.instead(
+        "/v2/checkout/orders/",
+        json!({ "id": "5O1", "status": "APPROVED" }),
+    );
+    for answer in described.documented("post", "/v2/checkout/orders/{id}/capture")? {
+        described.prefer_for("POST", &answer);
+        let heard = desk.connector.fetch(&desk.ctx(), &order).await;
+        understood(&answer, heard)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("post", "/v2/payments/captures/{capture_id}/refund")? {
+        described.prefer(&answer);
+        understood(&answer, desk.refund("2GG279541U471931P", None).await)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("get", "/v2/payments/refunds/{refund_id}")? {
+        described.prefer(&answer);
+        let heard = desk
+            .refund("2GG279541U471931P", Some("1JU08902781691411"))
+            .await;
+        match answer.status {
+            404 => ensure!(matches!(heard, Err(CallError::Unknown(_)))),
+            _ => understood(&answer, heard)?,
+        }
+    }
+    described.all_valid()
+}
+
+#[tokio::test]
+async fn mollie() -> Result<()> {
+    let Some(specs) = descriptions() else {
+        return Ok(());
+    };
+    let described = Described::start(&[("/v2", &specs.join("mollie.yaml"))]).await?;
+    let credentials = json!({ "api_key": "test_key", "base_url": described.base });
+    let desk = Desk::new("mollie", &credentials)?;
+    for answer in described.documented("post", "/v2/payments")? {
+        described.prefer(&answer);
+        for method in Method::ALL {
+            let full = answer.status == 201;
+            understood(&answer, desk.create(*method, false, full).await)?;
+        }
+    }
+    described.all_valid()?;
+    for answer in described.documented("get", "/v2/payments")? {
+        described.prefer(&answer);
+        let heard = desk.connector.fetch(&desk.ctx(), &desk.known(None)).await;
+        understood(&answer, heard)?;
+    }
+    described.all_valid()?;
+    let payment = desk.known(Some("tr_5B8cwPMGnU"));
+    for answer in described.documented("get", "/v2/payments/{paymentId}")? {
+        described.prefer(&answer);
+        understood(&answer, desk.connector.fetch(&desk.ctx(), &payment).await)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("delete", "/v2/payments/{paymentId}")? {
+        described.prefer_for("DELETE", &answer);
+        let heard = desk.connector.cancel(&desk.ctx(), &payment).await;
+        // What can't be called off is asked after.
+        understood(&answer, heard)?;
+    }
+    described.all_valid()?;
+    for answer in described.documented("post", "/v2/payments/{paymentId}/refunds")? {
+        described.prefer_for("POST", &answer);
+        let heard = desk.refund("tr_5B8cwPMGnU", None).await;
+        match answer.status {
+            404 | 422 => ensure!(matches!(heard, Err(CallError::Refused(_)))),
+            _ => understood(&answer, heard)?,
+        }
+    }
+    described.all_valid()
+}

@@ -1,0 +1,318 @@
+//! Routing: which of a project's accounts carries a payment, and that an unknown fate never goes on
+//! to the next.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Opened, card, send, text};
+use till_tests::peers::adyen::Adyen;
+use till_tests::peers::mollie::Mollie;
+use till_tests::peers::paypal::PayPal;
+use till_tests::peers::stripe::Stripe;
+use till_tests::peers::{PaymentSystem, Plan};
+use till_tests::world::until;
+
+const FAST: [&str; 2] = ["--connector-timeout-ms", "1500"];
+const CARD: &str = "4242424242424242";
+
+/// The accounts that a payment was asked of, oldest first, and how it ended there.
+async fn asked(world: &World) -> Result<Vec<(String, String, String)>> {
+    let sql = "select connector, account, status from payments order by id";
+    Ok(sqlx::query_as(sql).fetch_all(&world.store().await?).await?)
+}
+
+fn rows(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
+    let own = |s: &str| s.to_owned();
+    expected
+        .iter()
+        .map(|(a, b, c)| (own(a), own(b), own(c)))
+        .collect()
+}
+
+/// Two Stripe accounts, the first of which does as planned and the second approves.
+async fn second_choice(plan: Plan) -> Result<(World, Stripe, Stripe, Opened, Value)> {
+    let (first, second) = (Stripe::start().await?, Stripe::start().await?);
+    let accounts = [
+        ("stripe", "first", first.credentials()),
+        ("stripe", "second", second.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let opened = world.api.invoice("1").await?;
+    first.pay(plan);
+    let answer = world.api.pay(&opened, &second.pay(Plan::Approve)).await?;
+    ensure!(answer.status == 201, "{answer:?}");
+    let fixed = answer.json();
+    Ok((world, first, second, opened, fixed))
+}
+
+#[tokio::test]
+async fn what_was_not_taken_for_certain_goes_on_to_the_next_account() -> Result<()> {
+    // The account's keys are wrong, it may not do this, it is asked too often.
+    for plan in [
+        Plan::Fail(401),
+        Plan::Fail(403),
+        Plan::Fail(400),
+        Plan::Busy(1000),
+    ] {
+        let (world, first, second, opened, fixed) = second_choice(plan).await?;
+        ensure!(
+            fixed["payment"]["status"] == "succeeded",
+            "{plan:?} {fixed}"
+        );
+        let asked = asked(&world).await?;
+        let expected = rows(&[
+            ("stripe", "first", "failed"),
+            ("stripe", "second", "succeeded"),
+        ]);
+        ensure!(asked == expected, "{plan:?} {asked:?}");
+        ensure!(first.payments().await? == 0 && second.taken().await? == 1999);
+        // Each has a payment of its own, with a key of its own.
+        let invoice = world.api.until_status(&opened.id, "paid").await?;
+        let payments = invoice["payments"].as_array().context("no payments")?;
+        ensure!(payments.len() == 2 && second.keys_seen() == [text(&payments[1]["id"])?]);
+        ensure!(fixed["payment"]["id"] == payments[1]["id"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_is_passed_over() -> Result<()> {
+    let second = Adyen::start().await?;
+    let mut nowhere = Stripe::start().await?.credentials();
+    // Port 9 (discard): nobody listens.
+    nowhere["base_url"] = "http://127.0.0.1:9".into();
+    let accounts = [
+        ("stripe", "gone", nowhere),
+        ("adyen", "there", second.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, CARD).await?;
+    ensure!(fixed["payment"]["connector"] == "adyen", "{fixed}");
+    let asked = asked(&world).await?;
+    ensure!(
+        asked
+            == rows(&[
+                ("stripe", "gone", "failed"),
+                ("adyen", "there", "succeeded")
+            ])
+    );
+    world.api.until_status(&opened.id, "paid").await?;
+    // The project is told of both, in order.
+    until("the callbacks", async || {
+        Ok(world.project.arrived().len() == 3)
+    })
+    .await?;
+    let told = world.project.arrived();
+    let told: Vec<_> = told.iter().map(|a| a.body["type"].as_str()).collect();
+    ensure!(
+        told == [
+            Some("payment.failed"),
+            Some("payment.succeeded"),
+            Some("invoice.paid")
+        ]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_all_refuse_the_last_one_is_told() -> Result<()> {
+    let (first, second) = (Stripe::start().await?, Adyen::start().await?);
+    let accounts = [
+        ("stripe", "a", first.credentials()),
+        ("adyen", "b", second.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let opened = world.api.invoice("1").await?;
+    first.pay(Plan::Fail(401));
+    let answer = world.api.pay(&opened, &second.pay(Plan::Fail(403))).await?;
+    ensure!(answer.json()["payment"]["status"] == "failed", "{answer:?}");
+    ensure!(asked(&world).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
+    // And the buyer may try again.
+    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_fate_never_goes_on() -> Result<()> {
+    for plan in [
+        Plan::Fail(500),
+        Plan::Fail(502),
+        Plan::Fail(503),
+        Plan::LoseAnswer,
+    ] {
+        let (world, _first, second, opened, fixed) = second_choice(plan).await?;
+        ensure!(
+            fixed["payment"]["status"] == "processing",
+            "{plan:?} {fixed}"
+        );
+        let asked = asked(&world).await?;
+        ensure!(
+            asked == rows(&[("stripe", "first", "processing")]),
+            "{plan:?} {asked:?}"
+        );
+        ensure!(second.payments().await? == 0);
+        // Nor does another press of the button, as long as nobody knows.
+        let again = world.api.pay(&opened, &card(CARD)).await?;
+        again.problem(409, "payment-in-progress")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decline_is_an_answer_and_is_not_tried_elsewhere() -> Result<()> {
+    let (world, _first, second, opened, fixed) = second_choice(Plan::Decline).await?;
+    ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
+    ensure!(asked(&world).await? == rows(&[("stripe", "first", "declined")]));
+    ensure!(second.payments().await? == 0);
+    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    Ok(())
+}
+
+/// The server dies while the first account works on it. The row says whom to ask.
+#[tokio::test]
+async fn a_crash_while_the_first_account_is_asked() -> Result<()> {
+    let (first, second) = (Stripe::start().await?, Stripe::start().await?);
+    let accounts = [
+        ("stripe", "first", first.credentials()),
+        ("stripe", "second", second.credentials()),
+    ];
+    let mut world = World::with_accounts(&accounts, &["--connector-timeout-ms", "8000"]).await?;
+    let opened = world.api.invoice("1").await?;
+    let body = first.pay(Plan::LoseAnswer);
+    let request = world
+        .api
+        .widget(Method::POST, &opened, "/payments")
+        .json(&body);
+    let pressing = tokio::spawn(send(request));
+    until("the money to be taken", async || {
+        Ok(first.payments().await? == 1)
+    })
+    .await?;
+    world.crash_and_restart().await?;
+    ensure!(pressing.await?.is_err(), "the connection broke");
+    world.api.until_status(&opened.id, "paid").await?;
+    ensure!(asked(&world).await? == rows(&[("stripe", "first", "succeeded")]));
+    ensure!(first.taken().await? == 1999 && second.payments().await? == 0);
+    Ok(())
+}
+
+/// Nobody can pay by a form whose address never came: "down for maintenance" is certain there.
+#[tokio::test]
+async fn maintenance_of_a_system_with_a_form_of_its_own() -> Result<()> {
+    let (first, second) = (Mollie::start().await?, Mollie::start().await?);
+    let accounts = [
+        ("mollie", "down", first.credentials()),
+        ("mollie", "up", second.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let opened = world.api.invoice("1").await?;
+    first.pay(Plan::Fail(503));
+    let fixed = world
+        .api
+        .pay(&opened, &second.pay(Plan::Approve))
+        .await?
+        .json();
+    ensure!(
+        fixed["payment"]["status"] == "requires_verification",
+        "{fixed}"
+    );
+    let back = second
+        .confirm(&text(&fixed["verification"]["url"])?)
+        .await?;
+    ensure!(send(world.api.request(Method::GET, &back)).await?.status == 200);
+    world.api.until_status(&opened.id, "paid").await?;
+    ensure!(
+        asked(&world).await?
+            == rows(&[("mollie", "down", "failed"), ("mollie", "up", "succeeded")])
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_that_supports_method_and_currency_is_asked() -> Result<()> {
+    let (paypal, adyen, mollie) = (
+        PayPal::start().await?,
+        Adyen::start().await?,
+        Mollie::start().await?,
+    );
+    let accounts = [
+        ("mollie", "m", mollie.credentials()),
+        ("paypal", "p", paypal.credentials()),
+        ("adyen", "a", adyen.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let order =
+        |n: &str, currency: &str| json!({ "order_id": n, "amount": 1000, "currency": currency });
+    let methods = async |currency: &str| {
+        let opened = world.api.invoice_of(&order(currency, currency)).await?;
+        let data = send(world.api.widget(Method::GET, &opened, ""))
+            .await?
+            .json();
+        let methods = data["methods"].as_array().context("no methods")?.clone();
+        anyhow::Ok((opened, methods))
+    };
+    let (_, euro) = methods("EUR").await?;
+    let names: Vec<_> = euro.iter().filter_map(|m| m["method"].as_str()).collect();
+    ensure!(
+        names == ["card", "paypal", "ideal", "bancontact", "eps"],
+        "{names:?}"
+    );
+    // Mollie is asked first, and Mollie's own page asks for the card.
+    ensure!(euro[0]["fields"] == json!([]), "{euro:?}");
+    let (dinar, kuwait) = methods("KWD").await?;
+    let names: Vec<_> = kuwait.iter().filter_map(|m| m["method"].as_str()).collect();
+    ensure!(names == ["card", "paypal"], "{names:?}");
+    ensure!(
+        kuwait[0]["fields"].as_array().is_some_and(|f| f.len() == 5),
+        "{kuwait:?}"
+    );
+
+    let fixed = world
+        .api
+        .pay(&dinar, &json!({ "method": "paypal" }))
+        .await?
+        .json();
+    ensure!(fixed["payment"]["connector"] == "adyen", "{fixed}");
+    ensure!(paypal.payments().await? == 0 && mollie.payments().await? == 0);
+    Ok(())
+}
+
+/// A valid signature is worth the account it is of, and nothing beyond.
+#[tokio::test]
+async fn an_account_says_nothing_of_anothers_payments() -> Result<()> {
+    let (mine, others) = (Stripe::start().await?, Adyen::start().await?);
+    let accounts = [
+        ("adyen", "others", others.credentials()),
+        ("stripe", "mine", mine.credentials()),
+    ];
+    let world = World::with_accounts(&accounts, &FAST).await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world
+        .api
+        .pay(&opened, &others.pay(Plan::Verify))
+        .await?
+        .json();
+    let payment = text(&fixed["payment"]["id"])?;
+    // Stripe's account claims the payment that Adyen's carries.
+    let claim = others.mock.entry(&payment).context("no payment")?;
+    mine.mock.book("", claim);
+    mine.take(&payment, 1999, "EUR")?;
+    let message = mine.message(&payment)?;
+    let mut request = world
+        .api
+        .request(Method::POST, "/v1/connectors/stripe/mine/webhooks");
+    for (name, value) in message.headers {
+        request = request.header(name, value);
+    }
+    send(request.body(message.body))
+        .await?
+        .problem(404, "not-found")?;
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(
+        invoice["payments"][0]["status"] == "requires_verification",
+        "{invoice}"
+    );
+    Ok(())
+}
