@@ -5,8 +5,10 @@ pub mod api;
 pub mod browser;
 pub mod buyer;
 pub mod demo;
+pub mod docs;
 pub mod process;
 pub mod project;
+pub mod snippets;
 pub mod world;
 
 pub use world::World;

@@ -84,6 +84,14 @@ impl World {
         Api::new(&self.api.url, &keys)
     }
 
+    /// Runs a command of `till` on the server's files, and gives what it prints.
+    pub async fn till(&self, args: &[&str]) -> Result<String> {
+        let output = till(&self.files)?.args(args).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "till {args:?}: {said}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Kills the server without warning and starts it again on the same files and port.
     pub async fn crash_and_restart(&mut self) -> Result<()> {
         let server = self.server.take().context("no server")?;
