@@ -27,6 +27,11 @@ pub struct Config {
     #[arg(long, env = "TILL_ENCRYPTION_KEY", hide_env_values = true)]
     pub encryption_key: Option<SecretString>,
 
+    /// What `/v1/projects` takes as its bearer token, at least 16 characters. Without it those calls
+    /// are off.
+    #[arg(long, env = "TILL_OPERATOR_TOKEN", hide_env_values = true, value_parser = operator_token)]
+    pub operator_token: Option<SecretString>,
+
     /// For development: permits http and loopback addresses in callbacks and payment systems.
     #[arg(long, env = "TILL_DEV")]
     pub dev: bool,
@@ -105,6 +110,13 @@ impl Config {
     /// [`Self::connector_timeout_ms`].
     pub fn connector_timeout(&self) -> Duration {
         Duration::from_millis(self.connector_timeout_ms)
+    }
+}
+
+fn operator_token(text: &str) -> Result<SecretString, String> {
+    match text.len() {
+        16.. => Ok(SecretString::from(text)),
+        _ => Err("at least 16 characters: make one with `openssl rand -hex 24`".into()),
     }
 }
 

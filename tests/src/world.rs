@@ -1,11 +1,14 @@
 //! A server, a sandbox payment system and a project, made for one test.
 
-use crate::api::Api;
+use crate::api::{Answer, Api, send, text};
 use crate::process::{Running, binary};
 use crate::project::Project;
 use crate::set_up;
 use anyhow::{Context, Result};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::Sha256;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
@@ -15,6 +18,8 @@ use tokio::process::Command;
 
 /// The server's delays are divided by this.
 const SPEEDUP: &str = "20";
+/// What `/v1/projects` takes.
+const OPERATOR_TOKEN: &str = "an operator's token, for tests";
 /// How long the server waits for the sandbox, in milliseconds.
 const CONNECTOR_TIMEOUT: &str = "1500";
 
@@ -78,18 +83,31 @@ impl World {
         })
     }
 
-    /// Another project on the same server.
+    /// Another project on the same server, with the same endpoint.
     pub async fn another_project(&self) -> Result<Api> {
-        let keys = create_project(&self.files, &self.sandbox, &self.project.url, &[]).await?;
+        let keys = self.project_at(&self.project.url, &[]).await?;
         Api::new(&self.api.url, &keys)
     }
 
-    /// Runs a command of `till` on the server's files, and gives what it prints.
-    pub async fn till(&self, args: &[&str]) -> Result<String> {
+    /// Another project on the same server, with an endpoint of its own.
+    pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
+        create_project(&self.files, &self.sandbox, endpoint, args).await
+    }
+
+    /// Runs `till` with these arguments on the server's database, and gives what it printed, or
+    /// what it complained of.
+    pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
         let output = till(&self.files)?.args(args).output().await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "till {args:?}: {said}");
-        Ok(String::from_utf8(output.stdout)?)
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        })
+    }
+
+    /// A call with the operator's token.
+    pub fn operator(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)
     }
 
     /// Kills the server without warning and starts it again on the same files and port.
@@ -133,6 +151,35 @@ impl World {
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
+    /// Makes the sandbox take the money of a payment after all, and report it as a payment system
+    /// would: in its ledger and by a signed webhook. Gives how that was answered.
+    pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
+        let db = open(&self.files.path().join("sandbox.db")).await?;
+        let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
+        sqlx::query(
+            "update payments set status = 'succeeded', captured = amount where reference = $1",
+        )
+        .bind(&id)
+        .execute(&db)
+        .await?;
+        let sql = "select id, webhook_secret from accounts";
+        let (account, secret): (String, String) = sqlx::query_as(sql).fetch_one(&db).await?;
+        let body = json!({
+            "id": format!("sbe_late_{id}"), "type": "payment.updated",
+            "created_at": "2026-01-01T00:00:00Z",
+            "data": { "payment": {
+                "id": payment["reference"], "reference": id, "amount": amount,
+                "currency": payment["currency"], "status": "succeeded",
+            } },
+        })
+        .to_string();
+        let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"))?;
+        let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+        let request = self.api.request(reqwest::Method::POST, &path).body(body);
+        send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await
+    }
+
     /// All the money that the sandbox has taken and not given back.
     pub async fn taken(&self) -> Result<i64> {
         Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
@@ -146,6 +193,13 @@ impl World {
             .await?;
         Ok(())
     }
+}
+
+/// HMAC-SHA256 (RFC 2104) in lower-case hex.
+pub fn hmac_hex(key: &[u8], message: &str) -> Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
+    mac.update(message.as_bytes());
+    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 /// Tries until it is true.
@@ -186,7 +240,8 @@ async fn serve(files: &TempDir, address: &str) -> Result<Running> {
     command
         .args(["serve", "--dev", "--listen", address])
         .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
-        .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+        .args(["--connector-timeout-ms", CONNECTOR_TIMEOUT])
+        .env("TILL_OPERATOR_TOKEN", OPERATOR_TOKEN);
     let running = Running::start(&mut command, "listening on").await;
     running.context("the server")
 }

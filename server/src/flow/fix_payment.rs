@@ -3,7 +3,8 @@
 use super::apply::apply_payment_update;
 use super::check_order::check_order;
 use super::{App, Error, Result, view};
-use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::connectors::{self, Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::store::accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments::{self, Inserted, PaymentRow};
 use crate::store::projects::Project;
@@ -17,6 +18,15 @@ use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::{FieldError, ProblemType};
 use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
 
+/// Where the buyer gives the method's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In our widget: they come with the call.
+    Ours,
+    /// On the payment system's own form.
+    Theirs,
+}
+
 /// Creates a payment and asks the payment system for it. The caller sees to it that this runs to
 /// its end: stopped in the middle, it is left to the reconciler.
 ///
@@ -28,20 +38,12 @@ pub async fn fix_payment(
     project: &Project,
     invoice: InvoiceRow,
     fix: FixPayment,
+    form: Form,
 ) -> Result<FixedPayment> {
     payable(&invoice)?;
-    let (buyer, fix) = check_fields(project, &invoice, fix)?;
-    let accounts = app.store.accounts(&project.id).await?;
-    let account = accounts
-        .iter()
-        .find(|a| view::serves(a, fix.method, &invoice))
-        .ok_or_else(|| {
-            Error::problem(
-                ProblemType::MethodUnavailable,
-                "No account of the project takes this payment.",
-            )
-        })?;
-    let (connector, account) = app.open_account(account)?;
+    let (buyer, fix) = check_fields(project, &invoice, fix, form)?;
+    let account = account_for(app, project, &invoice, fix.method, form).await?;
+    let (connector, account) = app.open_account(&account)?;
     if !invoice.checked {
         check_order(app, project, &invoice).await?;
     }
@@ -59,7 +61,36 @@ pub async fn fix_payment(
     })
 }
 
-fn payable(invoice: &InvoiceRow) -> Result<()> {
+/// The project's preferred account for an invoice and a method.
+///
+/// # Errors
+/// `method-unavailable` when it has none.
+pub async fn account_for(
+    app: &App,
+    project: &Project,
+    invoice: &InvoiceRow,
+    method: Method,
+    form: Form,
+) -> Result<AccountRow> {
+    let mut accounts = app.store.accounts(&project.id).await?.into_iter();
+    let has_form = |account: &AccountRow| {
+        connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().own_form)
+    };
+    let found =
+        accounts.find(|a| view::serves(a, method, invoice) && (form == Form::Ours || has_form(a)));
+    found.ok_or_else(|| {
+        Error::problem(
+            ProblemType::MethodUnavailable,
+            "No account of the project takes this payment.",
+        )
+    })
+}
+
+/// Whether a payment of the invoice may begin now.
+///
+/// # Errors
+/// The problem that says why not.
+pub fn payable(invoice: &InvoiceRow) -> Result<()> {
     let (kind, detail) = match invoice.status {
         InvoiceStatus::Open if invoice.expires_at > clock::now_ms() => return Ok(()),
         InvoiceStatus::Open | InvoiceStatus::Expired => (
@@ -84,6 +115,7 @@ fn check_fields(
     project: &Project,
     invoice: &InvoiceRow,
     mut fix: FixPayment,
+    form: Form,
 ) -> Result<(Buyer, FixPayment)> {
     let mut errors = vec![];
     let mut buyer = invoice.buyer.clone();
@@ -111,6 +143,7 @@ fn check_fields(
     }
     match (fix.method, &mut fix.card) {
         (Method::Card, Some(card)) => check_card(card, &mut errors),
+        (Method::Card, None) if form == Form::Theirs => {}
         (Method::Card, None) => {
             errors.push(FieldError::new(
                 "card",

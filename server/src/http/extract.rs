@@ -1,10 +1,10 @@
 //! Our own extractors, so that every rejection is a problem document that names the field.
 
 use super::error::{field, unauthorized};
-use crate::crypto;
 use crate::flow::{App, Error};
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
+use crate::{clock, crypto};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
@@ -78,6 +78,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// JSON that was read before, as a value of a type.
+///
+/// # Errors
+/// `invalid-request` that names the fields.
+pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {
+    named(value)
+}
+
 /// Deserializes, naming the field that won't do, and every field that isn't known.
 fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, Error> {
     let mut unknown = vec![];
@@ -141,7 +149,7 @@ impl FromRequestParts<Arc<App>> for Secret {
             })?;
         let project = app
             .store
-            .project_by_key_hash(&crypto::key_hash(key))
+            .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
             .await?;
         project
             .map(Self)

@@ -8,6 +8,7 @@ use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
 use till_shared::invoice::{InvoiceStatus, Item};
 use till_shared::money::Money;
+use till_shared::payment::Method;
 
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct InvoiceRow {
     pub failure_url: Option<String>,
     /// The project's notes.
     pub metadata: BTreeMap<String, String>,
+    /// The way to pay that the order names.
+    pub method: Option<Method>,
     /// Where it stands.
     pub status: InvoiceStatus,
     /// Minor units given back.
@@ -58,6 +61,7 @@ impl FromRow<'_, SqliteRow> for InvoiceRow {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         let currency = word(row.try_get("currency")?).map_err(decode)?;
+        let method: Option<&str> = row.try_get("method")?;
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
             project: word(row.try_get("project")?).map_err(decode)?,
@@ -74,6 +78,7 @@ impl FromRow<'_, SqliteRow> for InvoiceRow {
             success_url: row.try_get("success_url")?,
             failure_url: row.try_get("failure_url")?,
             metadata: json(row.try_get("metadata")?).map_err(decode)?,
+            method: method.map(word).transpose().map_err(decode)?,
             status: word(row.try_get("status")?).map_err(decode)?,
             amount_refunded: row.try_get("amount_refunded")?,
             checked: row.try_get::<i64, _>("checked")? != 0,
@@ -113,9 +118,9 @@ pub struct InvoiceFilter {
 pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     let done = sqlx::query(
         "insert into invoices (id, project, order_id, order_hash, amount, currency, description,
-         items, buyer, locale, success_url, failure_url, metadata, status, checked, created_at,
-         expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         items, buyer, locale, success_url, failure_url, metadata, method, status, checked,
+         created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(new.id.as_str())
     .bind(new.project.as_str())
@@ -130,6 +135,7 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     .bind(&new.success_url)
     .bind(&new.failure_url)
     .bind(to_json(&new.metadata)?)
+    .bind(new.method.map(Method::as_str))
     .bind(new.status.as_str())
     .bind(i64::from(new.checked))
     .bind(new.created_at)

@@ -3,6 +3,7 @@
 //! Writing transactions begin at once ([`Store::begin`]): in SQLite a transaction that first reads
 //! and then writes may otherwise fail on another's write. None is held over a network call.
 
+pub mod accounts;
 pub mod events;
 pub mod idempotency;
 pub mod invoices;
