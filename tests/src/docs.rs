@@ -168,9 +168,10 @@ impl Walk {
 
     /// Starts what stays.
     async fn begin(&mut self, block: &Block) -> Result<()> {
-        let line = self.translated(&block.text);
+        let line = self.translated(block.text.trim());
         let mut command = bash(self.files.path())?;
-        command.args(["-c", &format!("{line} 2>&1")]);
+        // One simple command, in whose place bash puts the program, so that it ends with us.
+        command.args(["-c", &line]);
         command
             .env("TILL_LISTEN", "127.0.0.1:0")
             .env("TILL_SANDBOX_LISTEN", "127.0.0.1:0")

@@ -125,6 +125,15 @@ async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
             "{why}"
         );
     }
+    // The same signed text, with one note moved into the one before it.
+    let two = signed(&world, set(&order(&world), "metadata[size]", "A4"))?;
+    let mut folded = set(&two, "metadata[colour]", "grün\nmetadata[size]=A4");
+    folded.retain(|(name, _)| name != "metadata[size]");
+    let answer = post(&world, &folded).await?;
+    ensure!(
+        answer.status == 422 && answer.text.contains("metadata[colour]"),
+        "{answer:?}"
+    );
     ensure!(invoices(&world).await? == 0);
     Ok(())
 }
