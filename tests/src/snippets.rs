@@ -4,6 +4,7 @@ use crate::docs::{lay_out_snippets, library};
 use crate::process::Running;
 use anyhow::{Context, Result, ensure};
 use scraper::{Html, Selector};
+use serde::Serializer;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -51,6 +52,9 @@ impl Snippet {
 
     /// Signs a form, and gives the fields that a browser would send.
     pub async fn sign(&self, till: &str, secret: &str, fields: &Fields) -> Result<Fields> {
+        // Not in the order in which they are signed.
+        let mut json = vec![];
+        serde_json::Serializer::new(&mut json).collect_map(fields.iter().rev())?;
         let mut child = self
             .command(&[])?
             .env("TILL_URL", till)
@@ -60,7 +64,7 @@ impl Snippet {
             .spawn()
             .context("can't be started")?;
         let mut stdin = child.stdin.take().context("no input")?;
-        stdin.write_all(&serde_json::to_vec(fields)?).await?;
+        stdin.write_all(&json).await?;
         drop(stdin);
         let output = child.wait_with_output().await?;
         let printed = String::from_utf8(output.stdout)?;
