@@ -221,13 +221,12 @@ impl Walk {
                 }
                 printed.push(line);
             }
-            bail!("failed")
+            bail!("a command failed")
         };
-        let ended = timeout(PATIENCE, reading).await;
+        let ended = timeout(PATIENCE, reading).await.context("takes too long");
         ended
-            .context("takes too long")
             .flatten()
-            .with_context(|| printed.join("\n"))?;
+            .with_context(|| format!("after it printed {printed:?}"))?;
         Ok(printed.join("\n").trim().to_owned())
     }
 
