@@ -6,10 +6,12 @@ pub mod browser;
 pub mod buyer;
 pub mod database;
 pub mod demo;
+pub mod docs;
 pub mod peers;
 pub mod process;
 pub mod project;
 pub mod shop;
+pub mod snippets;
 pub mod tools;
 pub mod world;
 

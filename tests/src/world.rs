@@ -2,14 +2,13 @@
 
 use crate::api::{Answer, Api, send, text};
 use crate::database::Database;
+use crate::peers::hmac_hex;
 use crate::process::{Running, binary};
 use crate::project::Project;
 use crate::set_up;
 use anyhow::{Context, Result};
-use hmac::{Hmac, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyPool, SqlitePool};
 use std::path::Path;
@@ -231,7 +230,7 @@ impl World {
         })
         .to_string();
         let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
-        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"))?;
+        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"));
         let path = format!("/v1/connectors/sandbox/{account}/webhooks");
         let request = self.api.request(reqwest::Method::POST, &path).body(body);
         send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await
@@ -268,13 +267,6 @@ impl World {
             .await?;
         Ok(())
     }
-}
-
-/// HMAC-SHA256 (RFC 2104) in lower-case hex.
-pub fn hmac_hex(key: &[u8], message: &str) -> Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
-    mac.update(message.as_bytes());
-    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 /// Tries until it is true.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use till_tests::World;
 use till_tests::api::{Answer, send};
-use till_tests::world::hmac_hex;
+use till_tests::peers::hmac_hex;
 
 type Fields = Vec<(String, String)>;
 
@@ -36,7 +36,7 @@ fn signed(world: &World, mut fields: Fields) -> Result<Fields> {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let signature = hmac_hex(&STANDARD.decode(secret)?, &lines.join("\n"))?;
+    let signature = hmac_hex(&STANDARD.decode(secret)?, &lines.join("\n"));
     fields.push(("signature".into(), signature));
     Ok(fields)
 }
@@ -125,6 +125,15 @@ async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
             "{why}"
         );
     }
+    // The same signed text, with one note moved into the one before it.
+    let two = signed(&world, set(&order(&world), "metadata[size]", "A4"))?;
+    let mut folded = set(&two, "metadata[colour]", "grün\nmetadata[size]=A4");
+    folded.retain(|(name, _)| name != "metadata[size]");
+    let answer = post(&world, &folded).await?;
+    ensure!(
+        answer.status == 422 && answer.text.contains("metadata[colour]"),
+        "{answer:?}"
+    );
     ensure!(invoices(&world).await? == 0);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use till_server::callbacks::sign::valid_secrets;
 use till_server::config::Config;
 use till_server::flow::App;
-use till_server::flow::form::{SIGNATURE, signature};
+use till_server::flow::form::{SIGNATURE, signature, unsignable};
 use till_server::http::message::escaped;
 use till_shared::id::ProjectId;
 
@@ -55,6 +55,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             bail!("{name} is added by itself");
         }
         fields.push((name, value));
+    }
+    if let Some(name) = unsignable(&fields) {
+        bail!("{name} has a line break, which can't be signed");
     }
     let secrets = valid_secrets(&app.keys, &project)?;
     let newest = secrets

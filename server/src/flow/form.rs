@@ -28,6 +28,13 @@ pub fn signature(secret: &SecretString, fields: &[(String, String)]) -> anyhow::
     Ok(hex::encode(mac))
 }
 
+/// The field that no signature can stand for: a line feed in it would read as the beginning of the
+/// next field, and two different forms would have one signature.
+pub fn unsignable(fields: &[(String, String)]) -> Option<&str> {
+    let broken = |(name, value): &&(String, String)| name.contains('\n') || value.contains('\n');
+    fields.iter().find(broken).map(|(name, _)| name.as_str())
+}
+
 /// Whether a form was signed with one of the project's valid secrets.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use super::message::Message;
 use super::texts::{Lang, Texts};
 use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
-use crate::flow::form::{SIGNATURE, is_signed};
+use crate::flow::form::{SIGNATURE, is_signed, unsignable};
 use crate::flow::{App, Error, view};
 use crate::store::projects::Project;
 use axum::body::Bytes;
@@ -210,7 +210,11 @@ async fn find_project(
 /// Signed by the project, or, unsigned, to be confirmed by it.
 fn genuine(app: &App, texts: &Texts, project: &Project, fields: &Fields) -> Result<(), Wrong> {
     let forged = || Wrong::one(StatusCode::FORBIDDEN, &texts.form_signature);
-    match value(fields, SIGNATURE) {
+    let given = value(fields, SIGNATURE);
+    if let Some(broken) = given.and_then(|_| unsignable(fields)) {
+        return Err(Wrong::field(&texts.form_field, broken));
+    }
+    match given {
         Some(given) => match is_signed(&app.keys, project, fields, given) {
             Ok(true) => Ok(()),
             Ok(false) => Err(forged()),

@@ -100,7 +100,7 @@ pub fn hmac_hex(key: &[u8], message: &str) -> String {
 
 /// The HMAC-SHA256.
 pub fn hmac_bytes(key: &[u8], message: &str) -> Vec<u8> {
-    use hmac::Mac;
+    use hmac::{KeyInit, Mac};
     let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key);
     let Ok(mut mac) = mac else {
         return vec![];

@@ -6,6 +6,7 @@
 mod browser;
 mod debian;
 mod debian_wasm;
+mod languages;
 mod launcher;
 mod script;
 mod tools;
@@ -20,6 +21,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use browser::Browser;
+pub use languages::Languages;
 pub use wasm_target::{TARGET as WASM_TARGET, WasmToolchain};
 
 use crate::process;
@@ -71,4 +73,9 @@ pub fn widget_tools() -> Result<WidgetTools> {
 /// A browser and its driver, for the tests.
 pub fn browser() -> Result<Browser> {
     browser::ensure()
+}
+
+/// What the documentation's snippets are run with, for the tests.
+pub fn languages() -> Result<Languages> {
+    languages::ensure()
 }

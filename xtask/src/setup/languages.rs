@@ -1,0 +1,111 @@
+//! What the documentation's snippets and walk-throughs are run with, for the tests.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::debian;
+use crate::{paths, process};
+
+/// Each program, and the Debian package that has it.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("php", "php-cli"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
+    ("curl", "curl"),
+    ("jq", "jq"),
+    ("openssl", "openssl"),
+    ("sqlite3", "sqlite3"),
+];
+/// The Standard Webhooks libraries that the callback snippets use.
+const NPM_WEBHOOKS: &str = "1.1.1";
+const PYPI_WEBHOOKS: &str = "1.1.0";
+
+/// Where the libraries are that the snippets need.
+pub struct Languages {
+    node_modules: PathBuf,
+    python: PathBuf,
+}
+
+impl Languages {
+    /// Tells the tests where they are.
+    pub fn apply(&self, command: &mut Command) {
+        command
+            .env("TILL_NODE_MODULES", &self.node_modules)
+            .env("TILL_PYTHON_PACKAGES", &self.python);
+    }
+}
+
+/// Finds or installs the programs and the libraries.
+pub fn ensure() -> Result<Languages> {
+    programs()?;
+    let cache = paths::cache()?.join("tools");
+    let npm = cache.join(format!("standardwebhooks-npm-{NPM_WEBHOOKS}"));
+    let node_modules = npm.join("node_modules");
+    if !node_modules.join("standardwebhooks").exists() {
+        fs::create_dir_all(&npm).with_context(|| format!("cannot make {}", npm.display()))?;
+        process::run_step(
+            &format!("installing standardwebhooks {NPM_WEBHOOKS} with npm"),
+            process::command("npm")
+                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+                .arg("--prefix")
+                .arg(&npm)
+                .arg(format!("standardwebhooks@{NPM_WEBHOOKS}")),
+        )?;
+    }
+    let python = cache.join(format!("standardwebhooks-pypi-{PYPI_WEBHOOKS}"));
+    if !python.join("standardwebhooks").exists() {
+        pip()?;
+        process::run_step(
+            &format!("installing standardwebhooks {PYPI_WEBHOOKS} with pip"),
+            process::command("python3")
+                .args(["-m", "pip", "install", "--quiet", "--no-input"])
+                .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+                .arg("--target")
+                .arg(&python)
+                .arg(format!("standardwebhooks=={PYPI_WEBHOOKS}")),
+        )?;
+    }
+    println!("  ok: standardwebhooks {NPM_WEBHOOKS} (npm), {PYPI_WEBHOOKS} (PyPI)");
+    Ok(Languages {
+        node_modules,
+        python,
+    })
+}
+
+fn programs() -> Result<()> {
+    let missing = || {
+        let mut programs = PROGRAMS.to_vec();
+        programs.retain(|(program, _)| process::find(program).is_none());
+        programs
+    };
+    if !missing().is_empty() && debian::can_install() {
+        let packages: Vec<_> = missing().iter().map(|(_, package)| *package).collect();
+        debian::install(&packages)?;
+    }
+    let missing: Vec<_> = missing().iter().map(|(program, _)| *program).collect();
+    if missing.is_empty() {
+        println!("  ok: {}", PROGRAMS.map(|(program, _)| program).join(", "));
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if cfg!(target_os = "macos") {
+        bail!(
+            "the tests run the docs' snippets: run `brew install php node python jq`; missing: {names}"
+        );
+    }
+    bail!("the tests run the docs' snippets: install these with your package manager: {names}")
+}
+
+/// Debian packages pip apart from Python.
+fn pip() -> Result<()> {
+    let there = || process::output(process::command("python3").args(["-m", "pip", "--version"]));
+    if there().is_err() && debian::can_install() {
+        debian::install(&["python3-pip"])?;
+    }
+    there().context("the tests need pip: install it for your python3")?;
+    Ok(())
+}
