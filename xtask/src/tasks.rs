@@ -14,6 +14,7 @@ use crate::{paths, process, widget};
 pub fn setup() -> Result<()> {
     setup::widget_tools()?;
     setup::browser()?;
+    setup::peers()?;
     println!("Ready.");
     Ok(())
 }
@@ -35,6 +36,7 @@ pub fn demo(release: bool, args: &[String]) -> Result<()> {
 pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let tools = setup::widget_tools()?;
     let browser = setup::browser()?;
+    let peers = setup::peers()?;
     widget::build(&tools)?;
     process::run_step(
         "building the server and the tests",
@@ -43,6 +45,7 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let mut tests = cargo("test --workspace --no-fail-fast");
     tests.args(args).env("TILL_BIN", server(false)?);
     browser.apply(&mut tests);
+    peers.apply(&mut tests);
     if env::var_os("TILL_SPECS_DIR").is_none()
         && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
     {

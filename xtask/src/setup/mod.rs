@@ -7,6 +7,7 @@ mod browser;
 mod debian;
 mod debian_wasm;
 mod launcher;
+mod peers;
 mod script;
 mod tools;
 mod version;
@@ -20,6 +21,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use browser::Browser;
+pub use peers::Peers;
 pub use wasm_target::{TARGET as WASM_TARGET, WasmToolchain};
 
 use crate::process;
@@ -66,6 +68,11 @@ pub fn widget_tools() -> Result<WidgetTools> {
         trunk: tools.trunk,
         path,
     })
+}
+
+/// Software of others that the connectors are tested against.
+pub fn peers() -> Result<Peers> {
+    peers::ensure()
 }
 
 /// A browser and its driver, for the tests.
