@@ -18,14 +18,28 @@ pub struct Config {
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
-    /// The database.
-    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:till.db")]
+    /// The database: `sqlite:FILE`, or `postgres://...` for several servers on one.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite:till.db",
+        hide_env_values = true
+    )]
     pub database_url: String,
+
+    /// How many connections to the database there may be.
+    #[arg(long, env = "TILL_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_connections: u32,
 
     /// 32 bytes in base64 that encrypt credentials and signing secrets at rest: `openssl rand
     /// -base64 32`. With `--dev` one is made and kept beside the database.
     #[arg(long, env = "TILL_ENCRYPTION_KEY", hide_env_values = true)]
     pub encryption_key: Option<SecretString>,
+
+    /// What `/v1/projects` takes as its bearer token, at least 16 characters. Without it those calls
+    /// are off.
+    #[arg(long, env = "TILL_OPERATOR_TOKEN", hide_env_values = true, value_parser = operator_token)]
+    pub operator_token: Option<SecretString>,
 
     /// For development: permits http and loopback addresses in callbacks and payment systems.
     #[arg(long, env = "TILL_DEV")]
@@ -105,6 +119,13 @@ impl Config {
     /// [`Self::connector_timeout_ms`].
     pub fn connector_timeout(&self) -> Duration {
         Duration::from_millis(self.connector_timeout_ms)
+    }
+}
+
+fn operator_token(text: &str) -> Result<SecretString, String> {
+    match text.len() {
+        16.. => Ok(SecretString::from(text)),
+        _ => Err("at least 16 characters: make one with `openssl rand -hex 24`".into()),
     }
 }
 

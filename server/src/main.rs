@@ -34,6 +34,9 @@ enum Command {
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
+    /// Sign simple HTML forms
+    #[command(subcommand)]
+    Form(commands::form::Command),
     /// Run the sandbox: a payment system to try things on
     Sandbox(commands::sandbox::Args),
     /// Run server, sandbox and a demo shop, set up to work together
@@ -67,6 +70,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
         Command::Project(command) => commands::project::run(command).await,
+        Command::Form(command) => commands::form::run(command).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,
         Command::Demo(args) => commands::demo::run(args, on_signal()?).await,
     }

@@ -19,6 +19,7 @@ text_enum! {
 
 /// Who pays, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Buyer {
     /// An e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]

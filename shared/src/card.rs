@@ -230,6 +230,7 @@ pub fn check_cvc(cvc: &str, brand: Brand) -> Result<(), CardError> {
 
 /// What of a card may be kept and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CardSummary {
     /// The scheme.
     pub brand: Brand,

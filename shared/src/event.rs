@@ -37,6 +37,7 @@ text_enum! {
 
 /// The body of a callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its id, `webhook-id` in the headers.
     pub id: EventId,
@@ -54,6 +55,7 @@ pub struct Event {
 
 /// What an event is about, as it stood when the event was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventData {
     /// The invoice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,8 +68,56 @@ pub struct EventData {
     pub refund: Option<Refund>,
 }
 
+text_enum! {
+    /// What became of a callback so far.
+    pub enum DeliveryState ("delivery state") {
+        /// It is on its way, or will be tried again.
+        Pending = "pending",
+        /// The project took it.
+        Delivered = "delivered",
+        /// Given up; it can be resent.
+        Failed = "failed",
+    }
+}
+
+/// A callback and what became of it, for the project to look up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SentEvent {
+    /// The body, as it is sent.
+    #[serde(flatten)]
+    pub event: Event,
+    /// Always `event`.
+    pub object: String,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// Every attempt, the first one first.
+    pub attempts: Vec<DeliveryAttempt>,
+    /// When it is tried next, RFC 3339 UTC.
+    pub next_attempt_at: Option<String>,
+    /// When it was first delivered, RFC 3339 UTC.
+    pub delivered_at: Option<String>,
+}
+
+/// One attempt to deliver a callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeliveryAttempt {
+    /// RFC 3339 UTC.
+    pub at: String,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// The first 1 KiB of the answer.
+    pub response: Option<String>,
+}
+
 /// The project's answer to an order check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderCheckAnswer {
     /// Whether the order is as it should be.
     pub accept: bool,

@@ -22,9 +22,11 @@ impl fmt::Display for BadId {
 impl std::error::Error for BadId {}
 
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal, $example:literal) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(example = $example))]
         pub struct $name(String);
 
         impl $name {
@@ -70,27 +72,27 @@ macro_rules! id {
 
 id!(
     /// A project: the merchant's site or game.
-    ProjectId, "prj_"
+    ProjectId, "prj_", "prj_019abc0de0007000800000000000000a"
 );
 id!(
     /// An invoice: what is owed for one order.
-    InvoiceId, "inv_"
+    InvoiceId, "inv_", "inv_019abc0de0007000800000000000000a"
 );
 id!(
     /// A payment: one attempt to pay an invoice. Also the idempotency key sent to payment systems.
-    PaymentId, "pay_"
+    PaymentId, "pay_", "pay_019abc0de0007000800000000000000a"
 );
 id!(
     /// A refund of a payment, whole or in part.
-    RefundId, "rfd_"
+    RefundId, "rfd_", "rfd_019abc0de0007000800000000000000a"
 );
 id!(
     /// A callback to the project; `webhook-id` on every attempt to deliver it.
-    EventId, "evt_"
+    EventId, "evt_", "evt_019abc0de0007000800000000000000a"
 );
 id!(
     /// One request to the server, in its answer's `x-request-id` and in every log line about it.
-    RequestId, "req_"
+    RequestId, "req_", "req_019abc0de0007000800000000000000a"
 );
 
 #[cfg(test)]

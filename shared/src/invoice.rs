@@ -37,6 +37,7 @@ impl InvoiceStatus {
 
 /// A line of an order, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
     /// What it is.
     pub name: String,
@@ -48,6 +49,7 @@ pub struct Item {
 
 /// An invoice as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invoice {
     /// Its id.
     pub id: InvoiceId,

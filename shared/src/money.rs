@@ -5,6 +5,8 @@ use std::fmt;
 
 /// An ISO 4217 currency that has minor units defined (so not gold, not "no currency").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, example = "EUR"))]
 pub struct Currency(iso_currency::Currency);
 
 /// Why text or a number is not money.

@@ -107,6 +107,7 @@ impl ProblemType {
 
 /// A problem document, `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URI reference that ends in the [`ProblemType`]'s word: `/problems/order-rejected`.
     pub r#type: String,
@@ -135,6 +136,7 @@ impl Problem {
 
 /// One field that won't do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field, with dots for nesting: `card.number`.
     pub field: String,

@@ -19,6 +19,7 @@ text_enum! {
 
 /// A refund as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refund {
     /// Its id.
     pub id: RefundId,

@@ -21,8 +21,19 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How a project's page opens the widget.
+    pub enum OpenMode ("widget mode") {
+        /// In a dialog over the page.
+        Iframe = "iframe",
+        /// In a window of its own.
+        Popup = "popup",
+    }
+}
+
 /// What the widget needs to know of the project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProjectInfo {
     /// Its name.
     pub name: String,
@@ -30,6 +41,7 @@ pub struct ProjectInfo {
 
 /// A method the buyer may choose, with the fields it asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MethodInfo {
     /// Which.
     pub method: Method,
@@ -39,6 +51,7 @@ pub struct MethodInfo {
 
 /// Billing data: all that the widget shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BillingData {
     /// The invoice.
     pub invoice: InvoiceId,
@@ -77,6 +90,7 @@ pub struct BillingData {
 
 /// What changes while the widget is open: the body of every live event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WidgetState {
     /// Where the invoice stands.
     pub status: InvoiceStatus,
@@ -90,6 +104,7 @@ pub struct WidgetState {
 
 /// Payment fixation: the buyer pressed Pay.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FixPayment {
     /// The way to pay.
     pub method: Method,
@@ -111,6 +126,7 @@ impl fmt::Debug for FixPayment {
 
 /// A card as the buyer typed it. Its `Debug` tells nothing, so that no log can.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CardData {
     /// Digits only.
     pub number: String,
@@ -133,6 +149,7 @@ impl fmt::Debug for CardData {
 
 /// What the buyer has to do before the payment goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verification {
     /// Nothing.
@@ -152,6 +169,7 @@ pub enum Verification {
 
 /// The answer to payment fixation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FixedPayment {
     /// The payment as it stands now.
     pub payment: Payment,
@@ -161,6 +179,7 @@ pub struct FixedPayment {
 
 /// What the return page tells the widget around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Returned {
     /// The payment whose verification is over, one way or the other.
     pub payment: PaymentId,

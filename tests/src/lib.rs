@@ -4,10 +4,12 @@
 pub mod api;
 pub mod browser;
 pub mod buyer;
+pub mod database;
 pub mod demo;
 pub mod peers;
 pub mod process;
 pub mod project;
+pub mod shop;
 pub mod tools;
 pub mod world;
 

@@ -24,6 +24,10 @@ pub struct Arrived {
     pub status: u16,
     /// The body.
     pub body: Value,
+    /// The same, as it came.
+    pub raw: String,
+    /// The headers.
+    pub headers: HeaderMap,
 }
 
 type Answer = Box<dyn Fn(usize) -> Response + Send>;
@@ -119,6 +123,8 @@ fn record(
         genuine,
         status: response.status().as_u16(),
         body: serde_json::from_slice(body).unwrap_or_default(),
+        raw: String::from_utf8_lossy(body).into_owned(),
+        headers: headers.clone(),
     });
     response
 }

@@ -1,14 +1,17 @@
 //! A server, a sandbox payment system and a project, made for one test.
 
-use crate::api::Api;
+use crate::api::{Answer, Api, send, text};
+use crate::database::Database;
 use crate::process::{Running, binary};
 use crate::project::Project;
 use crate::set_up;
 use anyhow::{Context, Result};
+use hmac::{Hmac, Mac};
 use serde::Deserialize;
-use serde_json::Value;
-use sqlx::SqlitePool;
+use serde_json::{Value, json};
+use sha2::Sha256;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AnyPool, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -16,6 +19,8 @@ use tokio::process::Command;
 
 /// The server's delays are divided by this.
 const SPEEDUP: &str = "20";
+/// What `/v1/projects` takes.
+const OPERATOR_TOKEN: &str = "an operator's token, for tests";
 /// How long the server waits for the sandbox, in milliseconds.
 const CONNECTOR_TIMEOUT: &str = "1500";
 
@@ -43,9 +48,15 @@ pub struct World {
     /// Where the sandbox is.
     pub sandbox: String,
     server: Option<Running>,
+    settings: Vec<String>,
     _sandbox: Running,
+    home: Home,
+}
+
+/// Where a test's processes run: a directory and a database.
+struct Home {
     files: TempDir,
-    server_args: Vec<String>,
+    database: Database,
 }
 
 impl World {
@@ -56,27 +67,34 @@ impl World {
 
     /// Starts one, with further arguments for `till project create`.
     pub async fn with(project_args: &[&str]) -> Result<Self> {
-        Self::assemble(project_args, &[], &[]).await
+        Self::with_settings(project_args, &[]).await
+    }
+
+    /// Starts one, with further arguments for `till project create` and for `till serve`.
+    pub async fn with_settings(project_args: &[&str], settings: &[&str]) -> Result<Self> {
+        Self::assemble(project_args, &[], settings).await
     }
 
     /// Starts one whose project has these accounts alone, asked in this order: kind, id and
     /// credentials; with further arguments for `till serve`.
     pub async fn with_accounts(
         accounts: &[(&str, &str, Value)],
-        server_args: &[&str],
+        settings: &[&str],
     ) -> Result<Self> {
-        Self::assemble(&[], accounts, server_args).await
+        Self::assemble(&[], accounts, settings).await
     }
 
     async fn assemble(
         project_args: &[&str],
         accounts: &[(&str, &str, Value)],
-        server_args: &[&str],
+        settings: &[&str],
     ) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
+        let database = Database::new(files.path()).await?;
+        let home = Home { files, database };
         let sandbox = Running::start(
-            till(&files)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
+            till(&home)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
             "listening on",
         )
         .await
@@ -87,39 +105,61 @@ impl World {
         if accounts.is_empty() {
             args.extend(["--sandbox".into(), url.clone()]);
         }
+        let mut account_files = vec![];
         for (kind, id, credentials) in accounts {
-            let file = files.path().join(format!("{kind}-{id}.json"));
-            std::fs::write(&file, credentials.to_string())?;
-            args.extend([
-                "--account".into(),
-                format!("{kind}:{id}:{}", file.display()),
-            ]);
+            let file = home.files.path().join(format!("{kind}-{id}.json"));
+            let account = json!({ "kind": kind, "account": id, "credentials": credentials });
+            std::fs::write(&file, account.to_string())?;
+            args.extend(["--connector".into(), file.display().to_string()]);
+            account_files.push(file);
         }
-        let keys = create_project(&files, &project.url, &args).await?;
-        for (kind, id, _) in accounts {
+        let keys = create_project(&home, &project.url, &args).await?;
+        for file in account_files {
             // What is kept from now on is the server's doing.
-            std::fs::remove_file(files.path().join(format!("{kind}-{id}.json")))?;
+            std::fs::remove_file(file)?;
         }
         project.know_secret(&keys.signing_secret);
-        let server_args: Vec<String> = server_args.iter().map(ToString::to_string).collect();
-        let server = serve(&files, "127.0.0.1:0", &server_args).await?;
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let server = serve(&home, "127.0.0.1:0", &settings).await?;
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
             keys,
             sandbox: url,
             server: Some(server),
+            settings,
             _sandbox: sandbox,
-            files,
-            server_args,
+            home,
         })
     }
 
-    /// Another project on the same server.
+    /// Another project on the same server, with the same endpoint.
     pub async fn another_project(&self) -> Result<Api> {
-        let args = ["--sandbox".to_owned(), self.sandbox.clone()];
-        let keys = create_project(&self.files, &self.project.url, &args).await?;
+        let keys = self.project_at(&self.project.url, &[]).await?;
         Api::new(&self.api.url, &keys)
+    }
+
+    /// Another project on the same server, with an endpoint of its own.
+    pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
+        let mut all = vec!["--sandbox".to_owned(), self.sandbox.clone()];
+        all.extend(args.iter().map(ToString::to_string));
+        create_project(&self.home, endpoint, &all).await
+    }
+
+    /// Runs `till` with these arguments on the server's database, and gives what it printed, or
+    /// what it complained of.
+    pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
+        let output = till(&self.home)?.args(args).output().await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        })
+    }
+
+    /// A call with the operator's token.
+    pub fn operator(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)
     }
 
     /// Kills the server without warning and starts it again on the same files and port.
@@ -137,19 +177,19 @@ impl World {
     /// Starts the server again after [`Self::terminate`].
     pub async fn restart(&mut self) -> Result<()> {
         let address = self.api.url.trim_start_matches("http://").to_owned();
-        self.server = Some(serve(&self.files, &address, &self.server_args).await?);
+        self.server = Some(serve(&self.home, &address, &self.settings).await?);
         Ok(())
     }
 
     /// The server's database, to look into.
-    pub async fn store(&self) -> Result<SqlitePool> {
-        open(&self.files.path().join("till.db")).await
+    pub async fn store(&self) -> Result<AnyPool> {
+        self.home.database.pool().await
     }
 
-    /// The bytes of every file of the server and the sandbox.
+    /// All that the server and the sandbox keep.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        let mut all = vec![];
-        for entry in std::fs::read_dir(self.files.path())? {
+        let mut all = self.home.database.dump()?;
+        for entry in std::fs::read_dir(self.home.files.path())? {
             all.extend(std::fs::read(entry?.path())?);
         }
         Ok(all)
@@ -157,15 +197,44 @@ impl World {
 
     /// What the server has logged so far, of a world with accounts of its own.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.files.path().join("server.log")).unwrap_or_default()
+        std::fs::read_to_string(self.home.files.path().join("server.log")).unwrap_or_default()
     }
 
     /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
     /// and not given back.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
-        let db = open(&self.files.path().join("sandbox.db")).await?;
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
         let sql = "select reference, status, captured - refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// Makes the sandbox take the money of a payment after all, and report it as a payment system
+    /// would: in its ledger and by a signed webhook. Gives how that was answered.
+    pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
+        let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
+        sqlx::query(
+            "update payments set status = 'succeeded', captured = amount where reference = $1",
+        )
+        .bind(&id)
+        .execute(&db)
+        .await?;
+        let sql = "select id, webhook_secret from accounts";
+        let (account, secret): (String, String) = sqlx::query_as(sql).fetch_one(&db).await?;
+        let body = json!({
+            "id": format!("sbe_late_{id}"), "type": "payment.updated",
+            "created_at": "2026-01-01T00:00:00Z",
+            "data": { "payment": {
+                "id": payment["reference"], "reference": id, "amount": amount,
+                "currency": payment["currency"], "status": "succeeded",
+            } },
+        })
+        .to_string();
+        let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"))?;
+        let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+        let request = self.api.request(reqwest::Method::POST, &path).body(body);
+        send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await
     }
 
     /// All the money that the sandbox has taken and not given back.
@@ -201,6 +270,13 @@ impl World {
     }
 }
 
+/// HMAC-SHA256 (RFC 2104) in lower-case hex.
+pub fn hmac_hex(key: &[u8], message: &str) -> Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
+    mac.update(message.as_bytes());
+    Ok(hex::encode(mac.finalize().into_bytes()))
+}
+
 /// Tries until it is true.
 ///
 /// # Errors
@@ -221,37 +297,42 @@ async fn open(file: &Path) -> Result<SqlitePool> {
 }
 
 /// The binary in the test's own directory, with nothing of the developer's settings.
-fn till(files: &TempDir) -> Result<Command> {
+fn till(home: &Home) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.current_dir(files.path());
+    command.current_dir(home.files.path());
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("TILL_") || name == "DATABASE_URL" {
             command.env_remove(name.as_ref());
         }
     }
-    command.env("RUST_LOG", "warn");
+    command
+        .env("RUST_LOG", "warn")
+        .env("DATABASE_URL", &home.database.url);
+    // The same for every process of the test; with SQLite it lies beside the file.
+    command.env(
+        "TILL_ENCRYPTION_KEY",
+        "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=",
+    );
     Ok(command)
 }
 
-async fn serve(files: &TempDir, address: &str, args: &[String]) -> Result<Running> {
-    let mut command = till(files)?;
-    command.args(["serve", "--dev", "--listen", address]).args([
-        "--speedup",
-        SPEEDUP,
-        "--lost-after-ms",
-        "4000",
-    ]);
-    if !args.iter().any(|arg| arg == "--connector-timeout-ms") {
+async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Running> {
+    let mut command = till(home)?;
+    command
+        .args(["serve", "--dev", "--listen", address])
+        .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
+        .env("TILL_OPERATOR_TOKEN", OPERATOR_TOKEN);
+    if !settings.iter().any(|arg| arg == "--connector-timeout-ms") {
         command.args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
     }
-    command.args(args);
-    if !args.is_empty() {
+    command.args(settings);
+    if !settings.is_empty() {
         // All that is said is kept beside the database, where `bytes` finds it.
         let log = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(files.path().join("server.log"))?;
+            .open(home.files.path().join("server.log"))?;
         command
             .stderr(log)
             .env("RUST_LOG", "debug,till_server=trace");
@@ -260,8 +341,8 @@ async fn serve(files: &TempDir, address: &str, args: &[String]) -> Result<Runnin
     running.context("the server")
 }
 
-async fn create_project(files: &TempDir, endpoint: &str, args: &[String]) -> Result<Keys> {
-    let output = till(files)?
+async fn create_project(home: &Home, endpoint: &str, args: &[String]) -> Result<Keys> {
+    let output = till(home)?
         .args([
             "project",
             "create",

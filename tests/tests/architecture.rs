@@ -31,13 +31,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("flow", &["domain", "store", "connectors", "callbacks"]),
     (
         "http",
-        &[
-            "flow",
-            "callbacks",
-            "connectors::WebhookError",
-            "domain::Timing",
-            "store",
-        ],
+        &["flow", "callbacks", "connectors", "domain::Timing", "store"],
     ),
     ("sandbox", &[]),
     ("demo", &[]),
@@ -58,9 +52,12 @@ fn dependencies_point_one_way() -> Result<()> {
                 .map(|(i, m)| code.split_at(i + m.len()))
             {
                 let list = used.strip_prefix('{').and_then(|rest| rest.split_once('}'));
-                let end = used.find([';', '\n', ' ', '(', ')']).unwrap_or(used.len());
-                for used in list.map_or(&used[..end], |(list, _)| list).split(',') {
-                    let used = used.trim();
+                let end = used.find([';', ',', '\n', ' ', '(', ')', '{']);
+                let used = match list {
+                    Some((list, _)) => list.split(',').map(str::trim).collect(),
+                    None => vec![&used[..end.unwrap_or(used.len())]],
+                };
+                for used in used {
                     let fine = used.starts_with(room)
                         || allowed.iter().any(|a| used.starts_with(a))
                         || EVERYBODYS.iter().any(|a| used.starts_with(a));

@@ -167,6 +167,7 @@ async fn bad_orders_are_told_by_field_and_leave_nothing() -> Result<()> {
         (with("currency", json!("XXQ")), "currency"),
         (with("currency", json!("eur")), "currency"),
         (with("order_id", json!("")), "order_id"),
+        (with("order_id", json!("9".repeat(300))), "order_id"),
         (with("order_id", Value::Null), "order_id"),
         (with("buyer", json!({ "email": "nobody" })), "buyer.email"),
         (with("buyer", json!({ "shoe": 43 })), "buyer.shoe"),
@@ -206,6 +207,7 @@ async fn whatever_is_sent_the_answer_is_a_problem_document() -> Result<()> {
         b"null",
         b"{\"order_id\":\"\xff\"}",
         b"{} {}",
+        b"{\"order_id\":\"1\",\"amount\":1,\"amount\":2,\"currency\":\"EUR\"}",
     ] {
         post(body.to_vec(), json)
             .await?

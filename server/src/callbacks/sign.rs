@@ -21,13 +21,21 @@ pub fn secret_place(id: &ProjectId) -> String {
 /// When one does not open with the server's key.
 pub fn valid_secrets(keys: &Keys, project: &Project) -> anyhow::Result<Vec<SecretString>> {
     let place = secret_place(&project.id);
-    let mut secrets = vec![keys.open(&place, &project.signing_secret)?];
-    if let Some((old, until)) = &project.old_secret
-        && *until > clock::now_ms()
-    {
-        secrets.push(keys.open(&place, old)?);
-    }
-    Ok(secrets)
+    let now = clock::now_ms();
+    let good = project.signing_secrets.iter();
+    good.filter(|secret| secret.until.is_none_or(|until| until > now))
+        .map(|secret| keys.open(&place, &secret.sealed))
+        .collect()
+}
+
+/// The bytes of a secret behind its `whsec_`.
+///
+/// # Errors
+/// When it is not `whsec_` and base64.
+pub fn key_bytes(secret: &SecretString) -> anyhow::Result<Vec<u8>> {
+    let text = secret.expose_secret().strip_prefix("whsec_");
+    text.and_then(|s| STANDARD.decode(s).ok())
+        .context("a signing secret is not whsec_ and base64")
 }
 
 /// The value of `webhook-signature`.
@@ -43,11 +51,7 @@ pub fn signature(
     let signed = format!("{id}.{seconds}.{body}");
     let mut all = Vec::with_capacity(secrets.len());
     for secret in secrets {
-        let key = secret
-            .expose_secret()
-            .strip_prefix("whsec_")
-            .and_then(|s| STANDARD.decode(s).ok())
-            .context("a signing secret is not whsec_ and base64")?;
+        let key = key_bytes(secret)?;
         all.push(format!(
             "v1,{}",
             STANDARD.encode(hmac_sha256(&key, &[signed.as_bytes()]))

@@ -127,7 +127,8 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     let callable = project.settings.notify_url.is_some() && project.notify_off.is_none();
     let next = if callable {
         let jitter = i64::from(rand::random_range(0..=1000u16));
-        schedule::after(&answered, number, done, jitter, outbox.speedup)
+        let tried = number - event.resent_after;
+        schedule::after(&answered, tried, done, jitter, outbox.speedup)
     } else {
         // Nobody to tell: kept, and there for a resend.
         Next::Failed
@@ -145,7 +146,7 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     let attempt = Attempt {
         at,
         duration_ms: done - at,
-        status: answered.status,
+        status: answered.status.map(i64::from),
         error: answered.error,
         answer: answered.answer.map(|text| beginning(&text).to_owned()),
     };

@@ -1,6 +1,6 @@
 //! `till demo`: everything a payment needs, on this machine.
 
-use super::project::{create, sandbox_account};
+use super::project::{in_words, sandbox_account};
 use super::serve::listen;
 use anyhow::Context;
 use clap::Parser;
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use till_server::config::Config;
 use till_server::demo::{self, ShopConfig};
 use till_server::flow::App;
+use till_server::flow::projects::create_project;
 use till_server::http;
 use till_server::sandbox::Sandbox;
-use till_server::store::projects::Settings;
+use till_server::store::projects::{Settings, WidgetSettings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -51,21 +52,25 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
     let (listener, config) = server(&args, &data, &sandbox.url).await?;
     let app = App::new(config).await?;
     let settings = Settings {
+        name: "The Little Print Shop".into(),
         allowed_origins: vec![shop_url.clone()],
         check_url: Some(format!("{shop_url}/check")),
         notify_url: Some(format!("{shop_url}/callbacks")),
         success_url: Some(format!("{shop_url}/thanks")),
         required_buyer_fields: vec![till_shared::buyer::BuyerField::Email],
         test: true,
-        ..Settings::default()
+        failure_url: None,
+        invoice_ttl_seconds: 3600,
+        widget: WidgetSettings::default(),
     };
     let account = sandbox_account(&sandbox.url).await?;
-    let project = create(&app, "The Little Print Shop", settings, vec![account]).await?;
+    let created = create_project(&app, settings, vec![account]).await;
+    let project = created.map_err(in_words)?;
     let shop = ShopConfig {
         till_url: format!("http://{}", app.config.listen),
         widget_origin: app.base_url.clone(),
         public_url: shop_url.clone(),
-        pk: project.pk,
+        pk: project.project.pk,
         secret_key: project.sk,
         signing_secret: project.signing_secret,
         sandbox_url: Some(sandbox.url.clone()),
@@ -113,6 +118,7 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
         public_url: args.live.then(|| TRUNK.parse()).transpose()?,
         database_url: format!("sqlite:{}", data.join("till.db").display()),
         encryption_key: None,
+        operator_token: None,
         dev: true,
         live_widget: args.live,
         sandbox_url: Some(sandbox.parse()?),

@@ -3,28 +3,39 @@
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use till_server::config::Config;
-use till_server::flow::projects::{CreatedProject, NewAccount, create_project};
-use till_server::flow::{App, Error};
-use till_server::store::projects::Settings;
-use till_shared::buyer::BuyerField;
+use till_server::flow::accounts::NewAccount;
+use till_server::flow::projects::{
+    CreatedProject, create_project, rotate_key, rotate_secret, update_project,
+};
+use till_server::flow::{App, Error, view};
+use till_server::http::projects::change;
+use till_server::store::projects::Project;
+use till_shared::id::ProjectId;
 
 /// What can be done with projects.
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Make a project and print its keys, which are shown only now
     Create(Box<Create>),
+    /// List projects, the newest first
+    List(Box<List>),
+    /// Show a project
+    Show(Box<One>),
+    /// Change a project: what is not given stays, an empty value clears
+    Update(Box<Change>),
+    /// Replace the secret key; the old one stays good for 24 hours
+    RotateKey(Box<Rotate>),
+    /// Replace the signing secret; for 24 hours callbacks are signed with both
+    RotateSecret(Box<Rotate>),
 }
 
-/// A project to make.
+/// A project's settings on the command line.
 #[derive(clap::Args)]
-pub struct Create {
-    /// What buyers read
-    #[arg(long)]
-    name: String,
-
+struct SettingArgs {
     /// An origin that may embed the widget, such as https://shop.example; may be repeated
     #[arg(long = "origin")]
     origins: Vec<String>,
@@ -45,19 +56,126 @@ pub struct Create {
     #[arg(long)]
     failure_url: Option<String>,
 
-    /// What is asked of the buyer where the order doesn't bring it: email, name, phone, country
+    /// How long an invoice stays open, in seconds
+    #[arg(long)]
+    invoice_ttl_seconds: Option<u32>,
+
+    /// What is asked of the buyer where the order doesn't bring it: email, name, phone, country;
+    /// may be repeated
     #[arg(long = "require")]
-    required: Vec<BuyerField>,
+    required: Vec<String>,
+
+    /// How the project's pages open the widget: popup or iframe
+    #[arg(long)]
+    mode: Option<String>,
+
+    /// The widget's colours: auto, light or dark
+    #[arg(long)]
+    theme: Option<String>,
+
+    /// The widget's accent colour, #rrggbb
+    #[arg(long)]
+    accent: Option<String>,
+
+    /// The widget's language, a BCP 47 tag
+    #[arg(long)]
+    locale: Option<String>,
+
+    /// An account at a payment system, as a JSON file: kind, account, label, credentials, methods,
+    /// currencies; may be repeated, the preferred one first. In a change these are all from now on
+    #[arg(long = "connector", value_name = "FILE")]
+    connectors: Vec<PathBuf>,
 
     /// Open an account at the sandbox payment system at this URL, and use it
-    #[arg(long)]
+    #[arg(long, value_name = "URL")]
     sandbox: Option<url::Url>,
 
-    /// An account at a payment system, as KIND:ID:FILE; the file holds its credentials in JSON.
-    /// May be repeated: the first that serves a payment is asked first. See docs/connectors.md
-    #[arg(long = "account", value_parser = account_from_file)]
-    accounts: Vec<AccountFromFile>,
+    /// No real money moves
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    test: Option<bool>,
+}
 
+impl SettingArgs {
+    /// As the body of `/v1/projects`, with what was given and nothing else.
+    async fn body(self) -> anyhow::Result<Map<String, Value>> {
+        let mut body = Map::new();
+        let mut widget = Map::new();
+        let text = |given: Option<String>| {
+            given.map(|t| if t.is_empty() { Value::Null } else { t.into() })
+        };
+        for (name, given) in [
+            ("check_url", self.check_url),
+            ("notify_url", self.notify_url),
+            ("success_url", self.success_url),
+            ("failure_url", self.failure_url),
+        ] {
+            body.extend(text(given).map(|value| (name.to_owned(), value)));
+        }
+        for (name, given) in [
+            ("mode", self.mode),
+            ("theme", self.theme),
+            ("accent", self.accent),
+            ("locale", self.locale),
+        ] {
+            widget.extend(text(given).map(|value| (name.to_owned(), value)));
+        }
+        for (name, mut given) in [
+            ("allowed_origins", self.origins),
+            ("required_buyer_fields", self.required),
+        ] {
+            if !given.is_empty() {
+                given.retain(|text| !text.is_empty());
+                body.insert(name.into(), json!(given));
+            }
+        }
+        if let Some(seconds) = self.invoice_ttl_seconds {
+            body.insert("invoice_ttl_seconds".into(), json!(seconds));
+        }
+        if !widget.is_empty() {
+            body.insert("widget".into(), widget.into());
+        }
+        if let Some(test) = self.test.or(self.sandbox.as_ref().map(|_| true)) {
+            body.insert("test".into(), test.into());
+        }
+        let mut connectors = vec![];
+        for file in &self.connectors {
+            connectors.push(read_file(file)?);
+        }
+        if let Some(url) = &self.sandbox {
+            connectors.push(sandbox_account_json(url.as_str()).await?);
+        }
+        if !connectors.is_empty() {
+            body.insert("connectors".into(), connectors.into());
+        }
+        Ok(body)
+    }
+}
+
+fn read_file(file: &PathBuf) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(file);
+    let text = text.with_context(|| format!("can't read {}", file.display()))?;
+    // The parser's own words might repeat a credential.
+    let read = serde_json::from_str(&text).ok();
+    read.with_context(|| format!("{} is not JSON", file.display()))
+}
+
+/// A project to make.
+#[derive(clap::Args)]
+pub struct Create {
+    /// What buyers read
+    #[arg(long)]
+    name: String,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+struct Common {
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -66,73 +184,124 @@ pub struct Create {
     config: Config,
 }
 
-#[derive(Clone)]
-struct AccountFromFile {
-    kind: String,
-    id: String,
-    file: String,
+/// A list of projects.
+#[derive(clap::Args)]
+pub struct List {
+    #[command(flatten)]
+    common: Common,
 }
 
-fn account_from_file(text: &str) -> Result<AccountFromFile, &'static str> {
-    let mut parts = text.splitn(3, ':').map(str::to_owned);
-    let (Some(kind), Some(id), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err("expected KIND:ID:FILE");
-    };
-    let plain = |id: &str| {
-        id.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    if id.is_empty() || !plain(&id) {
-        return Err("the id is part of a URL: letters, digits, - and _");
-    }
-    Ok(AccountFromFile { kind, id, file })
+/// One project.
+#[derive(clap::Args)]
+pub struct One {
+    /// Its id, prj_...
+    project: ProjectId,
+
+    #[command(flatten)]
+    common: Common,
 }
 
-impl AccountFromFile {
-    fn open(self) -> anyhow::Result<NewAccount> {
-        let file = &self.file;
-        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {file}"))?;
-        // The reason would quote the file.
-        let credentials = serde_json::from_str(&text)
-            .map_err(|_| anyhow::anyhow!("{file} does not hold JSON"))?;
-        Ok(NewAccount {
-            kind: self.kind,
-            account: self.id,
-            credentials,
-        })
-    }
+/// A change of a project.
+#[derive(clap::Args)]
+pub struct Change {
+    /// Its id, prj_...
+    project: ProjectId,
+
+    /// What buyers read
+    #[arg(long)]
+    name: Option<String>,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A key or secret to replace.
+#[derive(clap::Args)]
+pub struct Rotate {
+    /// The project's id, prj_...
+    project: ProjectId,
+
+    /// End the old one at once: it leaked
+    #[arg(long)]
+    now: bool,
+
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Carries the command out.
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let Command::Create(new) = command;
-    let new = *new;
-    let app = App::new(new.config).await?;
-    let settings = Settings {
-        allowed_origins: new.origins,
-        check_url: new.check_url,
-        notify_url: new.notify_url,
-        success_url: new.success_url,
-        failure_url: new.failure_url,
-        required_buyer_fields: new.required,
-        test: new.sandbox.is_some(),
-        ..Settings::default()
-    };
-    let mut accounts = vec![];
-    for account in new.accounts {
-        accounts.push(account.open()?);
+    match command {
+        Command::Create(new) => create(*new).await,
+        Command::List(list) => show_all(list.common).await,
+        Command::Show(one) => {
+            let app = App::new(one.common.config).await?;
+            let project = app.store.project(&one.project).await?;
+            let project = project.with_context(|| format!("there is no {}", one.project))?;
+            show(&app, &project, one.common.json).await
+        }
+        Command::Update(update) => {
+            let mut patch = update.settings.body().await?;
+            patch.extend(update.name.map(|name| ("name".into(), name.into())));
+            let app = App::new(update.common.config).await?;
+            let change = change(patch).map_err(in_words)?;
+            let changed = update_project(&app, &update.project, change).await;
+            show(&app, &changed.map_err(in_words)?, update.common.json).await
+        }
+        Command::RotateKey(rotate) => {
+            let app = App::new(rotate.common.config).await?;
+            let sk = rotate_key(&app, &rotate.project, rotate.now).await;
+            let sk = sk.map_err(in_words)?;
+            print_secret("sk", "secret key", &sk, rotate.common.json);
+            Ok(())
+        }
+        Command::RotateSecret(rotate) => {
+            let app = App::new(rotate.common.config).await?;
+            let secret = rotate_secret(&app, &rotate.project, rotate.now).await;
+            let secret = secret.map_err(in_words)?;
+            print_secret(
+                "signing_secret",
+                "signing secret",
+                &secret,
+                rotate.common.json,
+            );
+            Ok(())
+        }
     }
-    if let Some(url) = &new.sandbox {
-        accounts.push(sandbox_account(url.as_str()).await?);
+}
+
+fn print_secret(name: &str, words: &str, secret: &str, as_json: bool) {
+    match as_json {
+        true => println!("{}", json!({ name: secret })),
+        false => println!("{words} {secret}   (not shown again)"),
     }
-    let created = create(&app, &new.name, settings, accounts).await?;
+}
+
+#[derive(Deserialize)]
+struct Accounts {
+    #[serde(default)]
+    connectors: Vec<NewAccount>,
+}
+
+async fn create(new: Create) -> anyhow::Result<()> {
+    let mut body = new.settings.body().await?;
+    body.insert("name".into(), new.name.into());
+    let connectors = body.remove("connectors").unwrap_or_else(|| json!([]));
+    let accounts: Accounts = serde_json::from_value(json!({ "connectors": connectors }))
+        .context("a connector file is not as described")?;
+    let settings = serde_json::from_value(body.into())?;
+    let app = App::new(new.common.config).await?;
+    let created = create_project(&app, settings, accounts.connectors).await;
     let CreatedProject {
-        id,
-        pk,
+        project,
         sk,
         signing_secret,
-    } = created;
-    if new.json {
+    } = created.map_err(in_words)?;
+    let (id, pk) = (&project.id, &project.pk);
+    if new.common.json {
         let keys = json!({ "id": id, "pk": pk, "sk": sk, "signing_secret": signing_secret });
         println!("{keys}");
     } else {
@@ -144,15 +313,40 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a project; what won't do is said field by field.
-pub async fn create(
-    app: &App,
-    name: &str,
-    settings: Settings,
-    accounts: Vec<NewAccount>,
-) -> anyhow::Result<CreatedProject> {
-    let created = create_project(app, name, settings, accounts).await;
-    created.map_err(|error| match error {
+/// How many projects are read at once.
+const BATCH: i64 = 100;
+
+async fn show_all(common: Common) -> anyhow::Result<()> {
+    let app = App::new(common.config).await?;
+    let mut before = None;
+    loop {
+        let batch = app.store.list_projects(before.as_ref(), BATCH).await?;
+        let Some(last) = batch.last() else {
+            return Ok(());
+        };
+        before = Some(last.id.clone());
+        for project in &batch {
+            match common.json {
+                true => show(&app, project, true).await?,
+                false => println!("{}  {}", project.id, project.settings.name),
+            }
+        }
+    }
+}
+
+async fn show(app: &App, project: &Project, as_json: bool) -> anyhow::Result<()> {
+    let view = view::project(project, &app.store.accounts(&project.id).await?);
+    let text = match as_json {
+        true => serde_json::to_string(&view)?,
+        false => serde_json::to_string_pretty(&view)?,
+    };
+    println!("{text}");
+    Ok(())
+}
+
+/// What won't do, field by field.
+pub fn in_words(error: Error) -> anyhow::Error {
+    match error {
         Error::Problem { detail, errors, .. } => {
             let fields = errors
                 .iter()
@@ -160,7 +354,7 @@ pub async fn create(
             anyhow::anyhow!("{detail}{}", fields.collect::<String>())
         }
         Error::Internal(cause) => cause,
-    })
+    }
 }
 
 #[derive(Deserialize)]
@@ -172,6 +366,12 @@ struct SandboxAccount {
 
 /// Signs up at a sandbox payment system.
 pub async fn sandbox_account(base_url: &str) -> anyhow::Result<NewAccount> {
+    Ok(serde_json::from_value(
+        sandbox_account_json(base_url).await?,
+    )?)
+}
+
+async fn sandbox_account_json(base_url: &str) -> anyhow::Result<Value> {
     let base_url = base_url.trim_end_matches('/');
     let answer = reqwest::Client::builder()
         .timeout(Duration::from_secs(10))
@@ -185,13 +385,13 @@ pub async fn sandbox_account(base_url: &str) -> anyhow::Result<NewAccount> {
         bail!("the sandbox opened no account: {}", answer.status());
     }
     let own: SandboxAccount = answer.json().await.context("the sandbox's answer")?;
-    Ok(NewAccount {
-        kind: "sandbox".into(),
-        account: own.account,
-        credentials: json!({
+    Ok(json!({
+        "kind": "sandbox",
+        "account": own.account,
+        "credentials": {
             "base_url": base_url,
             "api_key": own.api_key.expose_secret(),
             "webhook_secret": own.webhook_secret.expose_secret(),
-        }),
-    })
+        },
+    }))
 }

@@ -1,5 +1,6 @@
 //! What may happen to an invoice and a payment: pure functions, no clock, no store, no network.
 
+pub mod invoice;
 pub mod payment;
 pub mod refund;
 

@@ -42,17 +42,17 @@ pub async fn apply_payment_update(
     id: &PaymentId,
     update: PaymentUpdate,
 ) -> Result<Option<PaymentRow>> {
-    let Some(owner) = app.store.payment(id).await?.map(|p| p.project) else {
+    let Some(known) = app.store.payment(id).await? else {
         return Ok(None);
     };
-    let Some(project) = app.store.project(&owner).await? else {
+    let Some(project) = app.store.project(&known.project).await? else {
         return Ok(None);
     };
     let mut tx = app.store.begin().await?;
-    let Some(mut payment) = payments::get(&mut tx, id).await? else {
+    let Some(mut invoice) = invoices::lock(&mut tx, &known.invoice).await? else {
         return Ok(None);
     };
-    let Some(mut invoice) = invoices::get(&mut tx, &payment.invoice).await? else {
+    let Some(mut payment) = payments::get(&mut tx, id).await? else {
         return Ok(None);
     };
     let now = clock::now_ms();

@@ -2,27 +2,29 @@
 //! gives the same invoice.
 
 use super::check_order::check_order;
-use super::projects::bad_url;
+use super::fix_payment::{Form, accounts_for, fix_payment, payable};
+use super::order_fields::check;
 use super::{App, Error, Result, view};
-use crate::clock;
-use crate::new_id;
 use crate::store::invoices::{self, Inserted, InvoiceRow};
+use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
+use crate::{clock, new_id};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use till_shared::buyer::{Buyer, BuyerField, acceptable};
+use till_shared::buyer::Buyer;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::{Invoice, InvoiceStatus, Item};
-use till_shared::money::{Currency, Money};
+use till_shared::payment::Method;
 use till_shared::problem::{FieldError, ProblemType};
+use till_shared::widget::FixPayment;
+use utoipa::ToSchema;
 
-/// How long an invoice stays open where nobody says otherwise, in seconds.
-const DEFAULT_TTL: u32 = 3600;
-/// The longest it may stay open: a year, in seconds.
-const LONGEST_TTL: u32 = 366 * 86_400;
+/// How long an invoice may stay open, in seconds: a minute to a year.
+pub const TTL_SECONDS: std::ops::RangeInclusive<u32> = 60..=366 * 86_400;
 
 /// An order as a project sends it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"order_id": "42", "amount": 1999, "currency": "EUR", "description": "A print"}))]
 pub struct NewInvoice {
     /// The project's number, unique in the project.
     pub order_id: String,
@@ -48,6 +50,10 @@ pub struct NewInvoice {
     /// Where the buyer goes otherwise.
     #[serde(default)]
     pub failure_url: Option<String>,
+    /// The way to pay. From a project's server: the payment system is asked at once. From a page:
+    /// what the widget offers first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// How long it stays open.
     #[serde(default)]
     pub expires_in_seconds: Option<u32>,
@@ -68,22 +74,67 @@ pub enum Origin {
 /// An invoice, and whether this call made it.
 pub struct Created {
     /// The invoice.
-    pub invoice: Invoice,
+    pub invoice: InvoiceRow,
+    /// Its payments.
+    pub payments: Vec<PaymentRow>,
     /// `false` if the order was known.
     pub new: bool,
 }
 
-/// Makes an invoice, or finds the one the same order made.
+impl Created {
+    /// As it goes over the wire.
+    pub fn view(&self, app: &App, project: &Project) -> Invoice {
+        view::invoice(app, project, &self.invoice, &self.payments)
+    }
+}
+
+/// Makes an invoice, or finds the one the same order made. Where a project's server names a
+/// method, the payment system is asked at once, for a form of its own.
 ///
 /// # Errors
-/// When a field won't do, the order id belongs to another order, or the project does not confirm
-/// an order from a browser.
+/// When a field won't do, the order id belongs to another order, no account takes the method, or
+/// the project does not confirm the order. There is no invoice then.
 pub async fn create_invoice(
     app: &App,
     project: &Project,
     new: NewInvoice,
     origin: Origin,
 ) -> Result<Created> {
+    let at_once = new.method.filter(|_| origin == Origin::Server);
+    let mut row = draft(app, project, new)?;
+    if let Some(method) = at_once {
+        accounts_for(app, project, &row, method, Form::Theirs).await?;
+        nothing_missing(project, &row)?;
+    }
+    let mut created = match same_order(app, project, &row).await? {
+        Some(known) => known,
+        None => {
+            if origin == Origin::Browser || at_once.is_some() {
+                check_order(app, project, &row).await?;
+                // A browser's order is asked about again before its first payment.
+                row.checked = origin == Origin::Server;
+            }
+            insert(app, project, row).await?
+        }
+    };
+    if let Some(method) = at_once
+        && payable(&created.invoice).is_ok()
+    {
+        let fix = FixPayment {
+            method,
+            buyer: Buyer::default(),
+            card: None,
+        };
+        let id = created.invoice.id.clone();
+        fix_payment(app, project, created.invoice, fix, Form::Theirs).await?;
+        let invoice = app.store.invoice(&id).await?;
+        created.invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
+        created.payments = app.store.payments_of(&id).await?;
+    }
+    Ok(created)
+}
+
+fn draft(app: &App, project: &Project, new: NewInvoice) -> Result<InvoiceRow> {
     let money = check(&new, app.config.dev)?;
     let body = serde_json::to_vec(&new).map_err(anyhow::Error::from)?;
     let order_hash = app
@@ -92,9 +143,8 @@ pub async fn create_invoice(
     let now = clock::now_ms();
     let ttl = new
         .expires_in_seconds
-        .or(project.settings.invoice_ttl_seconds)
-        .unwrap_or(DEFAULT_TTL);
-    let row = InvoiceRow {
+        .unwrap_or(project.settings.invoice_ttl_seconds);
+    Ok(InvoiceRow {
         id: InvoiceId::from_unique(new_id::unique()),
         project: project.id.clone(),
         order_id: new.order_id,
@@ -107,6 +157,7 @@ pub async fn create_invoice(
         success_url: new.success_url,
         failure_url: new.failure_url,
         metadata: new.metadata,
+        method: new.method,
         status: InvoiceStatus::Open,
         amount_refunded: 0,
         checked: false,
@@ -115,18 +166,30 @@ pub async fn create_invoice(
         created_at: now,
         expires_at: now + i64::from(ttl) * 1000,
         paid_at: None,
+    })
+}
+
+/// Nobody asks the buyer for what is missing where the payment system's own form comes first.
+fn nothing_missing(project: &Project, row: &InvoiceRow) -> Result<()> {
+    let missing = row.buyer.missing(&project.settings.required_buyer_fields);
+    let required = |field| {
+        let message = "is required of this project's buyers";
+        FieldError::new(format!("buyer.{field}"), "required", message)
     };
-    if let Some(known) = same_order(app, project, &row).await? {
-        return Ok(known);
+    let errors: Vec<_> = missing.into_iter().map(required).collect();
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Error::fields(errors)),
     }
-    if origin == Origin::Browser {
-        check_order(app, project, &row).await?;
-    }
+}
+
+async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<Created> {
     let mut tx = app.store.begin().await?;
     if let Inserted::New = invoices::insert(&mut tx, &row).await? {
         tx.commit().await.map_err(anyhow::Error::from)?;
         return Ok(Created {
-            invoice: view::invoice(app, project, &row, &[]),
+            invoice: row,
+            payments: vec![],
             new: true,
         });
     }
@@ -158,121 +221,8 @@ async fn same_order(app: &App, project: &Project, new: &InvoiceRow) -> Result<Op
     }
     let payments = app.store.payments_of(&known.id).await?;
     Ok(Some(Created {
-        invoice: view::invoice(app, project, &known, &payments),
+        invoice: known,
+        payments,
         new: false,
     }))
-}
-
-fn check(new: &NewInvoice, dev: bool) -> Result<Money> {
-    let mut errors = vec![];
-    let mut text = |field: &str, value: Option<&str>, most: usize, what: &str| {
-        let good = |v: &str| {
-            !v.trim().is_empty() && v.chars().count() <= most && !v.chars().any(char::is_control)
-        };
-        if !value.is_none_or(good) {
-            errors.push(FieldError::new(
-                field,
-                "invalid",
-                format!("{what}, at most {most} characters"),
-            ));
-        }
-    };
-    text(
-        "order_id",
-        Some(&new.order_id),
-        128,
-        "your number for the order",
-    );
-    text(
-        "description",
-        new.description.as_deref(),
-        1000,
-        "what the buyer reads",
-    );
-    text("locale", new.locale.as_deref(), 35, "a BCP 47 language tag");
-    for (i, item) in new.items.iter().enumerate() {
-        text(
-            &format!("items.{i}.name"),
-            Some(&item.name),
-            250,
-            "what it is",
-        );
-    }
-    let currency: Option<Currency> = new.currency.parse().ok();
-    if currency.is_none() {
-        errors.push(FieldError::new(
-            "currency",
-            "unknown_currency",
-            "an ISO 4217 code such as EUR",
-        ));
-    }
-    let in_range = 1..=Money::MAX_AMOUNT;
-    if !in_range.contains(&new.amount) {
-        let message = format!("from 1 to {} minor units", Money::MAX_AMOUNT);
-        errors.push(FieldError::new("amount", "out_of_range", message));
-    }
-    check_lists(new, &mut errors);
-    for field in BuyerField::ALL {
-        if !new
-            .buyer
-            .get(*field)
-            .is_none_or(|value| acceptable(*field, value))
-        {
-            let message = format!("not a usable {field}");
-            errors.push(FieldError::new(
-                format!("buyer.{field}"),
-                "invalid",
-                message,
-            ));
-        }
-    }
-    for (field, url) in [
-        ("success_url", &new.success_url),
-        ("failure_url", &new.failure_url),
-    ] {
-        if let Some(message) = url.as_deref().and_then(|url| bad_url(url, dev)) {
-            errors.push(FieldError::new(field, "invalid", message));
-        }
-    }
-    match currency {
-        Some(currency) if errors.is_empty() => Ok(Money {
-            amount: new.amount,
-            currency,
-        }),
-        _ => Err(Error::fields(errors)),
-    }
-}
-
-fn check_lists(new: &NewInvoice, errors: &mut Vec<FieldError>) {
-    if new.items.len() > 100 {
-        errors.push(FieldError::new("items", "too_many", "at most 100"));
-    }
-    for (i, item) in new.items.iter().enumerate() {
-        if item.quantity == 0 || !(0..=Money::MAX_AMOUNT).contains(&item.amount) {
-            let message = "a quantity from 1, an amount from 0";
-            errors.push(FieldError::new(
-                format!("items.{i}"),
-                "out_of_range",
-                message,
-            ));
-        }
-    }
-    let long = |(key, value): (&String, &String)| {
-        key.is_empty() || key.chars().count() > 40 || value.chars().count() > 500
-    };
-    if new.metadata.len() > 50 || new.metadata.iter().any(long) {
-        let message = "at most 50 notes, keys to 40 and values to 500 characters";
-        errors.push(FieldError::new("metadata", "too_long", message));
-    }
-    if new
-        .expires_in_seconds
-        .is_some_and(|s| !(60..=LONGEST_TTL).contains(&s))
-    {
-        let message = format!("from 60 to {LONGEST_TTL} seconds");
-        errors.push(FieldError::new(
-            "expires_in_seconds",
-            "out_of_range",
-            message,
-        ));
-    }
 }

@@ -3,10 +3,11 @@
 use super::apply::apply_payment_update;
 use super::check_order::check_order;
 use super::{App, Error, Result, view};
-use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::connectors::{self, Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::store::accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments::{self, Inserted, PaymentRow};
-use crate::store::projects::{AccountRow, Project};
+use crate::store::projects::Project;
 use crate::{clock, new_id};
 use std::sync::Arc;
 use till_shared::buyer::{Buyer, BuyerField, acceptable};
@@ -16,6 +17,15 @@ use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::{FieldError, ProblemType};
 use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
+
+/// Where the buyer gives the method's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In our widget: they come with the call.
+    Ours,
+    /// On the payment system's own form.
+    Theirs,
+}
 
 /// Creates a payment and asks the payment system for it. Of the project's accounts that serve it
 /// the first is asked; where that takes nothing for certain (no connection, down for maintenance,
@@ -32,17 +42,14 @@ pub async fn fix_payment(
     project: &Project,
     invoice: InvoiceRow,
     fix: FixPayment,
+    form: Form,
 ) -> Result<FixedPayment> {
     payable(&invoice)?;
-    let mut accounts = app.store.accounts(&project.id).await?;
-    accounts.retain(|account| view::serves(account, fix.method, &invoice));
-    let asks_for_card = accounts.first().is_some_and(view::asks_for_card);
+    let accounts = accounts_for(app, project, &invoice, fix.method, form).await?;
+    let asks_for_card = form == Form::Ours && accounts.first().is_some_and(view::asks_for_card);
     let (buyer, fix) = check_fields(project, &invoice, fix, asks_for_card)?;
     let Some((last, others)) = accounts.split_last() else {
-        return Err(Error::problem(
-            ProblemType::MethodUnavailable,
-            "No account of the project takes this payment.",
-        ));
+        return Err(unavailable());
     };
     if !invoice.checked {
         check_order(app, project, &invoice).await?;
@@ -102,7 +109,40 @@ fn fixed(payment: &PaymentRow) -> FixedPayment {
     }
 }
 
-fn payable(invoice: &InvoiceRow) -> Result<()> {
+/// The project's accounts that take an invoice by a method, the preferred one first.
+///
+/// # Errors
+/// `method-unavailable` when there is none.
+pub async fn accounts_for(
+    app: &App,
+    project: &Project,
+    invoice: &InvoiceRow,
+    method: Method,
+    form: Form,
+) -> Result<Vec<AccountRow>> {
+    let has_form = |account: &AccountRow| {
+        connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().own_form)
+    };
+    let mut accounts = app.store.accounts(&project.id).await?;
+    accounts.retain(|a| view::serves(a, method, invoice) && (form == Form::Ours || has_form(a)));
+    match accounts.is_empty() {
+        false => Ok(accounts),
+        true => Err(unavailable()),
+    }
+}
+
+fn unavailable() -> Error {
+    Error::problem(
+        ProblemType::MethodUnavailable,
+        "No account of the project takes this payment.",
+    )
+}
+
+/// Whether a payment of the invoice may begin now.
+///
+/// # Errors
+/// The problem that says why not.
+pub fn payable(invoice: &InvoiceRow) -> Result<()> {
     let (kind, detail) = match invoice.status {
         InvoiceStatus::Open if invoice.expires_at > clock::now_ms() => return Ok(()),
         InvoiceStatus::Open | InvoiceStatus::Expired => (
@@ -240,7 +280,7 @@ async fn write_down(
         updated_at: now,
     };
     let mut tx = app.store.begin().await?;
-    let fresh = invoices::get(&mut tx, &invoice.id).await?;
+    let fresh = invoices::lock(&mut tx, &invoice.id).await?;
     let mut fresh = fresh.ok_or_else(|| Error::not_found("invoice"))?;
     payable(&fresh)?;
     if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {

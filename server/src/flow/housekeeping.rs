@@ -1,23 +1,24 @@
 //! What happens without anybody calling: payments whose fate is open are asked after, invoices
 //! expire, refunds are carried out.
 
-use super::apply::{About, apply_payment_update, check_delay, write_events};
+use super::apply::{apply_payment_update, check_delay};
+use super::end_invoice::expire_invoice;
 use super::refund::carry_out;
 use super::{App, Result, known};
 use crate::clock;
 use crate::connectors::PaymentUpdate;
-use crate::store::invoices;
+use crate::store::StoreError;
 use crate::store::payments::PaymentRow;
+use backon::{ConstantBuilder, Retryable};
 use std::sync::Arc;
 use std::time::Duration;
-use till_shared::event::EventType;
-use till_shared::id::InvoiceId;
-use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::{DeclineCode, PaymentStatus};
 use tokio_util::task::TaskTracker;
 
 /// How often the store is looked at when nothing wakes the worker.
 const IDLE: Duration = Duration::from_millis(500);
+/// How long to wait before a lost connection for notifications is made anew.
+const RECONNECT: Duration = Duration::from_secs(2);
 /// How many of a kind are taken at once.
 const BATCH: i64 = 32;
 
@@ -36,6 +37,33 @@ pub async fn run(app: Arc<App>) {
     }
     tasks.close();
     tasks.wait().await;
+}
+
+/// Passes on what other servers on the same database changed, to whoever watches here.
+pub async fn follow_others(app: Arc<App>) {
+    let pause = ConstantBuilder::new()
+        .with_delay(RECONNECT)
+        .without_max_times();
+    let followed = (|| follow(&app))
+        .retry(pause)
+        .notify(|error: &StoreError, _| {
+            tracing::warn!(%error, "changes of other servers are not heard of just now");
+        });
+    tokio::select! {
+        _ = followed => {}
+        () = app.shutdown.cancelled() => {}
+    }
+}
+
+async fn follow(app: &App) -> std::result::Result<(), StoreError> {
+    let Some(mut changes) = app.store.changes().await? else {
+        return Ok(());
+    };
+    loop {
+        if let Some(invoice) = changes.next().await? {
+            app.changed(&invoice);
+        }
+    }
 }
 
 async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
@@ -58,7 +86,7 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
         });
     }
     for invoice in app.store.overdue_invoices(now, BATCH).await? {
-        expire(app, &invoice).await?;
+        expire_invoice(app, &invoice).await?;
     }
     Ok(())
 }
@@ -105,37 +133,5 @@ async fn ask_after(app: &App, payment: &PaymentRow) -> Result<()> {
         let at = clock::now_ms() + check_delay(app, status, payment.checks);
         app.store.schedule_check(&payment.id, at).await?;
     }
-    Ok(())
-}
-
-/// Expires an open invoice whose time is over.
-pub async fn expire(app: &App, id: &InvoiceId) -> Result<()> {
-    let Some(owner) = app.store.invoice(id).await?.map(|i| i.project) else {
-        return Ok(());
-    };
-    let Some(project) = app.store.project(&owner).await? else {
-        return Ok(());
-    };
-    let mut tx = app.store.begin().await?;
-    let Some(mut invoice) = invoices::get(&mut tx, id).await? else {
-        return Ok(());
-    };
-    if invoice.status != InvoiceStatus::Open || invoice.expires_at > clock::now_ms() {
-        return Ok(());
-    }
-    invoice.status = InvoiceStatus::Expired;
-    let told = [EventType::InvoiceExpired];
-    write_events(
-        app,
-        &mut tx,
-        &project,
-        &mut invoice,
-        About::default(),
-        &told,
-    )
-    .await?;
-    invoices::save(&mut tx, &mut invoice).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
-    app.changed(id);
     Ok(())
 }

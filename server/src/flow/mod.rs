@@ -1,12 +1,17 @@
 //! The algorithms, step by step. `http` extracts, calls one function here, and maps its outcome.
 
+pub mod accounts;
 pub mod apply;
 pub mod check_order;
 pub mod create_invoice;
+pub mod end_invoice;
 pub mod error;
+pub mod events;
 pub mod fix_payment;
+pub mod form;
 pub mod give_up;
 pub mod housekeeping;
+mod order_fields;
 pub mod projects;
 pub mod refund;
 pub mod view;
@@ -19,8 +24,8 @@ use crate::config::Config;
 use crate::connectors::{self, Account, Connector, Ctx, Known};
 use crate::crypto::Keys;
 use crate::store::Store;
+use crate::store::accounts::AccountRow;
 use crate::store::payments::PaymentRow;
-use crate::store::projects::AccountRow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, broadcast};
@@ -68,7 +73,7 @@ impl App {
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         let base_url = config.base_url()?;
         let keys = Arc::new(Keys::from_base64(&config.key()?)?);
-        let store = Store::open(&config.database_url).await?;
+        let store = Store::open(&config.database_url, config.database_connections).await?;
         let shutdown = CancellationToken::new();
         let outbox = Outbox {
             store: store.clone(),
@@ -96,7 +101,7 @@ impl App {
     pub(crate) fn open_account(&self, row: &AccountRow) -> Result<(Arc<dyn Connector>, Account)> {
         let connector = connectors::by_kind(&row.kind)
             .ok_or_else(|| anyhow::anyhow!("there is no connector of the kind {}", row.kind))?;
-        let place = projects::credentials_place(&row.kind, &row.account);
+        let place = accounts::credentials_place(&row.kind, &row.account);
         let account = Account {
             kind: row.kind.clone(),
             id: row.account.clone(),

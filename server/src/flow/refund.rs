@@ -6,7 +6,7 @@ use super::{App, Error, Result};
 use crate::connectors::{self, CallError, NewRefund, RefundOutcome};
 use crate::domain::refund::invoice_status;
 use crate::store::invoices;
-use crate::store::payments::{self, PaymentRow};
+use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
@@ -77,6 +77,7 @@ async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result
         )]));
     }
     let mut tx = app.store.begin().await?;
+    invoices::lock(&mut tx, &payment.invoice).await?;
     let rest = payment.money.amount - refunds::claimed(&mut tx, &payment.id).await?;
     let amount = wish.amount.unwrap_or(rest);
     if rest <= 0 {
@@ -184,14 +185,14 @@ pub async fn apply_refund_outcome(
     let Some(project) = app.store.project(&known.project).await? else {
         return Ok(None);
     };
+    let Some(payment) = app.store.payment(&known.payment).await? else {
+        return Ok(None);
+    };
     let mut tx = app.store.begin().await?;
+    let Some(mut invoice) = invoices::lock(&mut tx, &payment.invoice).await? else {
+        return Ok(None);
+    };
     let Some(mut refund) = refunds::get(&mut tx, id).await? else {
-        return Ok(None);
-    };
-    let Some(payment) = payments::get(&mut tx, &refund.payment).await? else {
-        return Ok(None);
-    };
-    let Some(mut invoice) = invoices::get(&mut tx, &payment.invoice).await? else {
         return Ok(None);
     };
     if refund.status != RefundStatus::Pending {

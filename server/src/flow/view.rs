@@ -3,15 +3,21 @@
 use super::App;
 use crate::clock::rfc3339;
 use crate::connectors;
+use crate::store::accounts::AccountRow;
+use crate::store::events::{Attempt, EventRow};
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
-use crate::store::projects::{AccountRow, Project};
+use crate::store::projects::{Project, Settings};
 use crate::store::refunds::RefundRow;
+use serde::Serialize;
+use till_shared::event::{DeliveryAttempt, SentEvent};
+use till_shared::id::ProjectId;
 use till_shared::invoice::{Invoice, InvoiceStatus};
 use till_shared::payment::{Method, Payment, PaymentStatus};
 use till_shared::refund::Refund;
 use till_shared::widget::{BillingData, MethodInfo, ProjectInfo, Verification, WidgetState};
 use url::Url;
+use utoipa::ToSchema;
 
 /// A payment.
 pub fn payment(row: &PaymentRow) -> Payment {
@@ -48,6 +54,86 @@ pub fn refund(row: &RefundRow, payment: &PaymentRow) -> Refund {
     }
 }
 
+/// A callback and what became of it.
+///
+/// # Errors
+/// When the stored body is not what this version writes.
+pub fn event(row: &EventRow, attempts: Vec<Attempt>) -> anyhow::Result<SentEvent> {
+    let attempt = |a: Attempt| DeliveryAttempt {
+        at: rfc3339(a.at),
+        status: a.status.and_then(|s| u16::try_from(s).ok()),
+        duration_ms: a.duration_ms,
+        error: a.error,
+        response: a.answer,
+    };
+    Ok(SentEvent {
+        event: serde_json::from_str(&row.body)?,
+        object: "event".into(),
+        state: row.state,
+        attempts: attempts.into_iter().map(attempt).collect(),
+        next_attempt_at: row.next_attempt_at.map(rfc3339),
+        delivered_at: row.delivered_at.map(rfc3339),
+    })
+}
+
+/// A project, without any of its secrets.
+pub fn project(row: &Project, accounts: &[AccountRow]) -> ProjectView {
+    let connector = |a: &AccountRow| ConnectorView {
+        kind: a.kind.clone(),
+        account: a.account.clone(),
+        label: a.label.clone(),
+        methods: a.methods.clone(),
+        currencies: a.currencies.clone(),
+    };
+    ProjectView {
+        id: row.id.clone(),
+        object: "project",
+        pk: row.pk.clone(),
+        settings: row.settings.clone(),
+        connectors: accounts.iter().map(connector).collect(),
+        notify_off_since: row.notify_off.map(rfc3339),
+        version: row.version,
+        created_at: rfc3339(row.created_at),
+    }
+}
+
+/// A project as its operator sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectView {
+    /// Its id.
+    pub id: ProjectId,
+    /// Always `project`.
+    pub object: &'static str,
+    /// The publishable key.
+    pub pk: String,
+    /// What its owner decided.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Its accounts at payment systems, the preferred one first.
+    pub connectors: Vec<ConnectorView>,
+    /// Since when `notify_url` is turned off because it answered 410; RFC 3339 UTC.
+    pub notify_off_since: Option<String>,
+    /// Counts its changes.
+    pub version: i64,
+    /// RFC 3339 UTC.
+    pub created_at: String,
+}
+
+/// An account at a payment system, without its credentials.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectorView {
+    /// The connector's kind.
+    pub kind: String,
+    /// Its id, unique for the kind; part of the webhook's path.
+    pub account: String,
+    /// What its owner calls it.
+    pub label: String,
+    /// What it is used for; all that the connector supports where empty.
+    pub methods: Vec<Method>,
+    /// ISO 4217 codes; all that the connector supports where empty.
+    pub currencies: Vec<String>,
+}
+
 /// An invoice with its payments.
 pub fn invoice(app: &App, project: &Project, row: &InvoiceRow, payments: &[PaymentRow]) -> Invoice {
     let client_token = app.keys.client_token(&row.id);
@@ -66,7 +152,7 @@ pub fn invoice(app: &App, project: &Project, row: &InvoiceRow, payments: &[Payme
         payments: payments.iter().map(payment).collect(),
         amount_refunded: row.amount_refunded,
         payment_url: hosted_page(app, row, &client_token),
-        confirmation_url: None,
+        confirmation_url: payments.iter().find_map(confirmation_url),
         client_token,
         locale: row.locale.clone(),
         metadata: row.metadata.clone(),
@@ -74,6 +160,16 @@ pub fn invoice(app: &App, project: &Project, row: &InvoiceRow, payments: &[Payme
         created_at: rfc3339(row.created_at),
         expires_at: rfc3339(row.expires_at),
         paid_at: row.paid_at.map(rfc3339),
+    }
+}
+
+/// The payment system's form, while a payment waits for it.
+fn confirmation_url(payment: &PaymentRow) -> Option<String> {
+    match &payment.verification {
+        Verification::Redirect { url } | Verification::Frame { url } => {
+            payment.status.is_live().then(|| url.clone())
+        }
+        Verification::None => None,
     }
 }
 
@@ -139,7 +235,7 @@ pub fn billing_data(
     BillingData {
         invoice: row.id.clone(),
         project: ProjectInfo {
-            name: project.name.clone(),
+            name: project.settings.name.clone(),
         },
         order_id: row.order_id.clone(),
         amount: row.money.amount,
@@ -161,8 +257,11 @@ pub fn billing_data(
     }
 }
 
+/// The ways to pay, the one that the order names first.
 fn methods(row: &InvoiceRow, accounts: &[AccountRow]) -> Vec<MethodInfo> {
-    Method::ALL
+    let mut methods = Method::ALL.to_vec();
+    methods.sort_by_key(|method| Some(*method) != row.method);
+    methods
         .iter()
         .filter_map(|method| {
             // The first that serves it is the first that is asked.
@@ -178,7 +277,7 @@ fn methods(row: &InvoiceRow, accounts: &[AccountRow]) -> Vec<MethodInfo> {
 /// Whether an account can carry an invoice by a method.
 pub fn serves(account: &AccountRow, method: Method, row: &InvoiceRow) -> bool {
     let code = row.money.currency.code();
-    let wanted = account.methods.contains(&method)
+    let wanted = (account.methods.is_empty() || account.methods.contains(&method))
         && (account.currencies.is_empty() || account.currencies.iter().any(|c| c == code));
     wanted
         && connectors::by_kind(&account.kind)

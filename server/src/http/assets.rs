@@ -1,12 +1,12 @@
 //! The built widget and `till.js`, carried in the binary and compressed when it was built.
 
 use crate::flow::App;
-use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What trunk writes where a nonce belongs; see `Trunk.toml`.
 const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
@@ -30,17 +30,11 @@ struct Asset {
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The files.
-pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/widget/{name}", get(widget))
-        .route(
-            "/till.js",
-            get(|headers: HeaderMap| embed("till.js", headers)),
-        )
-        .route(
-            "/till.d.ts",
-            get(|headers: HeaderMap| embed("till.d.ts", headers)),
-        )
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(widget))
+        .routes(routes!(till_js))
+        .routes(routes!(till_d_ts))
 }
 
 /// The widget's page with this response's nonce; `None` if the widget was not built.
@@ -48,6 +42,10 @@ pub fn page(nonce: &str) -> Option<String> {
     INDEX.map(|html| html.replace(NONCE_PLACEHOLDER, nonce))
 }
 
+/// A file of the widget's page
+#[utoipa::path(get, path = "/widget/{name}", tag = "pages",
+    params(("name" = String, Path, description = "Holds a hash of the content")),
+    responses((status = 200, description = "The file, to be kept for ever"), (status = 404)))]
 async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match WIDGET.iter().find(|asset| asset.name == name) {
         Some(asset) => serve(asset, FOR_EVER, &headers),
@@ -55,9 +53,23 @@ async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-async fn embed(name: &'static str, headers: HeaderMap) -> Response {
+/// The embed script
+#[utoipa::path(get, path = "/till.js", tag = "pages",
+    responses((status = 200, content_type = "text/javascript", description = "The script")))]
+async fn till_js(headers: HeaderMap) -> Response {
+    embed("till.js", &headers)
+}
+
+/// The embed script's types
+#[utoipa::path(get, path = "/till.d.ts", tag = "pages",
+    responses((status = 200, content_type = "text/plain", description = "The types")))]
+async fn till_d_ts(headers: HeaderMap) -> Response {
+    embed("till.d.ts", &headers)
+}
+
+fn embed(name: &'static str, headers: &HeaderMap) -> Response {
     match EMBED.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, ASK_AGAIN, &headers),
+        Some(asset) => serve(asset, ASK_AGAIN, headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

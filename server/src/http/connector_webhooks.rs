@@ -2,6 +2,7 @@
 
 use super::error::unauthorized;
 use super::extract::body;
+use super::openapi::problems;
 use crate::clock;
 use crate::connectors::{News, WebhookError};
 use crate::domain::Timing;
@@ -9,24 +10,32 @@ use crate::flow::apply::apply_payment_update;
 use crate::flow::give_up::refresh;
 use crate::flow::refund::apply_refund_outcome;
 use crate::flow::{App, Error, Result};
+use crate::store::accounts::AccountRow;
 use crate::store::payments::PaymentRow;
-use crate::store::projects::AccountRow;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::routing::post;
 use std::sync::Arc;
 use till_shared::problem::ProblemType;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The call.
-pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/v1/connectors/{kind}/{account}/webhooks", post(receive))
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(receive))
 }
 
-/// Applies a message, then records it: should this server die in between, the message comes again
-/// and has no further effect.
+problems!(WebhookProblems: InvalidRequest, Unauthorized, NotFound, PayloadTooLarge, Unavailable);
+
+/// A payment system tells what became of a payment or refund
+///
+/// Verified by the payment system's own scheme over the raw body. Applied, then recorded: should
+/// this server die in between, the message comes again and has no further effect.
+#[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", tag = "operation",
+    params(("kind" = String, Path, description = "The connector's kind"),
+        ("account" = String, Path, description = "The account's id")),
+    responses((status = 200, description = "Taken"), WebhookProblems))]
 async fn receive(
     State(app): State<Arc<App>>,
     Path((kind, account)): Path<(String, String)>,

@@ -1,18 +1,19 @@
 //! Our own extractors, so that every rejection is a problem document that names the field.
 
 use super::error::{field, unauthorized};
-use crate::crypto;
 use crate::flow::{App, Error};
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
+use crate::{clock, crypto};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserializer;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
@@ -41,13 +42,77 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let bytes = Bytes::from_request(request, state).await.map_err(body)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| not_json("it is not UTF-8"))?;
-        let canonical: serde_json::Value =
-            serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
+        let Once(canonical) = serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
         let value = named(&mut serde_json::Deserializer::from_str(text))?;
         Ok(Self {
             value,
             canonical: canonical.to_string(),
         })
+    }
+}
+
+/// JSON in which no field stands twice: which of the two would count is anybody's guess (RFC 8259
+/// section 4).
+struct Once(serde_json::Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OnceVisitor).map(Self)
+    }
+}
+
+struct OnceVisitor;
+
+impl<'de> Visitor<'de> for OnceVisitor {
+    type Value = serde_json::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(serde_json::Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut all = vec![];
+        while let Some(Once(value)) = list.next_element()? {
+            all.push(value);
+        }
+        Ok(all.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut all = serde_json::Map::new();
+        while let Some((name, Once(value))) = map.next_entry::<String, Once>()? {
+            if all.contains_key(&name) {
+                return Err(A::Error::custom(format!(
+                    "the field `{name}` stands there twice"
+                )));
+            }
+            all.insert(name, value);
+        }
+        Ok(all.into())
     }
 }
 
@@ -76,6 +141,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let pairs = url::form_urlencoded::parse(query);
         named(serde_urlencoded::Deserializer::new(pairs)).map(Self)
     }
+}
+
+/// JSON that was read before, as a value of a type.
+///
+/// # Errors
+/// `invalid-request` that names the fields.
+pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {
+    named(value)
 }
 
 /// Deserializes, naming the field that won't do, and every field that isn't known.
@@ -141,7 +214,7 @@ impl FromRequestParts<Arc<App>> for Secret {
             })?;
         let project = app
             .store
-            .project_by_key_hash(&crypto::key_hash(key))
+            .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
             .await?;
         project
             .map(Self)

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
 use till_shared::problem::ProblemType;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
 
 /// How long a call is taken to be running when nothing is heard of it, in milliseconds.
 const LEASE_MS: i64 = 120_000;
@@ -36,6 +38,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         visible
             .map(|key| Self(Some(key.to_owned())))
             .ok_or_else(bad)
+    }
+}
+
+impl IntoParams for Key {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = "1 to 255 visible characters. The same call again with the same key has one \
+                    effect and one answer, then with `Idempotent-Replayed: true`";
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some(text))
+            .schema(Some(String::schema()));
+        vec![key.build()]
     }
 }
 

@@ -5,13 +5,18 @@ mod assets;
 mod connector_webhooks;
 mod error;
 mod extract;
+mod html_form;
 mod idempotency;
 mod json_api;
 mod live;
+pub mod message;
+mod openapi;
 mod operator;
 mod pages;
+pub mod projects;
 mod request_id;
 mod return_page;
+mod texts;
 mod widget_api;
 
 use crate::callbacks;
@@ -26,6 +31,7 @@ use std::sync::Arc;
 use till_shared::problem::ProblemType;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -37,6 +43,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let outbox = tokio::spawn(callbacks::worker::run(app.outbox.clone()));
     let chores = tokio::spawn(housekeeping::run(app.clone()));
+    let others = tokio::spawn(housekeeping::follow_others(app.clone()));
     let served = axum::serve(listener, router(app.clone()))
         .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
         .await;
@@ -45,18 +52,24 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     app.tasks.wait().await;
     outbox.await.context("the outbox worker")?;
     chores.await.context("housekeeping")?;
+    others.await.context("following other servers")?;
     served.context("the listener")
 }
 
 fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let (described, api) = OpenApiRouter::new()
         .merge(json_api::router())
+        .merge(projects::router())
         .merge(widget_api::router())
         .merge(connector_webhooks::router())
+        .merge(html_form::router())
         .merge(pages::router())
         .merge(return_page::router())
         .merge(operator::router())
         .merge(assets::router())
+        .split_for_parts();
+    described
+        .merge(openapi::router(openapi::complete(api)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

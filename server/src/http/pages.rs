@@ -1,131 +1,87 @@
 //! The widget's page: framed by a project's page, in a popup, or filling a window of its own.
 
 use super::assets;
+use super::message::{Message, nonce, page_headers};
+use super::texts::{Lang, Texts};
 use crate::flow::App;
-use crate::new_id;
 use crate::store::projects::Project;
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use url::form_urlencoded;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The pages.
-pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/pay/{invoice}", get(widget))
-}
-
-/// A page for people, when there is nothing better to show.
-pub struct Message {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// One line.
-    pub title: &'static str,
-    /// What to do now.
-    pub text: &'static str,
-}
-
-impl Message {
-    /// There is no such invoice, or the link is not one of ours.
-    pub const NO_INVOICE: Self = Self {
-        status: StatusCode::NOT_FOUND,
-        title: "This payment link is not valid",
-        text: "Please go back to the shop and start the payment again.",
-    };
-    /// Something failed inside us.
-    pub const TROUBLE: Self = Self {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        title: "Something went wrong on our side",
-        text: "Nothing was charged by opening this page. Please try again in a moment.",
-    };
-    const FOREIGN_ORIGIN: Self = Self {
-        status: StatusCode::FORBIDDEN,
-        title: "This site may not show this payment",
-        text: "The site's address is not among the shop's allowed_origins.",
-    };
-    const NOT_BUILT: Self = Self {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        title: "The widget is not built",
-        text: "Run `cargo xtask demo`, or `trunk build --release` and then build the server anew.",
-    };
-}
-
-impl IntoResponse for Message {
-    fn into_response(self) -> Response {
-        let html = format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>{0}</title><h1>{0}</h1><p>{1}</p></html>",
-            self.title, self.text
-        );
-        (self.status, page_headers("default-src 'none'"), Html(html)).into_response()
-    }
-}
-
-/// The headers of every page of ours: never cached, and under a content security policy.
-pub fn page_headers(policy: &str) -> [(HeaderName, String); 3] {
-    [
-        (header::CACHE_CONTROL, "no-store".into()),
-        (header::CONTENT_SECURITY_POLICY, policy.into()),
-        (header::REFERRER_POLICY, "origin".into()),
-    ]
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(widget))
 }
 
 /// The invoice and its project, for a page.
 ///
 /// # Errors
 /// The page to show instead.
-pub async fn find(app: &App, invoice: &str) -> Result<(Project, InvoiceId), Message> {
+pub async fn find(
+    app: &App,
+    texts: &'static Texts,
+    invoice: &str,
+) -> Result<(Project, InvoiceId), Message> {
     let trouble = |error: crate::store::StoreError| {
         tracing::error!(%error, "a page could not be made");
-        Message::TROUBLE
+        Message::trouble(texts)
     };
-    let id: InvoiceId = invoice.parse().map_err(|_| Message::NO_INVOICE)?;
+    let none = || Message::no_invoice(texts);
+    let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let row = app.store.invoice(&id).await.map_err(trouble)?;
-    let row = row.ok_or(Message::NO_INVOICE)?;
+    let row = row.ok_or_else(none)?;
     let project = app.store.project(&row.project).await.map_err(trouble)?;
-    Ok((project.ok_or(Message::NO_INVOICE)?, id))
+    Ok((project.ok_or_else(none)?, id))
 }
 
-/// A value that makes one script of one response run (CSP nonce).
+/// The payment page
 ///
-/// # Errors
-/// The page to show instead.
-pub fn nonce() -> Result<String, Message> {
-    new_id::random::<16>().map(hex::encode).map_err(|error| {
-        tracing::error!(%error, "no random bytes");
-        Message::TROUBLE
-    })
-}
-
+/// The widget filling the window, or, with `mode` and `origin`, for a page of the project's. The
+/// client token travels in the fragment, so that no server and no log sees it.
+#[utoipa::path(get, path = "/pay/{invoice}", tag = "pages",
+    params(("invoice" = InvoiceId, Path),
+        ("mode" = Option<String>, Query, description = "`iframe`, `inline` or `popup`"),
+        ("origin" = Option<String>, Query, description = "The origin of the page around it"),
+        ("locale" = Option<String>, Query, description = "A BCP 47 language tag"),
+        ("theme" = Option<String>, Query, description = "`auto`, `light` or `dark`")),
+    responses((status = 200, content_type = "text/html", description = "The page"),
+        (status = 403, content_type = "text/html", description = "Not for pages of this origin"),
+        (status = 404, content_type = "text/html", description = "There is no such invoice")))]
 async fn widget(
     State(app): State<Arc<App>>,
+    Lang(texts): Lang,
     Path(invoice): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Message> {
-    let (project, invoice) = find(&app, &invoice).await?;
     let query = query.unwrap_or_default();
     let param = |name: &str| {
         form_urlencoded::parse(query.as_bytes())
             .find_map(|(key, value)| (key == name).then_some(value))
     };
+    let texts = texts.preferring(param("locale").as_deref());
+    let (project, invoice) = find(&app, texts, &invoice).await?;
     let allowed = &project.settings.allowed_origins;
     if param("mode").is_some()
         && !param("origin").is_some_and(|origin| allowed.iter().any(|a| *a == origin))
     {
         tracing::warn!(%invoice, origin = ?param("origin"), "an origin that the project does not allow");
-        return Err(Message::FOREIGN_ORIGIN);
+        return Err(Message::foreign_origin(texts));
     }
     if app.config.live_widget {
         // The browser takes the fragment, with the token, along by itself.
         let to = format!("/widget/?invoice={invoice}&{query}");
         return Ok(Redirect::to(&to).into_response());
     }
-    let nonce = nonce()?;
-    let html = assets::page(&nonce).ok_or(Message::NOT_BUILT)?;
+    let nonce = nonce().map_err(|error| {
+        tracing::error!(%error, "a page could not be made");
+        Message::trouble(texts)
+    })?;
+    let html = assets::page(&nonce).ok_or_else(|| Message::not_built(texts))?;
     let headers = page_headers(&policy(&nonce, allowed));
     Ok((headers, Html(html)).into_response())
 }

@@ -2,9 +2,9 @@
 //! to deliver them.
 
 use super::{Result, Store, StoreError, Tx, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
-use till_shared::event::EventType;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
+use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
 /// A callback to be written.
@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     .bind(new.body)
     .bind(new.about)
     .bind(new.now)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -57,29 +57,75 @@ pub struct PendingEvent {
     pub body: String,
     /// Attempts made before this one.
     pub attempts: i64,
+    /// How many of them were made before it was last asked to be sent again.
+    pub resent_after: i64,
 }
 
-impl FromRow<'_, SqliteRow> for PendingEvent {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for PendingEvent {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
             project: word(row.try_get("project")?).map_err(decode)?,
             body: row.try_get("body")?,
             attempts: row.try_get("attempts")?,
+            resent_after: row.try_get("resent_after")?,
         })
     }
 }
 
+/// A callback as it is kept.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Its id.
+    pub id: EventId,
+    /// The body.
+    pub body: String,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// When it is tried next (milliseconds).
+    pub next_attempt_at: Option<i64>,
+    /// When it was delivered (milliseconds).
+    pub delivered_at: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for EventRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
+        Ok(Self {
+            id: word(row.try_get("id")?).map_err(decode)?,
+            body: row.try_get("body")?,
+            state: word(row.try_get("state")?).map_err(decode)?,
+            next_attempt_at: row.try_get("next_attempt_at")?,
+            delivered_at: row.try_get("delivered_at")?,
+        })
+    }
+}
+
+/// What a list of callbacks is narrowed to.
+#[derive(Debug, Default)]
+pub struct EventFilter {
+    /// This type only.
+    pub kind: Option<EventType>,
+    /// Written after this one.
+    pub after: Option<EventId>,
+    /// Written after this time (milliseconds).
+    pub after_time: Option<i64>,
+    /// Older than this one: lists go from the newest to the oldest.
+    pub before: Option<EventId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
 /// One attempt to deliver, as it is kept.
-#[derive(Debug)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Attempt {
     /// Milliseconds.
     pub at: i64,
     /// How long it took.
     pub duration_ms: i64,
     /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
+    pub status: Option<i64>,
     /// Why there was none.
     pub error: Option<String>,
     /// The answer's beginning.
@@ -118,15 +164,15 @@ impl Store {
         lease_until: i64,
         limit: i64,
     ) -> Result<Vec<PendingEvent>> {
-        Ok(sqlx::query_as(
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
             "update events set next_attempt_at = $3 where id in
-             (select e.id from events e
-              where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
-              and not exists (select 1 from events earlier where earlier.invoice = e.invoice
-                  and earlier.sequence < e.sequence and earlier.state = 'pending')
-              order by e.next_attempt_at limit $4)
-             returning *",
-        )
+                 (select e.id from events e
+                  where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
+                  and not exists (select 1 from events earlier where earlier.invoice = e.invoice
+                      and earlier.sequence < e.sequence and earlier.state = 'pending')
+                  order by e.next_attempt_at limit $4{}) returning *",
+            self.engine.skip_locked()
+        )))
         .bind(project.as_str())
         .bind(now)
         .bind(lease_until)
@@ -155,24 +201,83 @@ impl Store {
         .bind(attempt.status)
         .bind(&attempt.error)
         .bind(&attempt.answer)
-        .execute(&mut *tx)
+        .execute(tx.conn())
         .await?;
         let (state, next_at, delivered) = match next {
-            Next::Delivered => ("delivered", None, Some(attempt.at)),
-            Next::RetryAt(at) => ("pending", Some(at), None),
-            Next::Failed => ("failed", None, None),
+            Next::Delivered => (DeliveryState::Delivered, None, Some(attempt.at)),
+            Next::RetryAt(at) => (DeliveryState::Pending, Some(at), None),
+            Next::Failed => (DeliveryState::Failed, None, None),
         };
         sqlx::query(
-            "update events set state = $1, next_attempt_at = $2, delivered_at = $3, attempts = $4
-             where id = $5",
+            "update events set state = $1, next_attempt_at = $2,
+             delivered_at = coalesce(delivered_at, $3), attempts = $4 where id = $5",
         )
-        .bind(state)
+        .bind(state.as_str())
         .bind(next_at)
         .bind(delivered)
         .bind(number)
         .bind(event.as_str())
-        .execute(&mut *tx)
+        .execute(tx.conn())
         .await?;
         Ok(tx.commit().await?)
+    }
+
+    /// A project's callback.
+    pub async fn event(&self, project: &ProjectId, id: &EventId) -> Result<Option<EventRow>> {
+        Ok(
+            sqlx::query_as("select * from events where id = $1 and project = $2")
+                .bind(id.as_str())
+                .bind(project.as_str())
+                .fetch_optional(self.pool())
+                .await?,
+        )
+    }
+
+    /// A project's callbacks, from the newest to the oldest.
+    pub async fn list_events(
+        &self,
+        project: &ProjectId,
+        filter: &EventFilter,
+    ) -> Result<Vec<EventRow>> {
+        Ok(sqlx::query_as(
+            "select * from events where project = $1
+             and ($2 is null or type = $2)
+             and ($3 is null or id > $3)
+             and ($4 is null or created_at > $4)
+             and ($5 is null or id < $5)
+             order by id desc limit $6",
+        )
+        .bind(project.as_str())
+        .bind(filter.kind.map(EventType::as_str))
+        .bind(filter.after.as_ref().map(EventId::as_str))
+        .bind(filter.after_time)
+        .bind(filter.before.as_ref().map(EventId::as_str))
+        .bind(filter.limit)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Every attempt to deliver a callback, the first one first.
+    pub async fn attempts_of(&self, event: &EventId) -> Result<Vec<Attempt>> {
+        Ok(
+            sqlx::query_as("select * from event_attempts where event = $1 order by number")
+                .bind(event.as_str())
+                .fetch_all(self.pool())
+                .await?,
+        )
+    }
+
+    /// Makes a project's callback due now, with the whole schedule before it again.
+    pub async fn resend_event(&self, project: &ProjectId, id: &EventId, now: i64) -> Result<()> {
+        sqlx::query(
+            "update events set state = 'pending', next_attempt_at = $1, resent_after = attempts
+             where id = $2 and project = $3",
+        )
+        .bind(now)
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .execute(self.pool())
+        .await?;
+        Ok(())
     }
 }

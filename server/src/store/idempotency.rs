@@ -30,40 +30,54 @@ impl Store {
         now: i64,
         lease_until: i64,
     ) -> Result<Claim> {
-        let mut tx = self.begin().await?;
-        let known: Option<(String, Option<u16>, Option<String>, i64)> = sqlx::query_as(
-            "select request_hash, status, body, lease_until from idempotency_keys
+        let made = sqlx::query(
+            "insert into idempotency_keys (scope, key, request_hash, lease_until, created_at)
+             values ($1, $2, $3, $4, $5) on conflict (scope, key) do nothing",
+        )
+        .bind(scope)
+        .bind(key)
+        .bind(request_hash)
+        .bind(lease_until)
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        if made.rows_affected() == 1 {
+            return Ok(Claim::Start);
+        }
+        let known: Option<(String, Option<i64>, Option<String>)> = sqlx::query_as(
+            "select request_hash, status, body from idempotency_keys
              where scope = $1 and key = $2",
         )
         .bind(scope)
         .bind(key)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(self.pool())
         .await?;
-        let claim = match known {
-            Some((hash, ..)) if hash != request_hash => Claim::OtherRequest,
-            Some((_, Some(status), body, _)) => Claim::Answered {
-                status,
-                body: body.unwrap_or_default(),
-            },
-            Some((.., lease)) if lease > now => Claim::Running,
-            Some(_) | None => Claim::Start,
-        };
-        if matches!(claim, Claim::Start) {
-            sqlx::query(
-                "insert into idempotency_keys (scope, key, request_hash, lease_until, created_at)
-                 values ($1, $2, $3, $4, $5)
-                 on conflict (scope, key) do update set lease_until = excluded.lease_until",
-            )
-            .bind(scope)
-            .bind(key)
-            .bind(request_hash)
-            .bind(lease_until)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-            tx.commit().await?;
+        match known {
+            Some((hash, ..)) if hash != request_hash => return Ok(Claim::OtherRequest),
+            Some((_, Some(status), body)) => {
+                return Ok(Claim::Answered {
+                    status: u16::try_from(status).unwrap_or(500),
+                    body: body.unwrap_or_default(),
+                });
+            }
+            // Still without an answer, or released this very moment.
+            Some(_) | None => {}
         }
-        Ok(claim)
+        // The first call died long ago: exactly one of those who find that goes on.
+        let taken_over = sqlx::query(
+            "update idempotency_keys set lease_until = $1
+             where scope = $2 and key = $3 and status is null and lease_until <= $4",
+        )
+        .bind(lease_until)
+        .bind(scope)
+        .bind(key)
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        Ok(match taken_over.rows_affected() {
+            1 => Claim::Start,
+            _ => Claim::Running,
+        })
     }
 
     /// Keeps the answer.
@@ -71,7 +85,7 @@ impl Store {
         sqlx::query(
             "update idempotency_keys set status = $1, body = $2 where scope = $3 and key = $4",
         )
-        .bind(status)
+        .bind(i64::from(status))
         .bind(body)
         .bind(scope)
         .bind(key)

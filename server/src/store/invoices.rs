@@ -1,13 +1,14 @@
 //! Invoices. Every query of a project's own names the project, so that none can forget it.
 
-use super::{Result, Store, StoreError, Tx, json, to_json, violates, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqliteConnection};
+use super::{Result, Store, StoreError, Tx, json, live, to_json, violates, word};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
 use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
 use till_shared::invoice::{InvoiceStatus, Item};
 use till_shared::money::Money;
+use till_shared::payment::Method;
 
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct InvoiceRow {
     pub failure_url: Option<String>,
     /// The project's notes.
     pub metadata: BTreeMap<String, String>,
+    /// The way to pay that the order names.
+    pub method: Option<Method>,
     /// Where it stands.
     pub status: InvoiceStatus,
     /// Minor units given back.
@@ -54,10 +57,11 @@ pub struct InvoiceRow {
     pub paid_at: Option<i64>,
 }
 
-impl FromRow<'_, SqliteRow> for InvoiceRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for InvoiceRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         let currency = word(row.try_get("currency")?).map_err(decode)?;
+        let method: Option<&str> = row.try_get("method")?;
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
             project: word(row.try_get("project")?).map_err(decode)?,
@@ -74,6 +78,7 @@ impl FromRow<'_, SqliteRow> for InvoiceRow {
             success_url: row.try_get("success_url")?,
             failure_url: row.try_get("failure_url")?,
             metadata: json(row.try_get("metadata")?).map_err(decode)?,
+            method: method.map(word).transpose().map_err(decode)?,
             status: word(row.try_get("status")?).map_err(decode)?,
             amount_refunded: row.try_get("amount_refunded")?,
             checked: row.try_get::<i64, _>("checked")? != 0,
@@ -113,9 +118,9 @@ pub struct InvoiceFilter {
 pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     let done = sqlx::query(
         "insert into invoices (id, project, order_id, order_hash, amount, currency, description,
-         items, buyer, locale, success_url, failure_url, metadata, status, checked, created_at,
-         expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         items, buyer, locale, success_url, failure_url, metadata, method, status, checked,
+         created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(new.id.as_str())
     .bind(new.project.as_str())
@@ -130,15 +135,18 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     .bind(&new.success_url)
     .bind(&new.failure_url)
     .bind(to_json(&new.metadata)?)
+    .bind(new.method.map(Method::as_str))
     .bind(new.status.as_str())
     .bind(i64::from(new.checked))
     .bind(new.created_at)
     .bind(new.expires_at)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await;
     match done {
         Ok(_) => Ok(Inserted::New),
-        Err(e) if violates(&e, "invoices.order_id") => Ok(Inserted::OrderIdTaken),
+        Err(e) if violates(&e, "invoices_order_id", "invoices.order_id") => {
+            Ok(Inserted::OrderIdTaken)
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -158,24 +166,32 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.version)
     .bind(row.paid_at)
     .bind(row.id.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
-    Ok(())
+    live::notify(tx, &row.id).await
 }
 
-/// The invoice with this id, whose ever it is: for callers that hold its client token or came to
-/// it from a payment.
-pub async fn get(db: &mut SqliteConnection, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
-    Ok(sqlx::query_as("select * from invoices where id = $1")
+/// The invoice with this id, whose ever it is, with nobody else changing it until the transaction
+/// ends. Comes before whatever else the transaction reads of it.
+pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
+    let sql = format!(
+        "select * from invoices where id = $1{}",
+        tx.engine.for_update()
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
         .bind(id.as_str())
-        .fetch_optional(db)
+        .fetch_optional(tx.conn())
         .await?)
 }
 
 impl Store {
-    /// The invoice with this id, whose ever it is. See [`get`].
+    /// The invoice with this id, whose ever it is: for callers that hold its client token or came
+    /// to it from a payment.
     pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
-        get(&mut *self.pool().acquire().await?, id).await
+        Ok(sqlx::query_as("select * from invoices where id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.pool())
+            .await?)
     }
 
     /// A project's invoice.

@@ -1,19 +1,27 @@
-//! SQL and nothing else. Times are milliseconds, statuses their words, lists and maps JSON.
+//! SQL and nothing else: one text for SQLite and for PostgreSQL, chosen by `DATABASE_URL`. Times are
+//! milliseconds, statuses their words, lists and maps JSON.
 //!
-//! Writing transactions begin at once ([`Store::begin`]): in SQLite a transaction that first reads
-//! and then writes may otherwise fail on another's write. None is held over a network call.
+//! Whoever writes about an invoice locks it first ([`invoices::lock`]), then reads: so all that
+//! changes one invoice happens one after another. In SQLite a writing transaction locks everything
+//! from its beginning. None is held over a network call.
 
+pub mod accounts;
 pub mod events;
 pub mod idempotency;
 pub mod invoices;
+pub mod live;
 pub mod payments;
 pub mod projects;
 pub mod refunds;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::any::AnyPoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
+
+/// How long a call waits for a connection, and a writer in SQLite for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +32,9 @@ pub enum StoreError {
     /// The migrations did not go through.
     #[error(transparent)]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Not a database that this can use.
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    Url,
     /// A stored value is not what this version writes.
     #[error("a stored value can't be read: {0}")]
     Corrupt(String),
@@ -32,34 +43,110 @@ pub enum StoreError {
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// Whose SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    fn of(url: &str) -> Result<Self> {
+        match url.split_once(':').map_or(url, |(scheme, _)| scheme) {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" => Ok(Self::Postgres),
+            _ => Err(StoreError::Url),
+        }
+    }
+
+    /// What makes a select keep others from changing the row.
+    fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " for update",
+        }
+    }
+
+    /// The same, for rows that nobody else is about to take.
+    fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " for update skip locked",
+        }
+    }
+}
+
 /// A transaction that may write.
-pub type Tx = Transaction<'static, Sqlite>;
+pub struct Tx {
+    inner: Transaction<'static, Any>,
+    engine: Engine,
+    notifies: bool,
+}
+
+impl Tx {
+    /// For statements inside it.
+    fn conn(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the database fails: then it may or may not be so.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await
+    }
+}
 
 /// The database.
 #[derive(Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
+    engine: Engine,
+    /// What other servers on the same database can be told by, where it can do that.
+    notifies: Option<PgConnectOptions>,
 }
 
 impl Store {
-    /// Opens the database, makes it if it isn't there, and brings its schema up to date.
+    /// Opens the database and brings its schema up to date. An SQLite file is made if it isn't
+    /// there.
     ///
     /// # Errors
-    /// When the URL is none of `sqlite:`, or the file can't be opened or migrated.
-    pub async fn open(url: &str) -> Result<Self> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A payment that was answered must survive a power cut: WAL with NORMAL may lose it.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(8)
-            .connect_with(options)
+    /// When the URL is neither `sqlite:` nor `postgres:`, or the database can't be opened or
+    /// migrated.
+    pub async fn open(url: &str, connections: u32) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let engine = Engine::of(url)?;
+        let url = match engine {
+            Engine::Sqlite if !url.contains("mode=") => {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                format!("{url}{separator}mode=rwc")
+            }
+            Engine::Sqlite | Engine::Postgres => url.to_owned(),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |conn, _| {
+                Box::pin(async move {
+                    if engine == Engine::Sqlite {
+                        conn.execute(SQLITE_SETTINGS).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
             .await?;
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Self { pool })
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        let notifies = match engine {
+            Engine::Postgres => live::options(&pool, &url).await?,
+            Engine::Sqlite => None,
+        };
+        Ok(Self {
+            pool,
+            engine,
+            notifies,
+        })
     }
 
     /// Begins a transaction that may write.
@@ -67,11 +154,20 @@ impl Store {
     /// # Errors
     /// When the database is not to be had in time.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(self.pool.begin_with("begin immediate").await?)
+        let begin = match self.engine {
+            // One that first reads and then writes may otherwise fail on another's write.
+            Engine::Sqlite => "begin immediate",
+            Engine::Postgres => "begin",
+        };
+        Ok(Tx {
+            inner: self.pool.begin_with(begin).await?,
+            engine: self.engine,
+            notifies: self.notifies.is_some(),
+        })
     }
 
     /// For single statements outside a transaction.
-    pub fn pool(&self) -> &SqlitePool {
+    pub fn pool(&self) -> &AnyPool {
         &self.pool
     }
 
@@ -84,6 +180,10 @@ impl Store {
         Ok(())
     }
 }
+
+/// A payment that was answered must survive a power cut: WAL with NORMAL may lose it.
+const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
+    pragma foreign_keys = on; pragma busy_timeout = 10000;";
 
 /// Reads a stored word or id.
 pub(crate) fn word<T: FromStr>(text: &str) -> Result<T> {
@@ -101,9 +201,10 @@ pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
 
-/// Whether a statement failed on this constraint or index (SQLite names the columns instead).
-pub(crate) fn violates(error: &sqlx::Error, columns: &str) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|e| e.is_unique_violation() && e.message().contains(columns))
+/// Whether a statement failed on this unique constraint or index. SQLite names its columns instead.
+pub(crate) fn violates(error: &sqlx::Error, constraint: &str, columns: &str) -> bool {
+    error.as_database_error().is_some_and(|e| {
+        let named = e.constraint() == Some(constraint) || e.message().contains(columns);
+        e.is_unique_violation() && named
+    })
 }

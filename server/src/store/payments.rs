@@ -1,8 +1,9 @@
 //! Payments.
 
 use super::{Result, Store, StoreError, Tx, json, to_json, violates, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqliteConnection};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::QueryAs;
+use sqlx::{Any, AssertSqlSafe, FromRow, Row};
 use till_shared::card::CardSummary;
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::money::Money;
@@ -46,8 +47,8 @@ pub struct PaymentRow {
     pub updated_at: i64,
 }
 
-impl FromRow<'_, SqliteRow> for PaymentRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for PaymentRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         let currency = word(row.try_get("currency")?).map_err(decode)?;
         let decline: Option<&str> = row.try_get("decline_code")?;
@@ -105,11 +106,13 @@ pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
     .bind(new.next_check_at)
     .bind(new.created_at)
     .bind(new.updated_at)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await;
     match done {
         Ok(_) => Ok(Inserted::New),
-        Err(e) if violates(&e, "payments.invoice") => Ok(Inserted::AnotherIsLive),
+        Err(e) if violates(&e, "payments_one_live", "payments.invoice") => {
+            Ok(Inserted::AnotherIsLive)
+        }
         Err(e) => Err(e.into()),
     }
 }
@@ -128,33 +131,37 @@ pub async fn save(tx: &mut Tx, row: &PaymentRow) -> Result<()> {
     .bind(row.next_check_at)
     .bind(row.updated_at)
     .bind(row.id.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
 
 /// The payment with this id.
-pub async fn get(db: &mut SqliteConnection, id: &PaymentId) -> Result<Option<PaymentRow>> {
+pub async fn get(tx: &mut Tx, id: &PaymentId) -> Result<Option<PaymentRow>> {
     Ok(sqlx::query_as("select * from payments where id = $1")
         .bind(id.as_str())
-        .fetch_optional(db)
+        .fetch_optional(tx.conn())
         .await?)
 }
 
 /// An invoice's payments, oldest first.
-pub async fn of_invoice(db: &mut SqliteConnection, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
-    Ok(
-        sqlx::query_as("select * from payments where invoice = $1 order by id")
-            .bind(id.as_str())
-            .fetch_all(db)
-            .await?,
-    )
+pub async fn of_invoice(tx: &mut Tx, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
+    Ok(of(id).fetch_all(tx.conn()).await?)
+}
+
+type Select<'q> = QueryAs<'q, Any, PaymentRow, AnyArguments>;
+
+fn of(id: &InvoiceId) -> Select<'_> {
+    sqlx::query_as("select * from payments where invoice = $1 order by id").bind(id.as_str())
 }
 
 impl Store {
     /// The payment with this id, whose ever it is: for the webhooks and returns that name it.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentRow>> {
-        get(&mut *self.pool().acquire().await?, id).await
+        Ok(sqlx::query_as("select * from payments where id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.pool())
+            .await?)
     }
 
     /// A project's payment.
@@ -174,7 +181,7 @@ impl Store {
 
     /// An invoice's payments, oldest first.
     pub async fn payments_of(&self, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
-        of_invoice(&mut *self.pool().acquire().await?, id).await
+        Ok(of(id).fetch_all(self.pool()).await?)
     }
 
     /// A project's payments, of one invoice or of all, from the newest to the oldest.
@@ -207,11 +214,12 @@ impl Store {
         lease_until: i64,
         limit: i64,
     ) -> Result<Vec<PaymentRow>> {
-        Ok(sqlx::query_as(
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
             "update payments set next_check_at = $2, checks = checks + 1 where id in
-             (select id from payments where next_check_at <= $1 order by next_check_at limit $3)
-             returning *",
-        )
+                 (select id from payments where next_check_at <= $1 order by next_check_at
+                  limit $3{}) returning *",
+            self.engine.skip_locked()
+        )))
         .bind(now)
         .bind(lease_until)
         .bind(limit)

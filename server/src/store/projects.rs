@@ -1,35 +1,32 @@
-//! Projects, their settings and their accounts at payment systems.
+//! Projects and their settings.
 
-use super::{Result, Store, json, to_json, word};
+use super::{Result, Store, Tx, json, to_json, word};
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::buyer::BuyerField;
 use till_shared::id::ProjectId;
-use till_shared::payment::Method;
-use till_shared::widget::Theme;
+use till_shared::widget::{OpenMode, Theme};
+use utoipa::ToSchema;
 
 /// How the project's widget opens and looks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct WidgetSettings {
+    /// How the project's pages open it, for the snippet that they are given.
+    pub mode: OpenMode,
     /// Colours.
-    #[serde(default = "auto")]
     pub theme: Theme,
     /// `#rrggbb`.
-    #[serde(default)]
     pub accent: Option<String>,
     /// A BCP 47 language tag.
-    #[serde(default)]
     pub locale: Option<String>,
-}
-
-fn auto() -> Theme {
-    Theme::Auto
 }
 
 impl Default for WidgetSettings {
     fn default() -> Self {
         Self {
+            mode: OpenMode::Iframe,
             theme: Theme::Auto,
             accent: None,
             locale: None,
@@ -38,8 +35,10 @@ impl Default for WidgetSettings {
 }
 
 /// What a project's owner decides.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
+    /// What buyers read.
+    pub name: String,
     /// Origins that may embed the widget and make invoices from a page.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
@@ -55,9 +54,9 @@ pub struct Settings {
     /// Where the buyer goes otherwise.
     #[serde(default)]
     pub failure_url: Option<String>,
-    /// How long an invoice stays open; 3600 where absent.
-    #[serde(default)]
-    pub invoice_ttl_seconds: Option<u32>,
+    /// How long an invoice stays open.
+    #[serde(default = "an_hour")]
+    pub invoice_ttl_seconds: u32,
     /// The widget's.
     #[serde(default)]
     pub widget: WidgetSettings,
@@ -69,132 +68,125 @@ pub struct Settings {
     pub test: bool,
 }
 
+fn an_hour() -> u32 {
+    3600
+}
+
+/// A signing secret, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// The ciphertext.
+    pub sealed: String,
+    /// Until when it is good (milliseconds); for ever, where absent.
+    pub until: Option<i64>,
+}
+
 /// A project, its signing secrets still sealed.
 #[derive(Debug, Clone)]
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
-    /// Its name.
-    pub name: String,
     /// The publishable key.
     pub pk: String,
-    /// The signing secret, sealed.
-    pub signing_secret: String,
-    /// The one before, sealed, and until when it is good.
-    pub old_secret: Option<(String, i64)>,
+    /// The signing secrets, the newest first.
+    pub signing_secrets: Vec<SealedSecret>,
     /// What its owner decided.
     pub settings: Settings,
     /// When its endpoint answered 410, if it did.
     pub notify_off: Option<i64>,
-}
-
-impl FromRow<'_, SqliteRow> for Project {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        use sqlx::Row;
-        let decode = |e: super::StoreError| sqlx::Error::Decode(Box::new(e));
-        let old: Option<String> = row.try_get("old_signing_secret")?;
-        let until: Option<i64> = row.try_get("old_secret_until")?;
-        Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
-            name: row.try_get("name")?,
-            pk: row.try_get("pk")?,
-            signing_secret: row.try_get("signing_secret")?,
-            old_secret: old.zip(until),
-            settings: json(row.try_get("settings")?).map_err(decode)?,
-            notify_off: row.try_get("notify_off")?,
-        })
-    }
-}
-
-/// A project to write down.
-pub struct NewProject {
-    /// Its id.
-    pub id: ProjectId,
-    /// Its name.
-    pub name: String,
-    /// The publishable key.
-    pub pk: String,
-    /// The SHA-256 of the secret key.
-    pub sk_hash: String,
-    /// The signing secret, sealed.
-    pub signing_secret: String,
-    /// What its owner decided.
-    pub settings: Settings,
-    /// Its accounts at payment systems, the preferred one first.
-    pub accounts: Vec<AccountRow>,
+    /// Counts its changes.
+    pub version: i64,
     /// Milliseconds.
     pub created_at: i64,
 }
 
-/// An account at a payment system, its credentials sealed.
-#[derive(Debug, Clone)]
-pub struct AccountRow {
-    /// The connector's kind.
-    pub kind: String,
-    /// Its id, unique for the kind.
-    pub account: String,
-    /// What its owner calls it.
-    pub label: String,
-    /// Credentials, sealed.
-    pub credentials: String,
-    /// What it is used for.
-    pub methods: Vec<Method>,
-    /// ISO 4217 codes; empty for all that the connector supports.
-    pub currencies: Vec<String>,
-}
-
-impl FromRow<'_, SqliteRow> for AccountRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        use sqlx::Row;
+impl FromRow<'_, AnyRow> for Project {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: super::StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
-            kind: row.try_get("kind")?,
-            account: row.try_get("account")?,
-            label: row.try_get("label")?,
-            credentials: row.try_get("credentials")?,
-            methods: json(row.try_get("methods")?).map_err(decode)?,
-            currencies: json(row.try_get("currencies")?).map_err(decode)?,
+            id: word(row.try_get("id")?).map_err(decode)?,
+            pk: row.try_get("pk")?,
+            signing_secrets: json(row.try_get("signing_secrets")?).map_err(decode)?,
+            settings: json(row.try_get("settings")?).map_err(decode)?,
+            notify_off: row.try_get("notify_off")?,
+            version: row.try_get("version")?,
+            created_at: row.try_get("created_at")?,
         })
     }
 }
 
-impl Store {
-    /// Writes a project and its accounts.
-    pub async fn insert_project(&self, new: &NewProject) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "insert into projects (id, name, pk, sk_hash, signing_secret, settings, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(new.id.as_str())
-        .bind(&new.name)
-        .bind(&new.pk)
-        .bind(&new.sk_hash)
-        .bind(&new.signing_secret)
-        .bind(to_json(&new.settings)?)
-        .bind(new.created_at)
-        .execute(&mut *tx)
-        .await?;
-        for (position, account) in (0i64..).zip(&new.accounts) {
-            sqlx::query(
-                "insert into connector_accounts
-                 (kind, account, project, label, credentials, methods, currencies, position)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(&account.kind)
-            .bind(&account.account)
-            .bind(new.id.as_str())
-            .bind(&account.label)
-            .bind(&account.credentials)
-            .bind(to_json(&account.methods)?)
-            .bind(to_json(&account.currencies)?)
-            .bind(position)
-            .execute(&mut *tx)
-            .await?;
-        }
-        Ok(tx.commit().await?)
-    }
+/// Writes a new project.
+pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
+    sqlx::query(
+        "insert into projects (id, pk, signing_secrets, settings, created_at)
+         values ($1, $2, $3, $4, $5)",
+    )
+    .bind(new.id.as_str())
+    .bind(&new.pk)
+    .bind(to_json(&new.signing_secrets)?)
+    .bind(to_json(&new.settings)?)
+    .bind(new.created_at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
 
+/// Writes a changed project and counts its version up.
+pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
+    row.version += 1;
+    sqlx::query(
+        "update projects set signing_secrets = $1, settings = $2, notify_off = $3, version = $4
+         where id = $5",
+    )
+    .bind(to_json(&row.signing_secrets)?)
+    .bind(to_json(&row.settings)?)
+    .bind(row.notify_off)
+    .bind(row.version)
+    .bind(row.id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes a new secret key's hash. Those before it are good until `old_until` (milliseconds), or
+/// until they would have ended anyway.
+pub async fn replace_key(
+    tx: &mut Tx,
+    project: &ProjectId,
+    hash: &str,
+    old_until: i64,
+    now: i64,
+) -> Result<()> {
+    sqlx::query(
+        "update secret_keys set valid_until = $1
+         where project = $2 and (valid_until is null or valid_until > $1)",
+    )
+    .bind(old_until)
+    .bind(project.as_str())
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("insert into secret_keys (hash, project, created_at) values ($1, $2, $3)")
+        .bind(hash)
+        .bind(project.as_str())
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// The project with this id, with nobody else changing it until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
+    let sql = format!(
+        "select * from projects where id = $1{}",
+        tx.engine.for_update()
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
+        .bind(id.as_str())
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+impl Store {
     /// The project with this id.
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
         Ok(sqlx::query_as("select * from projects where id = $1")
@@ -203,12 +195,16 @@ impl Store {
             .await?)
     }
 
-    /// The project whose secret key has this hash.
-    pub async fn project_by_key_hash(&self, hash: &str) -> Result<Option<Project>> {
-        Ok(sqlx::query_as("select * from projects where sk_hash = $1")
-            .bind(hash)
-            .fetch_optional(self.pool())
-            .await?)
+    /// The project with a secret key of this hash that is good at `now`.
+    pub async fn project_by_key_hash(&self, hash: &str, now: i64) -> Result<Option<Project>> {
+        Ok(sqlx::query_as(
+            "select projects.* from projects join secret_keys on secret_keys.project = projects.id
+             where secret_keys.hash = $1 and (valid_until is null or valid_until > $2)",
+        )
+        .bind(hash)
+        .bind(now)
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// The project with this publishable key.
@@ -219,25 +215,19 @@ impl Store {
             .await?)
     }
 
-    /// A project's accounts, the preferred one first.
-    pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
-        Ok(
-            sqlx::query_as("select * from connector_accounts where project = $1 order by position")
-                .bind(project.as_str())
-                .fetch_all(self.pool())
-                .await?,
+    /// All projects, from the newest to the oldest.
+    pub async fn list_projects(
+        &self,
+        before: Option<&ProjectId>,
+        limit: i64,
+    ) -> Result<Vec<Project>> {
+        Ok(sqlx::query_as(
+            "select * from projects where ($1 is null or id < $1) order by id desc limit $2",
         )
-    }
-
-    /// One account.
-    pub async fn account(&self, kind: &str, account: &str) -> Result<Option<AccountRow>> {
-        Ok(
-            sqlx::query_as("select * from connector_accounts where kind = $1 and account = $2")
-                .bind(kind)
-                .bind(account)
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        .bind(before.map(ProjectId::as_str))
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?)
     }
 
     /// Notes that the project's endpoint wants no more (HTTP 410).

@@ -1,8 +1,8 @@
 //! Refunds: written first, then asked of the payment system until it has answered.
 
 use super::{Result, Store, StoreError, Tx, word};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::id::{PaymentId, ProjectId, RefundId};
 use till_shared::refund::RefundStatus;
 
@@ -35,8 +35,8 @@ pub struct RefundRow {
     pub updated_at: i64,
 }
 
-impl FromRow<'_, SqliteRow> for RefundRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for RefundRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
@@ -73,7 +73,7 @@ pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     .bind(new.next_attempt_at)
     .bind(new.created_at)
     .bind(new.updated_at)
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -89,7 +89,7 @@ pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
     .bind(row.next_attempt_at)
     .bind(row.updated_at)
     .bind(row.id.as_str())
-    .execute(&mut **tx)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -98,7 +98,7 @@ pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
 pub async fn get(tx: &mut Tx, id: &RefundId) -> Result<Option<RefundRow>> {
     Ok(sqlx::query_as("select * from refunds where id = $1")
         .bind(id.as_str())
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx.conn())
         .await?)
 }
 
@@ -108,7 +108,7 @@ pub async fn claimed(tx: &mut Tx, payment: &PaymentId) -> Result<i64> {
         "select cast(sum(amount) as bigint) from refunds where payment = $1 and status <> 'failed'",
     )
     .bind(payment.as_str())
-    .fetch_one(&mut **tx)
+    .fetch_one(tx.conn())
     .await?;
     Ok(sum.unwrap_or(0))
 }
@@ -144,11 +144,12 @@ impl Store {
         lease_until: i64,
         limit: i64,
     ) -> Result<Vec<RefundRow>> {
-        Ok(sqlx::query_as(
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
             "update refunds set next_attempt_at = $2, attempts = attempts + 1 where id in
-             (select id from refunds where next_attempt_at <= $1 order by next_attempt_at limit $3)
-             returning *",
-        )
+                 (select id from refunds where next_attempt_at <= $1 order by next_attempt_at
+                  limit $3{}) returning *",
+            self.engine.skip_locked()
+        )))
         .bind(now)
         .bind(lease_until)
         .bind(limit)

@@ -3,17 +3,23 @@
 
 create table projects (
     id             text primary key,
-    name           text not null,
     pk             text not null unique,
-    sk_hash        text not null unique,
-    signing_secret text not null,
-    old_signing_secret text,
-    old_secret_until bigint,
+    -- Newest first, each with the time until which it is good.
+    signing_secrets text not null,
     settings       text not null,
     notify_off     bigint,
     version        bigint not null default 1,
     created_at     bigint not null
 );
+
+-- Secret keys, as hashes. One that was replaced is good for a while yet.
+create table secret_keys (
+    hash        text primary key,
+    project     text not null references projects (id),
+    valid_until bigint,
+    created_at  bigint not null
+);
+create index secret_keys_project on secret_keys (project);
 
 create table connector_accounts (
     kind        text not null,
@@ -24,7 +30,9 @@ create table connector_accounts (
     methods     text not null,
     currencies  text not null,
     position    bigint not null,
-    primary key (kind, account)
+    -- Takes no new payments; those that it carries are still asked after and refunded.
+    removed     bigint not null default 0,
+    constraint connector_accounts_id primary key (kind, account)
 );
 create index connector_accounts_project on connector_accounts (project, position);
 
@@ -42,6 +50,7 @@ create table invoices (
     success_url     text,
     failure_url     text,
     metadata        text not null,
+    method          text,
     status          text not null,
     amount_refunded bigint not null default 0 check (amount_refunded between 0 and amount),
     checked         bigint not null default 0,
@@ -109,6 +118,8 @@ create table events (
     about           text not null,
     state           text not null,
     attempts        bigint not null default 0,
+    -- How many attempts there were when it was last asked to be sent: the schedule begins there.
+    resent_after    bigint not null default 0,
     next_attempt_at bigint,
     created_at      bigint not null,
     delivered_at    bigint,

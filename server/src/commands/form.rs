@@ -1,0 +1,73 @@
+//! `till form`.
+
+use anyhow::{Context, bail};
+use std::str::FromStr;
+use till_server::callbacks::sign::valid_secrets;
+use till_server::config::Config;
+use till_server::flow::App;
+use till_server::flow::form::{SIGNATURE, signature};
+use till_server::http::message::escaped;
+use till_shared::id::ProjectId;
+
+/// What can be done with simple HTML forms.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Sign an order and print a form that is ready for a page
+    Sign(Box<Sign>),
+}
+
+/// An order to sign.
+#[derive(clap::Args)]
+pub struct Sign {
+    /// The project's id, prj_...
+    #[arg(long)]
+    project: ProjectId,
+
+    /// The order: order_id=42 amount=19.99 currency=EUR, and what else the form takes
+    #[arg(required = true, value_name = "NAME=VALUE")]
+    fields: Vec<Field>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Clone)]
+struct Field(String, String);
+
+impl FromStr for Field {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+        Ok(Self(name.to_owned(), value.to_owned()))
+    }
+}
+
+/// Carries the command out.
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Sign(sign) = command;
+    let app = App::new(sign.config).await?;
+    let project = app.store.project(&sign.project).await?;
+    let project = project.with_context(|| format!("there is no {}", sign.project))?;
+    let mut fields = vec![("project".to_owned(), project.pk.clone())];
+    for Field(name, value) in sign.fields {
+        if name == "project" || name == SIGNATURE {
+            bail!("{name} is added by itself");
+        }
+        fields.push((name, value));
+    }
+    let secrets = valid_secrets(&app.keys, &project)?;
+    let newest = secrets
+        .first()
+        .context("the project has no signing secret")?;
+    let signed = signature(newest, &fields)?;
+    fields.push((SIGNATURE.into(), signed));
+
+    println!("<form method=\"post\" action=\"{}/pay\">", app.base_url);
+    for (name, value) in &fields {
+        let (name, value) = (escaped(name), escaped(value));
+        println!("  <input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+    }
+    println!("  <button>Buy</button>\n</form>");
+    Ok(())
+}

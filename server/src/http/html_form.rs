@@ -1,0 +1,306 @@
+//! The simple HTML form: an order that a buyer's browser brings. What won't do is told to the
+//! buyer in a page; the reason in detail goes to the log under the request id.
+
+use super::message::Message;
+use super::texts::{Lang, Texts};
+use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
+use crate::flow::form::{SIGNATURE, is_signed};
+use crate::flow::{App, Error, view};
+use crate::store::projects::Project;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Redirect;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use till_shared::buyer::Buyer;
+use till_shared::money::{Currency, Money};
+use till_shared::payment::Method;
+use till_shared::problem::ProblemType;
+use url::{Url, form_urlencoded};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The form's address.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(pay))
+}
+
+/// For the description only: the form is read field by field.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "it is a description")]
+struct PayForm {
+    /// The project's publishable key.
+    project: String,
+    /// The project's number for the order.
+    order_id: String,
+    /// A decimal string.
+    #[schema(example = "19.99")]
+    amount: String,
+    currency: Currency,
+    description: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+    country: Option<String>,
+    locale: Option<String>,
+    method: Option<Method>,
+    success_url: Option<String>,
+    failure_url: Option<String>,
+    /// Sent as `metadata[key]`.
+    metadata: Option<BTreeMap<String, String>>,
+    /// Lower-case hex HMAC-SHA256 over the other fields.
+    signature: Option<String>,
+}
+
+/// What is wrong with a form: the status, and sentences for the buyer.
+struct Wrong(StatusCode, Vec<String>);
+
+impl Wrong {
+    fn one(status: StatusCode, text: &str) -> Self {
+        Self(status, vec![text.to_owned()])
+    }
+
+    fn field(text: &str, field: &str) -> Self {
+        let text = text.replace("{field}", field);
+        Self(StatusCode::UNPROCESSABLE_ENTITY, vec![text])
+    }
+}
+
+type Fields = Vec<(String, String)>;
+
+/// Pay by a simple HTML form
+///
+/// The buyer's browser sends it; a good one leads on to the payment page. The same form again
+/// leads to the same invoice.
+#[utoipa::path(post, path = "/pay", tag = "pages",
+    request_body(content = PayForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "On to the payment page",
+            headers(("location" = String, description = "`/pay/{invoice}`"))),
+        (status = "4XX", content_type = "text/html", description = "What is wrong, for the buyer"),
+        (status = 502, content_type = "text/html", description = "The project did not confirm")))]
+async fn pay(
+    State(app): State<Arc<App>>,
+    Lang(texts): Lang,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Redirect, Message> {
+    let fields = read(texts, &headers, body);
+    let fields = fields.map_err(|wrong| refuse(texts, wrong, None))?;
+    let texts = texts.preferring(value(&fields, "locale"));
+    let project = find_project(&app, texts, &fields).await?;
+    let back = way_back(&project, &headers);
+    let refused = |wrong| refuse(texts, wrong, back.clone());
+    genuine(&app, texts, &project, &fields).map_err(refused)?;
+    let order = order(texts, &fields).map_err(refused)?;
+    let created = create_invoice(&app, &project, order, Origin::Browser).await;
+    let created = created.map_err(|error| refused(explain(texts, error)))?;
+    let invoice = &created.invoice;
+    let token = app.keys.client_token(&invoice.id);
+    Ok(Redirect::to(&view::hosted_page(&app, invoice, &token)))
+}
+
+fn refuse(texts: &'static Texts, wrong: Wrong, back: Option<String>) -> Message {
+    let Wrong(status, reasons) = wrong;
+    tracing::warn!(status = status.as_u16(), ?reasons, "a form was refused");
+    Message::bad_form(status, texts, reasons).with_back(back)
+}
+
+/// The fields, each one known and there once.
+fn read(
+    texts: &Texts,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Fields, Wrong> {
+    let unreadable = |status| Wrong::one(status, &texts.form_unreadable);
+    let of_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let essence = of_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    if !essence
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    {
+        return Err(unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Wrong::one(StatusCode::PAYLOAD_TOO_LARGE, &texts.form_too_large)
+        }
+        status => unreadable(status),
+    })?;
+    let pairs = form_urlencoded::parse(&body);
+    let fields: Fields = pairs
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    for (i, (name, text)) in fields.iter().enumerate() {
+        // What stands for bytes that are no UTF-8.
+        if name.contains('\u{fffd}') || text.contains('\u{fffd}') {
+            return Err(unreadable(StatusCode::BAD_REQUEST));
+        }
+        if !is_known(name) {
+            return Err(Wrong::field(&texts.form_unknown, name));
+        }
+        if fields[..i].iter().any(|(other, _)| other == name) {
+            return Err(Wrong::field(&texts.form_twice, name));
+        }
+    }
+    Ok(fields)
+}
+
+fn is_known(name: &str) -> bool {
+    let known = [
+        "project",
+        "order_id",
+        "amount",
+        "currency",
+        "description",
+        "email",
+        "name",
+        "phone",
+        "country",
+        "locale",
+        "method",
+        "success_url",
+        "failure_url",
+        SIGNATURE,
+    ];
+    known.contains(&name) || note(name).is_some()
+}
+
+/// The key of `metadata[key]`.
+fn note(name: &str) -> Option<&str> {
+    name.strip_prefix("metadata[")?
+        .strip_suffix(']')
+        .filter(|key| !key.is_empty())
+}
+
+/// A field's value. An input that the buyer left empty is sent as well: it stands for nothing.
+fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    let found = fields.iter().find(|(n, _)| n == name);
+    found
+        .map(|(_, value)| value.as_str())
+        .filter(|value| !value.is_empty())
+}
+
+fn required<'a>(texts: &Texts, fields: &'a Fields, name: &str) -> Result<&'a str, Wrong> {
+    value(fields, name).ok_or_else(|| Wrong::field(&texts.form_missing, name))
+}
+
+async fn find_project(
+    app: &App,
+    texts: &'static Texts,
+    fields: &Fields,
+) -> Result<Project, Message> {
+    let pk = required(texts, fields, "project").map_err(|wrong| refuse(texts, wrong, None))?;
+    let found = app.store.project_by_pk(pk).await.map_err(|error| {
+        tracing::error!(%error, "a form could not be taken");
+        Message::trouble(texts)
+    })?;
+    let unknown = || Wrong::one(StatusCode::NOT_FOUND, &texts.form_project);
+    found.ok_or_else(|| refuse(texts, unknown(), None))
+}
+
+/// Signed by the project, or, unsigned, to be confirmed by it.
+fn genuine(app: &App, texts: &Texts, project: &Project, fields: &Fields) -> Result<(), Wrong> {
+    let forged = || Wrong::one(StatusCode::FORBIDDEN, &texts.form_signature);
+    match value(fields, SIGNATURE) {
+        Some(given) => match is_signed(&app.keys, project, fields, given) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(forged()),
+            Err(error) => Err(explain(texts, error.into())),
+        },
+        None if project.settings.check_url.is_some() => Ok(()),
+        None => Err(forged()),
+    }
+}
+
+fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Wrong> {
+    let wrong = |field: &str| Wrong::field(&texts.form_field, field);
+    let currency = required(texts, fields, "currency")?;
+    let parsed: Currency = currency.parse().map_err(|_| wrong("currency"))?;
+    let amount = required(texts, fields, "amount")?;
+    let money = Money::from_decimal(amount, parsed).map_err(|error| {
+        tracing::warn!(amount, currency, %error, "not an amount");
+        wrong("amount")
+    })?;
+    let text = |name: &str| value(fields, name).map(str::to_owned);
+    let method = value(fields, "method").map(str::parse).transpose();
+    let notes = fields.iter().filter_map(|(name, value)| {
+        let key = note(name)?;
+        Some((key.to_owned(), value.clone()))
+    });
+    Ok(NewInvoice {
+        order_id: required(texts, fields, "order_id")?.to_owned(),
+        amount: money.amount,
+        currency: currency.to_owned(),
+        description: text("description"),
+        items: vec![],
+        buyer: Buyer {
+            email: text("email"),
+            name: text("name"),
+            phone: text("phone"),
+            country: text("country"),
+        },
+        locale: text("locale"),
+        success_url: text("success_url"),
+        failure_url: text("failure_url"),
+        method: method.map_err(|_| wrong("method"))?,
+        expires_in_seconds: None,
+        metadata: notes.collect(),
+    })
+}
+
+/// Why there is no invoice, in the buyer's words.
+fn explain(texts: &Texts, error: Error) -> Wrong {
+    let (kind, detail, errors) = match error {
+        Error::Problem {
+            kind,
+            detail,
+            errors,
+        } => (kind, detail, errors),
+        Error::Internal(cause) => {
+            tracing::error!(cause = format!("{cause:#}"), "a form could not be taken");
+            return Wrong::one(StatusCode::INTERNAL_SERVER_ERROR, &texts.trouble_text);
+        }
+    };
+    tracing::warn!(%kind, detail, ?errors, "no invoice for a form");
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    match kind {
+        ProblemType::OrderIdReused => Wrong::one(status, &texts.form_order_changed),
+        ProblemType::OrderRejected => {
+            Wrong::one(status, &texts.form_rejected.replace("{reason}", &detail))
+        }
+        ProblemType::OrderCheckUnavailable => Wrong::one(status, &texts.form_check),
+        _ if errors.is_empty() => Wrong::one(status, &texts.form_unreadable),
+        _ => {
+            let named = errors.iter().map(|e| {
+                // In a form the buyer's data stand beside the rest.
+                let field = e.field.strip_prefix("buyer.").unwrap_or(&e.field);
+                texts.form_field.replace("{field}", field)
+            });
+            Wrong(status, named.collect())
+        }
+    }
+}
+
+/// Where the buyer came from, if the project knows that place.
+fn way_back(project: &Project, headers: &HeaderMap) -> Option<String> {
+    let settings = &project.settings;
+    let referer = headers.get(header::REFERER).and_then(|v| v.to_str().ok());
+    let came_from = referer
+        .and_then(|text| Url::parse(text).ok())
+        .filter(|url| {
+            let origin = url.origin().ascii_serialization();
+            settings.allowed_origins.contains(&origin)
+        });
+    came_from
+        .map(String::from)
+        .or_else(|| settings.failure_url.clone())
+}

@@ -1,0 +1,120 @@
+//! The callbacks, for a project to look up, send again and try out.
+
+use super::{Limit, Page};
+use crate::flow::{App, Result, events, view};
+use crate::http::extract::{Query, Secret, id, parsed};
+use crate::http::openapi::problems;
+use crate::store::events::{EventFilter, EventRow};
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::event::SentEvent;
+use till_shared::id::EventId;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The calls.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
+        .routes(routes!(resend))
+        .routes(routes!(ping))
+}
+
+async fn shown(app: &App, row: &EventRow) -> Result<SentEvent> {
+    let attempts = app.store.attempts_of(&row.id).await?;
+    Ok(view::event(row, attempts)?)
+}
+
+/// Narrows a list of events.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct EventQuery {
+    /// Of this type only, for example `invoice.paid`.
+    r#type: Option<String>,
+    /// Written after this event (its id), or after this time (RFC 3339).
+    after: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where absent.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized);
+
+/// List events, the newest first
+#[utoipa::path(get, path = "/v1/events", tag = "events", security(("secret_key" = [])),
+    params(EventQuery),
+    responses((status = 200, body = Page<SentEvent>, description = "A page of them"), ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Query(query): Query<EventQuery>,
+) -> Result<Answer<Page<SentEvent>>> {
+    let limit = Limit::checked(query.limit)?;
+    let after = query.after.as_deref();
+    let by_id = after.filter(|text| text.starts_with(EventId::PREFIX));
+    let by_time = after.filter(|_| by_id.is_none());
+    let time: Option<jiff::Timestamp> = parsed("after", by_time)?;
+    let filter = EventFilter {
+        kind: parsed("type", query.r#type.as_deref())?,
+        after: parsed("after", by_id)?,
+        after_time: time.map(|time| time.as_millisecond()),
+        before: parsed("cursor", query.cursor.as_deref())?,
+        limit: limit.and_one(),
+    };
+    let rows = app.store.list_events(&project.id, &filter).await?;
+    let (rows, next) = Page::<SentEvent>::of(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(rows.len());
+    for row in &rows {
+        data.push(shown(&app, row).await?);
+    }
+    Ok(Answer(Page::with(data, next)))
+}
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Read an event, with every attempt to deliver it
+#[utoipa::path(get, path = "/v1/events/{event}", tag = "events", security(("secret_key" = [])),
+    params(("event" = EventId, Path)),
+    responses((status = 200, body = SentEvent, description = "The event"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(event): Path<String>,
+) -> Result<Answer<SentEvent>> {
+    let row = events::event_of(&app, &project, &id(&event, "event")?).await?;
+    Ok(Answer(shown(&app, &row).await?))
+}
+
+/// Send an event again now
+///
+/// Whatever became of it before; if it is not taken, the whole schedule is gone through again.
+#[utoipa::path(post, path = "/v1/events/{event}/resend", tag = "events",
+    security(("secret_key" = [])), params(("event" = EventId, Path)),
+    responses((status = 202, body = SentEvent, description = "It is on its way"), ReadProblems))]
+async fn resend(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(event): Path<String>,
+) -> Result<(StatusCode, Answer<SentEvent>)> {
+    let row = events::resend(&app, &project, &id(&event, "event")?).await?;
+    Ok((StatusCode::ACCEPTED, Answer(shown(&app, &row).await?)))
+}
+
+problems!(PingProblems: InvalidRequest, Unauthorized);
+
+/// Send a `ping` to the project's `notify_url`
+#[utoipa::path(post, path = "/v1/events/ping", tag = "events", security(("secret_key" = [])),
+    responses((status = 202, body = SentEvent, description = "It is on its way"), PingProblems))]
+async fn ping(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+) -> Result<(StatusCode, Answer<SentEvent>)> {
+    let row = events::ping(&app, &project).await?;
+    Ok((StatusCode::ACCEPTED, Answer(shown(&app, &row).await?)))
+}

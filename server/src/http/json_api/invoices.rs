@@ -1,0 +1,151 @@
+//! Invoices.
+
+use super::{Limit, Page};
+use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
+use crate::flow::end_invoice::cancel_invoice;
+use crate::flow::{App, Error, Result, view};
+use crate::http::extract::{Json, Query, Secret, id, parsed};
+use crate::http::idempotency::{Call, Key, once};
+use crate::http::openapi::problems;
+use crate::store::invoices::{InvoiceFilter, InvoiceRow};
+use crate::store::projects::Project;
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::id::InvoiceId;
+use till_shared::invoice::Invoice;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The calls.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read))
+        .routes(routes!(cancel))
+}
+
+problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, PayloadTooLarge,
+    IdempotencyKeyReused, IdempotencyKeyInUse, OrderIdReused, MethodUnavailable, OrderRejected,
+    OrderCheckUnavailable);
+
+/// Make an invoice
+///
+/// The same order again gives the same invoice (200); other data under its `order_id` is refused.
+/// With `method` the payment system is asked at once and `confirmation_url` is its form; send the
+/// buyer there. Without, `payment_url` is our hosted page.
+#[utoipa::path(post, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
+    params(Key), request_body = NewInvoice,
+    responses((status = 201, body = Invoice, description = "The new invoice"),
+        (status = 200, body = Invoice, description = "The invoice that this order has"),
+        CreateProblems))]
+async fn create(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    key: Key,
+    body: Json<NewInvoice>,
+) -> Result<Response> {
+    let call = Call {
+        key,
+        scope: format!("project {}", project.id),
+        request: format!("POST invoices {}", body.canonical),
+    };
+    once(app.clone(), call, async move {
+        let created = create_invoice(&app, &project, body.value, Origin::Server).await?;
+        let status = match created.new {
+            true => StatusCode::CREATED,
+            false => StatusCode::OK,
+        };
+        Ok((status, created.view(&app, &project)))
+    })
+    .await
+}
+
+async fn shown(app: &App, project: &Project, row: &InvoiceRow) -> Result<Invoice> {
+    let payments = app.store.payments_of(&row.id).await?;
+    Ok(view::invoice(app, project, row, &payments))
+}
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Read an invoice
+#[utoipa::path(get, path = "/v1/invoices/{invoice}", tag = "invoices",
+    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
+    responses((status = 200, body = Invoice, description = "The invoice"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(invoice): Path<String>,
+) -> Result<Answer<Invoice>> {
+    let id: InvoiceId = id(&invoice, "invoice")?;
+    let row = app.store.project_invoice(&project.id, &id).await?;
+    let row = row.ok_or_else(|| Error::not_found("invoice"))?;
+    Ok(Answer(shown(&app, &project, &row).await?))
+}
+
+problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid, InvoiceExpired);
+
+/// Cancel an open invoice
+///
+/// One that is canceled already is answered as it is.
+#[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", tag = "invoices",
+    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
+    responses((status = 200, body = Invoice, description = "The canceled invoice"), CancelProblems))]
+async fn cancel(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(invoice): Path<String>,
+) -> Result<Answer<Invoice>> {
+    let id: InvoiceId = id(&invoice, "invoice")?;
+    let row = cancel_invoice(&app, &project, &id).await?;
+    Ok(Answer(shown(&app, &project, &row).await?))
+}
+
+/// Narrows a list of invoices.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InvoiceQuery {
+    /// Of this order only.
+    order_id: Option<String>,
+    /// In this status only.
+    status: Option<String>,
+    /// Made after this time, RFC 3339.
+    created_after: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where absent.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized);
+
+/// List invoices, the newest first
+#[utoipa::path(get, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
+    params(InvoiceQuery),
+    responses((status = 200, body = Page<Invoice>, description = "A page of them"), ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Query(query): Query<InvoiceQuery>,
+) -> Result<Answer<Page<Invoice>>> {
+    let limit = Limit::checked(query.limit)?;
+    let after: Option<jiff::Timestamp> = parsed("created_after", query.created_after.as_deref())?;
+    let filter = InvoiceFilter {
+        order_id: query.order_id,
+        status: parsed("status", query.status.as_deref())?,
+        created_after: after.map(|time| time.as_millisecond()),
+        before: parsed("cursor", query.cursor.as_deref())?,
+        limit: limit.and_one(),
+    };
+    let rows = app.store.list_invoices(&project.id, &filter).await?;
+    let (rows, next) = Page::<Invoice>::of(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(rows.len());
+    for row in &rows {
+        data.push(shown(&app, &project, row).await?);
+    }
+    Ok(Answer(Page::with(data, next)))
+}

@@ -1,0 +1,151 @@
+//! Payments and refunds.
+
+use super::{Limit, Page};
+use crate::flow::refund::{RefundWish, refund};
+use crate::flow::{App, Error, Result, view};
+use crate::http::extract::{Json, Query, Secret, id, parsed};
+use crate::http::idempotency::{Call, Key, once};
+use crate::http::openapi::problems;
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::id::{InvoiceId, PaymentId, RefundId};
+use till_shared::payment::Payment;
+use till_shared::refund::Refund;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The calls.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
+        .routes(routes!(create_refund))
+        .routes(routes!(read_refund))
+}
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Read a payment
+#[utoipa::path(get, path = "/v1/payments/{payment}", tag = "payments",
+    security(("secret_key" = [])), params(("payment" = PaymentId, Path)),
+    responses((status = 200, body = Payment, description = "The payment"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(payment): Path<String>,
+) -> Result<Answer<Payment>> {
+    let id: PaymentId = id(&payment, "payment")?;
+    let row = app.store.project_payment(&project.id, &id).await?;
+    let row = row.ok_or_else(|| Error::not_found("payment"))?;
+    Ok(Answer(view::payment(&row)))
+}
+
+/// Narrows a list of payments.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PaymentQuery {
+    /// Of this invoice only.
+    invoice: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where absent.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized);
+
+/// List payments, the newest first
+#[utoipa::path(get, path = "/v1/payments", tag = "payments", security(("secret_key" = [])),
+    params(PaymentQuery),
+    responses((status = 200, body = Page<Payment>, description = "A page of them"), ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Query(query): Query<PaymentQuery>,
+) -> Result<Answer<Page<Payment>>> {
+    let limit = Limit::checked(query.limit)?;
+    let invoice: Option<InvoiceId> = parsed("invoice", query.invoice.as_deref())?;
+    let before: Option<PaymentId> = parsed("cursor", query.cursor.as_deref())?;
+    let rows = app
+        .store
+        .list_payments(
+            &project.id,
+            invoice.as_ref(),
+            before.as_ref(),
+            limit.and_one(),
+        )
+        .await?;
+    let (rows, next) = Page::<Payment>::of(rows, limit, |row| row.id.to_string());
+    Ok(Answer(Page::with(
+        rows.iter().map(view::payment).collect(),
+        next,
+    )))
+}
+
+/// A refund to be made.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({"amount": 500, "reason": "one print came damaged"}))]
+struct NewRefund {
+    /// Minor units; all of the rest where absent.
+    amount: Option<i64>,
+    /// Why, for your own records; at most 500 characters.
+    reason: Option<String>,
+}
+
+problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
+    PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, NotRefundable);
+
+/// Refund a payment, whole or in part
+///
+/// Never more than was paid is given back, however many refunds there are. A refund is `pending`
+/// until the payment system has said how it ended, which `refund.succeeded` or `refund.failed`
+/// tells.
+#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", tag = "payments",
+    security(("secret_key" = [])), params(("payment" = PaymentId, Path), Key),
+    request_body = NewRefund,
+    responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
+async fn create_refund(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(payment): Path<String>,
+    key: Key,
+    body: Json<NewRefund>,
+) -> Result<Response> {
+    let id: PaymentId = id(&payment, "payment")?;
+    let call = Call {
+        key,
+        scope: format!("project {}", project.id),
+        request: format!("POST {id} refunds {}", body.canonical),
+    };
+    let wish = RefundWish {
+        amount: body.value.amount,
+        reason: body.value.reason,
+    };
+    once(app.clone(), call, async move {
+        let (row, payment) = refund(&app, &project, &id, wish).await?;
+        Ok((StatusCode::CREATED, view::refund(&row, &payment)))
+    })
+    .await
+}
+
+/// Read a refund
+#[utoipa::path(get, path = "/v1/refunds/{refund}", tag = "payments",
+    security(("secret_key" = [])), params(("refund" = RefundId, Path)),
+    responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]
+async fn read_refund(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(refund): Path<String>,
+) -> Result<Answer<Refund>> {
+    let id: RefundId = id(&refund, "refund")?;
+    let row = app.store.project_refund(&project.id, &id).await?;
+    let row = row.ok_or_else(|| Error::not_found("refund"))?;
+    let payment = app.store.project_payment(&project.id, &row.payment).await?;
+    let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
+    Ok(Answer(view::refund(&row, &payment)))
+}

@@ -1,0 +1,150 @@
+//! The description of this server's calls, OpenAPI 3.1, made from the handlers themselves, and a
+//! viewer for it at `/docs`.
+
+use crate::flow::App;
+use axum::Json;
+use axum::Router;
+use axum::routing::get;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use till_shared::problem::{FieldError, Problem, ProblemType};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// Declares a type that names, in a call's description, the problems it may answer with.
+macro_rules! problems {
+    ($name:ident: $($kind:ident),+ $(,)?) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::Response>,
+            > {
+                $crate::http::openapi::responses(&[
+                    $(till_shared::problem::ProblemType::$kind),+
+                ])
+            }
+        }
+    };
+}
+pub(super) use problems;
+
+/// The responses of these problems, one for each status, with an example of each problem.
+pub fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status = BTreeMap::<u16, Vec<ProblemType>>::new();
+    // A body too large, or a failure of ours: every call may end so.
+    for kind in kinds.iter().chain(&[ProblemType::Internal]) {
+        by_status.entry(kind.status()).or_default().push(*kind);
+    }
+    let response = |(status, kinds): (u16, Vec<ProblemType>)| {
+        let titles: Vec<_> = kinds.iter().map(|kind| kind.title()).collect();
+        let examples = kinds.iter().map(|kind| {
+            let example = ExampleBuilder::new().value(serde_json::to_value(example(*kind)).ok());
+            (kind.as_str(), example.build())
+        });
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .examples_from_iter(examples)
+            .build();
+        let response = ResponseBuilder::new()
+            .description(titles.join(", or: "))
+            .content("application/problem+json", content)
+            .build();
+        (status.to_string(), RefOr::T(response))
+    };
+    by_status.into_iter().map(response).collect()
+}
+
+fn example(kind: ProblemType) -> Problem {
+    let errors = match kind {
+        ProblemType::InvalidRequest => {
+            vec![FieldError::new(
+                "amount",
+                "out_of_range",
+                "from 1 to 999999999999 minor units",
+            )]
+        }
+        _ => vec![],
+    };
+    Problem {
+        r#type: format!("/problems/{kind}"),
+        title: kind.title().to_owned(),
+        status: kind.status(),
+        detail: "What happened this time.".into(),
+        request_id: "req_01900000000070008000000000000001".into(),
+        errors,
+    }
+}
+
+/// What the handlers don't say: who we are, how callers show who they are, and what the tags mean.
+pub fn complete(mut api: OpenApi) -> OpenApi {
+    api.info.title = "Till".into();
+    api.info.version = env!("CARGO_PKG_VERSION").into();
+    api.info.description = Some(
+        "Take payments on your own site. Money is integer minor units with an ISO 4217 currency; \
+         times are RFC 3339 UTC; errors are RFC 9457 problem documents; lists are paged by cursor."
+            .into(),
+    );
+    let tag = |name: &str, text: &str| {
+        let mut tag = Tag::new(name);
+        tag.description = Some(text.to_owned());
+        tag
+    };
+    api.tags = Some(vec![
+        tag("invoices", "What is owed for an order"),
+        tag("payments", "Attempts to pay, and refunds"),
+        tag("events", "Callbacks, and what became of them"),
+        tag(
+            "projects",
+            "For the operator: projects, their keys and accounts",
+        ),
+        tag("widget", "What the payment widget calls"),
+        tag("pages", "What a browser opens"),
+        tag("operation", "For whoever runs the server"),
+    ]);
+    let components = api.components.get_or_insert_default();
+    let schemas = [
+        (Problem::name(), Problem::schema()),
+        (FieldError::name(), FieldError::schema()),
+        (ProblemType::name(), ProblemType::schema()),
+    ];
+    for (name, schema) in schemas {
+        components.schemas.insert(name.into_owned(), schema);
+    }
+    let bearer = |text: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+        SecurityScheme::Http(scheme.description(Some(text)).build())
+    };
+    for (name, text) in [
+        (
+            "secret_key",
+            "The project's secret key, `sk_...`: on its server only",
+        ),
+        (
+            "publishable_key",
+            "The project's publishable key, `pk_...`, with an allowed Origin",
+        ),
+        (
+            "client_token",
+            "The invoice's client token, `ct_...`: for the widget",
+        ),
+        ("operator", "The operator's token (`TILL_OPERATOR_TOKEN`)"),
+    ] {
+        components.add_security_scheme(name, bearer(text));
+    }
+    api
+}
+
+/// `/openapi.json` and `/docs`.
+pub fn router(api: OpenApi) -> Router<Arc<App>> {
+    let document = json!(api);
+    let viewer = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    Router::new()
+        .route("/openapi.json", get(move || async move { Json(document) }))
+        .merge(viewer)
+}

@@ -1,0 +1,303 @@
+//! For the operator: projects, their keys and their accounts at payment systems.
+
+use super::error::unauthorized;
+use super::extract::{Json, Query, bearer, id, parsed, read_value};
+use super::json_api::{Limit, Page};
+use super::openapi::problems;
+use crate::flow::accounts::NewAccount;
+use crate::flow::projects::{
+    CreatedProject, Update, create_project, rotate_key, rotate_secret, update_project,
+};
+use crate::flow::view::{self, ProjectView};
+use crate::flow::{App, Error, Result};
+use crate::store::projects::{Project, Settings};
+use axum::Json as Answer;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use till_shared::id::ProjectId;
+use till_shared::problem::ProblemType;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The calls.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, update))
+        .routes(routes!(new_key))
+        .routes(routes!(new_secret))
+}
+
+/// The operator, by the token of the server's settings.
+struct Operator;
+
+impl FromRequestParts<Arc<App>> for Operator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        let own = app.config.operator_token.as_ref().ok_or_else(|| {
+            let detail = "This server has no operator token: TILL_OPERATOR_TOKEN is not set.";
+            Error::problem(ProblemType::Forbidden, detail)
+        })?;
+        let given = bearer(&parts.headers).unwrap_or_default();
+        let same = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
+        match bool::from(same) {
+            true => Ok(Self),
+            false => Err(unauthorized("This call takes the operator's token.")),
+        }
+    }
+}
+
+const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+/// A project as an operator describes it: its settings, and its accounts at payment systems.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "it is a description; the body is read in two parts"
+)]
+struct ProjectBody {
+    #[schema(inline)]
+    #[serde(flatten)]
+    settings: Settings,
+    /// The preferred one first.
+    connectors: Vec<ConnectorBody>,
+}
+
+/// An account at a payment system.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it is a description")]
+struct ConnectorBody {
+    /// The connector's kind, for example `sandbox`.
+    kind: String,
+    /// Your id for it, unique for the kind; part of the webhook's path.
+    account: String,
+    label: Option<String>,
+    /// As the connector reads them. Stored encrypted and never shown. In a change, absent ones stay.
+    credentials: Option<Map<String, Value>>,
+    /// All that the connector supports where empty.
+    methods: Vec<till_shared::payment::Method>,
+    /// All that the connector supports where empty.
+    currencies: Vec<till_shared::money::Currency>,
+}
+
+/// A new project with its keys, which are shown only now.
+#[derive(Serialize, ToSchema)]
+struct NewProjectView {
+    #[serde(flatten)]
+    project: ProjectView,
+    /// The secret key, for the project's server.
+    sk: String,
+    /// The signing secret, which verifies callbacks.
+    signing_secret: String,
+}
+
+async fn shown(app: &App, project: &Project) -> Result<ProjectView> {
+    Ok(view::project(
+        project,
+        &app.store.accounts(&project.id).await?,
+    ))
+}
+
+/// The accounts in a body, taken out of it, as the rest are the settings.
+fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>>> {
+    #[derive(Deserialize)]
+    struct Accounts {
+        connectors: Vec<NewAccount>,
+    }
+    let Some(connectors) = body.remove("connectors") else {
+        return Ok(None);
+    };
+    let accounts: Accounts = read_value(serde_json::json!({ "connectors": connectors }))?;
+    Ok(Some(accounts.connectors))
+}
+
+problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
+    PayloadTooLarge);
+
+/// Make a project
+#[utoipa::path(post, path = "/v1/projects", tag = "projects", security(("operator" = [])),
+    request_body = ProjectBody,
+    responses((status = 201, body = NewProjectView, description = "It and its keys"),
+        CreateProblems))]
+async fn create(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    body: Json<Map<String, Value>>,
+) -> Result<(
+    StatusCode,
+    [(HeaderName, &'static str); 1],
+    Answer<NewProjectView>,
+)> {
+    let mut body = body.value;
+    let accounts = take_accounts(&mut body)?.unwrap_or_default();
+    let settings: Settings = read_value(Value::Object(body))?;
+    let CreatedProject {
+        project,
+        sk,
+        signing_secret,
+    } = create_project(&app, settings, accounts).await?;
+    let created = NewProjectView {
+        project: shown(&app, &project).await?,
+        sk,
+        signing_secret,
+    };
+    Ok((StatusCode::CREATED, NO_STORE, Answer(created)))
+}
+
+/// Pages through the projects.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ProjectQuery {
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where absent.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
+
+/// List projects, the newest first
+#[utoipa::path(get, path = "/v1/projects", tag = "projects", security(("operator" = [])),
+    params(ProjectQuery),
+    responses((status = 200, body = Page<ProjectView>, description = "A page of them"),
+        ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    Query(query): Query<ProjectQuery>,
+) -> Result<Answer<Page<ProjectView>>> {
+    let limit = Limit::checked(query.limit)?;
+    let before: Option<ProjectId> = parsed("cursor", query.cursor.as_deref())?;
+    let rows = app
+        .store
+        .list_projects(before.as_ref(), limit.and_one())
+        .await?;
+    let (rows, next) = Page::<ProjectView>::of(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(rows.len());
+    for row in &rows {
+        data.push(shown(&app, row).await?);
+    }
+    Ok(Answer(Page::with(data, next)))
+}
+
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
+
+/// Read a project
+#[utoipa::path(get, path = "/v1/projects/{project}", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path)),
+    responses((status = 200, body = ProjectView, description = "The project"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    Path(project): Path<String>,
+) -> Result<Answer<ProjectView>> {
+    let row = app.store.project(&id(&project, "project")?).await?;
+    let row = row.ok_or_else(|| Error::not_found("project"))?;
+    Ok(Answer(shown(&app, &row).await?))
+}
+
+problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
+    PayloadTooLarge);
+
+/// Change a project
+///
+/// A merge patch (RFC 7396): what is absent stays, null clears. `connectors`, where present, are
+/// all of them from now on. With `version`, the change is refused if the project has another one.
+/// A `notify_url` in the body turns on again an endpoint that was turned off by its 410.
+#[utoipa::path(patch, path = "/v1/projects/{project}", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path)),
+    request_body = ProjectBody,
+    responses((status = 200, body = ProjectView, description = "The changed project"),
+        UpdateProblems))]
+async fn update(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    Path(project): Path<String>,
+    body: Json<Map<String, Value>>,
+) -> Result<Answer<ProjectView>> {
+    let change = change(body.value)?;
+    let row = update_project(&app, &id(&project, "project")?, change).await?;
+    Ok(Answer(shown(&app, &row).await?))
+}
+
+/// A change out of a merge patch.
+///
+/// # Errors
+/// When an account in it is not as described.
+pub fn change(mut patch: Map<String, Value>) -> Result<Update> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<i64>,
+    }
+    let version = patch.remove("version").unwrap_or_default();
+    let Version { version } = read_value(serde_json::json!({ "version": version }))?;
+    Ok(Update {
+        accounts: take_accounts(&mut patch)?,
+        version,
+        notify_again: patch.contains_key("notify_url"),
+        settings: Box::new(move |known| {
+            let mut settings = serde_json::to_value(known).map_err(anyhow::Error::from)?;
+            json_patch::merge(&mut settings, &Value::Object(patch));
+            read_value(settings)
+        }),
+    })
+}
+
+/// How a key or secret is replaced.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Rotation {
+    /// `true` ends the old one at once: it leaked. Otherwise it stays good for 24 hours.
+    #[serde(default)]
+    now: bool,
+}
+
+/// A new secret key, shown only now.
+#[derive(Serialize, ToSchema)]
+struct NewKey {
+    sk: String,
+}
+
+/// Replace a project's secret key
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
+    responses((status = 200, body = NewKey, description = "The new key"), ReadProblems))]
+async fn new_key(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    Path(project): Path<String>,
+    Query(rotation): Query<Rotation>,
+) -> Result<([(HeaderName, &'static str); 1], Answer<NewKey>)> {
+    let sk = rotate_key(&app, &id(&project, "project")?, rotation.now).await?;
+    Ok((NO_STORE, Answer(NewKey { sk })))
+}
+
+/// A new signing secret, shown only now.
+#[derive(Serialize, ToSchema)]
+struct NewSecret {
+    signing_secret: String,
+}
+
+/// Replace a project's signing secret
+///
+/// For 24 hours callbacks are signed with both.
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
+    responses((status = 200, body = NewSecret, description = "The new secret"), ReadProblems))]
+async fn new_secret(
+    State(app): State<Arc<App>>,
+    _: Operator,
+    Path(project): Path<String>,
+    Query(rotation): Query<Rotation>,
+) -> Result<([(HeaderName, &'static str); 1], Answer<NewSecret>)> {
+    let signing_secret = rotate_secret(&app, &id(&project, "project")?, rotation.now).await?;
+    Ok((NO_STORE, Answer(NewSecret { signing_secret })))
+}

@@ -1,0 +1,167 @@
+//! What pages of ours say to a buyer, in the buyer's language. The widget has texts of its own.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::sync::LazyLock;
+
+macro_rules! locales {
+    ($($name:literal),+ $(,)?) => {
+        [$(include_str!(concat!("../../locales/", $name, ".json"))),+]
+    };
+}
+
+/// English first: it is what is left where nothing else is understood.
+#[rustfmt::skip]
+const FILES: [&str; 26] = locales!(
+    "en", "ar", "cs", "da", "de", "el", "es", "fi", "fr", "he", "hi", "id", "it", "ja", "ko", "nl",
+    "pl", "pt", "ru", "sv", "th", "tr", "uk", "vi", "zh-Hans", "zh-Hant",
+);
+
+static ALL: LazyLock<Vec<Texts>> = LazyLock::new(|| {
+    let read = FILES.iter().map(|file| serde_json::from_str(file));
+    // Each of them reads: a test says so.
+    read.filter_map(Result::ok).collect()
+});
+
+static NONE: LazyLock<Texts> = LazyLock::new(Texts::default);
+
+/// A language's texts. Names in braces stand for what is filled in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the texts say it")]
+pub struct Texts {
+    pub lang: String,
+    pub dir: String,
+    pub link_title: String,
+    pub link_text: String,
+    pub trouble_title: String,
+    pub trouble_text: String,
+    pub origin_title: String,
+    pub origin_text: String,
+    pub form_title: String,
+    pub form_text: String,
+    pub form_signature: String,
+    pub form_project: String,
+    pub form_field: String,
+    pub form_missing: String,
+    pub form_unknown: String,
+    pub form_twice: String,
+    pub form_unreadable: String,
+    pub form_too_large: String,
+    pub form_order_changed: String,
+    pub form_rejected: String,
+    pub form_check: String,
+    pub back: String,
+    pub back_page: String,
+    pub r#continue: String,
+    pub reference: String,
+    pub redirecting: String,
+}
+
+impl Texts {
+    /// The first of these BCP 47 tags that there is a language for; English if there is none.
+    pub fn of<'a>(tags: impl IntoIterator<Item = &'a str>) -> &'static Self {
+        let found = tags.into_iter().find_map(|tag| {
+            let name = name_of(tag);
+            ALL.iter()
+                .find(|texts| texts.lang.eq_ignore_ascii_case(name))
+        });
+        found.or_else(|| ALL.first()).unwrap_or(&NONE)
+    }
+
+    /// Those of a request, unless a tag says otherwise.
+    pub fn preferring(&'static self, tag: Option<&str>) -> &'static Self {
+        match tag {
+            Some(tag) => Self::of([tag, &self.lang]),
+            None => self,
+        }
+    }
+}
+
+/// The name under which a tag's language is kept. Chinese is kept by script, as CLDR's likely
+/// subtags have it for a region.
+fn name_of(tag: &str) -> &str {
+    let mut parts = tag.split(['-', '_']);
+    let language = parts.next().unwrap_or_default();
+    if !language.eq_ignore_ascii_case("zh") {
+        return language;
+    }
+    let traditional = |part: &str| {
+        let part = part.to_ascii_lowercase();
+        ["hant", "tw", "hk", "mo"].contains(&part.as_str())
+    };
+    let simplified = tag.to_ascii_lowercase().contains("hans");
+    match parts.any(traditional) && !simplified {
+        true => "zh-Hant",
+        false => "zh-Hans",
+    }
+}
+
+/// The texts in the language that the browser asks for (RFC 9110 section 12.5.4).
+pub struct Lang(pub &'static Texts);
+
+impl<S: Send + Sync> FromRequestParts<S> for Lang {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let header = parts.headers.get(ACCEPT_LANGUAGE);
+        let header = header.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let tags = accept_language::parse(header);
+        Ok(Self(Texts::of(tags.iter().map(String::as_str))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_is_complete_and_fills_in_the_same() {
+        assert_eq!(ALL.len(), FILES.len());
+        let names = |text: &str| -> Vec<String> {
+            let inner = text.split('{').skip(1);
+            inner
+                .filter_map(|rest| rest.split_once('}').map(|(name, _)| name.to_owned()))
+                .collect()
+        };
+        let table = |file: &str| -> std::collections::BTreeMap<String, String> {
+            serde_json::from_str(file).unwrap()
+        };
+        let english = table(FILES[0]);
+        for file in FILES {
+            let texts = table(file);
+            for (key, text) in &english {
+                assert!(!texts[key].trim().is_empty(), "{key} in {}", texts["lang"]);
+                assert_eq!(
+                    names(&texts[key]),
+                    names(text),
+                    "{key} in {}",
+                    texts["lang"]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn tags_fall_back_by_region_and_script() {
+        for (tag, lang) in [
+            ("de-AT", "de"),
+            ("fr-CH", "fr"),
+            ("pt-BR", "pt"),
+            ("zh", "zh-Hans"),
+            ("zh-CN", "zh-Hans"),
+            ("zh-HK", "zh-Hant"),
+            ("zh-Hant-CN", "zh-Hant"),
+            ("zh-Hans-TW", "zh-Hans"),
+            ("EN-gb", "en"),
+            ("tlh", "en"),
+            ("", "en"),
+        ] {
+            assert_eq!(Texts::of([tag]).lang, lang, "{tag}");
+        }
+        assert_eq!(Texts::of(["tlh", "ru"]).lang, "ru");
+    }
+}

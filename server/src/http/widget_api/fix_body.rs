@@ -1,0 +1,101 @@
+//! Payment fixation as it is sent.
+
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use till_shared::buyer::Buyer;
+use till_shared::payment::Method;
+use till_shared::widget::{CardData, FixPayment};
+use utoipa::ToSchema;
+
+/// Payment fixation: the buyer pressed Pay. The method's data and the buyer's may stand in an object of
+/// their own or beside `method`.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"method": "card", "card": {"number": "4242424242424242", "exp_month": 12, "exp_year": 2039, "cvc": "123"}}))]
+pub struct FixBody {
+    method: Method,
+    #[serde(default)]
+    buyer: Buyer,
+    #[serde(default)]
+    card: Option<Card>,
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+    country: Option<String>,
+    number: Option<String>,
+    #[serde(default, deserialize_with = "whole_number")]
+    exp_month: u16,
+    #[serde(default, deserialize_with = "whole_number")]
+    exp_year: u16,
+    cvc: Option<String>,
+    holder: Option<String>,
+}
+
+/// What is absent is left to the card rules, which name every field at once.
+#[derive(Deserialize, ToSchema)]
+pub struct Card {
+    #[serde(default)]
+    number: String,
+    #[serde(default, deserialize_with = "whole_number")]
+    exp_month: u16,
+    #[serde(default, deserialize_with = "whole_number")]
+    exp_year: u16,
+    #[serde(default)]
+    cvc: String,
+    holder: Option<String>,
+}
+
+impl From<FixBody> for FixPayment {
+    fn from(body: FixBody) -> Self {
+        let beside = body.number.is_some() || body.cvc.is_some();
+        let card = body.card.or_else(|| {
+            beside.then(|| Card {
+                number: body.number.unwrap_or_default(),
+                exp_month: body.exp_month,
+                exp_year: body.exp_year,
+                cvc: body.cvc.unwrap_or_default(),
+                holder: body.holder,
+            })
+        });
+        Self {
+            method: body.method,
+            buyer: Buyer {
+                email: body.buyer.email.or(body.email),
+                name: body.buyer.name.or(body.name),
+                phone: body.buyer.phone.or(body.phone),
+                country: body.buyer.country.or(body.country),
+            },
+            card: card.map(|card| CardData {
+                number: card.number,
+                // Past 255 there is no month; 0 is none either.
+                exp_month: u8::try_from(card.exp_month).unwrap_or(0),
+                exp_year: card.exp_year,
+                cvc: card.cvc,
+                holder: card.holder,
+            }),
+        }
+    }
+}
+
+/// A number, or the digits of one: card forms have text in their fields.
+fn whole_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u16, D::Error> {
+    struct Digits;
+    impl Visitor<'_> for Digits {
+        type Value = u16;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number")
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, n: u64) -> std::result::Result<u16, E> {
+            u16::try_from(n).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<u16, E> {
+            let digits = text.bytes().all(|b| b.is_ascii_digit());
+            let number = digits.then(|| text.parse().ok()).flatten();
+            number.ok_or_else(|| E::custom("not a whole number"))
+        }
+    }
+    from.deserialize_any(Digits)
+}

@@ -1,0 +1,206 @@
+//! What the widget calls, with the client token; and the first call of a page that has an order
+//! and no invoice yet.
+
+mod fix_body;
+mod page_order;
+
+use super::error::unauthorized;
+use super::extract::{Client, Json, bearer, id};
+use super::idempotency::{Call, Key, once};
+use super::live;
+use super::method_not_allowed;
+use super::openapi::problems;
+use crate::flow::create_invoice::{Origin, create_invoice};
+use crate::flow::fix_payment::{Form, fix_payment};
+use crate::flow::give_up::give_up;
+use crate::flow::{App, Error, Result, view};
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fix_body::FixBody;
+use page_order::PageOrder;
+use std::sync::Arc;
+use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::invoice::Invoice;
+use till_shared::problem::ProblemType;
+use till_shared::widget::{BillingData, FixedPayment, WidgetState};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+/// The calls.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    // The page's own origin calls this one. Which origins may is the project's to say, so it is
+    // the handler that refuses; no cookie is involved.
+    let from_pages = CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods([axum::http::Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+        ]);
+    // A fallback of its own, so that the layer comes before it and answers the preflight request.
+    let create = routes!(create).map(|route| route.fallback(method_not_allowed));
+    OpenApiRouter::new()
+        .routes(create.layer(from_pages))
+        .routes(routes!(billing_data))
+        .routes(routes!(fix))
+        .routes(routes!(events))
+        .routes(routes!(cancel))
+}
+
+const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Billing data
+///
+/// All that the widget shows.
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path)),
+    responses((status = 200, body = BillingData, description = "What to show"), ReadProblems))]
+async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
+    let Client { project, invoice } = client;
+    let payments = app.store.payments_of(&invoice.id).await?;
+    let accounts = app.store.accounts(&project.id).await?;
+    let data = view::billing_data(&project, &invoice, &payments, &accounts);
+    Ok((NO_STORE, Answer(data)).into_response())
+}
+
+/// Live events
+///
+/// Server-sent events with how the invoice stands ([`WidgetState`]): at once, and on every change.
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path),
+        ("Last-Event-ID" = Option<String>, Header, description = "Where to go on")),
+    responses((status = 200, body = WidgetState, content_type = "text/event-stream",
+        description = "Events of type `state`"), ReadProblems))]
+async fn events(State(app): State<Arc<App>>, client: Client, headers: HeaderMap) -> Response {
+    let Client { project, invoice } = client;
+    let events = live::events(app, project, invoice.id, &headers);
+    // The second keeps a reverse proxy (nginx) from holding events back.
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, events).into_response()
+}
+
+problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
+    PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, InvoicePaid, InvoiceExpired,
+    InvoiceCanceled, PaymentInProgress, MethodUnavailable, OrderRejected, OrderCheckUnavailable);
+
+/// Payment fixation
+///
+/// The buyer pressed Pay. At most one payment of an invoice is under way at a time.
+#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path), Key),
+    request_body = FixBody,
+    responses((status = 201, body = FixedPayment, description = "The payment, and what the buyer has to do"),
+        FixProblems))]
+async fn fix(
+    State(app): State<Arc<App>>,
+    client: Client,
+    key: Key,
+    body: Json<FixBody>,
+) -> Result<Response> {
+    let Client { project, invoice } = client;
+    let call = Call {
+        key,
+        scope: format!("widget {}", invoice.id),
+        request: format!("POST payments {}", body.canonical),
+    };
+    let fix = body.value.into();
+    once(app.clone(), call, async move {
+        let fixed: FixedPayment = fix_payment(&app, &project, invoice, fix, Form::Ours).await?;
+        Ok((StatusCode::CREATED, fixed))
+    })
+    .await
+}
+
+problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);
+
+/// Give the verification up
+///
+/// The payment is called off at the payment system, if that is still possible.
+#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments/{payment}/cancel",
+    tag = "widget", security(("client_token" = [])),
+    params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Path)),
+    responses((status = 200, body = WidgetState, description = "How it stands"), CancelProblems))]
+async fn cancel(
+    State(app): State<Arc<App>>,
+    client: Client,
+    Path((_, payment)): Path<(String, String)>,
+) -> Result<Answer<WidgetState>> {
+    let payment: PaymentId = id(&payment, "payment")?;
+    let known = app.store.payment(&payment).await?;
+    let known = known.filter(|p| p.invoice == client.invoice.id);
+    let known = known.ok_or_else(|| Error::not_found("payment"))?;
+    give_up(&app, &known).await?;
+    let invoice = app.store.invoice(&client.invoice.id).await?;
+    let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
+    let payments = app.store.payments_of(&invoice.id).await?;
+    Ok(Answer(view::widget_state(
+        &client.project,
+        &invoice,
+        &payments,
+    )))
+}
+
+problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
+    PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, OrderIdReused, OrderRejected,
+    OrderCheckUnavailable);
+
+/// An invoice from the page's own order
+///
+/// From an allowed origin, where the project has a `check_url`: the project confirms the order
+/// before the invoice exists.
+#[utoipa::path(post, path = "/v1/widget/invoices", tag = "widget",
+    security(("publishable_key" = [])),
+    params(Key, ("Origin" = String, Header, description = "Among the project's `allowed_origins`")),
+    request_body = PageOrder,
+    responses((status = 201, body = Invoice, description = "The new invoice"),
+        (status = 200, body = Invoice, description = "The invoice that this order has"),
+        CreateProblems))]
+async fn create(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    key: Key,
+    body: Json<PageOrder>,
+) -> Result<Response> {
+    let pk = bearer(&headers).filter(|key| key.starts_with("pk_"));
+    let pk = pk.ok_or_else(|| unauthorized("This call takes the project's publishable key."))?;
+    let project = app.store.project_by_pk(pk).await?;
+    let project = project.ok_or_else(|| unauthorized("There is no such publishable key."))?;
+    let origin = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok());
+    let allowed = &project.settings.allowed_origins;
+    if !origin.is_some_and(|origin| allowed.iter().any(|a| a == origin)) {
+        return Err(Error::problem(
+            ProblemType::Forbidden,
+            "The page's origin is not among the project's allowed_origins.",
+        ));
+    }
+    if project.settings.check_url.is_none() {
+        return Err(Error::problem(
+            ProblemType::Forbidden,
+            "A page may bring its own order only where the project has a check_url to confirm it.",
+        ));
+    }
+    let call = Call {
+        key,
+        scope: format!("page {}", project.id),
+        request: format!("POST invoices {}", body.canonical),
+    };
+    let new = body.value.into_new_invoice()?;
+    once(app.clone(), call, async move {
+        let created = create_invoice(&app, &project, new, Origin::Browser).await?;
+        let status = match created.new {
+            true => StatusCode::CREATED,
+            false => StatusCode::OK,
+        };
+        Ok((status, created.view(&app, &project)))
+    })
+    .await
+}

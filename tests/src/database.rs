@@ -1,0 +1,67 @@
+//! The server's database in a test: a file of its own, or a database of its own in the PostgreSQL
+//! of `TILL_TEST_POSTGRES`. The same tests run on both.
+
+use anyhow::{Context, Result, ensure};
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, AssertSqlSafe};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A database that one test has for itself.
+pub struct Database {
+    /// What the server is given as `DATABASE_URL`.
+    pub url: String,
+}
+
+impl Database {
+    /// Makes one. An SQLite file lies in `dir`.
+    pub async fn new(dir: &Path) -> Result<Self> {
+        let Some(server) = std::env::var_os("TILL_TEST_POSTGRES") else {
+            let file = dir.join("till.db");
+            return Ok(Self {
+                url: format!("sqlite:{}", file.display()),
+            });
+        };
+        let server = server
+            .into_string()
+            .ok()
+            .context("TILL_TEST_POSTGRES is no text")?;
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "t_{}_{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
+        let admin = connect(&format!("{server}/postgres")).await?;
+        sqlx::query(AssertSqlSafe(format!("create database {name}")))
+            .execute(&admin)
+            .await?;
+        Ok(Self {
+            url: format!("{server}/{name}"),
+        })
+    }
+
+    /// To look into it.
+    pub async fn pool(&self) -> Result<AnyPool> {
+        connect(&self.url).await
+    }
+
+    /// Everything that PostgreSQL holds, as text; nothing for SQLite, whose file says it.
+    pub fn dump(&self) -> Result<Vec<u8>> {
+        if self.url.starts_with("sqlite:") {
+            return Ok(vec![]);
+        }
+        let output = Command::new("pg_dump").arg(&self.url).output()?;
+        ensure!(output.status.success(), "pg_dump failed");
+        Ok(output.stdout)
+    }
+}
+
+async fn connect(url: &str) -> Result<AnyPool> {
+    sqlx::any::install_default_drivers();
+    Ok(AnyPoolOptions::new()
+        .max_connections(1)
+        .connect(url)
+        .await?)
+}

@@ -1,0 +1,182 @@
+//! A method given when the invoice is made: the payment system's own form comes with the answer.
+//! And the end of an invoice that nobody pays.
+
+use anyhow::{Result, ensure};
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Answer, Api, card, send, text};
+use till_tests::world::until;
+
+const INVOICES: &str = "/v1/invoices";
+
+fn with_method(number: &str) -> Value {
+    let mut order = Api::order(number);
+    order["method"] = json!("card");
+    order
+}
+
+async fn post(world: &World, order: &Value) -> Result<Answer> {
+    send(world.api.secret(Method::POST, INVOICES).json(order)).await
+}
+
+#[tokio::test]
+async fn the_answer_carries_the_payment_systems_form() -> Result<()> {
+    let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks"]).await?;
+    let made = post(&world, &with_method("1")).await?;
+    ensure!(made.status == 201, "{made:?}");
+    let invoice = made.json();
+    ensure!(invoice["status"] == "processing", "{invoice}");
+    ensure!(
+        invoice["payments"][0]["status"] == "requires_verification",
+        "{invoice}"
+    );
+    let form = text(&invoice["confirmation_url"])?;
+    ensure!(form.starts_with(&world.sandbox), "{form}");
+
+    // The same order again asks nobody again.
+    let again = post(&world, &with_method("1")).await?;
+    ensure!(
+        again.status == 200 && again.json()["confirmation_url"] == json!(form),
+        "{again:?}"
+    );
+    ensure!(world.ledger().await?.len() == 1);
+
+    let confirm = world
+        .api
+        .request(Method::POST, &form)
+        .form(&[("action", "confirm")]);
+    let back = send(confirm).await?.header("location").to_owned();
+    let page = send(world.api.request(Method::GET, &back)).await?;
+    ensure!(page.text.contains("http://127.0.0.1:1/thanks?"), "{page:?}");
+    let id = text(&invoice["id"])?;
+    let paid = world.api.until_status(&id, "paid").await?;
+    ensure!(paid["confirmation_url"].is_null(), "{paid}");
+    ensure!(world.taken().await? == 1999);
+    until("two callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_form_that_was_left_can_be_asked_for_again() -> Result<()> {
+    let world = World::start().await?;
+    let made = post(&world, &with_method("1")).await?.json();
+    let form = text(&made["confirmation_url"])?;
+    send(
+        world
+            .api
+            .request(Method::POST, &form)
+            .form(&[("action", "cancel")]),
+    )
+    .await?;
+    world.api.until_status(&text(&made["id"])?, "open").await?;
+    let again = post(&world, &with_method("1")).await?.json();
+    ensure!(
+        again["id"] == made["id"] && again["payments"].as_array().is_some_and(|p| p.len() == 2)
+    );
+    ensure!(again["confirmation_url"].is_string() && again["confirmation_url"] != json!(form));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_no_invoice() -> Result<()> {
+    let world = World::with(&["--check-url", "PROJECT/check", "--require", "email"]).await?;
+    let none = async |order: &Value| -> Result<Answer> {
+        let answer = post(&world, order).await?;
+        let list = send(world.api.secret(Method::GET, INVOICES)).await?.json();
+        ensure!(list["data"] == json!([]), "{list}");
+        ensure!(world.ledger().await?.is_empty());
+        Ok(answer)
+    };
+    let missing = none(&with_method("1")).await?;
+    ensure!(missing.problem(422, "invalid-request")? == ["buyer.email"]);
+    let mut order = with_method("1");
+    order["buyer"] = json!({ "email": "buyer@shop.example" });
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+    none(&order).await?.problem(422, "order-rejected")?;
+    world.project.answer_checks(|_| "?".into_response());
+    none(&order)
+        .await?
+        .problem(502, "order-check-unavailable")?;
+    order["method"] = json!("barter");
+    ensure!(none(&order).await?.problem(422, "invalid-request")? == ["method"]);
+
+    order["method"] = json!("card");
+    let before = world.project.checks().len();
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":true}"#.into_response());
+    ensure!(post(&world, &order).await?.status == 201);
+    ensure!(world.project.checks().len() == before + 1, "asked once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_invoice_is_canceled_and_stays_so() -> Result<()> {
+    let world = World::start().await?;
+    let api = &world.api;
+    let cancel = |id: &str| {
+        let path = format!("{INVOICES}/{id}/cancel");
+        send(api.secret(Method::POST, &path))
+    };
+    let opened = api.invoice("1").await?;
+    let stranger = world.another_project().await?;
+    let path = format!("{INVOICES}/{}/cancel", opened.id);
+    send(stranger.secret(Method::POST, &path))
+        .await?
+        .problem(404, "not-found")?;
+    let canceled = cancel(&opened.id).await?;
+    ensure!(
+        canceled.status == 200 && canceled.json()["status"] == "canceled",
+        "{canceled:?}"
+    );
+    ensure!(
+        cancel(&opened.id).await?.json() == canceled.json(),
+        "again is no error"
+    );
+    let pay = api.pay(&opened, &card("4242424242424242")).await?;
+    pay.problem(409, "invoice-canceled")?;
+    until("the callback", async || {
+        Ok(world.project.arrived().len() == 1)
+    })
+    .await?;
+    ensure!(world.project.arrived()[0].body["type"] == "invoice.canceled");
+
+    let processing = api.invoice("2").await?;
+    api.paid_with(&processing, "4000000000003220").await?;
+    cancel(&processing.id)
+        .await?
+        .problem(409, "payment-in-progress")?;
+    let paid = api.invoice("3").await?;
+    api.paid_with(&paid, "4242424242424242").await?;
+    cancel(&paid.id).await?.problem(409, "invoice-paid")?;
+    let expired = api.invoice("4").await?;
+    world.let_expire(&expired.id).await?;
+    api.until_status(&expired.id, "expired").await?;
+    cancel(&expired.id).await?.problem(409, "invoice-expired")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn canceling_and_paying_at_once_end_in_one_of_both() -> Result<()> {
+    let world = World::start().await?;
+    for n in 0..6 {
+        let opened = world.api.invoice(&n.to_string()).await?;
+        let path = format!("{INVOICES}/{}/cancel", opened.id);
+        let card = card("4242424242424242");
+        let (canceled, paid) = tokio::try_join!(
+            send(world.api.secret(Method::POST, &path)),
+            world.api.pay(&opened, &card),
+        )?;
+        let end = world.api.read(&opened.id).await?["status"].clone();
+        let (canceled, paid) = (canceled.status == 200, paid.status == 201);
+        ensure!(canceled != paid, "canceled {canceled}, paid {paid}");
+        ensure!(end == if paid { "paid" } else { "canceled" }, "{end}");
+    }
+    Ok(())
+}

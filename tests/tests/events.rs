@@ -1,0 +1,266 @@
+//! Callbacks looked up, sent again, tried out; and one slow project beside a quick one.
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Api, send, text};
+use till_tests::world::until;
+use tokio::net::TcpListener;
+
+const APPROVED: &str = "4242424242424242";
+
+async fn events(api: &Api, query: &str) -> Result<Vec<Value>> {
+    let list = send(api.secret(Method::GET, &format!("/v1/events{query}"))).await?;
+    ensure!(list.status == 200, "{list:?}");
+    Ok(list.json()["data"].as_array().context("no list")?.clone())
+}
+
+#[tokio::test]
+async fn are_listed_with_every_attempt() -> Result<()> {
+    let world = World::start().await?;
+    world.project.answer_callbacks(|n| match n {
+        0 => (StatusCode::IM_A_TEAPOT, "é".repeat(2000)).into_response(),
+        _ => (StatusCode::OK, "thanks").into_response(),
+    });
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("delivered", async || {
+        let all = events(&world.api, "").await?;
+        Ok(all.len() == 2 && all.iter().all(|e| e["state"] == "delivered"))
+    })
+    .await?;
+    let all = events(&world.api, "").await?;
+    ensure!(
+        all[0]["type"] == "invoice.paid" && all[1]["type"] == "payment.succeeded",
+        "newest first"
+    );
+    let attempts = all[1]["attempts"].as_array().context("no attempts")?;
+    ensure!(attempts.len() == 2, "{attempts:?}");
+    ensure!(
+        attempts[0]["status"] == 418 && attempts[1]["status"] == 200,
+        "{attempts:?}"
+    );
+    let kept = attempts[0]["response"].as_str().context("no response")?;
+    ensure!((1000..=1024).contains(&kept.len()), "{}", kept.len());
+    ensure!(attempts[1]["response"] == "thanks" && attempts[1]["duration_ms"].is_i64());
+    ensure!(all[1]["data"]["invoice"]["id"] == opened.id.as_str());
+
+    let path = format!("/v1/events/{}", text(&all[1]["id"])?);
+    ensure!(send(world.api.secret(Method::GET, &path)).await?.json() == all[1]);
+    let stranger = world.another_project().await?;
+    send(stranger.secret(Method::GET, &path))
+        .await?
+        .problem(404, "not-found")?;
+    send(stranger.secret(Method::POST, &format!("{path}/resend")))
+        .await?
+        .problem(404, "not-found")?;
+    ensure!(events(&stranger, "").await?.is_empty());
+
+    ensure!(events(&world.api, "?type=invoice.paid").await?.len() == 1);
+    let after = format!("?after={}", text(&all[1]["id"])?);
+    ensure!(events(&world.api, &after).await? == all[..1]);
+    ensure!(
+        events(&world.api, "?after=2000-01-01T00:00:00Z")
+            .await?
+            .len()
+            == 2
+    );
+    ensure!(
+        events(&world.api, "?after=2999-01-01T00:00:00Z")
+            .await?
+            .is_empty()
+    );
+    let page = send(world.api.secret(Method::GET, "/v1/events?limit=1"))
+        .await?
+        .json();
+    let next = format!("?cursor={}", text(&page["next_cursor"])?);
+    ensure!(events(&world.api, &next).await? == all[1..]);
+    for bad in [
+        "?type=nonsense",
+        "?after=yesterday",
+        "?limit=0",
+        "?limit=101",
+        "?cursor=x",
+        "?colour=1",
+    ] {
+        let answer = send(world.api.secret(Method::GET, &format!("/v1/events{bad}"))).await?;
+        let field = bad[1..].split('=').next().unwrap_or_default();
+        ensure!(answer.problem(422, "invalid-request")? == [field], "{bad}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn are_sent_again_on_demand_with_the_same_id() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("two", async || Ok(world.project.arrived().len() == 2)).await?;
+    let paid = events(&world.api, "?type=invoice.paid").await?.remove(0);
+    let path = format!("/v1/events/{}/resend", text(&paid["id"])?);
+    let again = send(world.api.secret(Method::POST, &path)).await?;
+    ensure!(again.status == 202, "{again:?}");
+    until("a third", async || Ok(world.project.arrived().len() == 3)).await?;
+    let arrived = world.project.arrived();
+    ensure!(
+        arrived[2].id == arrived[1].id && arrived[2].raw == arrived[1].raw && arrived[2].genuine
+    );
+    until("it is settled", async || {
+        let event = events(&world.api, "?type=invoice.paid").await?.remove(0);
+        Ok(event["state"] == "delivered"
+            && event["attempts"].as_array().is_some_and(|a| a.len() == 2))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_ping_tries_the_endpoint_out() -> Result<()> {
+    let world = World::start().await?;
+    let ping = send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    ensure!(
+        ping.status == 202 && ping.json()["type"] == "ping",
+        "{ping:?}"
+    );
+    until("it comes", async || Ok(world.project.arrived().len() == 1)).await?;
+    let arrived = world.project.arrived().remove(0);
+    ensure!(
+        arrived.genuine && arrived.body["type"] == "ping",
+        "{}",
+        arrived.body
+    );
+    ensure!(arrived.body["id"] == ping.json()["id"] && arrived.body["data"] == json!({}));
+
+    let path = format!("/v1/projects/{}", world.keys.id);
+    let off = send(
+        world
+            .operator(Method::PATCH, &path)
+            .json(&json!({ "notify_url": null })),
+    )
+    .await?;
+    ensure!(off.status == 200, "{off:?}");
+    let nobody = send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    ensure!(nobody.problem(422, "invalid-request")? == ["notify_url"]);
+    Ok(())
+}
+
+/// 410 turns the endpoint off; the operator turns it on again, and what was missed can be resent.
+#[tokio::test]
+async fn gone_is_gone_until_the_operator_says_otherwise() -> Result<()> {
+    let world = World::start().await?;
+    let callbacks = format!("{}/callbacks", world.project.url);
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::GONE.into_response());
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("given up", async || {
+        let all = events(&world.api, "").await?;
+        Ok(all.len() == 2 && all.iter().all(|e| e["state"] == "failed"))
+    })
+    .await?;
+    ensure!(
+        world.project.arrived().len() == 1,
+        "after the 410 nothing is sent"
+    );
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::OK.into_response());
+    let path = format!("/v1/projects/{}", world.keys.id);
+    let off = send(world.operator(Method::GET, &path)).await?.json();
+    ensure!(off["notify_off_since"].is_string(), "{off}");
+    let on = send(
+        world
+            .operator(Method::PATCH, &path)
+            .json(&json!({ "notify_url": callbacks })),
+    )
+    .await?;
+    ensure!(on.json()["notify_off_since"].is_null(), "{on:?}");
+    for event in events(&world.api, "").await? {
+        let path = format!("/v1/events/{}/resend", text(&event["id"])?);
+        ensure!(send(world.api.secret(Method::POST, &path)).await?.status == 202);
+    }
+    until("both come", async || Ok(world.project.arrived().len() == 3)).await
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured() -> Result<()> {
+    let world = World::start().await?;
+    world.project.answer_callbacks(|n| match n {
+        // A hundred seconds are five, sped up twentyfold; the schedule alone says a quarter.
+        0 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "100")]).into_response(),
+        _ => StatusCode::OK.into_response(),
+    });
+    send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    until("it comes again", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    until("it is settled", async || {
+        Ok(events(&world.api, "").await?[0]["state"] == "delivered")
+    })
+    .await?;
+    let attempts = events(&world.api, "").await?.remove(0)["attempts"].clone();
+    let at = |n: usize| -> Result<i64> {
+        let time: String = text(&attempts[n]["at"])?;
+        Ok(time.parse::<jiff::Timestamp>()?.as_millisecond())
+    };
+    ensure!(at(1)? - at(0)? >= 5000, "{attempts}");
+    Ok(())
+}
+
+/// One project's endpoint takes every call and never answers. Another's callbacks go out all the
+/// same, and at once: the limit of a second is the promise itself, not a measure of speed.
+#[tokio::test]
+async fn a_hanging_project_holds_up_none_but_itself() -> Result<()> {
+    let world = World::start().await?;
+    let hanging = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", hanging.local_addr()?);
+    tokio::spawn(async move {
+        let mut held = vec![];
+        while let Ok((connection, _)) = hanging.accept().await {
+            held.push(connection);
+        }
+    });
+    let slow = Api::new(&world.api.url, &world.project_at(&url, &[]).await?)?;
+    for _ in 0..40 {
+        send(slow.secret(Method::POST, "/v1/events/ping")).await?;
+    }
+    until("calls hang", async || {
+        let pending = events(&slow, "?limit=100").await?;
+        Ok(pending.len() == 40 && pending.iter().all(|e| e["state"] == "pending"))
+    })
+    .await?;
+    for n in 0..3 {
+        let opened = world.api.invoice(&n.to_string()).await?;
+        world.api.paid_with(&opened, APPROVED).await?;
+    }
+    until("the quick one's go out", async || {
+        Ok(world.project.arrived().len() == 6)
+    })
+    .await?;
+    until("and are settled", async || {
+        Ok(events(&world.api, "")
+            .await?
+            .iter()
+            .all(|e| e["state"] == "delivered"))
+    })
+    .await?;
+    let ms = |value: &Value| -> Result<i64> {
+        Ok(text(value)?.parse::<jiff::Timestamp>()?.as_millisecond())
+    };
+    for event in events(&world.api, "").await? {
+        // The second of an invoice waits for the first.
+        let waited = ms(&event["attempts"][0]["at"])? - ms(&event["created_at"])?;
+        ensure!(waited < 1000, "started after {waited} ms: {event}");
+    }
+    ensure!(
+        events(&slow, "?limit=100")
+            .await?
+            .iter()
+            .all(|e| e["state"] == "pending")
+    );
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! The simple HTML form, as a buyer's browser sends it.
+
+use anyhow::{Context, Result, ensure};
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use till_tests::World;
+use till_tests::api::{Answer, send};
+use till_tests::world::hmac_hex;
+
+type Fields = Vec<(String, String)>;
+
+fn order(world: &World) -> Fields {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        field("project", &world.keys.pk),
+        field("order_id", "42"),
+        field("amount", "19.99"),
+        field("currency", "EUR"),
+        field("description", "A print & a frame"),
+        field("metadata[colour]", "grün"),
+        field("email", ""),
+    ]
+}
+
+fn signed(world: &World, mut fields: Fields) -> Result<Fields> {
+    let secret = world
+        .keys
+        .signing_secret
+        .strip_prefix("whsec_")
+        .context("no prefix")?;
+    let mut sorted = fields.clone();
+    sorted.sort();
+    let lines: Vec<_> = sorted
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let signature = hmac_hex(&STANDARD.decode(secret)?, &lines.join("\n"))?;
+    fields.push(("signature".into(), signature));
+    Ok(fields)
+}
+
+async fn post(world: &World, fields: &Fields) -> Result<Answer> {
+    send(world.api.request(Method::POST, "/pay").form(fields)).await
+}
+
+async fn invoices(world: &World) -> Result<usize> {
+    let list = send(world.api.secret(Method::GET, "/v1/invoices"))
+        .await?
+        .json();
+    Ok(list["data"].as_array().context("no list")?.len())
+}
+
+fn set(fields: &Fields, name: &str, value: &str) -> Fields {
+    let mut fields = fields.clone();
+    fields.retain(|(n, _)| n != name);
+    fields.push((name.into(), value.into()));
+    fields
+}
+
+#[tokio::test]
+async fn a_signed_form_leads_to_its_invoice_however_often_it_is_sent() -> Result<()> {
+    let world = World::start().await?;
+    let form = signed(&world, order(&world))?;
+    let first = post(&world, &form).await?;
+    ensure!(first.status == 303, "{first:?}");
+    let location = first.header("location").to_owned();
+    ensure!(
+        location.contains("/pay/inv_") && location.contains("#token=ct_"),
+        "{location}"
+    );
+    // The back button, and the form again: the same invoice.
+    let again = post(&world, &form).await?;
+    ensure!(again.header("location") == location, "{again:?}");
+    ensure!(invoices(&world).await? == 1);
+    let id = location
+        .split(['/', '#'])
+        .find(|p| p.starts_with("inv_"))
+        .context("no id")?;
+    let invoice = world.api.read(id).await?;
+    ensure!(
+        invoice["amount"] == 1999 && invoice["metadata"]["colour"] == "grün",
+        "{invoice}"
+    );
+    ensure!(
+        invoice["buyer"] == serde_json::json!({}),
+        "an empty input stands for nothing"
+    );
+
+    let dearer = signed(&world, set(&order(&world), "amount", "29.99"))?;
+    let changed = post(&world, &dearer).await?;
+    ensure!(
+        changed.status == 409 && changed.text.contains("already sent"),
+        "{changed:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let form = signed(&world, order(&world))?;
+    let unsigned = order(&world);
+    let cheaper = set(&form, "amount", "0.01");
+    let foreign = set(&form, "signature", &"0".repeat(64));
+    let upper = {
+        let signature = &form.last().context("no signature")?.1;
+        set(&form, "signature", &signature.to_uppercase())
+    };
+    for (form, why) in [
+        (unsigned, "unsigned"),
+        (cheaper, "changed"),
+        (foreign, "foreign"),
+        (upper, "upper case"),
+    ] {
+        let answer = post(&world, &form).await?;
+        ensure!(answer.status == 403, "{why}: {answer:?}");
+        ensure!(
+            answer.text.contains("could not be confirmed"),
+            "{why}: {answer:?}"
+        );
+        ensure!(
+            answer.header("content-type").starts_with("text/html"),
+            "{why}"
+        );
+    }
+    ensure!(invoices(&world).await? == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn unsigned_forms_are_confirmed_by_the_project_itself() -> Result<()> {
+    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
+    let form = order(&world);
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":false,"reason":"sold <out>"}"#.into_response());
+    let refused = post(&world, &form).await?;
+    ensure!(
+        refused.status == 422 && refused.text.contains("sold &lt;out>"),
+        "{refused:?}"
+    );
+    world.project.answer_checks(|_| "no".into_response());
+    let unavailable = post(&world, &form).await?;
+    ensure!(unavailable.status == 502, "{unavailable:?}");
+    ensure!(invoices(&world).await? == 0);
+
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
+    let taken = post(&world, &form).await?;
+    ensure!(taken.status == 303, "{taken:?}");
+    // Signed forms are checked as well, and a wrong signature is not made good by a check.
+    let forged = set(&set(&form, "order_id", "43"), "signature", "0");
+    ensure!(post(&world, &forged).await?.status == 403);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_starts() -> Result<()> {
+    let world = World::start().await?;
+    let base = order(&world);
+    let without = |name: &str| {
+        let mut fields = base.clone();
+        fields.retain(|(n, _)| n != name);
+        fields
+    };
+    for (fields, status, named) in [
+        (set(&base, "amount", "19.999"), 422, "amount"),
+        (set(&base, "amount", "-1"), 422, "amount"),
+        (set(&base, "amount", "0"), 422, "amount"),
+        (set(&base, "amount", "1e3"), 422, "amount"),
+        (set(&base, "amount", "99999999999999999999"), 422, "amount"),
+        (
+            set(&set(&base, "currency", "JPY"), "amount", "1.5"),
+            422,
+            "amount",
+        ),
+        (set(&base, "currency", "XXX"), 422, "currency"),
+        (set(&base, "order_id", &"9".repeat(300)), 422, "order_id"),
+        (set(&base, "order_id", "a\nb"), 422, "order_id"),
+        (set(&base, "email", "nobody"), 422, "email"),
+        (set(&base, "country", "Germany"), 422, "country"),
+        (set(&base, "method", "cash"), 422, "method"),
+        (
+            set(&base, "success_url", "javascript:alert(1)"),
+            422,
+            "success_url",
+        ),
+        (set(&base, "locale", &"x".repeat(99)), 422, "locale"),
+        (set(&base, "metadata[k]", &"v".repeat(501)), 422, "metadata"),
+        (without("amount"), 422, "amount"),
+        (without("order_id"), 422, "order_id"),
+        (without("project"), 422, "project"),
+        (set(&base, "colour", "red"), 422, "colour"),
+        (set(&base, "metadata[]", "x"), 422, "metadata[]"),
+        (set(&base, "project", "pk_unknown"), 404, "not known"),
+    ] {
+        let answer = post(&world, &signed(&world, fields.clone())?).await?;
+        ensure!(answer.status == status, "{fields:?}: {answer:?}");
+        ensure!(
+            answer.text.contains(named),
+            "{named} is not named: {}",
+            answer.text
+        );
+        ensure!(
+            answer.text.contains("id=\"back\""),
+            "no way back: {}",
+            answer.text
+        );
+        let id = answer.header("x-request-id");
+        ensure!(
+            id.starts_with("req_") && answer.text.contains(id),
+            "{}",
+            answer.text
+        );
+    }
+    let mut twice = signed(&world, base.clone())?;
+    twice.push(("amount".into(), "0.01".into()));
+    let answer = post(&world, &twice).await?;
+    ensure!(
+        answer.status == 422 && answer.text.contains("Sent twice: amount"),
+        "{answer:?}"
+    );
+
+    let raw = async |kind: &str, body: Vec<u8>| {
+        let request = world
+            .api
+            .request(Method::POST, "/pay")
+            .header("content-type", kind);
+        send(request.body(body)).await
+    };
+    let form = "application/x-www-form-urlencoded";
+    ensure!(raw(form, b"project=%ff%fe".to_vec()).await?.status == 400);
+    ensure!(raw("application/json", b"{}".to_vec()).await?.status == 415);
+    ensure!(
+        raw("multipart/form-data; boundary=x", b"--x--".to_vec())
+            .await?
+            .status
+            == 415
+    );
+    ensure!(raw(form, vec![b'a'; 100_000]).await?.status == 413);
+    ensure!(invoices(&world).await? == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_buyer_reads_it_in_their_language() -> Result<()> {
+    let world = World::start().await?;
+    let form = signed(&world, set(&order(&world), "amount", "x"))?;
+    for (header, locale, words, dir) in [
+        ("de-AT,de;q=0.9", "", "Die Zahlung", "ltr"),
+        ("tlh, ar;q=0.5", "", "lang=\"ar\"", "rtl"),
+        ("de", "fr-CA", "lang=\"fr\"", "ltr"),
+        ("", "", "could not be started", "ltr"),
+    ] {
+        let fields = match locale {
+            "" => form.clone(),
+            tag => signed(
+                &world,
+                set(&set(&order(&world), "amount", "x"), "locale", tag),
+            )?,
+        };
+        let request = world.api.request(Method::POST, "/pay").form(&fields);
+        let answer = send(request.header("accept-language", header)).await?;
+        ensure!(answer.text.contains(words), "{header}: {}", answer.text);
+        ensure!(
+            answer.text.contains(&format!("dir=\"{dir}\"")),
+            "{}",
+            answer.text
+        );
+    }
+    // Back to where the buyer came from, if the project knows the place.
+    let from = async |place: &'static str| {
+        let request = world.api.request(Method::POST, "/pay").form(&form);
+        send(request.header("referer", place)).await
+    };
+    let known = from("https://shop.example/cart").await?;
+    ensure!(
+        known.text.contains("href=\"https://shop.example/cart\""),
+        "{}",
+        known.text
+    );
+    let unknown = from("https://evil.example/").await?;
+    ensure!(!unknown.text.contains("evil.example"), "{}", unknown.text);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_command_line_prints_a_form_that_is_taken() -> Result<()> {
+    let world = World::start().await?;
+    let args = [
+        "form",
+        "sign",
+        "--dev",
+        "--project",
+        &world.keys.id,
+        "order_id=7",
+        "amount=5.00",
+        "currency=EUR",
+        "description=Tea & \"cake\"",
+    ];
+    let html = world.till(&args).await?.map_err(anyhow::Error::msg)?;
+    let attribute = |line: &str, name: &str| -> Option<String> {
+        let (_, rest) = line.split_once(&format!("{name}=\""))?;
+        let value = rest.split_once('"')?.0;
+        Some(
+            value
+                .replace("&quot;", "\"")
+                .replace("&lt;", "<")
+                .replace("&amp;", "&"),
+        )
+    };
+    let inputs = html.lines().filter(|line| line.contains("<input"));
+    let fields: Option<Fields> = inputs
+        .map(|line| Some((attribute(line, " name")?, attribute(line, " value")?)))
+        .collect();
+    let fields = fields.context("an input without name or value")?;
+    ensure!(fields.len() == 6, "{html}");
+    let taken = post(&world, &fields).await?;
+    ensure!(taken.status == 303, "{taken:?}");
+    Ok(())
+}

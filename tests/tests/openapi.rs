@@ -1,0 +1,152 @@
+//! The description of the calls: it names every route that the server has, and each of them is
+//! there.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use till_shared::problem::ProblemType;
+use till_tests::World;
+use till_tests::api::send;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+async fn described(world: &World) -> Result<Value> {
+    let answer = send(world.api.request(Method::GET, "/openapi.json")).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    Ok(answer.json())
+}
+
+fn calls(api: &Value) -> Result<Vec<(String, String, Value)>> {
+    let paths = api["paths"].as_object().context("no paths")?;
+    let calls = paths.iter().flat_map(|(path, item)| {
+        METHODS.iter().filter_map(move |method| {
+            let call = item.get(method)?;
+            Some((path.clone(), (*method).to_owned(), call.clone()))
+        })
+    });
+    Ok(calls.collect())
+}
+
+#[tokio::test]
+async fn every_described_call_is_there_and_well_described() -> Result<()> {
+    let world = World::start().await?;
+    let api = described(&world).await?;
+    ensure!(
+        api["openapi"]
+            .as_str()
+            .is_some_and(|v| v.starts_with("3.1")),
+        "{}",
+        api["openapi"]
+    );
+    let calls = calls(&api)?;
+    ensure!(calls.len() > 25, "{}", calls.len());
+    for (path, method, call) in &calls {
+        let real = path.split('/').map(|part| match part.starts_with('{') {
+            true => "inv_0",
+            false => part,
+        });
+        let real = real.collect::<Vec<_>>().join("/");
+        let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
+        let answer = send(world.api.request(method.clone(), &real)).await?;
+        ensure!(answer.status != 405, "{method} {path} is not there");
+        let nothing_there = answer.json()["detail"]
+            .as_str()
+            .is_some_and(|d| d.contains("There is nothing at"));
+        ensure!(!nothing_there, "{method} {path} is not there");
+        ensure!(
+            call["summary"].is_string(),
+            "{method} {path} has no summary"
+        );
+        for (status, response) in call["responses"].as_object().context("no responses")? {
+            let told = response["description"]
+                .as_str()
+                .is_some_and(|d| !d.is_empty());
+            ensure!(
+                told || status == "404",
+                "{method} {path} {status} has no description"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Every route is made by `routes!` from a described handler, or is one of the description's own.
+#[test]
+fn every_route_is_described() -> Result<()> {
+    let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/http");
+    let mut undescribed = BTreeSet::new();
+    let mut dirs = vec![http];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path)?;
+                let routes = text.split(".route(").skip(1);
+                undescribed.extend(routes.filter_map(|r| r.split('"').nth(1).map(str::to_owned)));
+            }
+        }
+    }
+    ensure!(
+        undescribed == BTreeSet::from(["/openapi.json".to_owned()]),
+        "{undescribed:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_problem_is_described_with_an_example() -> Result<()> {
+    let world = World::start().await?;
+    let api = described(&world).await?;
+    let mut described = BTreeSet::new();
+    for (.., call) in calls(&api)? {
+        for response in call["responses"]
+            .as_object()
+            .context("no responses")?
+            .values()
+        {
+            let examples = &response["content"]["application/problem+json"]["examples"];
+            described.extend(
+                examples
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone()),
+            );
+        }
+    }
+    for kind in ProblemType::ALL {
+        // These two are answers to what is no call at all.
+        if *kind != ProblemType::MethodNotAllowed {
+            ensure!(described.contains(kind.as_str()), "{kind}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn references_lead_somewhere_and_there_is_a_viewer() -> Result<()> {
+    let world = World::start().await?;
+    let answer = send(world.api.request(Method::GET, "/openapi.json")).await?;
+    let api = answer.json();
+    for reference in answer.text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap_or_default();
+        ensure!(api.pointer(pointer).is_some(), "{pointer} is not there");
+    }
+    for path in [
+        "/docs/",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
+    ] {
+        let answer = send(world.api.request(Method::GET, path)).await?;
+        ensure!(answer.status == 200, "{path}: {}", answer.status);
+        ensure!(
+            !answer.text.contains("src=\"http"),
+            "{path} loads from elsewhere"
+        );
+    }
+    Ok(())
+}

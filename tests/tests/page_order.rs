@@ -1,0 +1,238 @@
+//! The widget from a page's own order, inline in a page, and the outcome on our own page.
+
+use anyhow::{Context, Result, ensure};
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::json;
+use till_tests::World;
+use till_tests::api::send;
+use till_tests::browser::{Browser, Screen};
+use till_tests::{shop, world::until};
+
+const APPROVED: &str = "4242424242424242";
+
+/// A page with a script tag and a button, and a list of the events that the button heard.
+const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>Shop</title>
+<script src="TILL/till.js" data-project="PK" data-mode="iframe" async></script>
+<h1>Shop</h1>
+<button id="buy" data-till-order='{"order_id":"42","amount":"19.99","currency":"EUR","description":"A print"}'>Buy</button>
+<p id="heard"></p>
+<script>
+for (const name of ["open", "ready", "fixation", "verification", "paid", "declined", "error", "close"]) {
+  document.addEventListener("till:" + name, (e) => {
+    document.getElementById("heard").append(name + (e.detail.code ? "(" + e.detail.code + ")" : "") + " ");
+  });
+}
+</script>"#;
+
+struct Page {
+    world: World,
+    browser: Browser,
+    origin: String,
+}
+
+impl Page {
+    async fn open(html: &str, project_args: &[&str]) -> Result<Self> {
+        let world = World::with(project_args).await?;
+        let origin = shop::serve(&html.replace("PK", &world.keys.pk), &world.api.url).await?;
+        let path = format!("/v1/projects/{}", world.keys.id);
+        let allow = json!({ "allowed_origins": [origin] });
+        let allowed = send(world.operator(Method::PATCH, &path).json(&allow)).await?;
+        ensure!(allowed.status == 200, "{allowed:?}");
+        let browser = Browser::start(Screen::Desk).await?;
+        browser.goto(&origin).await?;
+        until("till.js is there", async || {
+            Ok(browser.run("return typeof Till === 'function'").await? == true)
+        })
+        .await?;
+        Ok(Self {
+            world,
+            browser,
+            origin,
+        })
+    }
+
+    async fn pay(&self) -> Result<()> {
+        self.browser.type_into("#number", APPROVED).await?;
+        self.browser.type_into("#expiry", "1239").await?;
+        self.browser.type_into("#cvc", "123").await?;
+        self.browser.click("#pay").await?;
+        self.browser.see("[data-screen=paid]").await?;
+        Ok(())
+    }
+
+    /// Waits until the button has heard of these events, in this order.
+    async fn hears(&self, events: &str) -> Result<()> {
+        let mut heard = String::new();
+        let waited = until(events, async || {
+            let script = "return document.getElementById('heard').textContent";
+            heard = self
+                .browser
+                .run(script)
+                .await?
+                .as_str()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            Ok(heard == events)
+        });
+        waited.await.with_context(|| format!("it heard {heard:?}"))
+    }
+}
+
+#[tokio::test]
+async fn a_button_with_an_order_pays_it_once_the_project_has_said_yes() -> Result<()> {
+    let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
+    let refuse = |_| r#"{"accept":false,"reason":"sold out"}"#.into_response();
+    page.world.project.answer_checks(refuse);
+    page.browser.click("#buy").await?;
+    page.hears("open error(order-rejected) close").await?;
+    page.browser
+        .run("document.getElementById('heard').textContent = ''")
+        .await?;
+
+    page.world
+        .project
+        .answer_checks(|_| r#"{"accept":true}"#.into_response());
+    page.browser.click("#buy").await?;
+    page.browser.enter("dialog iframe").await?;
+    page.pay().await?;
+    page.browser.click("#done").await?;
+    page.browser.leave_frames().await?;
+    page.hears("open ready fixation paid close").await?;
+    let checks = page.world.project.checks();
+    ensure!(
+        checks.len() == 3,
+        "refused, before the invoice, before the payment: {}",
+        checks.len()
+    );
+    ensure!(page.world.taken().await? == 1999);
+    until("the callbacks", async || {
+        Ok(page.world.project.arrived().len() == 2)
+    })
+    .await?;
+    page.browser.close().await
+}
+
+/// The page of a site that the project does not know gets nothing.
+#[tokio::test]
+async fn a_foreign_page_starts_nothing() -> Result<()> {
+    let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
+    let foreign = shop::serve(
+        &PAGE.replace("PK", &page.world.keys.pk),
+        &page.world.api.url,
+    )
+    .await?;
+    ensure!(foreign != page.origin);
+    page.browser.goto(&foreign).await?;
+    until("till.js is there", async || {
+        Ok(page
+            .browser
+            .run("return typeof Till === 'function'")
+            .await?
+            == true)
+    })
+    .await?;
+    page.browser.click("#buy").await?;
+    page.hears("open error(forbidden) close").await?;
+    ensure!(page.world.project.checks().is_empty());
+    page.browser.close().await
+}
+
+#[tokio::test]
+async fn an_element_shows_the_widget_in_the_page() -> Result<()> {
+    let html = PAGE.replace(
+        "<p id=\"heard\">",
+        "<div id=\"here\"></div><p id=\"heard\">",
+    );
+    let page = Page::open(&html, &[]).await?;
+    let opened = page.world.api.invoice("7").await?;
+    let element = format!(
+        "document.getElementById('here').innerHTML = '<till-pay invoice=\"{}\" token=\"{}\"></till-pay>'",
+        opened.id, opened.token
+    );
+    page.browser.run(&element).await?;
+    page.browser.enter("till-pay iframe").await?;
+    page.browser.see("[data-screen=form]").await?;
+    page.browser.keep("inline-form").await?;
+    page.pay().await?;
+    page.browser.leave_frames().await?;
+    page.hears("open ready fixation paid").await?;
+    let inner = "const f = document.querySelector('till-pay iframe');
+        return document.querySelectorAll('dialog').length === 0 && f.clientHeight > 200;";
+    ensure!(page.browser.run(inner).await? == true);
+    page.browser.close().await
+}
+
+/// No `success_url`: the outcome stays on our own page.
+#[tokio::test]
+async fn the_outcome_is_shown_by_us_where_the_project_has_no_page_for_it() -> Result<()> {
+    let page = Page::open(PAGE, &[]).await?;
+    let opened = page.world.api.invoice("8").await?;
+    let address = format!(
+        "{}/pay/{}#token={}",
+        page.world.api.url, opened.id, opened.token
+    );
+    page.browser.goto(&address).await?;
+    page.browser
+        .type_into("#number", "4000000000003063")
+        .await?;
+    page.browser.type_into("#expiry", "1239").await?;
+    page.browser.type_into("#cvc", "123").await?;
+    page.browser.click("#pay").await?;
+    // The bank's page takes the whole window, and leads back to ours.
+    page.browser.click("#confirm").await?;
+    page.browser.see("[data-screen=paid]").await?;
+    let url = page.browser.current_url().await?;
+    ensure!(url.as_str().starts_with(&page.world.api.url), "{url}");
+    page.browser.close().await
+}
+
+/// A simple HTML form, pre-generated and signed: the whole way in a browser, and back.
+#[tokio::test]
+async fn a_form_in_a_page_is_paid_and_going_back_finds_it_paid() -> Result<()> {
+    let page = Page::open(PAGE, &["--require", "email"]).await?;
+    let keys = &page.world.keys;
+    let args = [
+        "form",
+        "sign",
+        "--dev",
+        "--project",
+        &keys.id,
+        "--public-url",
+        &page.world.api.url,
+        "order_id=9",
+        "amount=19.99",
+        "currency=EUR",
+        "locale=en",
+    ];
+    let form = page.world.till(&args).await?.map_err(anyhow::Error::msg)?;
+    let plain = format!("<!doctype html><title>Shop</title>{form}");
+    let shop = shop::serve(&plain, &page.world.api.url).await?;
+    page.browser.goto(&shop).await?;
+    page.browser.click("form button").await?;
+    page.browser
+        .type_into("#buyer-email", "buyer@shop.example")
+        .await?;
+    page.pay().await?;
+    ensure!(page.world.taken().await? == 1999);
+
+    page.browser.goto(&shop).await?;
+    page.browser.click("form button").await?;
+    page.browser.see("[data-screen=paid]").await?;
+    ensure!(
+        page.world.taken().await? == 1999,
+        "the same form is the same invoice"
+    );
+
+    page.browser.goto(&shop).await?;
+    page.browser
+        .run("document.querySelector('[name=amount]').value = '0.01'")
+        .await?;
+    page.browser.click("form button").await?;
+    page.browser.see("#back").await?;
+    page.browser.keep("form-refused").await?;
+    page.browser.click("#back").await?;
+    page.browser.see("form button").await?;
+    page.browser.close().await
+}

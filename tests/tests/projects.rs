@@ -1,0 +1,375 @@
+//! Projects: made and changed over HTTP and on the command line, keys and secrets replaced.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+use till_tests::World;
+use till_tests::api::{Api, send, text};
+use till_tests::process::binary;
+use till_tests::world::{Keys, until};
+
+const PROJECTS: &str = "/v1/projects";
+
+fn draft(name: &str) -> Value {
+    json!({ "name": name, "notify_url": "http://127.0.0.1:9/callbacks" })
+}
+
+#[tokio::test]
+async fn are_made_and_changed_over_http() -> Result<()> {
+    let world = World::start().await?;
+    let mut body = draft("Second Shop");
+    body["allowed_origins"] = json!(["https://second.example"]);
+    body["connectors"] = json!([{
+        "kind": "sandbox", "account": "second", "label": "Main",
+        "credentials": { "base_url": world.sandbox, "api_key": "k", "webhook_secret": "s" },
+        "currencies": ["EUR"],
+    }]);
+    let made = send(world.operator(Method::POST, PROJECTS).json(&body)).await?;
+    ensure!(made.status == 201, "{made:?}");
+    ensure!(made.header("cache-control") == "no-store");
+    let project = made.json();
+    for (key, prefix) in [
+        ("id", "prj_"),
+        ("pk", "pk_"),
+        ("sk", "sk_"),
+        ("signing_secret", "whsec_"),
+    ] {
+        ensure!(
+            project[key].as_str().is_some_and(|t| t.starts_with(prefix)),
+            "{key}"
+        );
+    }
+    let path = format!("{PROJECTS}/{}", text(&project["id"])?);
+    let read = send(world.operator(Method::GET, &path)).await?;
+    for secret in ["sk", "signing_secret", "api_key"] {
+        ensure!(
+            !read.text.contains(&format!("\"{secret}\"")),
+            "{secret} is shown again"
+        );
+    }
+    ensure!(read.json()["invoice_ttl_seconds"] == 3600, "{read:?}");
+    ensure!(read.json()["connectors"][0]["label"] == "Main", "{read:?}");
+
+    // A patch touches what it names; null clears; the credentials that are not sent stay.
+    let patch = json!({
+        "success_url": "https://second.example/thanks", "notify_url": null,
+        "widget": { "accent": "#112233" },
+        "connectors": [{ "kind": "sandbox", "account": "second", "label": "Renamed" }],
+    });
+    let changed = send(world.operator(Method::PATCH, &path).json(&patch))
+        .await?
+        .json();
+    ensure!(
+        changed["name"] == "Second Shop" && changed["notify_url"].is_null(),
+        "{changed}"
+    );
+    ensure!(changed["widget"]["accent"] == "#112233" && changed["widget"]["theme"] == "auto");
+    ensure!(changed["connectors"][0]["label"] == "Renamed", "{changed}");
+    ensure!(changed["version"] == 2, "{changed}");
+    let stale = json!({ "name": "Late", "version": 1 });
+    let stale = send(world.operator(Method::PATCH, &path).json(&stale)).await?;
+    ensure!(stale.problem(422, "invalid-request")? == ["version"]);
+
+    let list = send(world.operator(Method::GET, &format!("{PROJECTS}?limit=1")))
+        .await?
+        .json();
+    ensure!(list["data"][0]["name"] == "Second Shop", "{list}");
+    let cursor = text(&list["next_cursor"])?;
+    let next = format!("{PROJECTS}?cursor={cursor}");
+    let list = send(world.operator(Method::GET, &next)).await?.json();
+    ensure!(
+        list["data"][0]["name"] == "Test Shop" && list["next_cursor"].is_null(),
+        "{list}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_operator_may() -> Result<()> {
+    let world = World::start().await?;
+    for (method, path) in [
+        (Method::GET, PROJECTS.to_owned()),
+        (Method::POST, PROJECTS.to_owned()),
+        (Method::GET, format!("{PROJECTS}/{}", world.keys.id)),
+        (Method::PATCH, format!("{PROJECTS}/{}", world.keys.id)),
+        (
+            Method::POST,
+            format!("{PROJECTS}/{}/rotate-key", world.keys.id),
+        ),
+        (
+            Method::POST,
+            format!("{PROJECTS}/{}/rotate-secret", world.keys.id),
+        ),
+    ] {
+        for token in ["", "wrong", &world.keys.sk] {
+            let request = world.api.request(method.clone(), &path).bearer_auth(token);
+            let answer = send(request.json(&draft("x"))).await?;
+            answer.problem(401, "unauthorized")?;
+        }
+    }
+    let unknown = format!("{PROJECTS}/prj_0");
+    send(world.operator(Method::GET, &unknown))
+        .await?
+        .problem(404, "not-found")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn bad_settings_are_told_by_field_and_change_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let path = format!("{PROJECTS}/{}", world.keys.id);
+    let before = send(world.operator(Method::GET, &path)).await?.json();
+    let sandbox = |more: Value| {
+        let mut account = json!({ "kind": "sandbox", "account": "a", "credentials":
+            { "base_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secret": "s" } });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            account[key] = value.clone();
+        }
+        json!({ "connectors": [account] })
+    };
+    for (patch, field) in [
+        (json!({ "name": "" }), "name"),
+        (json!({ "nmae": "x" }), "nmae"),
+        (
+            json!({ "allowed_origins": ["https://a.example/path"] }),
+            "allowed_origins",
+        ),
+        (json!({ "notify_url": "ftp://a.example" }), "notify_url"),
+        (json!({ "invoice_ttl_seconds": 1 }), "invoice_ttl_seconds"),
+        (json!({ "widget": { "accent": "red; }" } }), "widget.accent"),
+        (json!({ "widget": { "font": "x" } }), "widget.font"),
+        (
+            json!({ "required_buyer_fields": ["shoe size"] }),
+            "required_buyer_fields[0]",
+        ),
+        (json!({ "version": "one" }), "version"),
+        (
+            sandbox(json!({ "kind": "piggy-bank" })),
+            "connectors.0.kind",
+        ),
+        (sandbox(json!({ "account": "a/b" })), "connectors.0.account"),
+        (
+            sandbox(json!({ "credentials": { "api_key": 1 } })),
+            "connectors.0.credentials",
+        ),
+        (
+            sandbox(json!({ "credentials": null })),
+            "connectors.0.credentials",
+        ),
+        (
+            sandbox(json!({ "currencies": ["XXX"] })),
+            "connectors[0].currencies[0]",
+        ),
+        (sandbox(json!({ "colour": "red" })), "connectors[0].colour"),
+    ] {
+        let answer = send(world.operator(Method::PATCH, &path).json(&patch)).await?;
+        let told = answer.problem(422, "invalid-request")?;
+        let same = |a: &str| a.replace('[', ".").replace(']', "");
+        ensure!(
+            told.len() == 1 && same(&told[0]) == same(field),
+            "{patch}: {told:?}"
+        );
+    }
+    ensure!(send(world.operator(Method::GET, &path)).await?.json() == before);
+
+    // Another project's account is not taken over.
+    let theirs = &before["connectors"][0]["account"];
+    let other = send(world.operator(Method::POST, PROJECTS).json(&draft("Other"))).await?;
+    let other = format!("{PROJECTS}/{}", text(&other.json()["id"])?);
+    let taken = send(
+        world
+            .operator(Method::PATCH, &other)
+            .json(&sandbox(json!({ "account": theirs }))),
+    );
+    ensure!(taken.await?.problem(422, "invalid-request")? == ["connectors.0.account"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn several_accounts_and_one_that_is_removed_goes_on_for_what_it_carries() -> Result<()> {
+    let world = World::start().await?;
+    let api = &world.api;
+    let paid = api.invoice("1").await?;
+    api.paid_with(&paid, "4242424242424242").await?;
+    let path = format!("{PROJECTS}/{}", world.keys.id);
+    // Of two accounts the first that takes the currency is used.
+    let account = |name: &str, currency: &str| {
+        json!({ "kind": "sandbox", "account": name, "currencies": [currency], "credentials":
+            { "base_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secret": "s" } })
+    };
+    let accounts = json!({ "connectors": [account("yen", "JPY"), account("franc", "CHF")] });
+    let changed = send(world.operator(Method::PATCH, &path).json(&accounts)).await?;
+    ensure!(changed.status == 200, "{changed:?}");
+    let mut order = Api::order("2");
+    order["currency"] = json!("CHF");
+    let opened = api.invoice_of(&order).await?;
+    let fixed = api.paid_with(&opened, "4242424242424242").await?;
+    ensure!(
+        fixed["payment"]["status"] == "failed",
+        "nothing listens there: {fixed}"
+    );
+    let euros = api.invoice("3").await?;
+    let none = api
+        .pay(&euros, &till_tests::api::card("4242424242424242"))
+        .await?;
+    none.problem(422, "method-unavailable")?;
+
+    let invoice = api.read(&paid.id).await?;
+    let refunds = format!(
+        "/v1/payments/{}/refunds",
+        text(&invoice["payments"][0]["id"])?
+    );
+    let refund = send(api.secret(Method::POST, &refunds).json(&json!({}))).await?;
+    ensure!(refund.json()["status"] == "succeeded", "{refund:?}");
+    ensure!(world.taken().await? == 0);
+    Ok(())
+}
+
+async fn works(world: &World, sk: &str) -> Result<bool> {
+    let request = world
+        .api
+        .request(Method::GET, "/v1/invoices")
+        .bearer_auth(sk);
+    Ok(send(request).await?.status == 200)
+}
+
+#[tokio::test]
+async fn a_replaced_key_is_good_for_a_day_unless_it_leaked() -> Result<()> {
+    let world = World::start().await?;
+    let path = format!("{PROJECTS}/{}/rotate-key", world.keys.id);
+    let first = world.keys.sk.clone();
+    let second = send(world.operator(Method::POST, &path)).await?.json();
+    let second = text(&second["sk"])?;
+    ensure!(works(&world, &first).await? && works(&world, &second).await?);
+    // The day after.
+    sqlx::query("update secret_keys set valid_until = 1 where valid_until is not null")
+        .execute(&world.store().await?)
+        .await?;
+    ensure!(!works(&world, &first).await? && works(&world, &second).await?);
+
+    let args = [
+        "project",
+        "rotate-key",
+        &world.keys.id,
+        "--now",
+        "--json",
+        "--dev",
+    ];
+    let third = world.till(&args);
+    let third: Value = serde_json::from_str(&third.await?.map_err(anyhow::Error::msg)?)?;
+    ensure!(!works(&world, &second).await? && works(&world, &text(&third["sk"])?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn callbacks_are_signed_with_both_secrets_for_a_day() -> Result<()> {
+    let world = World::start().await?;
+    let path = format!("{PROJECTS}/{}/rotate-secret", world.keys.id);
+    let second = text(&send(world.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
+    let third = text(&send(world.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
+    send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    until("the ping", async || Ok(world.project.arrived().len() == 1)).await?;
+    let ping = world.project.arrived().pop().context("no ping")?;
+    ensure!(ping.genuine, "the first secret is good for a day");
+    for secret in [&second, &third] {
+        let verified = Webhook::new(secret)?.verify(ping.raw.as_bytes(), &ping.headers);
+        ensure!(verified.is_ok(), "{verified:?}");
+    }
+    let signatures = ping
+        .headers
+        .get("webhook-signature")
+        .context("no signature")?;
+    ensure!(
+        signatures.to_str()?.split(' ').count() == 3,
+        "{signatures:?}"
+    );
+
+    let now = format!("{path}?now=true");
+    let last = text(&send(world.operator(Method::POST, &now)).await?.json()["signing_secret"])?;
+    send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    until("the second ping", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    let ping = world.project.arrived().pop().context("no ping")?;
+    ensure!(!ping.genuine, "the old ones ended at once");
+    Webhook::new(&last)?.verify(ping.raw.as_bytes(), &ping.headers)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn are_managed_on_the_command_line() -> Result<()> {
+    let world = World::start().await?;
+    let run = async |args: &[&str]| -> Result<String> {
+        let mut all = vec!["project"];
+        all.extend(args);
+        all.push("--dev");
+        world.till(&all).await?.map_err(anyhow::Error::msg)
+    };
+    let made = run(&["create", "--name", "By Hand", "--theme", "dark", "--json"]).await?;
+    let keys: Keys = serde_json::from_str(&made)?;
+    ensure!(
+        works(&world, &keys.sk).await?,
+        "the running server knows it at once"
+    );
+    let list = run(&["list"]).await?;
+    ensure!(
+        list.contains(&keys.id) && list.contains("Test Shop"),
+        "{list}"
+    );
+    let changed = run(&[
+        "update",
+        &keys.id,
+        "--accent",
+        "#abcdef",
+        "--failure-url",
+        "http://a.example/",
+        "--json",
+    ])
+    .await?;
+    let changed: Value = serde_json::from_str(&changed)?;
+    ensure!(changed["widget"]["theme"] == "dark" && changed["widget"]["accent"] == "#abcdef");
+    run(&["update", &keys.id, "--failure-url", ""]).await?;
+    let shown: Value = serde_json::from_str(&run(&["show", &keys.id]).await?)?;
+    ensure!(
+        shown["failure_url"].is_null() && shown["name"] == "By Hand",
+        "{shown}"
+    );
+
+    let bad = run(&["update", &keys.id, "--notify-url", "nonsense"]).await;
+    let said = bad.err().context("it took nonsense")?.to_string();
+    ensure!(said.contains("notify_url"), "{said}");
+    let none = run(&["show", "prj_0"]).await;
+    ensure!(none.is_err_and(|e| e.to_string().contains("there is no prj_0")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_starts_without_an_encryption_key() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let output = tokio::process::Command::new(binary()?)
+        .args([
+            "serve",
+            "--public-url",
+            "https://till.example",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .env_remove("TILL_ENCRYPTION_KEY")
+        .env_remove("TILL_DEV")
+        .env("DATABASE_URL", "sqlite:till.db")
+        .current_dir(dir.path())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        !output.status.success() && said.contains("TILL_ENCRYPTION_KEY is not set"),
+        "{said}"
+    );
+    ensure!(
+        std::fs::read_dir(dir.path())?.next().is_none(),
+        "it left something behind"
+    );
+    Ok(())
+}

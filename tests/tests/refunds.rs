@@ -1,0 +1,201 @@
+//! Money given back, and what happens when it comes twice.
+
+use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use till_tests::World;
+use till_tests::api::{Answer, Opened, send, text};
+use till_tests::world::until;
+
+const APPROVED: &str = "4242424242424242";
+
+async fn paid(world: &World, order: &str) -> Result<(Opened, String)> {
+    let opened = world.api.invoice(order).await?;
+    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    Ok((opened, text(&fixed["payment"]["id"])?))
+}
+
+async fn refund(world: &World, payment: &str, body: Value) -> Result<Answer> {
+    let path = format!("/v1/payments/{payment}/refunds");
+    send(world.api.secret(Method::POST, &path).json(&body)).await
+}
+
+fn told(world: &World, kind: &str) -> usize {
+    let arrived = world.project.arrived();
+    arrived.iter().filter(|a| a.body["type"] == kind).count()
+}
+
+#[tokio::test]
+async fn in_parts_and_never_more_than_was_paid() -> Result<()> {
+    let world = World::start().await?;
+    let (opened, payment) = paid(&world, "1").await?;
+    let first = refund(
+        &world,
+        &payment,
+        json!({ "amount": 500, "reason": "damaged" }),
+    )
+    .await?;
+    ensure!(first.status == 201, "{first:?}");
+    let first = first.json();
+    ensure!(
+        first["object"] == "refund" && first["status"] == "succeeded",
+        "{first}"
+    );
+    ensure!(first["amount"] == 500 && first["currency"] == "EUR" && first["reason"] == "damaged");
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(
+        invoice["status"] == "partially_refunded" && invoice["amount_refunded"] == 500,
+        "{invoice}"
+    );
+
+    for amount in [1500, 0, -1, i64::MAX] {
+        let answer = refund(&world, &payment, json!({ "amount": amount })).await?;
+        ensure!(
+            answer.problem(422, "invalid-request")? == ["amount"],
+            "{amount}"
+        );
+    }
+    let unknown = refund(&world, &payment, json!({ "amout": 1 })).await?;
+    ensure!(unknown.problem(422, "invalid-request")? == ["amout"]);
+    let rest = refund(&world, &payment, json!({})).await?.json();
+    ensure!(rest["amount"] == 1499, "{rest}");
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(
+        invoice["status"] == "refunded" && invoice["amount_refunded"] == 1999,
+        "{invoice}"
+    );
+    let nothing = refund(&world, &payment, json!({})).await?;
+    nothing.problem(409, "not-refundable")?;
+
+    ensure!(world.taken().await? == 0);
+    until("two callbacks", async || {
+        Ok(told(&world, "refund.succeeded") == 2)
+    })
+    .await?;
+    let last = world.project.arrived().pop().context("none")?;
+    ensure!(
+        last.body["data"]["refund"]["id"] == rest["id"],
+        "{}",
+        last.body
+    );
+    ensure!(
+        last.body["data"]["invoice"]["status"] == "refunded",
+        "{}",
+        last.body
+    );
+    let path = format!("/v1/refunds/{}", text(&rest["id"])?);
+    ensure!(send(world.api.secret(Method::GET, &path)).await?.json() == rest);
+    let stranger = world.another_project().await?;
+    send(stranger.secret(Method::GET, &path))
+        .await?
+        .problem(404, "not-found")?;
+    let theirs = format!("/v1/payments/{payment}/refunds");
+    let request = stranger.secret(Method::POST, &theirs).json(&json!({}));
+    send(request).await?.problem(404, "not-found")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_many_at_once_no_more_than_was_paid_goes_through() -> Result<()> {
+    let world = World::start().await?;
+    let (_, payment) = paid(&world, "1").await?;
+    let answers =
+        try_join_all((0..12).map(|_| refund(&world, &payment, json!({ "amount": 700 })))).await?;
+    let taken = answers.iter().filter(|a| a.status == 201).count();
+    ensure!(taken == 2, "{taken} of 700 out of 1999");
+    ensure!(world.taken().await? == 599);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_key_refunds_once() -> Result<()> {
+    let mut world = World::start().await?;
+    let (_, payment) = paid(&world, "1").await?;
+    let path = format!("/v1/payments/{payment}/refunds");
+    let api = world.api.clone();
+    let again = || {
+        let request = api
+            .secret(Method::POST, &path)
+            .header("idempotency-key", "r-1");
+        send(request.json(&json!({ "amount": 100 })))
+    };
+    let first = again().await?;
+    world.crash_and_restart().await?;
+    let second = again().await?;
+    ensure!(first.text == second.text && second.header("idempotent-replayed") == "true");
+    ensure!(world.taken().await? == 1899);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_payment_that_took_nothing_gives_nothing_back() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, "4000000000009995").await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    refund(&world, &payment, json!({}))
+        .await?
+        .problem(409, "not-refundable")?;
+    refund(&world, "pay_0", json!({}))
+        .await?
+        .problem(404, "not-found")?;
+    Ok(())
+}
+
+/// The buyer gave the first payment up and paid with a second; then the payment system reports
+/// that the first took the money after all.
+#[tokio::test]
+async fn money_that_comes_twice_goes_back_by_itself() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
+    send(world.api.widget(Method::POST, &opened, &cancel)).await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    let late = world.takes_after_all(&first).await?;
+    ensure!(late.status == 200, "{late:?}");
+    until("it is given back", async || {
+        Ok(told(&world, "payment.duplicate_refunded") == 1)
+    })
+    .await?;
+    // The same news again changes nothing.
+    ensure!(world.takes_after_all(&first).await?.status == 200);
+    let invoice = world.api.read(&opened.id).await?;
+    ensure!(
+        invoice["status"] == "paid" && invoice["amount_refunded"] == 0,
+        "{invoice}"
+    );
+    ensure!(told(&world, "invoice.paid") == 1 && told(&world, "payment.duplicate_refunded") == 1);
+    ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
+    let none = refund(&world, &text(&first["id"])?, json!({})).await?;
+    none.problem(409, "not-refundable")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_success_after_the_invoice_expired_is_taken_and_told() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
+    send(world.api.widget(Method::POST, &opened, &cancel)).await?;
+    world.let_expire(&opened.id).await?;
+    world.api.until_status(&opened.id, "expired").await?;
+    ensure!(world.takes_after_all(&first).await?.status == 200);
+    world.api.until_status(&opened.id, "paid").await?;
+    until("the callbacks", async || {
+        Ok(told(&world, "invoice.paid") == 1)
+    })
+    .await?;
+    let sequence: Vec<_> = world
+        .project
+        .arrived()
+        .iter()
+        .map(|a| (a.body["sequence"].as_i64(), a.body["type"].clone()))
+        .collect();
+    let kinds = ["invoice.expired", "payment.succeeded", "invoice.paid"];
+    let expected: Vec<_> = (1..).map(Some).zip(kinds.map(Value::from)).collect();
+    ensure!(sequence == expected, "{sequence:?}");
+    Ok(())
+}
