@@ -376,7 +376,9 @@ async fn secrets_stay_secret<S: PaymentSystem>() -> Result<()> {
 }
 
 macro_rules! every_connector_does {
-    ($($name:ident: $system:ty),+ $(,)?) => { $(
+    ($($name:ident: $system:ty),+ $(,)?) => {
+        const IN_THE_SUITE: &[&str] = &[$(stringify!($name)),+];
+        $(
         mod $name {
             every_connector_does!(@ $system: create, verify, give_up, decline, refund,
                 duplicate_create, webhook_twice, webhook_before_the_answer,
@@ -390,6 +392,13 @@ macro_rules! every_connector_does {
             super::$scenario::<$system>().await
         }
     )+ };
+}
+
+#[test]
+fn every_connector_of_the_registry_is_here() {
+    let registry = till_server::connectors::REGISTRY;
+    let kinds: Vec<_> = registry.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, IN_THE_SUITE);
 }
 
 every_connector_does! {

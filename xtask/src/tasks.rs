@@ -1,6 +1,7 @@
 //! The chores themselves.
 
 use std::env;
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,6 +16,8 @@ pub fn setup() -> Result<()> {
     setup::widget_tools()?;
     setup::browser()?;
     setup::languages()?;
+    setup::peers()?;
+    setup::postgres()?;
     println!("Ready.");
     Ok(())
 }
@@ -37,25 +40,58 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let tools = setup::widget_tools()?;
     let browser = setup::browser()?;
     let languages = setup::languages()?;
+    let peers = setup::peers()?;
+    let postgres = setup::postgres()?;
     widget::build(&tools)?;
     process::run_step(
         "building the server and the tests",
         &mut cargo("build --workspace --bin till --tests"),
     )?;
-    let mut tests = cargo("test --workspace --no-fail-fast");
-    tests.args(args).env("TILL_BIN", server(false)?);
-    browser.apply(&mut tests);
-    languages.apply(&mut tests);
-    if env::var_os("TILL_SPECS_DIR").is_none()
-        && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
-    {
-        tests.env("TILL_SPECS_DIR", specs);
+    let server = server(false)?;
+    let tests = |words: &str| {
+        let mut tests = cargo(words);
+        tests.env("TILL_BIN", &server);
+        browser.apply(&mut tests);
+        languages.apply(&mut tests);
+        peers.apply(&mut tests);
+        if env::var_os("TILL_SPECS_DIR").is_none()
+            && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
+        {
+            tests.env("TILL_SPECS_DIR", specs);
+        }
+        tests
+    };
+    process::run(tests("test --workspace --no-fail-fast").args(args))?;
+    if args.is_empty() {
+        println!("Once more on PostgreSQL: the tests that need no browser.");
+        let database = postgres.start()?;
+        let mut again = tests("test -p till-tests --no-fail-fast");
+        again.env("TILL_TEST_POSTGRES", database.url());
+        for name in without_browser()? {
+            again.args(["--test", &name]);
+        }
+        process::run(&mut again)?;
     }
-    process::run(&mut tests)?;
     if with_lints {
         lint_with(&tools)?;
     }
     Ok(())
+}
+
+/// The whole-system tests that start a world of their own and no browser.
+fn without_browser() -> Result<Vec<String>> {
+    let dir = paths::workspace().join("tests/tests");
+    let mut names = vec![];
+    for entry in dir.read_dir().context("tests/tests cannot be read")? {
+        let path = entry?.path();
+        let text = fs::read_to_string(&path)?;
+        if text.contains("World") && !text.contains("browser") {
+            let name = path.file_stem().unwrap_or_default();
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// `cargo xtask serve`.

@@ -17,7 +17,7 @@ use super::{
 use crate::crypto::hmac_sha256;
 use crate::domain::Timing;
 use async_trait::async_trait;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method as Verb, RequestBuilder};
@@ -341,10 +341,16 @@ impl<'a> Api<'a> {
     }
 
     fn request(&self, verb: Verb, path: &str) -> RequestBuilder {
-        self.ctx
-            .http
-            .request(verb, format!("{}/{path}", self.own.base_url))
-            .header("x-api-key", self.own.api_key.expose_secret())
+        let url = format!("{}/{path}", self.own.base_url);
+        let request = self.ctx.http.request(verb, url);
+        // A key that is no header's value is no key either: Adyen will say so.
+        match HeaderValue::from_str(self.own.api_key.expose_secret()) {
+            Ok(mut key) => {
+                key.set_sensitive(true);
+                request.header("x-api-key", key)
+            }
+            Err(_) => request,
+        }
     }
 
     /// Asks, and where no answer comes asks once more with the same key: see the top of the file.

@@ -61,21 +61,28 @@ async fn receive(
                 ),
             }
         })?;
+    let mut outcome = Ok(());
     for webhook in webhooks {
+        // One that can't be applied yet does not hold up the rest of its batch.
+        let mut applied = Ok(());
         for news in webhook.news {
-            apply(&app, &row, news).await?;
+            applied = applied.and(apply(&app, &row, news).await);
         }
-        let now = clock::now_ms();
-        let event = &webhook.event_id;
-        if !app
-            .store
-            .record_webhook(&kind, &account, event, now)
-            .await?
-        {
-            tracing::info!(kind, account, event, "a webhook came again");
+        if applied.is_ok() {
+            record(&app, &row, &webhook.event_id).await?;
         }
+        outcome = outcome.and(applied);
     }
-    Ok(connector.webhook_answer().to_owned())
+    outcome.map(|()| connector.webhook_answer().to_owned())
+}
+
+async fn record(app: &App, account: &AccountRow, event: &str) -> Result<()> {
+    let (kind, account) = (&account.kind, &account.account);
+    let now = clock::now_ms();
+    if !app.store.record_webhook(kind, account, event, now).await? {
+        tracing::info!(kind, account, event, "a webhook came again");
+    }
+    Ok(())
 }
 
 /// Applies what an account says of a payment that it carries. What is not known here is to come

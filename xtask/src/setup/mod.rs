@@ -8,6 +8,8 @@ mod debian;
 mod debian_wasm;
 mod languages;
 mod launcher;
+mod peers;
+mod postgres;
 mod script;
 mod tools;
 mod version;
@@ -22,6 +24,8 @@ use anyhow::{Context, Result};
 
 pub use browser::Browser;
 pub use languages::Languages;
+pub use peers::Peers;
+pub use postgres::Postgres;
 pub use wasm_target::{TARGET as WASM_TARGET, WasmToolchain};
 
 use crate::process;
@@ -70,6 +74,11 @@ pub fn widget_tools() -> Result<WidgetTools> {
     })
 }
 
+/// Software of others that the connectors are tested against.
+pub fn peers() -> Result<Peers> {
+    peers::ensure()
+}
+
 /// A browser and its driver, for the tests.
 pub fn browser() -> Result<Browser> {
     browser::ensure()
@@ -78,4 +87,9 @@ pub fn browser() -> Result<Browser> {
 /// What the documentation's snippets are run with, for the tests.
 pub fn languages() -> Result<Languages> {
     languages::ensure()
+}
+
+/// A PostgreSQL server, for the tests.
+pub fn postgres() -> Result<Postgres> {
+    postgres::ensure()
 }

@@ -106,12 +106,21 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
         );
         return Ok(found);
     }
-    if process::find("npm").is_none() {
-        bail!("npm is missing, and wasm-opt comes from it: install Node.js (https://nodejs.org)");
+    install_from_npm(&root, "binaryen", BINARYEN)?;
+    if !cached.exists() {
+        bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
     }
-    fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
+    Ok(cached)
+}
+
+/// Installs a package of npm's into a directory of its own.
+pub fn install_from_npm(root: &Path, package: &str, version: &str) -> Result<()> {
+    if process::find("npm").is_none() {
+        bail!("npm is missing, and {package} comes from it: install Node.js (https://nodejs.org)");
+    }
+    fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     process::run_step(
-        &format!("installing wasm-opt {BINARYEN} with npm"),
+        &format!("installing {package} {version} with npm"),
         process::command("npm")
             .args([
                 "install",
@@ -120,13 +129,9 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
                 "--loglevel=error",
                 "--prefix",
             ])
-            .arg(&root)
-            .arg(format!("binaryen@{BINARYEN}")),
-    )?;
-    if !cached.exists() {
-        bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
-    }
-    Ok(cached)
+            .arg(root)
+            .arg(format!("{package}@{version}")),
+    )
 }
 
 /// The cached program, which its directory's name vouches for, or one on PATH of that version.

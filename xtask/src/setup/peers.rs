@@ -1,0 +1,104 @@
+//! Software of others that the connectors are tested against: a mock that enforces published
+//! interface descriptions, a fake of Stripe, and payment systems' own libraries, which sign what
+//! ours has to verify. Only the tests use them; nothing of them is built in.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::tools::install_from_npm;
+use crate::{paths, process};
+
+const PRISM: (&str, &str) = ("@stoplight/prism-cli", "5.16.0");
+/// Libraries that a script of Node.js loads.
+const NODE_LIBRARIES: [(&str, &str); 2] = [("stripe", "23.1.0"), ("@adyen/api-library", "32.1.0")];
+const LOCALSTRIPE: (&str, &str) = ("localstripe", "1.15.10");
+const PAYPAL: (&str, &str) = ("paypalrestsdk", "1.13.3");
+
+/// Where they are.
+pub struct Peers {
+    prism: PathBuf,
+    node_path: OsString,
+    localstripe: PathBuf,
+    paypal: PathBuf,
+}
+
+impl Peers {
+    /// Tells the tests.
+    pub fn apply(&self, command: &mut Command) {
+        command
+            .env("TILL_PRISM", &self.prism)
+            .env("TILL_NODE_PATH", &self.node_path)
+            .env("TILL_LOCALSTRIPE_PYTHON", &self.localstripe)
+            .env("TILL_PAYPAL_PYTHON", &self.paypal);
+    }
+}
+
+/// Finds or installs them all.
+pub fn ensure() -> Result<Peers> {
+    let cache = paths::cache()?.join("tools");
+    let prism = npm(&cache, PRISM)?.join(".bin/prism");
+    let libraries: Vec<PathBuf> = NODE_LIBRARIES
+        .into_iter()
+        .map(|library| npm(&cache, library))
+        .collect::<Result<_>>()?;
+    let node_path = env::join_paths(&libraries)
+        .context("the cache directory has a name that NODE_PATH cannot hold")?;
+    Ok(Peers {
+        prism,
+        node_path,
+        localstripe: pypi(&cache, LOCALSTRIPE)?,
+        paypal: pypi(&cache, PAYPAL)?,
+    })
+}
+
+/// A package's `node_modules`.
+fn npm(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
+    let name = package.trim_start_matches('@').replace('/', "-");
+    let root = cache.join(format!("{name}-{version}"));
+    let modules = root.join("node_modules");
+    // npm writes this one last.
+    if modules.join(".package-lock.json").exists() {
+        println!("  ok: {package} {version} ({})", root.display());
+    } else {
+        install_from_npm(&root, package, version)?;
+    }
+    Ok(modules)
+}
+
+/// The Python that has a package.
+fn pypi(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
+    let root = cache.join(format!("{package}-{version}"));
+    let python = root.join("bin/python");
+    let complete = root.join("complete");
+    if complete.exists() {
+        println!("  ok: {package} {version} ({})", root.display());
+        return Ok(python);
+    }
+    let Some(system) = process::find("python3") else {
+        bail!("python3 is missing, and {package} needs it: install Python 3");
+    };
+    let step = format!("making a Python environment for {package}");
+    let mut venv = process::command(system);
+    process::run_step(&step, venv.args(["-m", "venv", "--clear"]).arg(&root))
+        .context("on Debian, `apt-get install python3-venv` helps")?;
+    let mut pip = process::command(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ])
+    .arg(format!("{package}=={version}"));
+    process::run_step(
+        &format!("installing {package} {version} with pip"),
+        &mut pip,
+    )?;
+    fs::write(&complete, "").with_context(|| format!("cannot write {}", complete.display()))?;
+    Ok(python)
+}

@@ -1,0 +1,127 @@
+//! PostgreSQL for the tests: found or installed, and started on a directory that is thrown away.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::debian;
+use crate::process;
+
+/// Where the server's programs are.
+pub struct Postgres {
+    bin: PathBuf,
+}
+
+/// Finds or installs it.
+pub fn ensure() -> Result<Postgres> {
+    if find().is_none() && debian::can_install() {
+        debian::install(&["postgresql"])?;
+    }
+    let Some(bin) = find() else {
+        if cfg!(target_os = "macos") {
+            bail!("the tests need PostgreSQL: run `brew install postgresql`");
+        }
+        bail!("the tests need PostgreSQL: install it with your package manager");
+    };
+    println!("  ok: PostgreSQL ({})", bin.display());
+    Ok(Postgres { bin })
+}
+
+/// Debian keeps the server's programs away from PATH, one directory for each version.
+fn find() -> Option<PathBuf> {
+    let on_path = process::find("initdb").and_then(|path| path.canonicalize().ok());
+    let on_path = on_path.and_then(|path| path.parent().map(Path::to_path_buf));
+    on_path.or_else(|| {
+        let versions = Path::new("/usr/lib/postgresql").read_dir().ok()?;
+        let dirs = versions.flatten().map(|version| version.path().join("bin"));
+        dirs.filter(|dir| dir.join("initdb").exists()).max()
+    })
+}
+
+/// A running server. It ends, and its data go, with this.
+pub struct Running {
+    stop: Command,
+    dir: PathBuf,
+    port: u16,
+}
+
+impl Running {
+    /// How to reach it, without a database's name.
+    pub fn url(&self) -> String {
+        format!("postgres://till@127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What can't be stopped or removed any more is the operating system's to tidy up.
+        let _ = process::output(&mut self.stop);
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Postgres {
+    /// Starts a server on a free port of this machine, for anybody on it and without a password.
+    pub fn start(&self) -> Result<Running> {
+        let dir = std::env::temp_dir().join(format!("till-postgres-{}", std::process::id()));
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let user = unprivileged()?;
+        if let Some((uid, gid)) = user {
+            chown(&dir, Some(uid), Some(gid))?;
+        }
+        let program = |name: &str| {
+            let mut command = process::command(self.bin.join(name));
+            command.current_dir(&dir);
+            if let Some((uid, gid)) = user {
+                command.uid(uid).gid(gid);
+            }
+            command
+        };
+        let data = dir.join("data");
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        process::output(
+            program("initdb")
+                .args(["--auth=trust", "--username=till", "-D"])
+                .arg(&data),
+        )?;
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
+             -c max_connections=500 -c fsync=off"
+        );
+        let mut stop = program("pg_ctl");
+        stop.args(["stop", "-m", "immediate", "-D"]).arg(&data);
+        let running = Running {
+            stop,
+            dir: dir.clone(),
+            port,
+        };
+        process::run(
+            program("pg_ctl")
+                .args(["start", "-w", "-s", "-o", &options, "-l"])
+                .arg(dir.join("log"))
+                .arg("-D")
+                .arg(&data),
+        )?;
+        Ok(running)
+    }
+}
+
+/// The server refuses to run as root, which containers are: then as another user.
+fn unprivileged() -> Result<Option<(u32, u32)>> {
+    let id = |args: &[&str]| -> Result<u32> {
+        Ok(process::output(process::command("id").args(args))?.parse()?)
+    };
+    if id(&["-u"])? != 0 {
+        return Ok(None);
+    }
+    let ids = |user: &str| Ok::<_, anyhow::Error>((id(&["-u", user])?, id(&["-g", user])?));
+    let found = ids("postgres").or_else(|_| ids("nobody"));
+    found
+        .map(Some)
+        .context("PostgreSQL does not run as root, and there is no other user")
+}
