@@ -5,6 +5,7 @@ pub mod api;
 pub mod browser;
 pub mod buyer;
 pub mod demo;
+pub mod hosted;
 pub mod process;
 pub mod project;
 pub mod world;

@@ -14,6 +14,7 @@ use crate::{paths, process, widget};
 pub fn setup() -> Result<()> {
     setup::widget_tools()?;
     setup::browser()?;
+    setup::npm::TESTS.ensure()?;
     println!("Ready.");
     Ok(())
 }
@@ -35,6 +36,7 @@ pub fn demo(release: bool, args: &[String]) -> Result<()> {
 pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let tools = setup::widget_tools()?;
     let browser = setup::browser()?;
+    let modules = setup::npm::TESTS.ensure()?;
     widget::build(&tools)?;
     process::run_step(
         "building the server and the tests",
@@ -42,6 +44,7 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     )?;
     let mut tests = cargo("test --workspace --no-fail-fast");
     tests.args(args).env("TILL_BIN", server(false)?);
+    tests.env("TILL_NODE_MODULES", modules);
     browser.apply(&mut tests);
     if env::var_os("TILL_SPECS_DIR").is_none()
         && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
@@ -81,13 +84,15 @@ fn lint_with(tools: &WidgetTools) -> Result<()> {
     )
 }
 
-fn cargo(words: &str) -> Command {
+/// Cargo, at the workspace's top.
+pub fn cargo(words: &str) -> Command {
     let mut command = process::command("cargo");
     command.args(words.split(' '));
     command
 }
 
-fn server(release: bool) -> Result<PathBuf> {
+/// The server's program.
+pub fn server(release: bool) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     Ok(paths::build_output()?
         .join(profile)

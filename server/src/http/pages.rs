@@ -9,13 +9,16 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use std::borrow::Cow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 /// The pages.
 pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/pay/{invoice}", get(widget))
+    Router::new()
+        .route("/pay/frame", get(frame))
+        .route("/pay/{invoice}", get(widget))
 }
 
 /// A page for people, when there is nothing better to show.
@@ -79,15 +82,16 @@ pub fn page_headers(policy: &str) -> [(HeaderName, String); 3] {
 /// # Errors
 /// The page to show instead.
 pub async fn find(app: &App, invoice: &str) -> Result<(Project, InvoiceId), Message> {
-    let trouble = |error: crate::store::StoreError| {
-        tracing::error!(%error, "a page could not be made");
-        Message::TROUBLE
-    };
     let id: InvoiceId = invoice.parse().map_err(|_| Message::NO_INVOICE)?;
     let row = app.store.invoice(&id).await.map_err(trouble)?;
     let row = row.ok_or(Message::NO_INVOICE)?;
     let project = app.store.project(&row.project).await.map_err(trouble)?;
     Ok((project.ok_or(Message::NO_INVOICE)?, id))
+}
+
+fn trouble(error: crate::store::StoreError) -> Message {
+    tracing::error!(%error, "a page could not be made");
+    Message::TROUBLE
 }
 
 /// A value that makes one script of one response run (CSP nonce).
@@ -108,34 +112,58 @@ async fn widget(
 ) -> Result<Response, Message> {
     let (project, invoice) = find(&app, &invoice).await?;
     let query = query.unwrap_or_default();
-    let param = |name: &str| {
-        form_urlencoded::parse(query.as_bytes())
-            .find_map(|(key, value)| (key == name).then_some(value))
-    };
-    let allowed = &project.settings.allowed_origins;
-    if param("mode").is_some()
-        && !param("origin").is_some_and(|origin| allowed.iter().any(|a| *a == origin))
-    {
-        tracing::warn!(%invoice, origin = ?param("origin"), "an origin that the project does not allow");
+    show(&app, &project, &query, &format!("invoice={invoice}&"))
+}
+
+/// The same page before there is an invoice: `till.js` makes it ready ahead of the click and tells
+/// it by a message which invoice it is for.
+async fn frame(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Message> {
+    let query = query.unwrap_or_default();
+    let pk = param(&query, "project").ok_or(Message::NO_INVOICE)?;
+    let project = app.store.project_by_pk(&pk).await;
+    let project = project.map_err(trouble)?.ok_or(Message::NO_INVOICE)?;
+    if param(&query, "mode").is_none() {
+        return Err(Message::NO_INVOICE);
+    }
+    show(&app, &project, &query, "")
+}
+
+fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn show(app: &App, project: &Project, query: &str, which: &str) -> Result<Response, Message> {
+    let settings = &project.settings;
+    let allowed = &settings.allowed_origins;
+    let origin = param(query, "origin");
+    let known = |origin: &Cow<'_, str>| allowed.iter().any(|a| a == origin);
+    if param(query, "mode").is_some() && !origin.as_ref().is_some_and(known) {
+        tracing::warn!(project = %project.id, ?origin, "an origin that the project does not allow");
         return Err(Message::FOREIGN_ORIGIN);
     }
     if app.config.live_widget {
         // The browser takes the fragment, with the token, along by itself.
-        let to = format!("/widget/?invoice={invoice}&{query}");
-        return Ok(Redirect::to(&to).into_response());
+        return Ok(Redirect::to(&format!("/widget/?{which}{query}")).into_response());
     }
     let nonce = nonce()?;
     let html = assets::page(&nonce).ok_or(Message::NOT_BUILT)?;
-    let headers = page_headers(&policy(&nonce, allowed));
+    let logo = settings.widget.logo_url.as_deref();
+    let headers = page_headers(&policy(&nonce, allowed, logo));
     Ok((headers, Html(html)).into_response())
 }
 
 /// `frame-src` is wide because a verification form may be anybody's; what may frame us is exact.
-fn policy(nonce: &str, allowed_origins: &[String]) -> String {
+fn policy(nonce: &str, allowed_origins: &[String], logo: Option<&str>) -> String {
+    let logo = logo.and_then(|url| Url::parse(url).ok());
+    let logo = logo.map(|url| url.origin().ascii_serialization());
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'self' 'wasm-unsafe-eval'; \
-         style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src https: http:; \
+         style-src 'self'; connect-src 'self'; img-src 'self' data: {}; frame-src https: http:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self' {}",
+        logo.unwrap_or_default(),
         allowed_origins.join(" ")
     )
 }

@@ -21,6 +21,9 @@ pub struct WidgetSettings {
     /// A BCP 47 language tag.
     #[serde(default)]
     pub locale: Option<String>,
+    /// Where the project's logo is.
+    #[serde(default)]
+    pub logo_url: Option<String>,
 }
 
 fn auto() -> Theme {
@@ -33,6 +36,7 @@ impl Default for WidgetSettings {
             theme: Theme::Auto,
             accent: None,
             locale: None,
+            logo_url: None,
         }
     }
 }

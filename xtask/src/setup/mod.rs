@@ -7,6 +7,7 @@ mod browser;
 mod debian;
 mod debian_wasm;
 mod launcher;
+pub mod npm;
 mod script;
 mod tools;
 mod version;
@@ -40,6 +41,11 @@ impl WidgetTools {
         command
     }
 
+    /// Turns a compiled widget into what a browser loads, with its names kept.
+    pub fn bindgen(&self) -> Command {
+        self.command("wasm-bindgen")
+    }
+
     /// Trunk, which builds and serves the widget.
     pub fn trunk(&self) -> Command {
         let mut command = self.command(&self.trunk);
@@ -71,4 +77,9 @@ pub fn widget_tools() -> Result<WidgetTools> {
 /// A browser and its driver, for the tests.
 pub fn browser() -> Result<Browser> {
     browser::ensure()
+}
+
+/// Twiggy, which tells what is large in a WebAssembly module.
+pub fn twiggy() -> Result<PathBuf> {
+    tools::twiggy()
 }
