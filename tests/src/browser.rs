@@ -51,11 +51,7 @@ impl Browser {
 
     /// Starts one with further switches.
     pub async fn with(screen: Screen, switches: &[&str]) -> Result<Self> {
-        let driver = std::env::var_os("TILL_CHROMEDRIVER");
-        let mut driver = Command::new(driver.unwrap_or_else(|| "chromedriver".into()));
-        driver.arg("--port=0");
-        let driver = Running::start(&mut driver, "successfully on port ").await;
-        let driver = driver.context("chromedriver; run the tests with `cargo xtask test`")?;
+        let driver = driver().await?;
         let port = driver.said.trim_end_matches('.');
         let profile = tempfile::tempdir()?;
         let mut args = vec![
@@ -244,6 +240,22 @@ impl Browser {
     pub async fn close(self) -> Result<()> {
         Ok(self.client.clone().close().await?)
     }
+}
+
+/// The driver on a port of its own.
+async fn driver() -> Result<Running> {
+    let program = std::env::var_os("TILL_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+    let start = || async {
+        let mut driver = Command::new(&program);
+        driver.arg("--port=0");
+        Running::start(&mut driver, "successfully on port ").await
+    };
+    // It binds one port on two addresses, and on one of them somebody may have been faster.
+    let started = match start().await {
+        Err(_) => start().await,
+        started => started,
+    };
+    started.context("chromedriver; run the tests with `cargo xtask test`")
 }
 
 /// ChromeDriver's own extension of WebDriver.

@@ -55,7 +55,12 @@ async fn wishes_have_their_order() -> Result<()> {
     hosted.shows(&plain, "", "form").await?;
     let browsers = hosted.browser.run("return navigator.languages[0]").await?;
     let language = hosted.browser.run(lang).await?;
-    ensure!(browsers.as_str().is_some_and(|b| b.starts_with(language.as_str().unwrap_or("-"))), "{browsers} {language}");
+    ensure!(
+        browsers
+            .as_str()
+            .is_some_and(|b| b.starts_with(language.as_str().unwrap_or("-"))),
+        "{browsers} {language}"
+    );
     hosted.set("$.widget.locale", "\"pl\"").await?;
     hosted.shows(&plain, "", "form").await?;
     ensure!(hosted.browser.run(lang).await? == "pl");
@@ -74,28 +79,63 @@ async fn plurals_and_money_follow_the_language() -> Result<()> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/locales");
     for file in std::fs::read_dir(dir)? {
         let path = file?.path();
-        let language = path.file_stem().and_then(|n| n.to_str()).context("a name")?;
+        let language = path
+            .file_stem()
+            .and_then(|n| n.to_str())
+            .context("a name")?;
         let texts: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
         for (name, text) in texts.as_object().context("no texts")? {
             let Some(forms) = text.as_object() else {
                 continue;
             };
             let has: BTreeSet<_> = forms.keys().map(String::as_str).collect();
-            let script = format!("return new Intl.PluralRules('{language}').resolvedOptions().pluralCategories");
+            let script = format!(
+                "return new Intl.PluralRules('{language}').resolvedOptions().pluralCategories"
+            );
             let needed = hosted.browser.run(&script).await?;
-            let needed: BTreeSet<_> = needed.as_array().context("no list")?.iter().filter_map(Value::as_str).collect();
+            let needed: BTreeSet<_> = needed
+                .as_array()
+                .context("no list")?
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
             // What only fractions or millions need is not missed.
-            let counted = "return [...Array(101).keys()].map((n) => new Intl.PluralRules('LANG').select(n))";
-            let used = hosted.browser.run(&counted.replace("LANG", language)).await?;
-            let used: BTreeSet<_> = used.as_array().context("no list")?.iter().filter_map(Value::as_str).collect();
-            ensure!(used.is_subset(&has), "{language} {name}: {has:?} lacks of {used:?}");
-            ensure!(has.is_subset(&needed), "{language} {name}: {has:?} is more than {needed:?}");
+            let counted =
+                "return [...Array(101).keys()].map((n) => new Intl.PluralRules('LANG').select(n))";
+            let used = hosted
+                .browser
+                .run(&counted.replace("LANG", language))
+                .await?;
+            let used: BTreeSet<_> = used
+                .as_array()
+                .context("no list")?
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            ensure!(
+                used.is_subset(&has),
+                "{language} {name}: {has:?} lacks of {used:?}"
+            );
+            ensure!(
+                has.is_subset(&needed),
+                "{language} {name}: {has:?} is more than {needed:?}"
+            );
         }
     }
     let opened = hosted.world.api.invoice("1").await?;
-    for (locale, label) in [("de", "19,99\u{a0}€ bezahlen"), ("en", "Pay €19.99"), ("ja", "€19.99 を支払う"), ("fr-CH", "Payer 19.99\u{a0}€")] {
-        hosted.shows(&opened, &format!("?locale={locale}"), "form").await?;
-        let shown = hosted.browser.run("return document.querySelector('#pay').textContent").await?;
+    for (locale, label) in [
+        ("de", "19,99\u{a0}€ bezahlen"),
+        ("en", "Pay €19.99"),
+        ("ja", "€19.99 を支払う"),
+        ("fr-CH", "Payer 19.99\u{a0}€"),
+    ] {
+        hosted
+            .shows(&opened, &format!("?locale={locale}"), "form")
+            .await?;
+        let shown = hosted
+            .browser
+            .run("return document.querySelector('#pay').textContent")
+            .await?;
         ensure!(shown == label, "{locale}: {shown}");
     }
     hosted.browser.close().await
@@ -107,7 +147,9 @@ async fn right_to_left_is_laid_out_so() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let opened = hosted.world.api.invoice("1").await?;
     for language in ["ar", "he"] {
-        hosted.shows(&opened, &format!("?locale={language}"), "form").await?;
+        hosted
+            .shows(&opened, &format!("?locale={language}"), "form")
+            .await?;
         let laid = "const box = (css) => document.querySelector(css).getBoundingClientRect();
             return {
                 dir: document.documentElement.dir,

@@ -29,7 +29,9 @@ async fn theme_accent_and_logo_are_the_projects() -> Result<()> {
         ("#ffd400", json!(["rgb(255, 212, 0)", "black"])),
         ("#7a0042", json!(["rgb(122, 0, 66)", "white"])),
     ] {
-        hosted.set("$.widget.accent", &json!(accent).to_string()).await?;
+        hosted
+            .set("$.widget.accent", &json!(accent).to_string())
+            .await?;
         hosted.shows(&opened, "", "form").await?;
         let mut colours = browser.run(COLOURS).await?;
         let text = colours[1].as_str().unwrap_or_default().to_owned();
@@ -42,11 +44,18 @@ async fn theme_accent_and_logo_are_the_projects() -> Result<()> {
     }
 
     let logo = format!("{}/till.js", hosted.world.project.url);
-    hosted.set("$.widget.logo_url", &json!(logo).to_string()).await?;
+    hosted
+        .set("$.widget.logo_url", &json!(logo).to_string())
+        .await?;
     hosted.shows(&opened, "", "form").await?;
-    let shown = browser.run("return document.querySelector('.logo').src").await?;
+    let shown = browser
+        .run("return document.querySelector('.logo').src")
+        .await?;
     ensure!(shown == logo.as_str(), "{shown}");
-    let policy = hosted.world.api.request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
+    let policy = hosted
+        .world
+        .api
+        .request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
     let policy = till_tests::api::send(policy).await?;
     let policy = policy.header("content-security-policy").to_owned();
     let images = format!("img-src 'self' data: {};", hosted.world.project.url);
@@ -68,7 +77,10 @@ async fn variables_are_values_and_nothing_else() -> Result<()> {
         hosted.browser.goto("about:blank").await?;
         hosted.browser.goto(&address).await?;
         hosted.browser.see("main [data-screen=form]").await?;
-        hosted.browser.run("return document.documentElement.style.cssText").await
+        hosted
+            .browser
+            .run("return document.documentElement.style.cssText")
+            .await
     };
     let good = json!({
         "--till-accent": "#0a7d4f", "--till-radius": "2px", "--till-font": "Georgia, serif",

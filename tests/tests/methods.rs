@@ -32,18 +32,31 @@ async fn another_method_needs_no_card() -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
-    ensure!(browser.find_all(fantoccini::Locator::Css("[name=method]")).await?.is_empty());
+    ensure!(
+        browser
+            .find_all(fantoccini::Locator::Css("[name=method]"))
+            .await?
+            .is_empty()
+    );
 
     browser.before_pages(MORE_METHODS).await?;
     hosted.shows(&opened, "", "form").await?;
     let shown = "return [...document.querySelectorAll('.method')].map((m) =>
         [m.textContent, m.querySelector('input').checked])";
     let shown = browser.run(shown).await?;
-    ensure!(shown == json!([["Card", true], ["PayPal", false], ["iDEAL", false]]), "{shown}");
+    ensure!(
+        shown == json!([["Card", true], ["PayPal", false], ["iDEAL", false]]),
+        "{shown}"
+    );
     browser.type_into("#number", "4242").await?;
     browser.keep("methods-card").await?;
     browser.click("[value=paypal]").await?;
-    browser.until("no card fields", "return !document.querySelector('#number')").await?;
+    browser
+        .until(
+            "no card fields",
+            "return !document.querySelector('#number')",
+        )
+        .await?;
     let label = browser.see("#pay").await?.text().await?;
     ensure!(label == "Continue to PayPal · €19.99", "{label}");
     let found = browser.violations().await?;
@@ -56,7 +69,9 @@ async fn another_method_needs_no_card() -> Result<()> {
     browser.click("[value=paypal]").await?;
     browser.run("window.name = 'here'").await?;
     browser.click("#pay").await?;
-    browser.until("the method's page", "return location.search === '?bank'").await?;
+    browser
+        .until("the method's page", "return location.search === '?bank'")
+        .await?;
     hosted.browser.close().await
 }
 

@@ -145,6 +145,7 @@
   function frame(mode) {
     const iframe = document.createElement("iframe");
     iframe.title = "Payment";
+    iframe.tabIndex = 0;
     iframe.allow = "payment; publickey-credentials-get *";
     iframe.dataset.till = mode;
     return styled(iframe, { border: "0", width: "100%", display: "block", colorScheme: "normal" });

@@ -8,7 +8,9 @@ use crate::method::{self, CARD, chooser};
 use crate::session::{Form, Session};
 use crate::summary::price;
 use crate::wire;
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use till_shared::buyer::BuyerField;
 use web_sys::Event;
 
@@ -135,10 +137,16 @@ fn obey(session: Session, forms: Forms, missing: Vec<BuyerField>) {
                 focus(&["#", id].concat());
             }
         }
+        // The event may be here before the answer, while the fields are still closed.
+        Form::Declined(_) if session.sending.get() => {}
         Form::Declined(code) => {
             card.forget_code();
-            CardForm::focus_after(code);
             session.form.set(Form::Quiet);
+            spawn_local(async move {
+                // What follows the same signals comes first.
+                TimeoutFuture::new(0).await;
+                CardForm::focus_after(code);
+            });
         }
         Form::Forget => {
             card.forget();
