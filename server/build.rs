@@ -1,5 +1,5 @@
-//! Puts the built widget (`dist/`) and `till.js` into the binary, compressed as far as it goes,
-//! once, so that no request pays for it.
+//! Puts the built widget (`dist/`), its languages and `till.js` into the binary, compressed as far
+//! as it goes, once, so that no request pays for it.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -14,13 +14,16 @@ fn main() -> Result<()> {
     let dist = root.join("dist");
     let embed = root.join("widget/embed");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    for watched in [&dist, &embed, &here.join("migrations")] {
+    let locales = root.join("widget/locales");
+    for watched in [&dist, &embed, &locales, &here.join("migrations")] {
         println!("cargo::rerun-if-changed={}", watched.display());
     }
 
     let mut code = String::new();
     let index = dist.join("index.html");
     let built = index.is_file();
+    let languages = hashed(&locales, &out)?;
+    writeln!(code, "const LANGUAGES: &str = {:?};", languages.template)?;
     if built {
         writeln!(
             code,
@@ -31,7 +34,8 @@ fn main() -> Result<()> {
         writeln!(code, "const INDEX: Option<&str> = None;")?;
     }
     let widget = if built { files(&dist)? } else { vec![] };
-    let widget = widget.into_iter().filter(|path| *path != index).collect();
+    let widget = widget.into_iter().filter(|path| *path != index);
+    let widget = widget.chain(languages.files).collect();
     list(&mut code, "WIDGET", widget, &out)?;
     list(&mut code, "EMBED", files(&embed)?, &out)?;
     fs::write(out.join("assets.rs"), code)?;
@@ -50,10 +54,63 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The languages' files under names that hold a hash of them all.
+struct Languages {
+    files: Vec<PathBuf>,
+    /// Their names, with `LANG` for the language.
+    template: String,
+}
+
+fn hashed(locales: &Path, out: &Path) -> Result<Languages> {
+    let mut hash = Sha256::new();
+    let mut texts = vec![];
+    for path in files(locales)? {
+        let text: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)
+            .with_context(|| format!("{} is not JSON", path.display()))?;
+        let text = text.to_string();
+        let language = path.file_stem().and_then(|n| n.to_str());
+        let language = language.context("a language's name is not UTF-8")?;
+        hash.update(&text);
+        texts.push((language.to_owned(), text));
+    }
+    let hash = &hex::encode(hash.finalize())[..16];
+    let mut files = vec![];
+    for (language, text) in texts {
+        let path = out.join(format!("{language}-{hash}.json"));
+        fs::write(&path, text)?;
+        files.push(path);
+    }
+    Ok(Languages {
+        files,
+        template: format!("LANG-{hash}.json"),
+    })
+}
+
+/// A script without what is there for its readers only: indentation, and comments that have lines
+/// of their own.
+fn without_comments(script: &str) -> String {
+    let mut code = String::new();
+    let mut in_comment = false;
+    for line in script.lines().map(str::trim) {
+        in_comment |= line.starts_with("/*");
+        if !in_comment && !line.is_empty() && !line.starts_with("//") {
+            code += line;
+            code.push('\n');
+        }
+        in_comment &= !line.ends_with("*/");
+    }
+    code
+}
+
 fn list(code: &mut String, name: &str, paths: Vec<PathBuf>, out: &Path) -> Result<()> {
     writeln!(code, "static {name}: &[Asset] = &[")?;
-    for path in paths {
-        let plain = fs::read(&path)?;
+    for mut path in paths {
+        let mut plain = fs::read(&path)?;
+        if path.extension().is_some_and(|e| e == "js") {
+            plain = without_comments(std::str::from_utf8(&plain)?).into_bytes();
+            path = out.join(path.file_name().context("a file has no name")?);
+            fs::write(&path, &plain)?;
+        }
         let file = path.file_name().and_then(|n| n.to_str());
         let file = file.context("a file's name is not UTF-8")?;
         let Some(content_type) = content_type(file) else {

@@ -37,6 +37,9 @@ text_enum! {
 pub struct ProjectInfo {
     /// Its name.
     pub name: String,
+    /// Its logo, https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
 }
 
 /// A method the buyer may choose, with the fields it asks for.

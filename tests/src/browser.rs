@@ -1,6 +1,7 @@
 //! Chromium, driven through its driver.
 
 use crate::process::Running;
+use crate::world::until;
 use anyhow::{Context, Result};
 use axum::http::Method;
 use fantoccini::elements::Element;
@@ -45,11 +46,12 @@ impl Deref for Browser {
 impl Browser {
     /// Starts one. Popups open as they would for a buyer's click.
     pub async fn start(screen: Screen) -> Result<Self> {
-        let driver = std::env::var_os("TILL_CHROMEDRIVER");
-        let mut driver = Command::new(driver.unwrap_or_else(|| "chromedriver".into()));
-        driver.arg("--port=0");
-        let driver = Running::start(&mut driver, "successfully on port ").await;
-        let driver = driver.context("chromedriver; run the tests with `cargo xtask test`")?;
+        Self::with(screen, &[]).await
+    }
+
+    /// Starts one with further switches.
+    pub async fn with(screen: Screen, switches: &[&str]) -> Result<Self> {
+        let driver = driver().await?;
         let port = driver.said.trim_end_matches('.');
         let profile = tempfile::tempdir()?;
         let mut args = vec![
@@ -65,6 +67,7 @@ impl Browser {
             "--window-size=1280,900".into(),
             format!("--user-data-dir={}", profile.path().display()),
         ];
+        args.extend(switches.iter().map(ToString::to_string));
         if is_root() {
             // Chromium's own sandbox refuses to run as root, which containers are.
             args.push("--no-sandbox".into());
@@ -169,8 +172,59 @@ impl Browser {
             .await
     }
 
+    /// Media features as the buyer's system would have them: `prefers-color-scheme`,
+    /// `forced-colors` and so on.
+    pub async fn prefers(&self, features: &[(&str, &str)]) -> Result<()> {
+        let features = features
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        let features: Vec<_> = features.collect();
+        self.tell(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await
+    }
+
+    /// The size of the window's content, in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.tell("Emulation.setDeviceMetricsOverride", metrics)
+            .await
+    }
+
+    /// From now on every new page runs this first.
+    pub async fn before_pages(&self, script: &str) -> Result<()> {
+        self.tell(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
+        )
+        .await
+    }
+
+    /// Waits until a script gives true.
+    pub async fn until(&self, what: &str, script: &str) -> Result<()> {
+        until(what, async || Ok(self.run(script).await? == true)).await
+    }
+
+    /// What axe-core finds wrong with the page or frame that is shown now.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        let modules = std::env::var_os("TILL_NODE_MODULES");
+        let modules =
+            modules.context("TILL_NODE_MODULES; run the tests with `cargo xtask test`")?;
+        let rules = std::fs::read_to_string(Path::new(&modules).join("axe-core/axe.min.js"))?;
+        self.run(&rules).await?;
+        let script = "const done = arguments[0];
+            axe.run(document, { resultTypes: ['violations'] }).then((found) => done(
+                found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`)));";
+        let found = self.client.execute_async(script, vec![]).await?;
+        Ok(serde_json::from_value(found)?)
+    }
+
     /// A command of the Chrome DevTools Protocol.
-    async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
+    pub async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
         self.client.issue_cmd(DevTools { command, params }).await?;
         Ok(())
     }
@@ -186,6 +240,22 @@ impl Browser {
     pub async fn close(self) -> Result<()> {
         Ok(self.client.clone().close().await?)
     }
+}
+
+/// The driver on a port of its own.
+async fn driver() -> Result<Running> {
+    let program = std::env::var_os("TILL_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+    let start = || async {
+        let mut driver = Command::new(&program);
+        driver.arg("--port=0");
+        Running::start(&mut driver, "successfully on port ").await
+    };
+    // It binds one port on two addresses, and on one of them somebody may have been faster.
+    let started = match start().await {
+        Err(_) => start().await,
+        started => started,
+    };
+    started.context("chromedriver; run the tests with `cargo xtask test`")
 }
 
 /// ChromeDriver's own extension of WebDriver.

@@ -27,8 +27,13 @@ pub struct Buyer {
 impl Buyer {
     /// Comes into the shop.
     pub async fn comes(name: &'static str, screen: Screen) -> Result<Self> {
+        Self::comes_with(name, screen, &[]).await
+    }
+
+    /// Comes into the shop with a browser of their own settings.
+    pub async fn comes_with(name: &'static str, screen: Screen, switches: &[&str]) -> Result<Self> {
         let demo = Demo::start().await?;
-        let browser = Browser::start(screen).await?;
+        let browser = Browser::with(screen, switches).await?;
         browser.goto(&demo.url).await?;
         Ok(Self {
             demo,
@@ -45,7 +50,7 @@ impl Buyer {
     /// Presses Buy and gets into the frame of the widget.
     pub async fn opens_the_frame(&self) -> Result<()> {
         self.browser.click("#buy-iframe").await?;
-        self.browser.enter("dialog iframe").await
+        self.browser.enter("dialog[open] iframe").await
     }
 
     /// Presses Buy and gets into the popup.
@@ -129,7 +134,7 @@ impl Buyer {
     pub async fn back_in_the_widget(&self, way: Way) -> Result<()> {
         self.browser.leave_frames().await?;
         match way {
-            Way::Frame => self.browser.enter("dialog iframe").await,
+            Way::Frame => self.browser.enter("dialog[open] iframe").await,
             Way::Popup => Ok(()),
         }
     }

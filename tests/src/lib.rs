@@ -7,6 +7,7 @@ pub mod buyer;
 pub mod database;
 pub mod demo;
 pub mod docs;
+pub mod hosted;
 pub mod peers;
 pub mod process;
 pub mod project;

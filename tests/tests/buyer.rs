@@ -22,7 +22,7 @@ async fn approved(way: Way, name: &'static str, screen: Screen) -> Result<()> {
     ensure!(said == "open → ready → fixation → paid → close", "{said}");
     let dialogs = buyer
         .browser
-        .run("return document.querySelectorAll('dialog').length")
+        .run("return document.querySelectorAll('dialog[open]').length")
         .await?;
     ensure!(dialogs == 0, "the overlay is still there");
     buyer.keep("shop-paid").await?;

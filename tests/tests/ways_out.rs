@@ -142,7 +142,8 @@ async fn escape_closes_what_is_not_under_way() -> Result<()> {
     buyer.browser.leave_frames().await?;
     let said = buyer.said().await?;
     ensure!(said == "open → ready → close", "{said}");
-    let left = "return [document.querySelector('dialog'), document.documentElement.style.overflow,
+    let left =
+        "return [document.querySelector('dialog[open]'), document.documentElement.style.overflow,
         document.activeElement.id]";
     let left = buyer.browser.run(left).await?;
     ensure!(

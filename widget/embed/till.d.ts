@@ -3,16 +3,50 @@
 /** How the widget opens: over the page, or in a window of its own. */
 export type Mode = "iframe" | "popup";
 
+/** CSS custom properties of the widget. Values only; one that its property does not take is dropped. */
+export interface Variables {
+  /** The main button, focus, and what is chosen. A colour; `#1d4ed8`. */
+  "--till-accent"?: string;
+  /** Text on the accent. A colour; black or white, whichever is read better. */
+  "--till-on-accent"?: string;
+  /** Around the card, where the widget fills a window. A colour. */
+  "--till-page"?: string;
+  /** Behind everything. A colour. */
+  "--till-card"?: string;
+  /** Text. A colour. */
+  "--till-text"?: string;
+  /** Labels and hints. A colour. */
+  "--till-muted"?: string;
+  /** Borders. A colour. */
+  "--till-line"?: string;
+  /** Errors. A colour. */
+  "--till-bad"?: string;
+  /** Success. A colour. */
+  "--till-good"?: string;
+  /** Corners of fields and buttons. A length; `10px`. */
+  "--till-radius"?: string;
+  /** A font family that the buyer's device has. */
+  "--till-font"?: string;
+  /** The size of text. A length; `16px`. Below that, phones zoom in on a field. */
+  "--till-font-size"?: string;
+  /** The space between fields. A length; `12px`. */
+  "--till-space"?: string;
+}
+
 /** Settings. What is absent is taken from the script tag's `data-` attributes. */
 export interface Settings {
-  /** The project's publishable key, `pk_...`. Needed for orders, not for invoices. */
+  /** Till's address. Needed where a bundler has the script; a script tag knows where it came from. */
+  host?: string;
+  /** The project's publishable key, `pk_...`. Needed for orders, and to be ready before the click. */
   project?: string;
   /** How it opens; `iframe` where nothing is said. */
   mode?: Mode;
-  /** A BCP 47 language tag; the browser's own where nothing is said. */
+  /** A BCP 47 language tag; the order's, the project's or the browser's where nothing is said. */
   locale?: string;
   /** Its colours; the project's choice where nothing is said. */
   theme?: "auto" | "light" | "dark";
+  /** Its looks in detail. */
+  variables?: Variables;
 }
 
 /** An invoice that the project's server made through the JSON API. */
@@ -97,9 +131,15 @@ export interface TillInstance {
   open(what: ToPay | Promise<ToPay>, options?: { container?: Element }): Handle;
 }
 
+/** Takes settings; opens widgets. As `window.Till` where a script tag loaded it. */
+export function Till(settings?: Settings): TillInstance;
+export default Till;
+
+type TillFunction = typeof Till;
 declare global {
   interface Window {
-    Till(settings?: Settings): TillInstance;
+    Till: TillFunction;
   }
-  function Till(settings?: Settings): TillInstance;
+  /** Events on the element that opened the widget: `till:open`, `till:paid` and so on. */
+  interface GlobalEventHandlersEventMap extends Record<`till:${EventName}`, CustomEvent<TillEvent>> {}
 }

@@ -4,27 +4,35 @@
   "use strict";
   if (window.Till) return;
 
-  const script = document.currentScript;
-  const HOST = new URL(script.src).origin;
+  const script = document.currentScript; // none where a bundler has it: then `host` must be given
+  const preset = script?.dataset ?? {};
   const MODES = ["iframe", "popup"];
   const NAMES = ["ready", "fixation", "verification", "paid", "declined", "error"];
+  const BUTTONS = "[data-till-invoice], [data-till-order]";
   let overlay = null; // the one dialog there may be
+  let spare = null; // one made ready before the click
 
   const styled = (element, style) => (Object.assign(element.style, style), element);
+  const wide = () => innerWidth > 480;
 
   /** Takes settings, gives `{ open }`. */
-  function Till(settings = {}) {
-    const preset = script.dataset;
-    const config = {
-      project: settings.project ?? preset.project,
-      mode: settings.mode ?? preset.mode ?? "iframe",
-      locale: settings.locale ?? preset.locale,
-      theme: settings.theme ?? preset.theme,
-    };
+  function Till(settings) {
+    const config = configured(settings);
+    idle(() => warm(config));
+    return { open: (what, options = {}) => open(config, what, options) };
+  }
+
+  function configured(settings = {}) {
+    const config = { mode: "iframe" };
+    for (const name of ["host", "project", "mode", "locale", "theme", "variables"]) {
+      config[name] = settings[name] ?? preset[name] ?? config[name];
+    }
     if (!MODES.includes(config.mode)) {
       throw new TypeError(`Till: mode must be one of ${MODES.join(", ")}, not ${config.mode}`);
     }
-    return { open: (what, options = {}) => open(config, what, options) };
+    if (!config.host && !script) throw new TypeError("Till: host is missing");
+    config.host = new URL(config.host ?? script.src).origin;
+    return config;
   }
 
   /** Opens the widget; must run inside the click itself, or the browser blocks the popup. */
@@ -54,17 +62,16 @@
     let view;
     if (mode === "popup") {
       // Opened on its address where that is known: a page with COOP loses hold of an empty one.
-      const url = known?.invoice && address(config, mode, known.invoice, known.token);
-      view = popup(known?.invoice, url, emit, status);
+      view = popup(config, known, emit, status);
       if (!view) queueMicrotask(() => emit("popup_blocked", { ...status }));
     }
-    view ??= container ? inline(container, emit, status) : dialog(emit, status);
+    view ??= container ? inline(config, container, emit, status) : dialog(config, emit, status);
     Promise.resolve(what)
       .then((given) => (check(config, given), given.invoice ? given : invoiceFor(config, given.order)))
       .then(({ invoice, token }) => {
         if (closed) return;
         status.invoice = invoice;
-        if (!view.shown) view.show(address(config, view.mode, invoice, token));
+        view.show(invoice, token);
       })
       .catch((error) => {
         emit("error", { ...status, status: "error", code: error.code ?? "not-opened" });
@@ -86,8 +93,8 @@
     }
   }
 
-  async function invoiceFor({ project }, order) {
-    const answer = await fetch(`${HOST}/v1/widget/invoices`, {
+  async function invoiceFor({ host, project }, order) {
+    const answer = await fetch(`${host}/v1/widget/invoices`, {
       method: "POST",
       headers: { authorization: `Bearer ${project}`, "content-type": "application/json" },
       body: JSON.stringify(order),
@@ -97,20 +104,24 @@
     throw Object.assign(new Error(body.detail), { code: body.type?.split("/").pop() });
   }
 
-  function address({ locale, theme }, mode, invoice, token) {
+  /** The widget's page: of an invoice, or, without one, of the project, to be told later. */
+  function address({ host, project, locale, theme, variables }, mode, invoice, token) {
     const query = new URLSearchParams({ mode, origin: location.origin });
+    const kept = new URLSearchParams();
     if (locale) query.set("locale", locale);
     if (theme) query.set("theme", theme);
-    return `${HOST}/pay/${encodeURIComponent(invoice)}?${query}#token=${encodeURIComponent(token)}`;
+    if (!invoice) query.set("project", project);
+    if (token) kept.set("token", token);
+    if (variables) kept.set("variables", typeof variables === "string" ? variables : JSON.stringify(variables));
+    return `${host}/pay/${encodeURIComponent(invoice ?? "frame")}?${query}#${kept}`;
   }
 
   /** What all views have in common: messages from the widget's window, and the end. */
-  function connect(view, target, emit, status, on, gone) {
-    let ready = false;
+  function connect(view, { host }, target, emit, status, on, gone) {
     const heard = ({ origin, source, data }) => {
-      if (origin !== HOST || source !== target() || !data?.till) return;
+      if (origin !== host || source !== target() || !data?.till) return;
       const { till, ...detail } = data;
-      if (till === "ready" || till === "error") ready = true;
+      if (till === "ready" || till === "error") view.ready = true;
       on?.[till]?.(detail);
       if (till === "close") return view.shut();
       // The bank's page refuses frames and the buyer chose to go on in this tab.
@@ -121,7 +132,7 @@
     };
     addEventListener("message", heard);
     // The widget asks the buyer first while money may be moving. Before it can, we just close.
-    view.ask = () => (ready ? target().postMessage({ till: "close" }, HOST) : view.shut());
+    view.ask = () => (view.ready ? target().postMessage({ till: "close" }, host) : view.shut());
     view.shut = () => {
       view.shut = () => {};
       removeEventListener("message", heard);
@@ -134,38 +145,92 @@
   function frame(mode) {
     const iframe = document.createElement("iframe");
     iframe.title = "Payment";
+    iframe.tabIndex = 0;
     iframe.allow = "payment; publickey-credentials-get *";
     iframe.dataset.till = mode;
     return styled(iframe, { border: "0", width: "100%", display: "block", colorScheme: "normal" });
   }
 
-  function dialog(emit, status) {
+  /** A closed dialog with the widget in it, which waits to hear of its invoice. */
+  function made(config) {
+    const box = document.createElement("dialog");
+    box.setAttribute("aria-label", "Payment");
+    const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
+    // It grows downwards, so that nothing in it moves when it does.
+    styled(box, {
+      border: "0", padding: "0", overflow: "auto", background: dark ? "#15181f" : "#fff", overscrollBehavior: "contain",
+      width: wide() ? "440px" : "100vw", height: wide() ? "auto" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
+      margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
+      borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
+    });
+    const iframe = styled(frame("iframe"), { height: wide() ? "640px" : "100%" });
+    box.append(iframe);
+    const it = { box, iframe, host: config.host, url: config.project && address(config, "iframe") };
+    const waiting = [];
+    it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
+    it.heard = ({ origin, source, data }) => {
+      if (origin !== it.host || source !== iframe.contentWindow || data?.till !== "loaded") return;
+      it.loaded = true;
+      waiting.splice(0).forEach(it.say);
+    };
+    addEventListener("message", it.heard);
+    if (it.url) iframe.src = it.url;
+    document.body.append(box);
+    return it;
+  }
+
+  function unmade({ box, heard }) {
+    removeEventListener("message", heard);
+    box.remove();
+  }
+
+  function warm(config) {
+    const unwanted = config.mode !== "iframe" || !config.project || preset.preload === "none";
+    if (unwanted || overlay || navigator.connection?.saveData) return;
+    spare ??= made(config);
+  }
+
+  function dialog(config, emit, status) {
     overlay?.shut();
     const before = document.activeElement;
-    const box = styled(document.createElement("dialog"), {
-      border: "0", padding: "0", margin: "auto", overflow: "hidden", background: "transparent",
-      width: "min(440px, 100vw)", height: "min(760px, 100dvh)", maxWidth: "none", maxHeight: "none",
-      borderRadius: innerWidth > 480 ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
-    });
-    const iframe = styled(frame("iframe"), { height: "100%", background: "#fff" });
-    const { overflow } = document.documentElement.style;
-    const view = { mode: "iframe", show: (url) => (iframe.src = url) };
-    const resize = ({ height }) => {
-      if (innerWidth > 480) box.style.height = `min(${Number(height) || 760}px, 100dvh)`;
+    // One that was made ready for other settings is of no use.
+    const fits = spare && spare.url === (config.project && address(config, "iframe"));
+    if (spare && !fits) unmade(spare);
+    const it = fits ? spare : made(config);
+    spare = null;
+    const { box, iframe } = it;
+    const root = document.documentElement;
+    const { overflow } = root.style;
+    const view = { show: (invoice, token) => {
+      if (it.url) it.say({ till: "open", invoice, token });
+      else iframe.src = address(config, "iframe", invoice, token);
+    } };
+    const on = {
+      resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
+      ready: () => x.remove(),
+      error: () => x.remove(),
     };
-    connect(view, () => iframe.contentWindow, emit, status, { resize }, () => {
+    connect(view, config, () => iframe.contentWindow, emit, status, on, () => {
       box.close();
-      box.remove();
-      document.documentElement.style.overflow = overflow;
+      unmade(it);
+      root.style.overflow = overflow;
       before?.focus?.();
       if (overlay === view) overlay = null;
     });
+    // A way out until the widget has its own.
+    const x = styled(document.createElement("button"), {
+      position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
+      border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
+    });
+    x.setAttribute("aria-label", "Close");
+    x.textContent = "×";
+    x.onclick = () => view.ask();
+    box.append(x);
     box.addEventListener("cancel", (event) => (event.preventDefault(), view.ask()));
     box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.ask());
-    box.append(iframe);
-    document.body.append(box);
-    document.documentElement.style.overflow = "hidden";
+    root.style.overflow = "hidden";
     box.showModal();
+    iframe.focus();
     return (overlay = view);
   }
 
@@ -174,28 +239,28 @@
     return clientX < left || clientX > right || clientY < top || clientY > bottom;
   }
 
-  function inline(container, emit, status) {
-    const iframe = styled(frame("inline"), { height: "480px" });
-    const view = { mode: "inline", show: (url) => (iframe.src = url) };
-    const resize = ({ height }) => (iframe.style.height = `${Number(height) || 480}px`);
-    connect(view, () => iframe.contentWindow, emit, status, { resize }, () => iframe.remove());
+  function inline(config, container, emit, status) {
+    const iframe = styled(frame("inline"), { height: "560px" });
+    const view = { show: (invoice, token) => (iframe.src = address(config, "inline", invoice, token)) };
+    const resize = ({ height }) => height > 0 && (iframe.style.height = `${height}px`);
+    connect(view, config, () => iframe.contentWindow, emit, status, { resize }, () => iframe.remove());
     container.append(iframe);
     return view;
   }
 
-  function popup(invoice, url, emit, status) {
-    const name = `till-${invoice ?? Date.now()}`;
+  function popup(config, known, emit, status) {
+    const url = known?.invoice && address(config, "popup", known.invoice, known.token);
     const [width, height] = [460, 780];
     const left = Math.max(0, screenX + (outerWidth - width) / 2);
     const top = Math.max(0, screenY + (outerHeight - height) / 2);
     const features = `popup,width=${width},height=${height},left=${left},top=${top}`;
-    const opened = window.open(url ?? "", name, features);
+    const opened = window.open(url ?? "", `till-${known?.invoice ?? Date.now()}`, features);
     if (!opened) return null;
     opened.focus();
-    const view = { mode: "popup", shown: Boolean(url), show: (to) => opened.location.replace(to) };
+    const view = { show: (invoice, token) => url || opened.location.replace(address(config, "popup", invoice, token)) };
     // A hint only, by hand or by a policy of the page: what was paid is the server's to say.
     const watch = setInterval(() => opened.closed && view.shut(), 500);
-    return connect(view, () => opened, emit, status, {}, () => {
+    return connect(view, config, () => opened, emit, status, {}, () => {
       clearInterval(watch);
       opened.close();
     });
@@ -221,13 +286,34 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-till-invoice], [data-till-order]");
+    const button = event.target.closest?.(BUTTONS);
     if (!button || button.disabled) return;
     event.preventDefault();
     openFor(button, () => asked(button.dataset));
   });
 
-  customElements.define("till-pay", class extends HTMLElement {
+  // Before the click: the widget's code, and the billing data of the button that is likely next.
+  function prepare(button) {
+    if (!button) return;
+    warm(configured());
+    const { tillInvoice: invoice, tillToken: token } = button.dataset;
+    if (invoice && token) spare?.say({ till: "prepare", invoice, token });
+  }
+  function idle(run) {
+    const later = () => (window.requestIdleCallback ?? setTimeout)(run, { timeout: 2000 });
+    document.readyState === "complete" ? later() : addEventListener("load", later, { once: true });
+  }
+  if (script) {
+    for (const name of ["pointerover", "focusin", "touchstart"]) {
+      document.addEventListener(name, (event) => prepare(event.target.closest?.(BUTTONS)), { passive: true });
+    }
+    idle(() => {
+      warm(configured());
+      prepare(document.querySelector("[data-till-invoice]"));
+    });
+  }
+
+  if (!customElements.get("till-pay")) customElements.define("till-pay", class extends HTMLElement {
     connectedCallback() {
       const [tillInvoice, tillToken, tillOrder] = ["invoice", "token", "order"].map((n) => this.getAttribute(n));
       this.style.display ||= "block";

@@ -1,21 +1,25 @@
 //! What the order did not say of the buyer and the project needs to know.
 
-use crate::field::{Field, FieldError, FieldState, Help};
-use crate::format::Countries;
+use crate::browser;
+use crate::dom::{El, el, value_of};
+use crate::field::{FieldState, Help, Problem, field, labelled};
 use crate::i18n::t;
 use crate::input;
-use leptos::ev;
+use crate::wire::Json;
 use leptos::prelude::*;
-use till_shared::buyer::{Buyer, BuyerField, acceptable};
-use web_sys::HtmlSelectElement;
+use till_shared::buyer::{BuyerField, acceptable};
 
 /// ISO 3166-1 alpha-2 codes, officially assigned.
-const COUNTRIES: &str = "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBY\
-BZCACCCDCFCGCHCICKCLCMCNCOCRCUCVCWCXCYCZDEDJDKDMDODZECEEEGEHERESETFIFJFKFMFOFRGAGBGDGEGFGGGHGIGLGM\
-GNGPGQGRGSGTGUGWGYHKHMHNHRHTHUIDIEILIMINIOIQIRISITJEJMJOJPKEKGKHKIKMKNKPKRKWKYKZLALBLCLILKLRLSLTLU\
-LVLYMAMCMDMEMFMGMHMKMLMMMNMOMPMQMRMSMTMUMVMWMXMYMZNANCNENFNGNINLNONPNRNUNZOMPAPEPFPGPHPKPLPMPNPRPS\
-PTPWPYQARERORSRURWSASBSCSDSESGSHSISJSKSLSMSNSOSRSSSTSVSXSYSZTCTDTFTGTHTJTKTLTMTNTOTRTTTVTWTZUAUGUM\
-USUYUZVAVCVEVGVIVNVUWFWSYEYTZAZMZW";
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR \
+    BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ \
+    EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW \
+    GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY \
+    KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV \
+    MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY \
+    QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG \
+    TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM \
+    ZW";
 
 /// The buyer's data as they are typed.
 #[derive(Clone, Copy)]
@@ -47,13 +51,13 @@ impl BuyerForm {
     }
 
     /// Those of the data that are missing, or the first that won't do; then every error is shown.
-    pub fn read(&self, missing: &[BuyerField]) -> Result<Buyer, &'static str> {
-        let mut buyer = Buyer::default();
+    pub fn read(&self, missing: &[BuyerField]) -> Result<Vec<(BuyerField, String)>, &'static str> {
+        let mut buyer = vec![];
         for field in missing {
             let state = self.field(*field);
             let text = state.value.get_untracked().trim().to_owned();
             state.error.set(error(*field, &text));
-            buyer.set(*field, Some(text));
+            buyer.push((*field, text));
         }
         match self.first_error(missing) {
             Some(id) => Err(id),
@@ -87,88 +91,68 @@ fn id(field: BuyerField) -> &'static str {
 
 fn wrong(field: BuyerField) -> &'static str {
     match field {
-        BuyerField::Email => t().check_email,
-        BuyerField::Phone => t().check_phone,
-        BuyerField::Name | BuyerField::Country => t().check_field,
+        BuyerField::Email => "check_email",
+        BuyerField::Phone => "check_phone",
+        BuyerField::Name | BuyerField::Country => "check_field",
     }
 }
 
-fn error(field: BuyerField, text: &str) -> Option<&'static str> {
+fn error(field: BuyerField, text: &str) -> Problem {
     match text {
-        "" => Some(t().required),
+        "" => Some("required"),
         text => (!acceptable(field, text)).then_some(wrong(field)),
     }
 }
 
 /// The fields that are missing.
-#[component]
-pub fn BuyerFields(form: BuyerForm, missing: Vec<BuyerField>, locale: String) -> impl IntoView {
-    let fields = missing.into_iter().map(move |field| {
-        let state = form.field(field);
-        let (label, autocomplete, inputmode) = match field {
-            BuyerField::Email => (t().email, "email", "email"),
-            BuyerField::Name => (t().name, "name", "text"),
-            BuyerField::Phone => (t().phone, "tel", "tel"),
-            BuyerField::Country => {
-                return view! { <CountryField state locale=locale.clone() /> }.into_any();
-            }
+pub fn buyer_fields(form: BuyerForm, missing: &[BuyerField]) -> El {
+    let one = |asked: &BuyerField| {
+        let asked = *asked;
+        let state = form.field(asked);
+        let (autocomplete, inputmode) = match asked {
+            BuyerField::Email => ("email", "email"),
+            BuyerField::Name => ("name", "text"),
+            BuyerField::Phone => ("tel", "tel"),
+            BuyerField::Country => return country_field(state),
         };
         let help = Help {
-            id: id(field),
-            label,
+            id: id(asked),
+            label: asked.as_str(),
             autocomplete,
             inputmode,
-            placeholder: "",
         };
-        let check = Callback::new(move |(text,): (String,)| error(field, text.trim()));
-        view! { <Field help state edit=input::as_typed check /> }.into_any()
-    });
-    view! {
-        <fieldset>
-            <legend>{t().your_details}</legend>
-            {fields.collect_view()}
-        </fieldset>
-    }
+        let check = Box::new(move |text: &str| error(asked, text.trim()));
+        field(help, "", state, input::as_typed, check, None)
+    };
+    el("fieldset")
+        .child(el("legend").text(&t("your_details")))
+        .children(missing.iter().map(one).collect())
 }
 
-#[component]
-fn CountryField(state: FieldState, locale: String) -> impl IntoView {
+fn country_field(state: FieldState) -> El {
     let FieldState { value, error } = state;
-    let names = Countries::in_language(&locale);
-    let codes = COUNTRIES.as_bytes().chunks(2);
-    let mut countries: Vec<(String, String)> = codes
-        .filter_map(|code| std::str::from_utf8(code).ok())
-        .map(|code| (names.name(code), code.to_owned()))
-        .collect();
-    countries.sort();
-    let options = countries.into_iter().map(|(name, code)| {
-        let chosen = value.get_untracked() == code;
-        view! { <option value=code selected=chosen>{name}</option> }
+    let countries = browser::countries(COUNTRIES);
+    let options = countries.iter().map(|pair| {
+        let pair = Json::of(pair);
+        let code = pair.text("0").unwrap_or_default();
+        let name = pair.text("1").unwrap_or_else(|| code.clone());
+        let option = el("option").attr("value", &code).text(&name);
+        match value.get_untracked() == code {
+            true => option.attr("selected", ""),
+            false => option,
+        }
     });
-    let chosen = move |ev: ev::Event| {
-        let select: HtmlSelectElement = event_target(&ev);
-        value.set(select.value());
+    let chosen = move |event| {
+        value.set(value_of(&event));
         error.set(None);
     };
-    let id = id(BuyerField::Country);
-    view! {
-        <div class="field" class:wrong=move || error.get().is_some()>
-            <label for=id>{t().country}</label>
-            <div class="box">
-                <select
-                    id=id
-                    autocomplete="country"
-                    aria-invalid=move || error.get().is_some().then_some("true")
-                    aria-describedby=format!("{id}-error")
-                    on:change=chosen
-                >
-                    <option value="">{t().choose_country}</option>
-                    {options.collect_view()}
-                </select>
-            </div>
-            <FieldError id error />
-        </div>
-    }
+    let select = el("select")
+        .attr("autocomplete", "country")
+        .on("change", chosen)
+        .child(el("option").attr("value", "").text(&t("choose_country")))
+        .children(options.collect());
+    let field = BuyerField::Country;
+    labelled(id(field), field.as_str(), error, select, None)
 }
 
 #[cfg(test)]
@@ -177,7 +161,7 @@ mod tests {
 
     #[test]
     fn there_are_249_countries_in_order() {
-        let codes: Vec<_> = COUNTRIES.as_bytes().chunks(2).collect();
+        let codes: Vec<_> = COUNTRIES.split(' ').collect();
         assert_eq!(codes.len(), 249);
         assert!(codes.windows(2).all(|two| two[0] < two[1]));
     }

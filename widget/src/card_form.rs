@@ -1,13 +1,14 @@
 //! The card's fields.
 
-use crate::field::{Field, FieldState, Help, focus};
+use crate::dom::{El, el, focus};
+use crate::field::{FieldState, Help, Problem, field};
 use crate::i18n::t;
 use crate::input;
+use crate::wire::Card;
 use leptos::prelude::*;
 use till_shared::buyer::{BuyerField, acceptable};
-use till_shared::card::{self, Brand};
+use till_shared::card::{self, Brand, CardError};
 use till_shared::payment::DeclineCode;
-use till_shared::widget::CardData;
 
 /// A card as it is typed.
 #[derive(Clone, Copy)]
@@ -29,19 +30,13 @@ impl CardForm {
         }
     }
 
-    fn brand(&self) -> Brand {
-        self.number
-            .value
-            .with(|number| Brand::of(&input::digits(number)))
-    }
-
     /// The card, or the first field that won't do; then every error is shown.
-    pub fn read(&self) -> Result<CardData, &'static str> {
+    pub fn read(&self) -> Result<Card, &'static str> {
         let value = |field: &FieldState| field.value.get_untracked();
-        let number = value(&self.number);
+        let number = input::digits(&value(&self.number));
         self.number.error.set(number_error(&number));
         self.expiry.error.set(expiry_error(&value(&self.expiry)));
-        let brand = Brand::of(&input::digits(&number));
+        let brand = Brand::of(&number);
         self.code.error.set(code_error(&value(&self.code), brand));
         self.holder.error.set(holder_error(&value(&self.holder)));
         if let Some(id) = self.first_error() {
@@ -49,8 +44,8 @@ impl CardForm {
         }
         let (exp_month, exp_year) = input::month_and_year(&value(&self.expiry));
         let holder = value(&self.holder).trim().to_owned();
-        Ok(CardData {
-            number: input::digits(&number),
+        Ok(Card {
+            number,
             exp_month,
             exp_year: card::full_year(exp_year, today().1),
             cvc: value(&self.code),
@@ -66,20 +61,19 @@ impl CardForm {
             ("cvc", self.code),
             ("holder", self.holder),
         ];
-        let mut wrong = fields
-            .iter()
-            .filter(|(_, field)| field.error.get_untracked().is_some());
-        wrong.next().map(|(id, _)| *id)
+        let wrong = |(id, field): &(&'static str, FieldState)| {
+            field.error.get_untracked().is_some().then_some(*id)
+        };
+        fields.iter().find_map(wrong)
     }
 
     /// Shows what the server found.
     pub fn refuse(&self, field: &str) {
-        let text = t().check_field;
         match field.trim_start_matches("card.") {
-            "number" => self.number.error.set(Some(t().number_errors.invalid)),
-            "exp_month" | "exp_year" => self.expiry.error.set(Some(t().expiry_errors.invalid)),
-            "cvc" => self.code.error.set(Some(t().code_errors.invalid)),
-            "holder" => self.holder.error.set(Some(text)),
+            "number" => self.number.error.set(Some("number_invalid")),
+            "exp_month" | "exp_year" => self.expiry.error.set(Some("expiry_invalid")),
+            "cvc" => self.code.error.set(Some("code_invalid")),
+            "holder" => self.holder.error.set(Some("check_field")),
             _ => {}
         }
     }
@@ -89,12 +83,19 @@ impl CardForm {
         self.code.clear();
     }
 
+    /// Nor is the card, in a page that a browser may keep.
+    pub fn forget(&self) {
+        for field in [self.number, self.expiry, self.code] {
+            field.clear();
+        }
+    }
+
     /// Puts the focus where another try begins.
     pub fn focus_after(code: DeclineCode) {
         focus(match code {
-            DeclineCode::IncorrectNumber => "number",
-            DeclineCode::ExpiredCard => "expiry",
-            _ => "cvc",
+            DeclineCode::IncorrectNumber => "#number",
+            DeclineCode::ExpiredCard => "#expiry",
+            _ => "#cvc",
         });
     }
 }
@@ -109,87 +110,105 @@ fn today() -> (u8, u16) {
     )
 }
 
-fn number_error(text: &str) -> Option<&'static str> {
-    let checked = card::check_number(&input::digits(text));
-    checked.err().map(|error| t().number_errors.of(error))
+fn number_error(digits: &str) -> Problem {
+    card::check_number(digits).err().map(|error| match error {
+        CardError::Required => "number_required",
+        CardError::Incomplete => "number_incomplete",
+        CardError::Invalid | CardError::Expired => "number_invalid",
+    })
 }
 
-fn expiry_error(text: &str) -> Option<&'static str> {
-    let errors = &t().expiry_errors;
+fn expiry_error(text: &str) -> Problem {
     match input::month_and_year(text) {
-        (0, 0) if text.is_empty() => Some(errors.required),
-        (0, _) => Some(errors.invalid),
-        (_, 0) => Some(errors.incomplete),
+        (0, 0) if text.is_empty() => Some("expiry_required"),
+        (0, _) => Some("expiry_invalid"),
+        (_, 0) => Some("expiry_incomplete"),
         (month, year) => {
             let (now_month, now_year) = today();
             let year = card::full_year(year, now_year);
             let checked = card::check_expiry(month, year, now_month, now_year);
-            checked.err().map(|error| errors.of(error))
+            checked.err().map(|error| match error {
+                CardError::Expired => "expiry_expired",
+                CardError::Required | CardError::Incomplete | CardError::Invalid => {
+                    "expiry_invalid"
+                }
+            })
         }
     }
 }
 
-fn code_error(text: &str, brand: Brand) -> Option<&'static str> {
-    let checked = card::check_cvc(text, brand);
-    checked.err().map(|error| t().code_errors.of(error))
+fn code_error(text: &str, brand: Brand) -> Problem {
+    card::check_cvc(text, brand).err().map(|error| match error {
+        CardError::Required => "code_required",
+        CardError::Incomplete => "code_incomplete",
+        CardError::Invalid | CardError::Expired => "code_invalid",
+    })
 }
 
-fn holder_error(text: &str) -> Option<&'static str> {
+fn holder_error(text: &str) -> Problem {
     let good = text.trim().is_empty() || acceptable(BuyerField::Name, text.trim());
-    (!good).then_some(t().check_field)
+    (!good).then_some("check_field")
 }
 
 /// The fields.
-#[component]
-pub fn CardFields(form: CardForm) -> impl IntoView {
-    let brand = Memo::new(move |_| form.brand());
-    let known = move || Some(brand.get()).filter(|b| *b != Brand::Unknown);
-    let number = Help {
-        id: "number",
-        label: t().card_number,
-        autocomplete: "cc-number",
+pub fn card_fields(form: CardForm) -> El {
+    let typed = form.number.value;
+    let brand = move || typed.with(|text| Brand::of(&input::digits(text)));
+    let name = move || match brand() {
+        Brand::Unknown => String::new(),
+        known => known.display_name().to_owned(),
+    };
+    let badge = el("span")
+        .class("brand")
+        .attr("aria-live", "polite")
+        .live_attr("data-brand", move || brand().as_str())
+        .live_text(name);
+    let help = |id, label, autocomplete| Help {
+        id,
+        label,
+        autocomplete,
         inputmode: "numeric",
-        placeholder: "1234 1234 1234 1234",
     };
-    let expiry = Help {
-        id: "expiry",
-        label: t().expiry,
-        autocomplete: "cc-exp",
-        inputmode: "numeric",
-        placeholder: t().expiry_hint,
-    };
-    let code = Help {
-        id: "cvc",
-        label: t().security_code,
-        autocomplete: "cc-csc",
-        inputmode: "numeric",
-        placeholder: "CVC",
-    };
-    let holder = Help {
-        id: "holder",
-        label: t().holder,
-        autocomplete: "cc-name",
-        inputmode: "text",
-        placeholder: "",
-    };
-    let check_code = move |text: String| code_error(&text, brand.get_untracked());
-    view! {
-        <fieldset>
-            <legend>{t().card_details}</legend>
-            <Field help=number state=form.number edit=input::card_number
-                check=Callback::new(|(text,): (String,)| number_error(&text))>
-                <span class="brand" data-brand=move || known().map(Brand::as_str) aria-live="polite">
-                    {move || known().map(Brand::display_name)}
-                </span>
-            </Field>
-            <div class="pair">
-                <Field help=expiry state=form.expiry edit=input::expiry
-                    check=Callback::new(|(text,): (String,)| expiry_error(&text)) />
-                <Field help=code state=form.code edit=input::security_code
-                    check=Callback::new(move |(text,)| check_code(text)) />
-            </div>
-            <Field help=holder state=form.holder edit=input::as_typed
-                check=Callback::new(|(text,): (String,)| holder_error(&text)) />
-        </fieldset>
-    }
+    let number = field(
+        help("number", "card_number", "cc-number"),
+        "1234 1234 1234 1234",
+        form.number,
+        input::card_number,
+        Box::new(|text| number_error(&input::digits(text))),
+        Some(badge),
+    );
+    let expiry = field(
+        help("expiry", "expiry", "cc-exp"),
+        &t("expiry_hint"),
+        form.expiry,
+        input::expiry,
+        Box::new(expiry_error),
+        None,
+    );
+    let brand = move || untrack(brand);
+    let code = field(
+        help("cvc", "security_code", "cc-csc"),
+        "CVC",
+        form.code,
+        input::security_code,
+        Box::new(move |text| code_error(text, brand())),
+        None,
+    );
+    let holder = field(
+        Help {
+            inputmode: "text",
+            ..help("holder", "holder", "cc-name")
+        },
+        "",
+        form.holder,
+        input::as_typed,
+        Box::new(holder_error),
+        None,
+    );
+    el("fieldset")
+        .class("card")
+        .child(el("legend").text(&t("card")))
+        .child(number)
+        .child(el("div").class("pair").child(expiry).child(code))
+        .child(holder)
 }

@@ -1,14 +1,19 @@
 //! A labelled text field whose error stands beside it: found when the buyer leaves the field, gone
 //! as soon as it is right.
 
+use crate::dom::{El, el, target};
+use crate::i18n::t;
 use crate::input::Edit;
-use leptos::ev;
 use leptos::prelude::*;
+use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, HtmlInputElement};
+use web_sys::{Event, HtmlInputElement};
 
-/// What is wrong with a text, if anything.
-pub type Check = Callback<(String,), Option<&'static str>>;
+/// The name of the text that says what is wrong, if anything.
+pub type Problem = Option<&'static str>;
+
+/// What is wrong with a text.
+pub type Check = Box<dyn Fn(&str) -> Problem>;
 
 /// A field's state. It outlives the form, so that nothing typed is lost on the way.
 #[derive(Clone, Copy)]
@@ -16,7 +21,7 @@ pub struct FieldState {
     /// The text.
     pub value: RwSignal<String>,
     /// What is wrong with it.
-    pub error: RwSignal<Option<&'static str>>,
+    pub error: RwSignal<Problem>,
 }
 
 impl FieldState {
@@ -40,34 +45,31 @@ impl FieldState {
 pub struct Help {
     /// The element's id.
     pub id: &'static str,
-    /// Its label.
+    /// The name of its label's text.
     pub label: &'static str,
     /// What autofill puts there (WHATWG HTML section 4.10.18.7).
     pub autocomplete: &'static str,
     /// The keyboard on a phone.
     pub inputmode: &'static str,
-    /// What is shown while it is empty.
-    pub placeholder: &'static str,
 }
 
-/// The field.
-#[component]
-pub fn Field(
+/// The field; `beside` stands in its box, behind the text.
+pub fn field(
     help: Help,
+    placeholder: &str,
     state: FieldState,
     edit: fn(&str, usize, bool) -> Edit,
     check: Check,
-    #[prop(optional)] children: Option<Children>,
-) -> impl IntoView {
+    beside: Option<El>,
+) -> El {
     let FieldState { value, error } = state;
-    let typed = move |ev: ev::Event| {
-        let input: HtmlInputElement = event_target(&ev);
+    let check = Rc::new(check);
+    let checked = check.clone();
+    let typed = move |event: Event| {
+        let input: HtmlInputElement = target(&event).unchecked_into();
         let raw = input.value();
-        let caret = input
-            .selection_start()
-            .ok()
-            .flatten()
-            .map_or(raw.len(), |c| c as usize);
+        let caret = input.selection_start().ok().flatten();
+        let caret = caret.map_or(raw.len(), |c| c as usize);
         let deleted = raw.len() < value.with_untracked(String::len);
         let edited = edit(&raw, caret, deleted);
         if edited.text != raw {
@@ -77,56 +79,55 @@ pub fn Field(
             let _ = input.set_selection_range(caret, caret);
         }
         if error.get_untracked().is_some() {
-            error.set(check.run((edited.text.clone(),)));
+            error.set(check(&edited.text));
         }
         value.set(edited.text);
     };
     let left = move |_| {
         let text = value.get_untracked();
         if !text.trim().is_empty() {
-            error.set(check.run((text,)));
+            error.set(checked(&text));
         }
     };
-    view! {
-        <div class="field" class:wrong=move || error.get().is_some()>
-            <label for=help.id>{help.label}</label>
-            <div class="box">
-                <input
-                    id=help.id
-                    type="text"
-                    autocomplete=help.autocomplete
-                    inputmode=help.inputmode
-                    placeholder=help.placeholder
-                    autocapitalize="off"
-                    spellcheck="false"
-                    prop:value=value
-                    aria-invalid=move || error.get().is_some().then_some("true")
-                    aria-describedby=format!("{}-error", help.id)
-                    on:input=typed
-                    on:blur=left
-                />
-                {children.map(|c| c())}
-            </div>
-            <FieldError id=help.id error />
-        </div>
-    }
+    let input = el("input")
+        .attr("type", "text")
+        .attr("autocomplete", help.autocomplete)
+        .attr("inputmode", help.inputmode)
+        .attr("placeholder", placeholder)
+        .attr("autocapitalize", "off")
+        .attr("spellcheck", "false")
+        .live_value(value)
+        .on("input", typed)
+        .on("blur", left);
+    labelled(help.id, help.label, error, input, beside)
 }
 
-/// The place for a field's error.
-#[component]
-pub fn FieldError(id: &'static str, error: RwSignal<Option<&'static str>>) -> impl IntoView {
-    view! {
-        <p class="error" id=format!("{id}-error") aria-live="polite">
-            {move || error.get()}
-        </p>
-    }
-}
-
-/// Puts the focus on an element.
-pub fn focus(id: &str) {
-    let element = document().get_element_by_id(id);
-    if let Some(element) = element.and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
-        // It fails for elements that take none.
-        let _ = element.focus();
-    }
+/// A control with its label above and its error below.
+pub fn labelled(
+    id: &str,
+    label: &str,
+    error: RwSignal<Problem>,
+    control: El,
+    beside: Option<El>,
+) -> El {
+    let said = [id, "-error"].concat();
+    let control = control.id(id).attr("aria-describedby", &said).live_attr(
+        "aria-invalid",
+        move || match error.get() {
+            Some(_) => "true",
+            None => "false",
+        },
+    );
+    let text = move || error.get().map(t).unwrap_or_default();
+    el("div")
+        .class("field")
+        .child(el("label").attr("for", id).text(&t(label)))
+        .child(el("div").class("box").child(control).maybe(beside))
+        .child(
+            el("p")
+                .class("error")
+                .id(&said)
+                .attr("aria-live", "polite")
+                .live_text(text),
+        )
 }

@@ -1,213 +1,156 @@
-//! What the buyer reads. One table for each language; every text has its place in [`Texts`], so
-//! that none can be forgotten in one of them.
+//! What the buyer reads: a file for each language under `locales/`, of which one is loaded. Tests
+//! hold every file to the English one, and the code to the names in it.
 
-use till_shared::card::CardError;
+use crate::browser;
 use till_shared::payment::DeclineCode;
 
-/// A language's texts. `{}` stands for what the call fills in.
-pub struct Texts {
-    pub lang: &'static str,
-    pub test_mode: &'static str,
-    pub items: &'static str,
-    pub your_details: &'static str,
-    pub card_details: &'static str,
-    pub email: &'static str,
-    pub name: &'static str,
-    pub phone: &'static str,
-    pub country: &'static str,
-    pub choose_country: &'static str,
-    pub card_number: &'static str,
-    pub expiry: &'static str,
-    pub expiry_hint: &'static str,
-    pub security_code: &'static str,
-    pub holder: &'static str,
-    pub pay: &'static str,
-    pub paying: &'static str,
-    pub safe: &'static str,
-    pub close: &'static str,
-    pub done: &'static str,
-    pub back_to_shop: &'static str,
-    pub retry: &'static str,
-    pub load_failed: &'static str,
-    pub load_failed_text: &'static str,
-    pub bad_link: &'static str,
-    pub bad_link_text: &'static str,
-    pub required: &'static str,
-    pub check_email: &'static str,
-    pub check_phone: &'static str,
-    pub check_field: &'static str,
-    pub verify: &'static str,
-    pub verify_text: &'static str,
-    pub verify_window: &'static str,
-    pub verify_slow: &'static str,
-    pub verify_elsewhere: &'static str,
-    pub open_window: &'static str,
-    pub open_bank: &'static str,
-    pub this_tab: &'static str,
-    pub give_up: &'static str,
-    pub processing: &'static str,
-    pub processing_text: &'static str,
-    pub paid: &'static str,
-    pub paid_text: &'static str,
-    pub paid_with: &'static str,
-    pub taking_you_back: &'static str,
-    pub refunded: &'static str,
-    pub refunded_text: &'static str,
-    pub expired: &'static str,
-    pub expired_text: &'static str,
-    pub canceled: &'static str,
-    pub canceled_text: &'static str,
-    pub leave: &'static str,
-    pub leave_text: &'static str,
-    pub stay: &'static str,
-    pub leave_now: &'static str,
-    pub unavailable: &'static str,
-    pub not_reached: &'static str,
-    pub failed: &'static str,
-    pub given_up: &'static str,
-    pub no_method: &'static str,
-    pub number_errors: Errors,
-    pub expiry_errors: Errors,
-    pub code_errors: Errors,
-}
+/// For when not even the texts could be loaded.
+const WITHOUT_TEXTS: [(&str, &str); 3] = [
+    ("load_failed", "The payment could not be loaded"),
+    (
+        "load_failed_text",
+        "Please check your connection and try again. Nothing was charged.",
+    ),
+    ("retry", "Try again"),
+];
 
-/// What a card field's error is called.
-pub struct Errors {
-    pub required: &'static str,
-    pub incomplete: &'static str,
-    pub invalid: &'static str,
-    pub expired: &'static str,
-}
-
-impl Errors {
-    /// The text for an error.
-    pub fn of(&self, error: CardError) -> &'static str {
-        match error {
-            CardError::Required => self.required,
-            CardError::Incomplete => self.incomplete,
-            CardError::Invalid => self.invalid,
-            CardError::Expired => self.expired,
-        }
+/// A text in the buyer's language.
+pub fn t(name: &str) -> String {
+    let text = browser::text(name);
+    if !text.is_empty() {
+        return text;
     }
+    let english = WITHOUT_TEXTS.iter().find(|(known, _)| *known == name);
+    english
+        .map(|(_, text)| (*text).to_owned())
+        .unwrap_or_default()
 }
 
-/// The texts in use.
-pub fn t() -> &'static Texts {
-    &ENGLISH
+/// A text with a place filled in.
+pub fn fill(name: &str, place: &str, value: &str) -> String {
+    t(name).replace(place, value)
 }
 
 /// Why a payment was declined, and what helps.
-pub fn decline(code: DeclineCode) -> &'static str {
-    match code {
-        DeclineCode::InsufficientFunds => {
-            "Your card was declined: there is not enough money on it. Please use another card."
-        }
-        DeclineCode::CardDeclined => {
-            "Your bank declined the card. Please use another card or ask your bank."
-        }
-        DeclineCode::ExpiredCard => {
-            "This card has expired. Please check the date or use another card."
-        }
-        DeclineCode::IncorrectCvc => "The security code is not right. Please enter it again.",
-        DeclineCode::IncorrectNumber => "The card number is not right. Please check it.",
-        DeclineCode::VerificationFailed => {
-            "Your bank could not verify the payment. You were not charged. Please try again."
-        }
-        DeclineCode::VerificationAbandoned => {
-            "The verification was not finished. You were not charged. Please try again."
-        }
-        DeclineCode::FraudSuspected => {
-            "Your bank declined the payment for your safety. Please ask your bank or use another card."
-        }
-        DeclineCode::LimitExceeded => {
-            "The payment is above your card's limit. Please use another card or ask your bank."
-        }
-        DeclineCode::MethodUnavailable => {
-            "This card can't be used for this payment. Please use another card."
-        }
-        DeclineCode::ProcessingError => {
-            "The payment could not be processed. You were not charged. Please try again."
-        }
-    }
+pub fn decline(code: DeclineCode) -> String {
+    t(&["decline_", code.as_str()].concat())
 }
 
-const ENGLISH: Texts = Texts {
-    lang: "en",
-    test_mode: "Test mode",
-    items: "Order details",
-    your_details: "Your details",
-    card_details: "Card",
-    email: "Email",
-    name: "Full name",
-    phone: "Phone",
-    country: "Country",
-    choose_country: "Choose a country",
-    card_number: "Card number",
-    expiry: "Expiry date",
-    expiry_hint: "MM / YY",
-    security_code: "Security code",
-    holder: "Name on card",
-    pay: "Pay {}",
-    paying: "Paying…",
-    safe: "Sent encrypted. Your card number is not stored.",
-    close: "Close",
-    done: "Done",
-    back_to_shop: "Back to {}",
-    retry: "Try again",
-    load_failed: "The payment could not be loaded",
-    load_failed_text: "Please check your connection and try again. Nothing was charged.",
-    bad_link: "This payment link is not valid",
-    bad_link_text: "Please go back to the shop and start the payment again.",
-    required: "Please fill this in",
-    check_email: "Please check the email address",
-    check_phone: "Please check the phone number",
-    check_field: "Please check this",
-    verify: "Confirm with your bank",
-    verify_text: "Your bank asks you to confirm this payment.",
-    verify_window: "Your bank's page is open in another window. Finish there; this page follows by itself.",
-    verify_slow: "Your bank's page does not show here? Open it in a window.",
-    verify_elsewhere: "Your bank's page opens outside of this one.",
-    open_window: "Open in a window",
-    open_bank: "Go to your bank",
-    this_tab: "Continue in this tab",
-    give_up: "Cancel payment",
-    processing: "Confirming your payment",
-    processing_text: "This can take a moment. You may close this; the shop will be told either way.",
-    paid: "Payment successful",
-    paid_text: "{} has received your payment.",
-    paid_with: "{} ending in {}",
-    taking_you_back: "Taking you back to the shop…",
-    refunded: "Payment refunded",
-    refunded_text: "The money is on its way back to you.",
-    expired: "This payment has expired",
-    expired_text: "It was not paid in time. Please go back to the shop and start again.",
-    canceled: "This payment was canceled",
-    canceled_text: "The shop has called it off. You were not charged.",
-    leave: "Your payment is still being processed",
-    leave_text: "If you close this now, the payment goes on: it may still be taken, and the shop will be told.",
-    stay: "Stay",
-    leave_now: "Close anyway",
-    unavailable: "Payments are not available just now. You were not charged. Please try again.",
-    not_reached: "We could not reach the payment server. Please check your connection and try again.",
-    failed: "The payment could not be carried out. You were not charged. Please try again.",
-    given_up: "The payment was canceled. You were not charged.",
-    no_method: "There is no way to pay this just now. Please contact the shop.",
-    number_errors: Errors {
-        required: "Enter your card number",
-        incomplete: "The card number is incomplete",
-        invalid: "Check the card number",
-        expired: "Check the card number",
-    },
-    expiry_errors: Errors {
-        required: "Enter the expiry date",
-        incomplete: "The date is incomplete",
-        invalid: "Check the expiry date",
-        expired: "This card has expired",
-    },
-    code_errors: Errors {
-        required: "Enter the security code",
-        incomplete: "The code is incomplete",
-        invalid: "Check the security code",
-        expired: "Check the security code",
-    },
-};
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+    use till_shared::payment::DeclineCode;
+
+    fn languages() -> Vec<(String, Map<String, Value>)> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("locales");
+        let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+        let read = |path: std::path::PathBuf| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            (name, serde_json::from_str(&text).unwrap())
+        };
+        files.map(read).collect()
+    }
+
+    fn english() -> Map<String, Value> {
+        let mut all = languages().into_iter();
+        all.find(|(name, _)| name == "en").unwrap().1
+    }
+
+    /// The places of a text, each as often as it stands there.
+    fn places(text: &Value) -> Vec<String> {
+        let text = text.as_str().unwrap();
+        let ends = text
+            .split('{')
+            .skip(1)
+            .map(|rest| rest.split('}').next().unwrap());
+        let mut places: Vec<_> = ends.map(str::to_owned).collect();
+        places.sort();
+        places
+    }
+
+    /// A text's forms: one, or one for each plural category.
+    fn forms(text: &Value) -> Vec<&Value> {
+        text.as_object()
+            .map_or(vec![text], |forms| forms.values().collect())
+    }
+
+    #[test]
+    fn no_language_lacks_a_text_or_a_place_in_it() {
+        let english = english();
+        let all = languages();
+        assert!(all.len() >= 24, "{} languages", all.len());
+        for (language, texts) in all {
+            let names = |texts: &Map<String, Value>| texts.keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(names(&texts), names(&english), "{language}");
+            for (name, text) in &texts {
+                for form in forms(text) {
+                    let expected = places(forms(&english[name])[0]);
+                    assert_eq!(places(form), expected, "{language}: {name}");
+                    let filled = form.as_str().unwrap();
+                    assert!(
+                        !filled.trim().is_empty() && filled.trim() == filled,
+                        "{language}: {name}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// But for the few words that some languages share with English.
+    #[test]
+    fn no_text_was_left_in_english() {
+        let english = english();
+        for (language, texts) in languages().into_iter().filter(|(name, _)| name != "en") {
+            let same = texts.iter().filter(|(name, text)| english[*name] == **text);
+            let same: Vec<_> = same.map(|(name, _)| name.as_str()).collect();
+            let shared = ["email", "expiry_hint", "paid_with"];
+            assert!(
+                same.iter().all(|name| shared.contains(name)),
+                "{language}: {same:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_text_is_used_and_every_used_text_is_there() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut code = String::new();
+        for dir in [dir.clone(), dir.join("session")] {
+            for file in fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()) {
+                if file.is_file() {
+                    let text = fs::read_to_string(file).unwrap();
+                    code += text.split("#[cfg(test)]").next().unwrap();
+                }
+            }
+        }
+        let english = english();
+        for name in english.keys().filter(|name| !name.starts_with("decline_")) {
+            assert!(code.contains(&format!("\"{name}\"")), "{name} is not used");
+        }
+        for call in ["t(\"", "fill(\"", "plural(\""] {
+            for rest in code.split(call).skip(1) {
+                let name = rest.split('"').next().unwrap();
+                assert!(
+                    english.contains_key(name) || !name.contains('_'),
+                    "no text {name}"
+                );
+            }
+        }
+        for code in DeclineCode::ALL {
+            assert!(english.contains_key(&format!("decline_{code}")), "{code}");
+        }
+    }
+
+    #[test]
+    fn start_js_knows_every_language() {
+        let script = include_str!("../start.js");
+        let list = script.split("const LANGUAGES =\n    \"").nth(1).unwrap();
+        let list: BTreeSet<_> = list.split('"').next().unwrap().split(' ').collect();
+        let all = languages();
+        assert_eq!(list, all.iter().map(|(name, _)| name.as_str()).collect());
+    }
+}

@@ -3,18 +3,23 @@
 
 mod api;
 mod app;
+mod browser;
 mod buyer_form;
 mod card_form;
+mod dom;
+mod expiry;
 mod field;
-mod format;
-mod host;
 mod i18n;
 mod input;
+mod live;
+mod method;
 mod outcome;
+mod pay_form;
 mod session;
-mod sse;
+mod summary;
 mod verification;
+mod wire;
 
 fn main() {
-    leptos::mount::mount_to_body(app::App);
+    leptos::mount::mount_to_body(app::start);
 }

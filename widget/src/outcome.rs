@@ -1,7 +1,8 @@
 //! How it ended.
 
-use crate::host::Mode;
-use crate::i18n::t;
+use crate::browser::{self, Mode};
+use crate::dom::{El, button, el, focus, follow, message};
+use crate::i18n::{fill, t};
 use crate::session::{Screen, Session};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -11,89 +12,80 @@ use leptos::task::spawn_local;
 const SHOWN: u32 = 5_000;
 
 /// The last screen. It stays until the buyer closes it or, on the hosted page, is taken back.
-#[component]
-pub fn Outcome(session: Session, screen: Screen) -> impl IntoView {
-    let data = session.data.get_untracked()?;
-    let shop = data.project.name.clone();
-    let (word, mark, title, text) = match screen {
-        Screen::Paid => ("paid", "good", t().paid, t().paid_text.replace("{}", &shop)),
-        Screen::Refunded => (
-            "refunded",
-            "good",
-            t().refunded,
-            t().refunded_text.to_owned(),
-        ),
-        Screen::Canceled => (
-            "canceled",
-            "bad",
-            t().canceled,
-            t().canceled_text.to_owned(),
-        ),
-        _ => ("expired", "bad", t().expired, t().expired_text.to_owned()),
+pub fn outcome(session: Session, screen: Screen) -> El {
+    let Some(data) = session.data.get_untracked() else {
+        return el("div");
     };
-    let card = data.state.payment.as_ref().and_then(|p| p.card.as_ref());
-    let card = card.filter(|_| screen == Screen::Paid).map(|card| {
-        let text = t().paid_with.replacen("{}", card.brand.display_name(), 1);
-        view! { <p class="hint">{text.replacen("{}", &card.last4, 1)}</p> }
-    });
-    let mode = session.page().mode;
-    let next = Memo::new(move |_| {
+    let (mark, title, text) = match screen {
+        Screen::Paid => ("mark good", "paid", fill("paid_text", "{shop}", &data.shop)),
+        Screen::Refunded => ("mark good", "refunded", t("refunded_text")),
+        Screen::Canceled => ("mark bad", "canceled", t("canceled_text")),
+        _ => ("mark bad", "expired", t("expired_text")),
+    };
+    let card = data.state.payment.and_then(|payment| payment.card);
+    let card = card
+        .filter(|_| screen == Screen::Paid)
+        .map(|(brand, last4)| {
+            let text = fill("paid_with", "{brand}", brand.display_name());
+            el("p").class("hint").text(&text.replace("{last4}", &last4))
+        });
+    let go_on = match session.mode {
+        Mode::Hosted => way_back(session, &data.shop),
+        Mode::Iframe | Mode::Inline | Mode::Popup => {
+            button("done", "main", &t("done"), move || session.close())
+        }
+    };
+    let more = card.into_iter().chain([go_on]).collect();
+    message(screen.word(), mark, &t(title), &text, more)
+}
+
+/// The hosted page takes the buyer back to the shop, where the project says where to.
+fn way_back(session: Session, shop: &str) -> El {
+    let next = move || {
         session
             .data
-            .with(|d| d.as_ref()?.state.continue_url.clone())
-    });
-    Effect::new(move |_| {
-        if let (Mode::Hosted, Some(url)) = (mode, next.get()) {
+            .with(|data| data.as_ref()?.state.continue_url.clone())
+    };
+    follow(move || {
+        if let Some(url) = next() {
             spawn_local(async move {
                 TimeoutFuture::new(SHOWN).await;
                 // The address was checked when the project gave it.
-                let _ = window().location().assign(&url);
+                browser::leave(&url);
             });
         }
     });
-    let back = t().back_to_shop.replace("{}", &shop);
-    let go_on = move || {
-        let back = back.clone();
-        let link = move |url| {
-            view! {
-                <p class="hint">{t().taking_you_back}</p>
-                <a id="continue" class="main" href=url>{back}</a>
-            }
-        };
-        match mode {
-            Mode::Hosted => next.get().map(link).into_any(),
-            Mode::Iframe | Mode::Inline | Mode::Popup => view! {
-                <button id="done" type="button" class="main" on:click=move |_| session.close()>
-                    {t().done}
-                </button>
-            }
-            .into_any(),
-        }
-    };
-    Some(view! {
-        <div class="message" data-screen=word role="status">
-            <span class=format!("mark {mark}") aria-hidden="true"></span>
-            <h2 tabindex="-1">{title}</h2>
-            <p>{text}</p>
-            {card}
-            {go_on}
-        </div>
+    let back = fill("back_to_shop", "{shop}", shop);
+    el("div").class("back").live_children(move || match next() {
+        Some(url) => vec![
+            el("p").class("hint").text(&t("taking_you_back")),
+            el("a")
+                .id("continue")
+                .class("main")
+                .attr("href", &url)
+                .text(&back),
+        ],
+        None => vec![],
     })
 }
 
 /// Asked before the widget closes over a payment whose fate is open.
-#[component]
-pub fn CloseQuestion(session: Session) -> impl IntoView {
-    Effect::new(|_| crate::field::focus("stay"));
-    view! {
-        <div class="question" data-screen="confirm-close" role="alertdialog" aria-modal="true"
-            aria-labelledby="question" aria-describedby="question-text">
-            <h2 id="question">{t().leave}</h2>
-            <p id="question-text">{t().leave_text}</p>
-            <button id="stay" type="button" class="main"
-                on:click=move |_| session.closing.set(false)>{t().stay}</button>
-            <button id="leave" type="button" class="quiet"
-                on:click=move |_| session.close()>{t().leave_now}</button>
-        </div>
-    }
+pub fn close_question(session: Session) -> El {
+    let stay = move || {
+        session.closing.set(false);
+        focus(".screen h2");
+    };
+    el("div")
+        .class("question")
+        .attr("data-screen", "confirm-close")
+        .attr("role", "alertdialog")
+        .attr("aria-modal", "true")
+        .attr("aria-labelledby", "question")
+        .attr("aria-describedby", "question-text")
+        .child(el("h2").id("question").text(&t("leave")))
+        .child(el("p").id("question-text").text(&t("leave_text")))
+        .child(button("stay", "main", &t("stay"), stay))
+        .child(button("leave", "quiet", &t("leave_now"), move || {
+            session.close()
+        }))
 }

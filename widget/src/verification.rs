@@ -1,43 +1,52 @@
 //! The payment system's verification form: in a frame here, or in a window of its own. The server
 //! says when it is over, whatever the frame or the window does.
 
-use crate::i18n::t;
+use crate::browser;
+use crate::dom::{El, button, el, heading, message};
+use crate::i18n::{fill, t};
+use crate::method::{self, CARD};
 use crate::session::Session;
+use crate::wire::Verification;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use till_shared::widget::Verification;
 
 /// How long a form may take to load in the frame, in milliseconds, before the way out to a window
 /// is pointed at: ad blockers and banks that refuse frames look the same from here.
 const FRAME_PATIENCE: u32 = 8_000;
 
 /// The screen while the buyer verifies.
-#[component]
-pub fn VerificationForm(session: Session) -> impl IntoView {
-    let verification = Memo::new(move |_| {
-        session
-            .data
-            .with(|d| d.as_ref().map(|d| d.state.verification.clone()))
-    });
-    let form = move || match verification.get() {
-        Some(Verification::Frame { url }) => view! { <Frame session url /> }.into_any(),
-        Some(Verification::Redirect { url }) => view! { <Elsewhere session url /> }.into_any(),
-        Some(Verification::None) | None => ().into_any(),
+pub fn verification(session: Session) -> El {
+    let screen = el("div")
+        .class("verification")
+        .attr("data-screen", "verification");
+    let Some(state) = session.known() else {
+        return screen;
     };
-    view! {
-        <div class="verification" data-screen="verification">
-            <h2 tabindex="-1">{t().verify}</h2>
-            {form}
-            <button id="give-up" type="button" class="quiet" on:click=move |_| session.give_up()>
-                {t().give_up}
-            </button>
-        </div>
-    }
+    let method = state.payment.map(|payment| payment.method);
+    let method = method
+        .filter(|method| method != CARD)
+        .map(|m| method::name(&m));
+    let title = match &method {
+        Some(name) => fill("complete_with", "{method}", name),
+        None => t("verify"),
+    };
+    let form = match state.verification {
+        Verification::Frame(url) => frame(session, url),
+        Verification::Redirect(url) => elsewhere(session, url, method.as_deref()),
+        Verification::None => vec![],
+    };
+    screen.child(heading(&title)).children(form).child(button(
+        "give-up",
+        "quiet",
+        &t("give_up"),
+        move || {
+            session.give_up();
+        },
+    ))
 }
 
-#[component]
-fn Frame(session: Session, url: String) -> impl IntoView {
+fn frame(session: Session, url: String) -> Vec<El> {
     let (loaded, slow) = (RwSignal::new(false), RwSignal::new(false));
     spawn_local(async move {
         TimeoutFuture::new(FRAME_PATIENCE).await;
@@ -47,48 +56,65 @@ fn Frame(session: Session, url: String) -> impl IntoView {
         }
     });
     let to = url.clone();
-    view! {
-        <Show when=move || !session.beside.get() fallback=|| view! { <p>{t().verify_window}</p> }>
-            <iframe id="verification-frame" title=t().verify src=url.clone()
-                on:load=move |_| loaded.set(true)></iframe>
-        </Show>
-        <p class="hint" class:strong=slow role="status">{t().verify_slow}</p>
-        <button id="open-window" type="button" class="second"
-            on:click=move |_| session.open_beside(&to)>{t().open_window}</button>
-    }
+    let shown = move || match session.beside.get() {
+        true => vec![el("p").text(&t("verify_window"))],
+        false => vec![
+            el("iframe")
+                .id("verification-frame")
+                .attr("title", &t("verify"))
+                .attr("src", &url)
+                .on("load", move |_| loaded.set(true)),
+        ],
+    };
+    let hint = el("p")
+        .attr("role", "status")
+        .live_attr("class", move || match slow.get() {
+            true => "hint strong",
+            false => "hint",
+        });
+    vec![
+        el("div").live_children(shown),
+        hint.text(&t("verify_slow")),
+        button("open-window", "second", &t("open_window"), move || {
+            session.open_beside(&to);
+        }),
+    ]
 }
 
-#[component]
-fn Elsewhere(session: Session, url: String) -> impl IntoView {
-    let (to, tab) = (url.clone(), url);
-    let framed = session.page().mode.framed();
-    let open = move |_| match framed {
-        true => session.open_beside(&to),
-        false => session.leave_for(&to),
-    };
+fn elsewhere(session: Session, url: String, method: Option<&str>) -> Vec<El> {
+    let framed = session.mode.framed();
     let text = move || match (framed, session.beside.get()) {
-        (true, true) => t().verify_window,
-        (true, false) => t().verify_elsewhere,
-        (false, _) => t().verify_text,
+        (true, true) => t("verify_window"),
+        (true, false) => t("verify_elsewhere"),
+        (false, _) => t("verify_text"),
     };
-    view! {
-        <p role="status">{text}</p>
-        <button id="open-window" type="button" class="main" on:click=open>{t().open_bank}</button>
-        {framed.then(|| view! {
-            <button id="this-tab" type="button" class="second"
-                on:click=move |_| session.leave_for(&tab)>{t().this_tab}</button>
-        })}
+    let label = match method {
+        Some(name) => fill("pay_with", "{method}", name),
+        None => t("open_bank"),
+    };
+    let (to, tab) = (url.clone(), url);
+    let mut all = vec![
+        el("p").attr("role", "status").live_text(text),
+        button("open-window", "main", &label, move || match framed {
+            true => session.open_beside(&to),
+            false => browser::leave(&to),
+        }),
+    ];
+    if framed {
+        all.push(button("this-tab", "second", &t("this_tab"), move || {
+            browser::leave(&tab);
+        }));
     }
+    all
 }
 
 /// The screen while the payment's fate is open.
-#[component]
-pub fn Processing() -> impl IntoView {
-    view! {
-        <div class="message" data-screen="processing" role="status">
-            <span class="mark turning" aria-hidden="true"></span>
-            <h2>{t().processing}</h2>
-            <p>{t().processing_text}</p>
-        </div>
-    }
+pub fn processing() -> El {
+    message(
+        "processing",
+        "mark turning",
+        &t("processing"),
+        &t("processing_text"),
+        vec![],
+    )
 }

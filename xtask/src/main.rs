@@ -3,6 +3,7 @@
 //! `demo` and `test` prepare the machine by themselves; `setup` is there for those who want to
 //! see it done first.
 
+mod measure;
 mod paths;
 mod process;
 mod setup;
@@ -51,6 +52,27 @@ enum Task {
     },
     /// Check format and lints, for the host and for WebAssembly
     Lint,
+    /// Print the size of all that a buyer's first open loads, and what is large in the wasm
+    Size {
+        /// How many of the largest functions
+        #[arg(long, default_value_t = 25)]
+        top: u32,
+    },
+    /// Measure speed
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// From the click to a card field that takes typing, side by side with Adyen's Drop-in
+    Widget {
+        /// How many times each is opened; medians are printed
+        #[arg(long, default_value_t = 9)]
+        runs: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,6 +82,10 @@ fn main() -> ExitCode {
         Task::Test { lint, args } => tasks::test(lint, &args),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
+        Task::Size { top } => measure::size(top),
+        Task::Bench {
+            what: Bench::Widget { runs },
+        } => measure::bench_widget(runs),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ pub fn setup() -> Result<()> {
     setup::languages()?;
     setup::peers()?;
     setup::postgres()?;
+    setup::npm::TESTS.ensure()?;
     println!("Ready.");
     Ok(())
 }
@@ -42,6 +43,7 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let languages = setup::languages()?;
     let peers = setup::peers()?;
     let postgres = setup::postgres()?;
+    let modules = setup::npm::TESTS.ensure()?;
     widget::build(&tools)?;
     process::run_step(
         "building the server and the tests",
@@ -50,7 +52,9 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     let server = server(false)?;
     let tests = |words: &str| {
         let mut tests = cargo(words);
-        tests.env("TILL_BIN", &server);
+        tests
+            .env("TILL_BIN", &server)
+            .env("TILL_NODE_MODULES", &modules);
         browser.apply(&mut tests);
         languages.apply(&mut tests);
         peers.apply(&mut tests);
@@ -120,13 +124,15 @@ fn lint_with(tools: &WidgetTools) -> Result<()> {
     )
 }
 
-fn cargo(words: &str) -> Command {
+/// Cargo, at the workspace's top.
+pub fn cargo(words: &str) -> Command {
     let mut command = process::command("cargo");
     command.args(words.split(' '));
     command
 }
 
-fn server(release: bool) -> Result<PathBuf> {
+/// The server's program.
+pub fn server(release: bool) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     Ok(paths::build_output()?
         .join(profile)

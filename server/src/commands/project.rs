@@ -81,6 +81,10 @@ struct SettingArgs {
     #[arg(long)]
     locale: Option<String>,
 
+    /// Where the project's logo is, https
+    #[arg(long)]
+    logo_url: Option<String>,
+
     /// An account at a payment system, as a JSON file: kind, account, label, credentials, methods,
     /// currencies; may be repeated, the preferred one first. In a change these are all from now on
     #[arg(long = "connector", value_name = "FILE")]
@@ -116,6 +120,7 @@ impl SettingArgs {
             ("theme", self.theme),
             ("accent", self.accent),
             ("locale", self.locale),
+            ("logo_url", self.logo_url),
         ] {
             widget.extend(text(given).map(|value| (name.to_owned(), value)));
         }

@@ -178,6 +178,7 @@ fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
         ("notify_url", &settings.notify_url),
         ("success_url", &settings.success_url),
         ("failure_url", &settings.failure_url),
+        ("widget.logo_url", &settings.widget.logo_url),
     ];
     for (field, url) in urls {
         if let Some(message) = url.as_deref().and_then(|url| bad_url(url, dev)) {

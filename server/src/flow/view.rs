@@ -236,6 +236,7 @@ pub fn billing_data(
         invoice: row.id.clone(),
         project: ProjectInfo {
             name: project.settings.name.clone(),
+            logo_url: settings.widget.logo_url.clone(),
         },
         order_id: row.order_id.clone(),
         amount: row.money.amount,

@@ -26,7 +26,8 @@ struct Asset {
     gzip: &'static [u8],
 }
 
-// WIDGET, EMBED: &[Asset]; INDEX: Option<&str>, `None` where `dist/` was missing.
+// WIDGET, EMBED: &[Asset]; INDEX: Option<&str>, `None` where `dist/` was missing; LANGUAGES: the
+// name of a language's file, with `LANG` for the language.
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The files.
@@ -39,7 +40,10 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 
 /// The widget's page with this response's nonce; `None` if the widget was not built.
 pub fn page(nonce: &str) -> Option<String> {
-    INDEX.map(|html| html.replace(NONCE_PLACEHOLDER, nonce))
+    INDEX.map(|html| {
+        html.replace(NONCE_PLACEHOLDER, nonce)
+            .replace("locales/LANG.json", LANGUAGES)
+    })
 }
 
 /// A file of the widget's page

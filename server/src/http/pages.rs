@@ -7,15 +7,18 @@ use crate::flow::App;
 use crate::store::projects::Project;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use std::borrow::Cow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The pages.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(widget))
+    OpenApiRouter::new()
+        .routes(routes!(frame))
+        .routes(routes!(widget))
 }
 
 /// The invoice and its project, for a page.
@@ -27,16 +30,18 @@ pub async fn find(
     texts: &'static Texts,
     invoice: &str,
 ) -> Result<(Project, InvoiceId), Message> {
-    let trouble = |error: crate::store::StoreError| {
-        tracing::error!(%error, "a page could not be made");
-        Message::trouble(texts)
-    };
+    let trouble = |error| trouble(texts, error);
     let none = || Message::no_invoice(texts);
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let row = app.store.invoice(&id).await.map_err(trouble)?;
     let row = row.ok_or_else(none)?;
     let project = app.store.project(&row.project).await.map_err(trouble)?;
     Ok((project.ok_or_else(none)?, id))
+}
+
+fn trouble(texts: &'static Texts, error: crate::store::StoreError) -> Message {
+    tracing::error!(%error, "a page could not be made");
+    Message::trouble(texts)
 }
 
 /// The payment page
@@ -59,39 +64,87 @@ async fn widget(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
-    let param = |name: &str| {
-        form_urlencoded::parse(query.as_bytes())
-            .find_map(|(key, value)| (key == name).then_some(value))
-    };
-    let texts = texts.preferring(param("locale").as_deref());
+    let texts = texts.preferring(param(&query, "locale").as_deref());
     let (project, invoice) = find(&app, texts, &invoice).await?;
-    let allowed = &project.settings.allowed_origins;
-    if param("mode").is_some()
-        && !param("origin").is_some_and(|origin| allowed.iter().any(|a| *a == origin))
-    {
-        tracing::warn!(%invoice, origin = ?param("origin"), "an origin that the project does not allow");
+    show(
+        &app,
+        texts,
+        &project,
+        &query,
+        &format!("invoice={invoice}&"),
+    )
+}
+
+/// The payment page, ahead of the click
+///
+/// The same page before there is an invoice: `till.js` makes it ready and tells it by a message
+/// which invoice it is for.
+#[utoipa::path(get, path = "/pay/frame", tag = "pages",
+    params(("project" = String, Query, description = "The publishable key"),
+        ("mode" = String, Query, description = "`iframe`, `inline` or `popup`"),
+        ("origin" = String, Query, description = "The origin of the page around it")),
+    responses((status = 200, content_type = "text/html", description = "The page"),
+        (status = 403, content_type = "text/html", description = "Not for pages of this origin"),
+        (status = 404, content_type = "text/html", description = "There is no such project")))]
+async fn frame(
+    State(app): State<Arc<App>>,
+    Lang(texts): Lang,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Message> {
+    let query = query.unwrap_or_default();
+    let none = || Message::no_invoice(texts);
+    let pk = param(&query, "project").ok_or_else(none)?;
+    let project = app.store.project_by_pk(&pk).await;
+    let project = project.map_err(|error| trouble(texts, error))?;
+    let project = project.ok_or_else(none)?;
+    if param(&query, "mode").is_none() {
+        return Err(none());
+    }
+    show(&app, texts, &project, &query, "")
+}
+
+fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn show(
+    app: &App,
+    texts: &'static Texts,
+    project: &Project,
+    query: &str,
+    which: &str,
+) -> Result<Response, Message> {
+    let settings = &project.settings;
+    let allowed = &settings.allowed_origins;
+    let origin = param(query, "origin");
+    let known = |origin: &Cow<'_, str>| allowed.iter().any(|a| a == origin);
+    if param(query, "mode").is_some() && !origin.as_ref().is_some_and(known) {
+        tracing::warn!(project = %project.id, ?origin, "an origin that the project does not allow");
         return Err(Message::foreign_origin(texts));
     }
     if app.config.live_widget {
         // The browser takes the fragment, with the token, along by itself.
-        let to = format!("/widget/?invoice={invoice}&{query}");
-        return Ok(Redirect::to(&to).into_response());
+        return Ok(Redirect::to(&format!("/widget/?{which}{query}")).into_response());
     }
     let nonce = nonce().map_err(|error| {
         tracing::error!(%error, "a page could not be made");
         Message::trouble(texts)
     })?;
     let html = assets::page(&nonce).ok_or_else(|| Message::not_built(texts))?;
-    let headers = page_headers(&policy(&nonce, allowed));
+    let logo = settings.widget.logo_url.as_deref();
+    let headers = page_headers(&policy(&nonce, allowed, logo));
     Ok((headers, Html(html)).into_response())
 }
 
 /// `frame-src` is wide because a verification form may be anybody's; what may frame us is exact.
-fn policy(nonce: &str, allowed_origins: &[String]) -> String {
+fn policy(nonce: &str, allowed_origins: &[String], logo: Option<&str>) -> String {
+    let logo = logo.and_then(|url| Url::parse(url).ok());
+    let logo = logo.map(|url| url.origin().ascii_serialization());
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'self' 'wasm-unsafe-eval'; \
-         style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src https: http:; \
+         style-src 'self'; connect-src 'self'; img-src 'self' data: {}; frame-src https: http:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self' {}",
+        logo.unwrap_or_default(),
         allowed_origins.join(" ")
     )
 }

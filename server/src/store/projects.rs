@@ -21,6 +21,9 @@ pub struct WidgetSettings {
     pub accent: Option<String>,
     /// A BCP 47 language tag.
     pub locale: Option<String>,
+    /// Where the project's logo is.
+    #[serde(default)]
+    pub logo_url: Option<String>,
 }
 
 impl Default for WidgetSettings {
@@ -30,6 +33,7 @@ impl Default for WidgetSettings {
             theme: Theme::Auto,
             accent: None,
             locale: None,
+            logo_url: None,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What the documentation's snippets and walk-throughs are run with, for the tests.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,22 +19,18 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("openssl", "openssl"),
     ("sqlite3", "sqlite3"),
 ];
-/// The Standard Webhooks libraries that the callback snippets use.
-const NPM_WEBHOOKS: &str = "1.1.1";
+/// The Standard Webhooks library that the callback snippet in Python uses.
 const PYPI_WEBHOOKS: &str = "1.1.0";
 
-/// Where the libraries are that the snippets need.
+/// Where the library is that the snippets in Python need.
 pub struct Languages {
-    node_modules: PathBuf,
     python: PathBuf,
 }
 
 impl Languages {
-    /// Tells the tests where they are.
+    /// Tells the tests where it is.
     pub fn apply(&self, command: &mut Command) {
-        command
-            .env("TILL_NODE_MODULES", &self.node_modules)
-            .env("TILL_PYTHON_PACKAGES", &self.python);
+        command.env("TILL_PYTHON_PACKAGES", &self.python);
     }
 }
 
@@ -43,19 +38,6 @@ impl Languages {
 pub fn ensure() -> Result<Languages> {
     programs()?;
     let cache = paths::cache()?.join("tools");
-    let npm = cache.join(format!("standardwebhooks-npm-{NPM_WEBHOOKS}"));
-    let node_modules = npm.join("node_modules");
-    if !node_modules.join("standardwebhooks").exists() {
-        fs::create_dir_all(&npm).with_context(|| format!("cannot make {}", npm.display()))?;
-        process::run_step(
-            &format!("installing standardwebhooks {NPM_WEBHOOKS} with npm"),
-            process::command("npm")
-                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-                .arg("--prefix")
-                .arg(&npm)
-                .arg(format!("standardwebhooks@{NPM_WEBHOOKS}")),
-        )?;
-    }
     let python = cache.join(format!("standardwebhooks-pypi-{PYPI_WEBHOOKS}"));
     if !python.join("standardwebhooks").exists() {
         pip()?;
@@ -69,11 +51,8 @@ pub fn ensure() -> Result<Languages> {
                 .arg(format!("standardwebhooks=={PYPI_WEBHOOKS}")),
         )?;
     }
-    println!("  ok: standardwebhooks {NPM_WEBHOOKS} (npm), {PYPI_WEBHOOKS} (PyPI)");
-    Ok(Languages {
-        node_modules,
-        python,
-    })
+    println!("  ok: standardwebhooks {PYPI_WEBHOOKS} (PyPI)");
+    Ok(Languages { python })
 }
 
 fn programs() -> Result<()> {

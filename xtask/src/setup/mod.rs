@@ -8,6 +8,7 @@ mod debian;
 mod debian_wasm;
 mod languages;
 mod launcher;
+pub mod npm;
 mod peers;
 mod postgres;
 mod script;
@@ -44,6 +45,11 @@ impl WidgetTools {
         command.env("PATH", &self.path);
         self.toolchain.apply(&mut command);
         command
+    }
+
+    /// Turns a compiled widget into what a browser loads, with its names kept.
+    pub fn bindgen(&self) -> Command {
+        self.command("wasm-bindgen")
     }
 
     /// Trunk, which builds and serves the widget.
@@ -92,4 +98,9 @@ pub fn languages() -> Result<Languages> {
 /// A PostgreSQL server, for the tests.
 pub fn postgres() -> Result<Postgres> {
     postgres::ensure()
+}
+
+/// Twiggy, which tells what is large in a WebAssembly module.
+pub fn twiggy() -> Result<PathBuf> {
+    tools::twiggy()
 }

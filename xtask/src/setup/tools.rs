@@ -9,6 +9,7 @@ use super::{launcher, version};
 use crate::{paths, process};
 
 const TRUNK: &str = "0.21.14";
+const TWIGGY: &str = "0.8.0";
 /// The npm package that has wasm-opt, for every system that has Node.js. What distributions
 /// package is often too old for today's rustc.
 const BINARYEN: &str = "132.0.0";
@@ -57,6 +58,20 @@ pub fn ensure() -> Result<Tools> {
         }
     }
     Ok(Tools { trunk, dirs })
+}
+
+/// Finds or installs twiggy.
+pub fn twiggy() -> Result<PathBuf> {
+    ensure_crate(
+        &paths::cache()?.join("tools"),
+        &Crate {
+            name: "twiggy",
+            program: "twiggy",
+            version: TWIGGY,
+            duration: "about a minute",
+            options: &["--locked"],
+        },
+    )
 }
 
 struct Crate<'a> {

@@ -1,61 +1,42 @@
 //! The invoice's live events. Read with fetch, because `EventSource` sends no token; while they
 //! can't be had, billing data is asked for instead.
 
-use crate::api;
-use crate::host::Page;
-use gloo_timers::future::sleep;
-use js_sys::Reflect;
-use std::time::Duration;
-use till_shared::widget::WidgetState;
+use crate::wire::{Json, State};
+use crate::{api, browser};
+use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStreamDefaultReader, TextDecodeOptions, TextDecoder};
+use web_sys::ReadableStreamDefaultReader;
 
-/// Between one try and the next.
-const PAUSE: Duration = Duration::from_secs(3);
+/// Between one try and the next, in milliseconds.
+const PAUSE: u32 = 3_000;
 
 /// Follows the invoice for as long as the widget lives.
-pub async fn watch(page: Page, changed: impl Fn(WidgetState)) {
+pub async fn watch(changed: impl Fn(State)) {
     let mut last_id = String::new();
     loop {
         // However the stream ended, it is begun again.
-        let _ = stream(&page, &mut last_id, &changed).await;
-        if let Ok(data) = api::billing_data(&page).await {
+        let _ = stream(&mut last_id, &changed).await;
+        if let Ok(data) = api::billing(false).await {
             changed(data.state);
         }
-        sleep(PAUSE).await;
+        TimeoutFuture::new(PAUSE).await;
     }
 }
 
-async fn stream(
-    page: &Page,
-    last_id: &mut String,
-    changed: &impl Fn(WidgetState),
-) -> Result<(), JsValue> {
-    let headers = match last_id.as_str() {
-        "" => vec![],
-        id => vec![("last-event-id", id)],
-    };
-    let response = api::send(page, "GET", "/events", &headers, None).await?;
-    let (true, Some(body)) = (response.ok(), response.body()) else {
-        return Err(JsValue::NULL);
-    };
-    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
-    let decoder = TextDecoder::new()?;
-    let more = TextDecodeOptions::new();
-    more.set_stream(true);
+async fn stream(last_id: &mut String, changed: &impl Fn(State)) -> Result<(), JsValue> {
+    let reader: ReadableStreamDefaultReader = browser::events(last_id).await?.unchecked_into();
     let mut text = String::new();
     loop {
-        let chunk = JsFuture::from(reader.read()).await?;
-        if Reflect::get(&chunk, &"done".into())?.is_truthy() {
+        let chunk = Json::of(JsFuture::from(reader.read()).await?);
+        let Some(more) = chunk.text("value") else {
             return Ok(());
-        }
-        let bytes: js_sys::Object = Reflect::get(&chunk, &"value".into())?.dyn_into()?;
-        text += &decoder.decode_with_buffer_source_and_options(&bytes, &more)?;
+        };
+        text += &more;
         while let Some((event, rest)) = text.split_once("\n\n") {
             let event = Event::parse(event);
             text = rest.to_owned();
-            if let Ok(state) = serde_json::from_str(&event.data) {
+            if let Some(state) = Json::parse(&event.data).and_then(|json| State::read(&json)) {
                 changed(state);
                 *last_id = event.id;
             }

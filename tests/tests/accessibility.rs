@@ -1,0 +1,277 @@
+//! For everyone: WCAG 2.2 AA as far as it can be tested. axe-core in every state, the keyboard, the
+//! focus, announcements, small and zoomed screens, motion, forced colours, targets.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use till_tests::browser::Screen;
+use till_tests::buyer::{APPROVED, Buyer, VERIFIED, Way};
+use till_tests::hosted::{Hosted, STATES};
+
+async fn axe_finds_nothing(theme: &'static str) -> Result<()> {
+    let hosted = Hosted::with(
+        Screen::Desk,
+        &["--require", "email", "--require", "country"],
+        &[],
+    )
+    .await?;
+    let browser = &hosted.browser;
+    browser.prefers(&[("prefers-color-scheme", theme)]).await?;
+    let mut states = vec![];
+    for language in ["en", "ar"] {
+        let query = format!("?locale={language}");
+        for state in STATES {
+            let (screen, opened) = hosted.in_state(state, language).await?;
+            hosted.shows(&opened, &query, screen).await?;
+            let found = browser.violations().await?;
+            ensure!(found.is_empty(), "{theme} {language} {screen}: {found:#?}");
+            if screen == "form" {
+                browser.click("#pay").await?;
+                browser.see("[aria-invalid=true]").await?;
+                let found = browser.violations().await?;
+                ensure!(found.is_empty(), "{theme} {language} errors: {found:#?}");
+            }
+            states.push(state);
+        }
+    }
+    ensure!(states.len() >= 20, "{states:?}");
+    hosted.browser.close().await
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_in_the_light() -> Result<()> {
+    axe_finds_nothing("light").await
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_in_the_dark() -> Result<()> {
+    axe_finds_nothing("dark").await
+}
+
+/// The question before closing, over the shop's page, and the shop's page with it.
+#[tokio::test]
+async fn axe_finds_nothing_in_the_dialog() -> Result<()> {
+    let buyer = Buyer::comes("axe", Screen::Desk).await?;
+    buyer.opens(Way::Frame).await?;
+    buyer.fills_in(VERIFIED).await?;
+    buyer.browser.click("#pay").await?;
+    buyer.sees("verification").await?;
+    buyer.browser.click("#close").await?;
+    buyer.sees("confirm-close").await?;
+    let found = buyer.browser.violations().await?;
+    ensure!(found.is_empty(), "{found:#?}");
+    buyer.browser.leave_frames().await?;
+    let found = buyer.browser.violations().await?;
+    ensure!(found.is_empty(), "{found:#?}");
+    buyer.leaves().await
+}
+
+const FOCUSED: &str = "return document.activeElement.id || document.activeElement.tagName";
+
+/// Opens, types, pays and is done without a pointer; the focus goes where it is wanted.
+#[tokio::test]
+async fn all_of_it_works_by_keyboard() -> Result<()> {
+    let buyer = Buyer::comes("keyboard", Screen::Desk).await?;
+    let browser = &buyer.browser;
+    browser
+        .see("#buy-iframe")
+        .await?
+        .send_keys("\u{e007}")
+        .await?;
+    browser.enter("dialog iframe").await?;
+    buyer.sees("form").await?;
+    browser
+        .until(
+            "focus on the first field",
+            "return document.activeElement.id === 'buyer-email'",
+        )
+        .await?;
+    // Pay with nothing filled in: the first error takes the focus.
+    browser.see("#number").await?.send_keys("\u{e007}").await?;
+    ensure!(browser.run(FOCUSED).await? == "buyer-email");
+    for (field, text) in [
+        ("buyer-email", "buyer@shop.example"),
+        ("number", VERIFIED),
+        ("expiry", "1239"),
+        ("cvc", "123"),
+    ] {
+        let focused = browser.run(FOCUSED).await?;
+        ensure!(focused == field, "{focused} and not {field}");
+        let active = browser.active_element().await?;
+        active.send_keys(&format!("{text}\u{e004}")).await?;
+    }
+    ensure!(browser.run(FOCUSED).await? == "holder");
+    let active = browser.active_element().await?;
+    active.send_keys("\u{e004}").await?;
+    ensure!(browser.run(FOCUSED).await? == "pay");
+    browser.active_element().await?.send_keys(" ").await?;
+    buyer.sees("verification").await?;
+    browser
+        .until(
+            "focus on the heading",
+            "return document.activeElement.tagName === 'H2'",
+        )
+        .await?;
+    browser.enter("#verification-frame").await?;
+    browser.see("#confirm").await?.send_keys("\u{e007}").await?;
+    buyer.back_in_the_widget(Way::Frame).await?;
+    buyer.sees("paid").await?;
+    browser
+        .until(
+            "focus on the outcome",
+            "return document.activeElement.tagName === 'H2'",
+        )
+        .await?;
+    browser.see("#done").await?.send_keys("\u{e007}").await?;
+    browser.leave_frames().await?;
+    browser
+        .until(
+            "focus back on the button",
+            "return document.activeElement.id === 'buy-iframe'",
+        )
+        .await?;
+    buyer.leaves().await
+}
+
+/// Tab never leaves the dialog for the page behind it.
+#[tokio::test]
+async fn the_focus_stays_in_the_dialog() -> Result<()> {
+    let buyer = Buyer::comes("trap", Screen::Desk).await?;
+    let browser = &buyer.browser;
+    buyer.opens(Way::Frame).await?;
+    buyer.sees("form").await?;
+    for _ in 0..14 {
+        browser
+            .active_element()
+            .await?
+            .send_keys("\u{e004}")
+            .await?;
+        browser.leave_frames().await?;
+        let at = browser.run("return document.activeElement.closest('dialog') !== null || document.activeElement === document.body").await?;
+        ensure!(at == true, "the focus is behind the dialog");
+        browser.enter("dialog iframe").await?;
+    }
+    buyer.leaves().await
+}
+
+/// What a screen reader says: errors at once, the brand, the outcome.
+#[tokio::test]
+async fn errors_and_outcomes_are_announced() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.click("#pay").await?;
+    browser.see("#number[aria-invalid=true]").await?;
+    let said = browser
+        .run(
+            "const number = document.querySelector('#number');
+            const error = document.getElementById(number.getAttribute('aria-describedby'));
+            return [error.getAttribute('aria-live'), error.textContent]",
+        )
+        .await?;
+    ensure!(
+        said == json!(["polite", "Enter your card number"]),
+        "{said}"
+    );
+    browser.type_into("#number", "4000000000009995").await?;
+    let brand = "const brand = document.querySelector('.brand');
+        return brand.getAttribute('aria-live') === 'polite' && brand.textContent === 'Visa'";
+    browser.until("the brand", brand).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser
+        .until("the decline", "return document.querySelector('[role=alert]').textContent.includes('not enough money')")
+        .await?;
+    ensure!(browser.run(FOCUSED).await? == "cvc");
+    let number = browser.see("#number").await?;
+    number.clear().await?;
+    number.send_keys(APPROVED).await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.see("[data-screen=paid][role=status]").await?;
+    hosted.browser.close().await
+}
+
+/// 320 px is also 1280 px at 400 %; 640 px is 1280 px at 200 %.
+#[tokio::test]
+async fn small_and_zoomed_screens_do_not_scroll_sideways() -> Result<()> {
+    let hosted = Hosted::with(Screen::Desk, &["--require", "country"], &[]).await?;
+    let browser = &hosted.browser;
+    for width in [320, 640] {
+        browser.resize(width, 640).await?;
+        for language in ["de", "el", "ar"] {
+            for state in STATES {
+                let (screen, opened) = hosted
+                    .in_state(state, &format!("{width}{language}"))
+                    .await?;
+                hosted
+                    .shows(&opened, &format!("?locale={language}"), screen)
+                    .await?;
+                let wide = "return document.documentElement.scrollWidth > innerWidth";
+                ensure!(
+                    browser.run(wide).await? == false,
+                    "{width} {language} {screen}"
+                );
+            }
+        }
+    }
+    hosted.browser.close().await
+}
+
+/// Text at twice its size (the browser's own setting) cuts nothing off.
+#[tokio::test]
+async fn large_text_fits() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "?locale=de", "form").await?;
+    let cut = "document.documentElement.style.fontSize = '200%';
+        return [...document.querySelectorAll('#till *')].filter((e) =>
+            getComputedStyle(e).overflow === 'hidden' && e.className !== 'said'
+            && e.scrollWidth > e.clientWidth).map((e) => e.outerHTML)";
+    let cut = hosted.browser.run(cut).await?;
+    ensure!(cut == json!([]), "{cut}");
+    hosted.browser.close().await
+}
+
+/// 44 px, but for links in a line of text, of which there are none.
+#[tokio::test]
+async fn targets_are_large_enough() -> Result<()> {
+    let buyer = Buyer::comes("targets", Screen::Phone).await?;
+    buyer.opens(Way::Frame).await?;
+    buyer.sees("form").await?;
+    let small = "return [...document.querySelectorAll('button, a, input, select, summary')]
+        .map((e) => [e.id || e.tagName, e.getBoundingClientRect()])
+        .filter(([, r]) => r.width > 0 && (r.width < 44 || r.height < 44)).map(([name, r]) => [name, r.width, r.height])";
+    let found = buyer.browser.run(small).await?;
+    ensure!(found == json!([]), "{found}");
+    buyer.fills_in(VERIFIED).await?;
+    buyer.browser.click("#pay").await?;
+    buyer.sees("verification").await?;
+    let found = buyer.browser.run(small).await?;
+    ensure!(found == json!([]), "{found}");
+    buyer.leaves().await
+}
+
+#[tokio::test]
+async fn motion_and_colours_are_the_buyers() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    browser
+        .prefers(&[
+            ("prefers-reduced-motion", "reduce"),
+            ("forced-colors", "active"),
+        ])
+        .await?;
+    hosted.shows(&opened, "", "form").await?;
+    let moves = "return [...document.querySelectorAll('*')].filter((e) =>
+        getComputedStyle(e).transitionDuration !== '0s').length";
+    ensure!(browser.run(moves).await? == 0, "something slides");
+    let edges = "return ['#pay', '#number'].map((css) =>
+        getComputedStyle(document.querySelector(css)).borderTopStyle)";
+    let edges = browser.run(edges).await?;
+    ensure!(edges == json!(["solid", "solid"]), "{edges}");
+    browser.keep("forced-colours").await?;
+    hosted.browser.close().await
+}

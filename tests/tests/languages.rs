@@ -1,0 +1,164 @@
+//! The buyer's language: which one, that it is one alone, and that it runs in its own direction.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use till_tests::browser::Screen;
+use till_tests::hosted::Hosted;
+
+/// The names of the languages' files that the page has loaded.
+const LOADED: &str = "return performance.getEntriesByType('resource')
+    .map((e) => /\\/widget\\/([a-zA-Z-]+)-[0-9a-f]{16}\\.json$/.exec(e.name)?.[1]).filter(Boolean)";
+
+/// CLDR's fall-back: the region's script, the language, the next wish, English.
+#[tokio::test]
+async fn the_nearest_language_is_chosen_and_it_alone_is_loaded() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    for (asked, chosen) in [
+        ("fr-CH", "fr"),
+        ("fr_CH", "en"),
+        ("zh-HK", "zh-Hant"),
+        ("zh-TW", "zh-Hant"),
+        ("zh-CN", "zh"),
+        ("zh", "zh"),
+        ("pt-PT", "pt"),
+        ("es-419", "es"),
+        ("iw", "he"),
+        ("in", "id"),
+        ("DE-at", "de"),
+        ("sr-Latn", "en"),
+        ("not a language", "en"),
+    ] {
+        let query = format!("?locale={}", asked.replace(' ', "%20"));
+        hosted.shows(&opened, &query, "form").await?;
+        let language = browser.run("return document.documentElement.lang").await?;
+        ensure!(language == chosen, "{asked}: {language}");
+        let loaded = browser.run(LOADED).await?;
+        ensure!(loaded == json!([chosen]), "{asked} loads {loaded}");
+    }
+    hosted.browser.close().await
+}
+
+/// The page's wish, then the order's, then the project's, then the browser's.
+#[tokio::test]
+async fn wishes_have_their_order() -> Result<()> {
+    let hosted = Hosted::with(Screen::Desk, &[], &["--accept-lang=it"]).await?;
+    let lang = "return document.documentElement.lang";
+    let plain = hosted.world.api.invoice("1").await?;
+    let mut order = till_tests::api::Api::order("2");
+    order["locale"] = json!("tr");
+    let ordered = hosted.world.api.invoice_of(&order).await?;
+
+    hosted.shows(&plain, "", "form").await?;
+    let browsers = hosted.browser.run("return navigator.languages[0]").await?;
+    let language = hosted.browser.run(lang).await?;
+    ensure!(
+        browsers
+            .as_str()
+            .is_some_and(|b| b.starts_with(language.as_str().unwrap_or("-"))),
+        "{browsers} {language}"
+    );
+    hosted.set("$.widget.locale", "\"pl\"").await?;
+    hosted.shows(&plain, "", "form").await?;
+    ensure!(hosted.browser.run(lang).await? == "pl");
+    hosted.shows(&ordered, "", "form").await?;
+    ensure!(hosted.browser.run(lang).await? == "tr");
+    hosted.shows(&ordered, "?locale=cs", "form").await?;
+    ensure!(hosted.browser.run(lang).await? == "cs");
+    hosted.browser.close().await
+}
+
+/// Every language has the plural forms that CLDR, as the browser knows it, tells apart; money is
+/// written its own way.
+#[tokio::test]
+async fn plurals_and_money_follow_the_language() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/locales");
+    for file in std::fs::read_dir(dir)? {
+        let path = file?.path();
+        let language = path
+            .file_stem()
+            .and_then(|n| n.to_str())
+            .context("a name")?;
+        let texts: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+        for (name, text) in texts.as_object().context("no texts")? {
+            let Some(forms) = text.as_object() else {
+                continue;
+            };
+            let has: BTreeSet<_> = forms.keys().map(String::as_str).collect();
+            let script = format!(
+                "return new Intl.PluralRules('{language}').resolvedOptions().pluralCategories"
+            );
+            let needed = hosted.browser.run(&script).await?;
+            let needed: BTreeSet<_> = needed
+                .as_array()
+                .context("no list")?
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            // What only fractions or millions need is not missed.
+            let counted =
+                "return [...Array(101).keys()].map((n) => new Intl.PluralRules('LANG').select(n))";
+            let used = hosted
+                .browser
+                .run(&counted.replace("LANG", language))
+                .await?;
+            let used: BTreeSet<_> = used
+                .as_array()
+                .context("no list")?
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            ensure!(
+                used.is_subset(&has),
+                "{language} {name}: {has:?} lacks of {used:?}"
+            );
+            ensure!(
+                has.is_subset(&needed),
+                "{language} {name}: {has:?} is more than {needed:?}"
+            );
+        }
+    }
+    let opened = hosted.world.api.invoice("1").await?;
+    for (locale, label) in [
+        ("de", "19,99\u{a0}€ bezahlen"),
+        ("en", "Pay €19.99"),
+        ("ja", "€19.99 を支払う"),
+        ("fr-CH", "Payer 19.99\u{a0}€"),
+    ] {
+        hosted
+            .shows(&opened, &format!("?locale={locale}"), "form")
+            .await?;
+        let shown = hosted
+            .browser
+            .run("return document.querySelector('#pay').textContent")
+            .await?;
+        ensure!(shown == label, "{locale}: {shown}");
+    }
+    hosted.browser.close().await
+}
+
+/// The page is mirrored; what is typed of a card is not.
+#[tokio::test]
+async fn right_to_left_is_laid_out_so() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    for language in ["ar", "he"] {
+        hosted
+            .shows(&opened, &format!("?locale={language}"), "form")
+            .await?;
+        let laid = "const box = (css) => document.querySelector(css).getBoundingClientRect();
+            return {
+                dir: document.documentElement.dir,
+                mirrored: box('.summary').left > box('.screen').left && box('#expiry').left > box('#cvc').left,
+                typed: ['#number', '#expiry', '#cvc'].map((css) => getComputedStyle(document.querySelector(css)).direction),
+            }";
+        let laid = hosted.browser.run(laid).await?;
+        let expected = json!({ "dir": "rtl", "mirrored": true, "typed": ["ltr", "ltr", "ltr"] });
+        ensure!(laid == expected, "{language}: {laid}");
+    }
+    hosted.browser.close().await
+}

@@ -1,0 +1,112 @@
+//! Theme, accent, variables and logo: the project's, within bounds.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use till_tests::browser::Screen;
+use till_tests::hosted::Hosted;
+use url::form_urlencoded::byte_serialize;
+
+const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#pay'));
+    return [style.backgroundColor, style.color]";
+
+#[tokio::test]
+async fn theme_accent_and_logo_are_the_projects() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    let page = "return getComputedStyle(document.querySelector('#till')).backgroundColor";
+    browser.prefers(&[("prefers-color-scheme", "dark")]).await?;
+    hosted.shows(&opened, "", "form").await?;
+    ensure!(browser.run(page).await? == "rgb(21, 24, 31)");
+    hosted.set("$.widget.theme", "\"light\"").await?;
+    hosted.shows(&opened, "", "form").await?;
+    ensure!(browser.run(page).await? == "rgb(255, 255, 255)");
+    hosted.shows(&opened, "?theme=dark", "form").await?;
+    ensure!(browser.run(page).await? == "rgb(21, 24, 31)");
+
+    // On a light accent the text turns black by itself.
+    for (accent, shown) in [
+        ("#ffd400", json!(["rgb(255, 212, 0)", "black"])),
+        ("#7a0042", json!(["rgb(122, 0, 66)", "white"])),
+    ] {
+        hosted
+            .set("$.widget.accent", &json!(accent).to_string())
+            .await?;
+        hosted.shows(&opened, "", "form").await?;
+        let mut colours = browser.run(COLOURS).await?;
+        let text = colours[1].as_str().unwrap_or_default().to_owned();
+        colours[1] = match text.as_str() {
+            t if t.starts_with("lch(0 ") || t == "rgb(0, 0, 0)" => json!("black"),
+            t if t.starts_with("lch(100 ") || t == "rgb(255, 255, 255)" => json!("white"),
+            _ => json!(text),
+        };
+        ensure!(colours == shown, "{accent}: {colours}");
+    }
+
+    let logo = format!("{}/till.js", hosted.world.project.url);
+    hosted
+        .set("$.widget.logo_url", &json!(logo).to_string())
+        .await?;
+    hosted.shows(&opened, "", "form").await?;
+    let shown = browser
+        .run("return document.querySelector('.logo').src")
+        .await?;
+    ensure!(shown == logo.as_str(), "{shown}");
+    let policy = hosted
+        .world
+        .api
+        .request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
+    let policy = till_tests::api::send(policy).await?;
+    let policy = policy.header("content-security-policy").to_owned();
+    let images = format!("img-src 'self' data: {};", hosted.world.project.url);
+    ensure!(policy.contains(&images), "{policy}");
+    hosted.browser.close().await
+}
+
+/// Values only, of the kind their property takes, and of the documented ones only.
+#[tokio::test]
+async fn variables_are_values_and_nothing_else() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    let style = async |variables: Value| {
+        let text = variables.to_string();
+        let text: String = byte_serialize(text.as_bytes()).collect();
+        // As till.js opens it, from a page that the project allows.
+        let query = "?mode=popup&origin=https%3A%2F%2Fshop.example";
+        let address = format!("{}&variables={text}", hosted.address(&opened, query));
+        hosted.browser.goto("about:blank").await?;
+        hosted.browser.goto(&address).await?;
+        hosted.browser.see("main [data-screen=form]").await?;
+        hosted
+            .browser
+            .run("return document.documentElement.style.cssText")
+            .await
+    };
+    let good = json!({
+        "--till-accent": "#0a7d4f", "--till-radius": "2px", "--till-font": "Georgia, serif",
+        "--till-space": "20px", "--till-text": "rgb(10 20 30)",
+    });
+    let set = style(good.clone()).await?;
+    let set = set.as_str().unwrap_or_default();
+    for (name, value) in good.as_object().into_iter().flatten() {
+        let rule = format!("{name}: {}", value.as_str().unwrap_or_default());
+        ensure!(set.contains(&rule), "{rule} is not in {set}");
+    }
+    let bad = json!({
+        "--till-accent": "red; background: url(https://evil.example)",
+        "--till-page": "url(https://evil.example/a.png)",
+        "--till-card": "var(--till-text)",
+        "--till-text": "red} * {display:none",
+        "--till-muted": "12px",
+        "--till-line": "\\75rl(x)",
+        "--till-radius": "red",
+        "--till-font": "image-set('a.png' 1x)",
+        "--till-unknown": "red",
+        "display": "none",
+        "--till-bad": { "a": 1 },
+        "--till-space": "1px".repeat(60),
+    });
+    let set = style(bad).await?;
+    ensure!(set == "", "{set}");
+    hosted.browser.close().await
+}

@@ -1,0 +1,346 @@
+//! Manners: what a buyer never notices because it is right.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use till_tests::browser::Screen;
+use till_tests::buyer::{APPROVED, Buyer, NO_FRAMES, VERIFIED, Way};
+use till_tests::hosted::Hosted;
+use till_tests::world::until;
+
+/// In the frame the content is as high as the frame, on every screen.
+#[tokio::test]
+async fn the_frame_grows_with_its_content() -> Result<()> {
+    for screen in [Screen::Desk, Screen::Phone] {
+        let buyer = Buyer::comes("grows", screen).await?;
+        let browser = &buyer.browser;
+        let fits = "const root = document.documentElement;
+            return root.scrollHeight <= innerHeight && root.scrollWidth <= innerWidth";
+        buyer.opens(Way::Frame).await?;
+        buyer.sees("form").await?;
+        browser.until("the form fits", fits).await?;
+        browser.click(".items summary").await?;
+        browser.click("#pay").await?;
+        browser.see("#number[aria-invalid=true]").await?;
+        browser.until("errors and details fit", fits).await?;
+        buyer.fills_in(VERIFIED).await?;
+        browser.click("#pay").await?;
+        buyer.sees("verification").await?;
+        browser.until("the bank's page fits", fits).await?;
+        browser.leave_frames().await?;
+        let page = "return document.documentElement.scrollWidth <= innerWidth
+            && document.querySelector('dialog').getBoundingClientRect().height <= innerHeight";
+        ensure!(
+            browser.run(page).await? == true,
+            "the dialog is larger than the window"
+        );
+        buyer.leaves().await?;
+    }
+    Ok(())
+}
+
+/// Cumulative layout shift, as browsers define it, from the first paint to the filled form.
+#[tokio::test]
+async fn nothing_shifts_after_the_first_paint() -> Result<()> {
+    let hosted = Hosted::start(Screen::Phone).await?;
+    let browser = &hosted.browser;
+    let watch = "window.shift = 0; new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) window.shift += entry.value;
+    }).observe({ type: 'layout-shift', buffered: true })";
+    browser.before_pages(watch).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let shift = browser.run("return window.shift").await?;
+    ensure!(shift.as_f64().is_some_and(|s| s < 0.01), "{shift}");
+    hosted.browser.close().await
+}
+
+/// Outside click and Esc close at once while nothing is under way, and ask first when it is.
+#[tokio::test]
+async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
+    let buyer = Buyer::comes("outside", Screen::Desk).await?;
+    let browser = &buyer.browser;
+    let outside = "const dialog = document.querySelector('dialog[open]');
+        dialog.dispatchEvent(new MouseEvent('click', { clientX: 2, clientY: 2, bubbles: true }))";
+    buyer.opens(Way::Frame).await?;
+    buyer.sees("form").await?;
+    browser.leave_frames().await?;
+    browser.run(outside).await?;
+    browser.see("#status[data-event=close]").await?;
+
+    buyer.opens(Way::Frame).await?;
+    buyer.fills_in(VERIFIED).await?;
+    browser.click("#pay").await?;
+    buyer.sees("verification").await?;
+    browser.leave_frames().await?;
+    browser.run(outside).await?;
+    browser.enter("dialog[open] iframe").await?;
+    buyer.sees("confirm-close").await?;
+    // Esc answers no, Esc again asks again.
+    browser
+        .active_element()
+        .await?
+        .send_keys("\u{e00c}")
+        .await?;
+    browser
+        .until(
+            "the question is gone",
+            "return !document.querySelector('.question')",
+        )
+        .await?;
+    browser
+        .active_element()
+        .await?
+        .send_keys("\u{e00c}")
+        .await?;
+    browser.click("#leave").await?;
+    browser.leave_frames().await?;
+    browser
+        .until("closed", "return !document.querySelector('dialog[open]')")
+        .await?;
+    buyer.leaves().await
+}
+
+/// Near the end the time is counted down, aloud at a few moments only; then the widget says so.
+#[tokio::test]
+async fn the_time_left_is_counted_down() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let far = hosted.world.api.invoice("far").await?;
+    hosted.shows(&far, "", "form").await?;
+    let shown = browser
+        .run("return document.querySelector('.expiry').textContent")
+        .await?;
+    ensure!(shown == "", "an hour ahead: {shown}");
+
+    let near = hosted.world.api.invoice("near").await?;
+    let soon = |seconds: i64| {
+        let now = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map(|t| t.as_millis() as i64);
+        now.map(|now| now + seconds * 1000)
+    };
+    let expire = async |at: i64| -> Result<()> {
+        sqlx::query("update invoices set expires_at = $1 where id = $2")
+            .bind(at)
+            .bind(&near.id)
+            .execute(&hosted.world.store().await?)
+            .await?;
+        Ok(())
+    };
+    expire(soon(119)?).await?;
+    hosted.shows(&near, "", "form").await?;
+    let left = "const text = document.querySelector('.expiry').textContent;
+        return /^Time left to pay: 1:5\\d$/.test(text)";
+    browser.until("the time left", left).await?;
+    let before = browser
+        .run("return document.querySelector('.expiry').textContent")
+        .await?;
+    browser
+        .until(
+            "it goes down",
+            &format!("return document.querySelector('.expiry').textContent !== {before}"),
+        )
+        .await?;
+    let said = browser
+        .run("return document.querySelector('.said').textContent")
+        .await?;
+    ensure!(said == "2 minutes left to pay", "{said}");
+    browser.keep("expiry").await?;
+    expire(soon(2)?).await?;
+    hosted.shows(&near, "", "form").await?;
+    browser.see("main [data-screen=expired]").await?;
+    hosted.browser.close().await
+}
+
+async fn offline(hosted: &Hosted, offline: bool) -> Result<()> {
+    let conditions = json!({
+        "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+    });
+    hosted.browser.tell("Network.enable", json!({})).await?;
+    hosted
+        .browser
+        .tell("Network.emulateNetworkConditions", conditions)
+        .await
+}
+
+/// No network is said so; when it is back, what happened meanwhile is shown.
+#[tokio::test]
+async fn being_offline_is_noticed_and_resumed() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    offline(&hosted, true).await?;
+    browser
+        .until(
+            "offline is said",
+            "return document.querySelector('#offline').textContent.startsWith('You are offline')",
+        )
+        .await?;
+    browser.keep("offline").await?;
+    hosted.world.api.paid_with(&opened, APPROVED).await?;
+    offline(&hosted, false).await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser
+        .until(
+            "it is said no more",
+            "return document.querySelector('#offline').textContent === ''",
+        )
+        .await?;
+    hosted.browser.close().await
+}
+
+/// A payment that was sent without a network goes through once there is one, and once only.
+#[tokio::test]
+async fn a_payment_sent_offline_is_sent_again_with_the_same_key() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    offline(&hosted, true).await?;
+    browser.click("#pay").await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    offline(&hosted, false).await?;
+    browser.see("main [data-screen=paid]").await?;
+    ensure!(hosted.world.taken().await? == 1999);
+    hosted.browser.close().await
+}
+
+/// The tab sleeps while the buyer is in the bank's app, and misses every event.
+#[tokio::test]
+async fn a_tab_that_slept_comes_back_to_the_right_state() -> Result<()> {
+    let hosted = Hosted::start(Screen::Phone).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.world.api.paid_with(&opened, VERIFIED).await?;
+    hosted.shows(&opened, "", "verification").await?;
+    let sleep = async |state: &str| {
+        browser
+            .tell("Page.setWebLifecycleState", json!({ "state": state }))
+            .await
+    };
+    // Nothing that is sent while it sleeps ever arrives.
+    browser.block(&["*/v1/widget/*"]).await?;
+    sleep("frozen").await?;
+    let bank = hosted.world.api.widget(reqwest::Method::GET, &opened, "");
+    let data = till_tests::api::send(bank).await?.json();
+    let form = data["verification"]["url"]
+        .as_str()
+        .context("no form")?
+        .to_owned();
+    let form = hosted.world.api.request(reqwest::Method::POST, &form);
+    till_tests::api::send(form.form(&[("action", "confirm")])).await?;
+    hosted.world.api.until_status(&opened.id, "paid").await?;
+    browser.block(&[]).await?;
+    sleep("active").await?;
+    browser
+        .run("window.dispatchEvent(new Event('focus'))")
+        .await?;
+    browser.see("main [data-screen=paid]").await?;
+    hosted.browser.close().await
+}
+
+#[tokio::test]
+async fn a_popup_closed_by_hand_is_noticed_within_a_second() -> Result<()> {
+    let buyer = Buyer::comes("within", Screen::Desk).await?;
+    let shop = buyer.browser.window().await?;
+    buyer.opens(Way::Popup).await?;
+    buyer.sees("form").await?;
+    buyer.browser.close_window().await?;
+    buyer.browser.switch_to_window(shop).await?;
+    let closed = Instant::now();
+    let script = "return document.querySelector('#status').dataset.event === 'close'";
+    until("close", async || {
+        Ok(buyer.browser.run(script).await? == true)
+    })
+    .await?;
+    ensure!(
+        closed.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        closed.elapsed()
+    );
+    buyer.leaves().await
+}
+
+/// No cookie, no storage: everything that a site could keep throws.
+const NO_STORAGE: &str = "
+    for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'cookieStore']) {
+        Object.defineProperty(window, name, { get() { throw new DOMException(name, 'SecurityError'); } });
+    }
+    Object.defineProperty(Document.prototype, 'cookie', {
+        get() { throw new DOMException('cookie', 'SecurityError'); },
+        set() { throw new DOMException('cookie', 'SecurityError'); },
+    });";
+
+#[tokio::test]
+async fn blocked_cookies_and_storage_do_not_matter() -> Result<()> {
+    let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
+    let browser = &hosted.browser;
+    browser.before_pages(NO_STORAGE).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.type_into("#number", NO_FRAMES).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.click("#confirm").await?;
+    browser.see("main [data-screen=paid]").await?;
+    hosted.browser.close().await?;
+
+    // In a frame, and in a popup that goes to the bank and back.
+    let buyer = Buyer::comes_with(
+        "no-storage",
+        Screen::Desk,
+        &["--test-third-party-cookie-phaseout"],
+    )
+    .await?;
+    buyer.browser.before_pages(NO_STORAGE).await?;
+    buyer.browser.goto(&buyer.demo.url).await?;
+    buyer.opens(Way::Frame).await?;
+    buyer.fills_in(VERIFIED).await?;
+    buyer.browser.click("#pay").await?;
+    buyer.browser.enter("#verification-frame").await?;
+    buyer.browser.click("#confirm").await?;
+    buyer.back_in_the_widget(Way::Frame).await?;
+    buyer.sees("paid").await?;
+    buyer.leaves().await
+}
+
+/// A page that the browser keeps, to go back to, holds no card; nor does anything that it stores.
+#[tokio::test]
+async fn what_a_browser_keeps_holds_no_card() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    let kept = "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, document.cookie, location.href])";
+    let kept = browser.run(kept).await?.to_string();
+    ensure!(!kept.contains("4242"), "{kept}");
+    // What the page holds at the moment it is left.
+    let left = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+        await new Promise((done) => setTimeout(done, 50));
+        return ['#number', '#expiry', '#cvc'].map((css) => document.querySelector(css).value)";
+    let left = browser
+        .run(&format!("return (async () => {{ {left} }})()"))
+        .await?;
+    ensure!(left == json!(["", "", ""]), "{left}");
+    browser.type_into("#number", APPROVED).await?;
+    browser
+        .goto(&format!("{}/till.d.ts", hosted.world.api.url))
+        .await?;
+    browser.back().await?;
+    browser.see("main [data-screen=form]").await?;
+    let number = browser.see("#number").await?.prop("value").await?;
+    ensure!(number.as_deref() == Some(""), "{number:?}");
+    hosted.browser.close().await
+}

@@ -1,0 +1,61 @@
+//! All that a buyer's first open loads stays small. What is measured is what the server sends.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use till_tests::World;
+use till_tests::api::send;
+
+/// Everything, in bytes; Adyen's Drop-in, without its frames, comes to 109,917.
+const ALL: usize = 90_000;
+/// `till.js` alone.
+const SCRIPT: usize = 4_000;
+/// The language with the largest file counts.
+const LANGUAGES: [&str; 24] = [
+    "ar", "cs", "de", "el", "en", "es", "fr", "he", "hi", "id", "it", "ja", "ko", "nl", "pl", "pt",
+    "ru", "sv", "th", "tr", "uk", "vi", "zh", "zh-Hant",
+];
+
+async fn sent(world: &World, path: &str) -> Result<usize> {
+    let request = world.api.request(Method::GET, path);
+    let answer = request.header("accept-encoding", "br").send().await?;
+    ensure!(answer.status() == 200, "{path}: {}", answer.status());
+    Ok(answer.bytes().await?.len())
+}
+
+#[tokio::test]
+async fn the_first_open_is_small() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let page = format!("/pay/{}", opened.id);
+    let html = send(world.api.request(Method::GET, &page)).await?.text;
+    let mut parts = vec![("till.js".to_owned(), sent(&world, "/till.js").await?)];
+    let script = parts[0].1;
+    parts.push(("the page".into(), sent(&world, &page).await?));
+    let quoted = html.split(['"', '\'', '=', ' ', '>']);
+    let mut files: Vec<_> = quoted.filter(|word| word.starts_with("/widget/")).collect();
+    files.sort_unstable();
+    files.dedup();
+    let texts = files.iter().position(|file| file.contains("LANG"));
+    let texts = files.remove(texts.context("no languages")?);
+    for file in files {
+        parts.push((file.into(), sent(&world, file).await?));
+    }
+    let mut largest = (String::new(), 0);
+    for language in LANGUAGES {
+        let file = texts.replace("LANG", language);
+        let size = sent(&world, &file).await?;
+        if size > largest.1 {
+            largest = (file, size);
+        }
+    }
+    parts.push(largest);
+    let all: usize = parts.iter().map(|(_, size)| size).sum();
+    for (part, size) in &parts {
+        println!("{size:>8}  {part}");
+    }
+    println!("{all:>8}  in all, of {ALL}");
+    ensure!(parts.len() >= 6, "parts are missing: {parts:?}");
+    ensure!(script <= SCRIPT, "till.js: {script} bytes, of {SCRIPT}");
+    ensure!(all <= ALL, "{all} bytes, of {ALL}");
+    Ok(())
+}

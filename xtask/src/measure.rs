@@ -1,0 +1,58 @@
+//! Size and speed of what a buyer loads.
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, WASM_TARGET};
+use crate::tasks::{cargo, server};
+use crate::{paths, process, widget};
+
+/// `cargo xtask size`: what the server sends at the first open, part by part, by the very test
+/// that holds it to its limits; then the largest functions of the wasm.
+pub fn size(top: u32) -> Result<()> {
+    let tools = setup::widget_tools()?;
+    widget::build(&tools)?;
+    process::run_step("building the server", &mut cargo("build --bin till"))?;
+    process::run(
+        cargo("test -q -p till-tests --test size -- --nocapture").env("TILL_BIN", server(false)?),
+    )?;
+
+    let output = paths::build_output()?;
+    let named = output.join("size");
+    // What trunk compiled, before wasm-opt took the names out.
+    let compiled = output.join(WASM_TARGET).join("widget/till-widget.wasm");
+    process::run(
+        tools
+            .bindgen()
+            .args(["--target", "web", "--no-typescript", "--out-dir"])
+            .arg(&named)
+            .arg(&compiled),
+    )
+    .context("the widget's names can't be had")?;
+    let twiggy = setup::twiggy()?;
+    process::run(
+        process::command(twiggy)
+            .args(["top", "-n", &top.to_string()])
+            .arg(named.join("till-widget_bg.wasm")),
+    )
+}
+
+/// `cargo xtask bench widget`.
+pub fn bench_widget(runs: u32) -> Result<()> {
+    let tools = setup::widget_tools()?;
+    let browser = setup::browser()?;
+    let ours = setup::npm::TESTS.ensure()?;
+    let theirs = setup::npm::BENCH.ensure()?;
+    widget::build(&tools)?;
+    process::run_step(
+        "building the server",
+        &mut cargo("build --bin till --profile release"),
+    )?;
+    let mut bench = cargo("run -q -p till-tests --bin bench-widget --");
+    bench
+        .arg(runs.to_string())
+        .env("TILL_BIN", server(true)?)
+        .env("TILL_NODE_MODULES", ours)
+        .env("TILL_ADYEN_MODULES", theirs);
+    browser.apply(&mut bench);
+    process::run(&mut bench)
+}
