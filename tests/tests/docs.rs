@@ -17,10 +17,11 @@ use till_tests::world::until;
 
 /// The pages whose shell blocks are carried out, the heading before which the buyer pays in the
 /// browser, and the money that the sandbox has taken at the end, in minor units.
-const WALKS: [(&str, Option<&str>, i64); 4] = [
+const WALKS: [(&str, Option<&str>, i64); 5] = [
     ("html-form.md", Some("4. See that it is paid"), 1999),
     ("json-api.md", None, 1999),
     ("callbacks.md", None, 1999),
+    ("connectors.md", None, 0),
     ("going-live.md", None, 0),
 ];
 
@@ -33,6 +34,8 @@ const CALLBACKS: [&str; 4] = [
     "callbacks.rs",
 ];
 const COMPILED_CALLBACKS: &str = env!("CARGO_BIN_EXE_snippet-callbacks");
+/// Accounts at payment systems.
+const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mollie.json"];
 /// What a callback looks like.
 const EXAMPLE: &str = "invoice-paid.json";
 
@@ -50,7 +53,8 @@ fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
                 "text" => walked && before == "sh",
                 _ => snippet.is_some_and(|name| {
                     let name = name.as_str();
-                    FORM.contains(&name) || CALLBACKS.contains(&name) || name == EXAMPLE
+                    let run = [&FORM, &CALLBACKS, &ACCOUNTS].map(|list| list.contains(&name));
+                    run.contains(&true) || name == EXAMPLE
                 }),
             };
             if !covered {
@@ -283,6 +287,27 @@ async fn callback(
             .header("webhook-signature", all.join(" "));
     }
     send(request).await
+}
+
+#[tokio::test]
+async fn account_files_are_taken() -> Result<()> {
+    let world = World::start().await?;
+    for name in ACCOUNTS {
+        let file = docs()?.join("snippets").join(name);
+        let file = file.to_str().context("a path that is no text")?;
+        let create = [
+            "project",
+            "create",
+            "--dev",
+            "--name",
+            name,
+            "--connector",
+            file,
+        ];
+        let created = world.till(&create).await?;
+        created.map_err(anyhow::Error::msg).context(name)?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! What the documentation's snippets and walk-throughs are run with, for the tests.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::debian;
+use super::tools::install_from_npm;
 use crate::{paths, process};
 
 /// Each program, and the Debian package that has it.
@@ -46,15 +46,7 @@ pub fn ensure() -> Result<Languages> {
     let npm = cache.join(format!("standardwebhooks-npm-{NPM_WEBHOOKS}"));
     let node_modules = npm.join("node_modules");
     if !node_modules.join("standardwebhooks").exists() {
-        fs::create_dir_all(&npm).with_context(|| format!("cannot make {}", npm.display()))?;
-        process::run_step(
-            &format!("installing standardwebhooks {NPM_WEBHOOKS} with npm"),
-            process::command("npm")
-                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-                .arg("--prefix")
-                .arg(&npm)
-                .arg(format!("standardwebhooks@{NPM_WEBHOOKS}")),
-        )?;
+        install_from_npm(&npm, "standardwebhooks", NPM_WEBHOOKS)?;
     }
     let python = cache.join(format!("standardwebhooks-pypi-{PYPI_WEBHOOKS}"));
     if !python.join("standardwebhooks").exists() {
