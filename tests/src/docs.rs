@@ -148,6 +148,11 @@ impl Walk {
         })
     }
 
+    /// What stands in the page for an address, as it is here.
+    pub fn address(&self, there: &str) -> String {
+        self.translated(there)
+    }
+
     /// Carries out what stands before a heading; all that is left, if there is none.
     pub async fn on_to(&mut self, heading: Option<&str>) -> Result<()> {
         while let Some(block) = self.blocks.pop_front() {

@@ -17,13 +17,17 @@ use till_tests::world::until;
 
 /// The pages whose shell blocks are carried out, the heading before which the buyer pays in the
 /// browser, and the money that the sandbox has taken at the end, in minor units.
-const WALKS: [(&str, Option<&str>, i64); 4] = [
+const WALKS: [(&str, Option<&str>, i64); 6] = [
+    ("widget.md", Some("5. See that it is paid"), 1999),
     ("html-form.md", Some("4. See that it is paid"), 1999),
     ("json-api.md", None, 1999),
     ("callbacks.md", None, 1999),
+    ("connectors.md", None, 0),
     ("going-live.md", None, 0),
 ];
 
+/// Run by the walk through `widget.md`.
+const SHOP: &str = "shop.py";
 const FORM: [&str; 4] = ["form.php", "form.mjs", "form.py", "form.rs"];
 const COMPILED_FORM: &str = env!("CARGO_BIN_EXE_snippet-form");
 const CALLBACKS: [&str; 4] = [
@@ -33,6 +37,8 @@ const CALLBACKS: [&str; 4] = [
     "callbacks.rs",
 ];
 const COMPILED_CALLBACKS: &str = env!("CARGO_BIN_EXE_snippet-callbacks");
+/// Accounts at payment systems.
+const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mollie.json"];
 /// What a callback looks like.
 const EXAMPLE: &str = "invoice-paid.json";
 
@@ -50,7 +56,8 @@ fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
                 "text" => walked && before == "sh",
                 _ => snippet.is_some_and(|name| {
                     let name = name.as_str();
-                    FORM.contains(&name) || CALLBACKS.contains(&name) || name == EXAMPLE
+                    let run = [&FORM, &CALLBACKS, &ACCOUNTS].map(|list| list.contains(&name));
+                    run.contains(&true) || [EXAMPLE, SHOP].contains(&name)
                 }),
             };
             if !covered {
@@ -70,10 +77,11 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
         let mut walk = Walk::start(page)?;
         if buyer.is_some() {
             walk.on_to(buyer).await?;
-            let form = walk.files.path().join("form.html");
-            pays(&format!("file://{}", form.display()))
-                .await
-                .context(page)?;
+            let shop = match page {
+                "widget.md" => walk.address("http://127.0.0.1:8700"),
+                _ => format!("file://{}", walk.files.path().join("form.html").display()),
+            };
+            pays(&shop, page == "widget.md").await.context(page)?;
         }
         walk.on_to(None).await?;
         let ledger = walk.files.path().join("till-sandbox.db");
@@ -87,11 +95,18 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
     Ok(())
 }
 
-/// The buyer presses the form's button and pays on the page it leads to.
-async fn pays(form: &str) -> Result<()> {
+/// The buyer presses a page's button and pays on the page it leads to, or in the widget over it.
+async fn pays(shop: &str, in_widget: bool) -> Result<()> {
     let browser = Browser::start(Screen::Desk).await?;
-    browser.goto(form).await?;
+    browser.goto(shop).await?;
+    if in_widget {
+        // Without the script the button does nothing yet.
+        browser.see("dialog iframe").await?;
+    }
     browser.click("button").await?;
+    if in_widget {
+        browser.enter("dialog iframe").await?;
+    }
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
@@ -283,6 +298,27 @@ async fn callback(
             .header("webhook-signature", all.join(" "));
     }
     send(request).await
+}
+
+#[tokio::test]
+async fn account_files_are_taken() -> Result<()> {
+    let world = World::start().await?;
+    for name in ACCOUNTS {
+        let file = docs()?.join("snippets").join(name);
+        let file = file.to_str().context("a path that is no text")?;
+        let create = [
+            "project",
+            "create",
+            "--dev",
+            "--name",
+            name,
+            "--connector",
+            file,
+        ];
+        let created = world.till(&create).await?;
+        created.map_err(anyhow::Error::msg).context(name)?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -27,6 +27,18 @@ pub struct Json<T> {
     pub canonical: String,
 }
 
+impl<T: DeserializeOwned> Json<T> {
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|_| not_json("it is not UTF-8"))?;
+        let Once(canonical) = serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
+        let value = named(&mut serde_json::Deserializer::from_str(text))?;
+        Ok(Self {
+            value,
+            canonical: canonical.to_string(),
+        })
+    }
+}
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
@@ -41,13 +53,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             ));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(body)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| not_json("it is not UTF-8"))?;
-        let Once(canonical) = serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
-        let value = named(&mut serde_json::Deserializer::from_str(text))?;
-        Ok(Self {
-            value,
-            canonical: canonical.to_string(),
-        })
+        Self::read(&bytes)
+    }
+}
+
+/// A JSON body of which every field may be absent, and so the body.
+pub struct OptionalJson<T>(pub Json<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        if request.headers().contains_key(CONTENT_TYPE) {
+            return Json::from_request(request, state).await.map(Self);
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(body)?;
+        match bytes.is_empty() {
+            true => Json::read(b"{}").map(Self),
+            false => Err(Error::problem(
+                ProblemType::UnsupportedMediaType,
+                "The body must be JSON, with the content type application/json.",
+            )),
+        }
     }
 }
 

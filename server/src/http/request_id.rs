@@ -27,7 +27,8 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 /// The middleware. Logs the route and never the query or a header: both may hold secrets.
 pub async fn with_request_id(request: Request, next: Next) -> Response {
     let id = RequestId::from_unique(new_id::unique());
-    let span = tracing::info_span!("request", id = %id);
+    // Of the highest level, so that a log of warnings only has the id as well.
+    let span = tracing::error_span!("request", id = %id);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let start = Instant::now();

@@ -3,7 +3,7 @@
 use super::{Limit, Page};
 use crate::flow::refund::{RefundWish, refund};
 use crate::flow::{App, Error, Result, view};
-use crate::http::extract::{Json, Query, Secret, id, parsed};
+use crate::http::extract::{OptionalJson, Query, Secret, id, parsed};
 use crate::http::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
 use axum::Json as Answer;
@@ -107,14 +107,14 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMed
 /// tells.
 #[utoipa::path(post, path = "/v1/payments/{payment}/refunds", tag = "payments",
     security(("secret_key" = [])), params(("payment" = PaymentId, Path), Key),
-    request_body = NewRefund,
+    request_body = Option<NewRefund>,
     responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
 async fn create_refund(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(payment): Path<String>,
     key: Key,
-    body: Json<NewRefund>,
+    OptionalJson(body): OptionalJson<NewRefund>,
 ) -> Result<Response> {
     let id: PaymentId = id(&payment, "payment")?;
     let call = Call {
