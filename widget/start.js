@@ -69,9 +69,9 @@
   const pick = (...wishes) => {
     for (const wish of wishes.flat()) {
       try {
-        const { language, script } = new Intl.Locale(wish).maximize();
+        const { language, script } = new Intl.Locale(wish.replaceAll("_", "-")).maximize();
         const found = [`${language}-${script}`, language].find((l) => LANGUAGES.includes(l));
-        if (found) return [found, wish];
+        if (found) return [found, wish.replaceAll("_", "-")];
       } catch {
         // Not a language tag: nobody's wish.
       }
@@ -220,7 +220,7 @@
     waits: framed && !invoice,
     first: () => data,
     notBeside: () => bank?.close(),
-    mayFocus: () => matchMedia("(pointer: fine)").matches,
+    mayFocus: () => !matchMedia("(pointer: coarse)").matches,
     newKey: () => crypto.randomUUID(),
   };
 })();

@@ -100,6 +100,13 @@ impl Hosted {
         if !card.is_empty() {
             api.paid_with(&opened, card).await?;
         }
+        if state == "processing" {
+            // Nobody asks after it, so that it stays what it is.
+            sqlx::query("update payments set next_check_at = null where invoice = $1")
+                .bind(&opened.id)
+                .execute(&self.world.store().await?)
+                .await?;
+        }
         let screen = match state {
             "declined" => "form",
             "redirect" => "verification",

@@ -108,7 +108,7 @@ async fn all_of_it_works_by_keyboard() -> Result<()> {
     browser
         .until(
             "focus on the heading",
-            "return document.activeElement.tagName === 'H2'",
+            "return document.activeElement.className === 'heading'",
         )
         .await?;
     browser.enter("#verification-frame").await?;
@@ -118,7 +118,7 @@ async fn all_of_it_works_by_keyboard() -> Result<()> {
     browser
         .until(
             "focus on the outcome",
-            "return document.activeElement.tagName === 'H2'",
+            "return document.activeElement.className === 'heading'",
         )
         .await?;
     browser.see("#done").await?.send_keys("\u{e007}").await?;

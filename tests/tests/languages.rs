@@ -19,7 +19,7 @@ async fn the_nearest_language_is_chosen_and_it_alone_is_loaded() -> Result<()> {
     let opened = hosted.world.api.invoice("1").await?;
     for (asked, chosen) in [
         ("fr-CH", "fr"),
-        ("fr_CH", "en"),
+        ("fr_CH", "fr"),
         ("zh-HK", "zh-Hant"),
         ("zh-TW", "zh-Hant"),
         ("zh-CN", "zh"),

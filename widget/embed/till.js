@@ -158,7 +158,7 @@
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
     // It grows downwards, so that nothing in it moves when it does.
     styled(box, {
-      border: "0", padding: "0", overflow: "auto", background: dark ? "#15181f" : "#fff", overscrollBehavior: "contain",
+      border: "0", padding: "0", overflow: "auto", background: dark ? "#15181f" : "#fff", overscrollBehavior: "contain", scrollbarWidth: "thin",
       width: wide() ? "440px" : "100vw", height: wide() ? "auto" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
       margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",

@@ -95,7 +95,7 @@ fn keep_focus(session: Session, screen: Memo<Screen>) {
             }
             (Screen::Form, _) => focus("#cvc, #pay"),
             (_, Screen::Loading) if session.mode == Mode::Inline => {}
-            _ => focus(".screen h2"),
+            _ => focus(".heading"),
         }
     });
     follow(move || {

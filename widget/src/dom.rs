@@ -174,9 +174,10 @@ pub fn button(id: &str, class: &str, text: &str, press: impl Fn() + 'static) -> 
         .on("click", move |_| press())
 }
 
-/// A heading that takes the focus when its screen comes.
-pub fn heading(text: &str) -> El {
-    el("h2").attr("tabindex", "-1").text(text)
+/// A heading that takes the focus when its screen comes. The amount is the page's first one, where
+/// it is known.
+pub fn heading(tag: &str, text: &str) -> El {
+    el(tag).class("heading").attr("tabindex", "-1").text(text)
 }
 
 /// A screen that says something: a mark, a heading, a text, and what follows.
@@ -186,7 +187,7 @@ pub fn message(screen: &str, mark: &str, title: &str, text: &str, more: Vec<El>)
         .attr("data-screen", screen)
         .attr("role", "status")
         .child(el("span").class(mark).attr("aria-hidden", "true"))
-        .child(heading(title))
+        .child(heading(if screen == "failed" { "h1" } else { "h2" }, title))
         .child(el("p").text(text))
         .children(more)
 }

@@ -73,7 +73,7 @@ fn way_back(session: Session, shop: &str) -> El {
 pub fn close_question(session: Session) -> El {
     let stay = move || {
         session.closing.set(false);
-        focus(".screen h2");
+        focus(".heading");
     };
     el("div")
         .class("question")
@@ -82,7 +82,7 @@ pub fn close_question(session: Session) -> El {
         .attr("aria-modal", "true")
         .attr("aria-labelledby", "question")
         .attr("aria-describedby", "question-text")
-        .child(el("h2").id("question").text(&t("leave")))
+        .child(el("h2").class("heading").id("question").text(&t("leave")))
         .child(el("p").id("question-text").text(&t("leave_text")))
         .child(button("stay", "main", &t("stay"), stay))
         .child(button("leave", "quiet", &t("leave_now"), move || {

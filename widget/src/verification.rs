@@ -36,14 +36,12 @@ pub fn verification(session: Session) -> El {
         Verification::Redirect(url) => elsewhere(session, url, method.as_deref()),
         Verification::None => vec![],
     };
-    screen.child(heading(&title)).children(form).child(button(
-        "give-up",
-        "quiet",
-        &t("give_up"),
-        move || {
+    screen
+        .child(heading("h2", &title))
+        .children(form)
+        .child(button("give-up", "quiet", &t("give_up"), move || {
             session.give_up();
-        },
-    ))
+        }))
 }
 
 fn frame(session: Session, url: String) -> Vec<El> {

@@ -49,8 +49,14 @@ impl Json {
     }
 
     fn list<T>(&self, name: &str, read: impl Fn(Self) -> Option<T>) -> Vec<T> {
-        let list = Array::from(&self.get(name).0);
-        list.iter().filter_map(|value| read(Self(value))).collect()
+        let list = self.get(name).0;
+        if !Array::is_array(&list) {
+            return vec![];
+        }
+        Array::from(&list)
+            .iter()
+            .filter_map(|value| read(Self(value)))
+            .collect()
     }
 
     /// The document's own value.

@@ -1,0 +1,180 @@
+//! The frame is made ready before the click, and nobody notices until then.
+
+use anyhow::{Result, ensure};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use reqwest::Method;
+use serde_json::json;
+use till_tests::World;
+use till_tests::api::{Opened, send};
+use till_tests::browser::{Browser, Screen};
+use till_tests::hosted::APPROVED;
+use tokio::net::TcpListener;
+
+/// A page with a button, on an origin that the project allows.
+struct Page {
+    world: World,
+    opened: Opened,
+    browser: Browser,
+}
+
+async fn page(attributes: &'static str) -> Result<Page> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let world = World::with(&["--origin", &url]).await?;
+    let opened = world.api.invoice("1").await?;
+    let html = format!(
+        "<!doctype html><title>Shop</title><script>window.said = [];
+         for (const name of ['open', 'ready', 'paid', 'close'])
+             addEventListener('till:' + name, () => said.push(name));</script>
+         <script src='{}/till.js' data-project='{}' {attributes} async></script>
+         <button id=buy data-till-invoice='{}' data-till-token='{}'>Buy</button>",
+        world.api.url, world.keys.pk, opened.id, opened.token
+    );
+    let app = Router::new().route("/", get(async || Html(html)));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let browser = Browser::start(Screen::Desk).await?;
+    browser.goto(&url).await?;
+    Ok(Page {
+        world,
+        opened,
+        browser,
+    })
+}
+
+const CALLS: &str = "return performance.getEntriesByType('resource')
+    .map((e) => new URL(e.name).pathname).filter((p) => p.startsWith('/v1/'))";
+
+#[tokio::test]
+async fn the_frame_is_ready_before_the_click() -> Result<()> {
+    let page = page("").await?;
+    let browser = &page.browser;
+    browser.enter("dialog:not([open]) iframe").await?;
+    browser
+        .until(
+            "the form",
+            "return Boolean(document.querySelector('#number'))",
+        )
+        .await?;
+    let calls = browser.run(CALLS).await?;
+    let asked = format!("/v1/widget/invoices/{}", page.opened.id);
+    ensure!(calls == json!([asked]), "{calls}");
+    browser.run("window.mark = 1").await?;
+    browser.leave_frames().await?;
+    ensure!(
+        browser.run("return said").await? == json!([]),
+        "it has told too early"
+    );
+
+    browser.click("#buy").await?;
+    browser.enter("dialog[open] iframe").await?;
+    browser
+        .until("the focus", "return document.activeElement.id === 'number'")
+        .await?;
+    ensure!(
+        browser.run("return window.mark").await? == 1,
+        "it was loaded again"
+    );
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    // The address is the invoice's by now: a reload finds its way back.
+    browser.run("location.reload()").await?;
+    browser.leave_frames().await?;
+    browser.enter("dialog[open] iframe").await?;
+    browser
+        .until(
+            "a fresh form",
+            "return document.querySelector('#number')?.value === ''",
+        )
+        .await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.click("#done").await?;
+    browser.leave_frames().await?;
+    browser
+        .until("closed", "return said.at(-1) === 'close'")
+        .await?;
+    ensure!(page.world.taken().await? == 1999);
+    page.browser.close().await
+}
+
+/// What changed between the page's load and the click is shown, not what was made ready.
+#[tokio::test]
+async fn what_was_made_ready_is_never_stale() -> Result<()> {
+    let page = page("").await?;
+    let browser = &page.browser;
+    browser.enter("dialog:not([open]) iframe").await?;
+    browser
+        .until(
+            "the form",
+            "return Boolean(document.querySelector('#number'))",
+        )
+        .await?;
+    browser.leave_frames().await?;
+    page.world.api.paid_with(&page.opened, APPROVED).await?;
+    browser.click("#buy").await?;
+    browser.enter("dialog[open] iframe").await?;
+    browser.see("main [data-screen=paid]").await?;
+    page.browser.close().await
+}
+
+#[tokio::test]
+async fn a_project_may_do_without() -> Result<()> {
+    let page = page("data-preload=none").await?;
+    let browser = &page.browser;
+    browser
+        .until("the script", "return Boolean(window.Till)")
+        .await?;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let frames = browser
+        .run("return document.querySelectorAll('iframe').length")
+        .await?;
+    ensure!(frames == 0, "{frames} frames");
+    browser.click("#buy").await?;
+    browser.enter("dialog[open] iframe").await?;
+    browser.see("#number").await?;
+    page.browser.close().await
+}
+
+/// The page without an invoice is for the project's own pages only, and says nothing.
+#[tokio::test]
+async fn the_page_made_ready_is_for_the_projects_pages_only() -> Result<()> {
+    let world = World::start().await?;
+    let pk = &world.keys.pk;
+    for (query, status) in [
+        (
+            format!("?project={pk}&mode=iframe&origin=https%3A%2F%2Fshop.example"),
+            200,
+        ),
+        (
+            format!("?project={pk}&mode=iframe&origin=https%3A%2F%2Fevil.example"),
+            403,
+        ),
+        (format!("?project={pk}&mode=iframe"), 403),
+        (format!("?project={pk}"), 404),
+        (
+            "?project=pk_0&mode=iframe&origin=https%3A%2F%2Fshop.example".to_owned(),
+            404,
+        ),
+        (String::new(), 404),
+    ] {
+        let request = world
+            .api
+            .request(Method::GET, &format!("/pay/frame{query}"));
+        let answer = send(request).await?;
+        ensure!(answer.status == status, "{query}: {answer:?}");
+        if status == 200 {
+            let policy = answer.header("content-security-policy");
+            ensure!(
+                policy.contains("frame-ancestors 'self' https://shop.example"),
+                "{policy}"
+            );
+        }
+    }
+    Ok(())
+}
