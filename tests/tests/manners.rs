@@ -79,6 +79,9 @@ async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
     browser.run(outside).await?;
     browser.enter("dialog[open] iframe").await?;
     buyer.sees("confirm-close").await?;
+    browser
+        .until("the focus", "return document.activeElement.id === 'stay'")
+        .await?;
     // Esc answers no, Esc again asks again.
     browser
         .active_element()
@@ -88,7 +91,8 @@ async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
     browser
         .until(
             "the question is gone",
-            "return !document.querySelector('.question')",
+            "return !document.querySelector('.question')
+                && document.activeElement.className === 'heading'",
         )
         .await?;
     browser

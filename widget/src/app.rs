@@ -98,10 +98,15 @@ fn keep_focus(session: Session, screen: Memo<Screen>) {
             _ => focus(".heading"),
         }
     });
+    let asked = StoredValue::new(false);
     follow(move || {
-        if session.closing.get() {
+        let asks = session.closing.get();
+        if asks {
             focus("#stay");
+        } else if asked.get_value() {
+            focus(".heading, #pay");
         }
+        asked.set_value(asks);
     });
 }
 

@@ -1,7 +1,7 @@
 //! How it ended.
 
 use crate::browser::{self, Mode};
-use crate::dom::{El, button, el, focus, follow, message};
+use crate::dom::{El, button, el, follow, message};
 use crate::i18n::{fill, t};
 use crate::session::{Screen, Session};
 use gloo_timers::future::TimeoutFuture;
@@ -71,10 +71,7 @@ fn way_back(session: Session, shop: &str) -> El {
 
 /// Asked before the widget closes over a payment whose fate is open.
 pub fn close_question(session: Session) -> El {
-    let stay = move || {
-        session.closing.set(false);
-        focus(".heading");
-    };
+    let stay = move || session.closing.set(false);
     el("div")
         .class("question")
         .attr("data-screen", "confirm-close")
