@@ -159,7 +159,6 @@
   const listen = (fn) => {
     hear = fn;
     early.splice(0).forEach(fn);
-    if (!invoice) post({ till: "loaded" });
   };
 
   addEventListener("message", (event) => {
@@ -179,6 +178,8 @@
     }
     heard(said.till);
   });
+  // Before there is any wasm: the call for billing data need not wait for it.
+  if (framed && !invoice) post({ till: "loaded" });
   // Back from a bank's app or page, from sleep, or from a place without a network: what was heard
   // before counts no more.
   const back = () => {

@@ -65,7 +65,7 @@
       view = popup(config, known, emit, status);
       if (!view) queueMicrotask(() => emit("popup_blocked", { ...status }));
     }
-    view ??= container ? inline(config, container, emit, status) : dialog(config, emit, status);
+    view ??= container ? inline(config, container, emit, status) : dialog(config, known, emit, status);
     Promise.resolve(what)
       .then((given) => (check(config, given), given.invoice ? given : invoiceFor(config, given.order)))
       .then(({ invoice, token }) => {
@@ -151,8 +151,8 @@
     return styled(iframe, { border: "0", width: "100%", display: "block", colorScheme: "normal" });
   }
 
-  /** A closed dialog with the widget in it, which waits to hear of its invoice. */
-  function made(config) {
+  /** A closed dialog with the widget in it, which waits to hear of its invoice if that is not known. */
+  function made(config, known) {
     const box = document.createElement("dialog");
     box.setAttribute("aria-label", "Payment");
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
@@ -165,7 +165,8 @@
     });
     const iframe = styled(frame("iframe"), { height: wide() ? "640px" : "100%" });
     box.append(iframe);
-    const it = { box, iframe, host: config.host, url: config.project && address(config, "iframe") };
+    const it = { box, iframe, host: config.host, known: Boolean(known?.invoice) };
+    if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
     const waiting = [];
     it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
     it.heard = ({ origin, source, data }) => {
@@ -190,18 +191,19 @@
     spare ??= made(config);
   }
 
-  function dialog(config, emit, status) {
+  function dialog(config, known, emit, status) {
     overlay?.shut();
     const before = document.activeElement;
     // One that was made ready for other settings is of no use.
-    const fits = spare && spare.url === (config.project && address(config, "iframe"));
+    const fits = spare && spare.url === address(config, "iframe");
     if (spare && !fits) unmade(spare);
-    const it = fits ? spare : made(config);
+    const it = fits ? spare : made(config, known);
     spare = null;
     const { box, iframe } = it;
     const root = document.documentElement;
     const { overflow } = root.style;
     const view = { show: (invoice, token) => {
+      if (it.known) return;
       if (it.url) it.say({ till: "open", invoice, token });
       else iframe.src = address(config, "iframe", invoice, token);
     } };
