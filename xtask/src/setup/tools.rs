@@ -68,7 +68,7 @@ pub fn twiggy() -> Result<PathBuf> {
             name: "twiggy",
             program: "twiggy",
             version: TWIGGY,
-            duration: "about a minute",
+            duration: "about two minutes",
             options: &["--locked"],
         },
     )
