@@ -159,7 +159,7 @@ async fn an_element_shows_the_widget_in_the_page() -> Result<()> {
     page.browser.leave_frames().await?;
     page.hears("open ready fixation paid").await?;
     let inner = "const f = document.querySelector('till-pay iframe');
-        return document.querySelectorAll('dialog').length === 0 && f.clientHeight > 200;";
+        return document.querySelectorAll('dialog[open]').length === 0 && f.clientHeight > 200;";
     ensure!(page.browser.run(inner).await? == true);
     page.browser.close().await
 }
