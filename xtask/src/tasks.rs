@@ -69,7 +69,8 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     if args.is_empty() {
         println!("Once more on PostgreSQL: the tests that need no browser.");
         let database = postgres.start()?;
-        let mut again = tests("test -p till-tests --no-fail-fast");
+        // The whole workspace, so that nothing is compiled anew for another choice of features.
+        let mut again = tests("test --workspace --no-fail-fast");
         again.env("TILL_TEST_POSTGRES", database.url());
         for name in without_browser()? {
             again.args(["--test", &name]);

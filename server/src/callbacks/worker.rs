@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long a project may take to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// How long an attempt is left to the server that took it; past it another may take it.
-const LEASE_MS: i64 = 60_000;
+/// How long an attempt is left to the server that took it, which is longer than it may take; past it
+/// another may take it.
+const LEASE_MS: i64 = 20_000;
 /// Attempts under way for one project.
 const PER_PROJECT: i64 = 8;
 /// How often the outbox is looked at when nothing wakes the worker.
