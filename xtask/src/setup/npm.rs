@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::{paths, process};
+use super::tools::install_from_npm;
+use crate::paths;
 
 /// For the tests: the accessibility rules, the type checker, what the examples are bundled with and
 /// made of, and the library that verifies callbacks in the documentation.
@@ -46,18 +47,7 @@ impl Packages {
             println!("  ok: npm packages for {}", self.name);
             return Ok(modules);
         }
-        if process::find("npm").is_none() {
-            bail!("npm is missing: install Node.js (https://nodejs.org)");
-        }
-        fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
-        process::run_step(
-            &format!("installing {} with npm", self.list.join(", ")),
-            process::command("npm")
-                .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-                .args(["--save-exact", "--prefix"])
-                .arg(&root)
-                .args(self.list),
-        )?;
+        install_from_npm(&root, self.list)?;
         fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(modules)
     }

@@ -65,7 +65,7 @@ fn npm(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     if modules.join(".package-lock.json").exists() {
         println!("  ok: {package} {version} ({})", root.display());
     } else {
-        install_from_npm(&root, package, version)?;
+        install_from_npm(&root, &[&format!("{package}@{version}")])?;
     }
     Ok(modules)
 }

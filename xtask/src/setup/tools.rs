@@ -121,31 +121,27 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
         );
         return Ok(found);
     }
-    install_from_npm(&root, "binaryen", BINARYEN)?;
+    install_from_npm(&root, &[&format!("binaryen@{BINARYEN}")])?;
     if !cached.exists() {
         bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
     }
     Ok(cached)
 }
 
-/// Installs a package of npm's into a directory of its own.
-pub fn install_from_npm(root: &Path, package: &str, version: &str) -> Result<()> {
+/// Installs packages of npm's, each as `name@version`, into a directory of their own.
+pub fn install_from_npm(root: &Path, packages: &[&str]) -> Result<()> {
+    let names = packages.join(", ");
     if process::find("npm").is_none() {
-        bail!("npm is missing, and {package} comes from it: install Node.js (https://nodejs.org)");
+        bail!("npm is missing, and {names} comes from it: install Node.js (https://nodejs.org)");
     }
     fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     process::run_step(
-        &format!("installing {package} {version} with npm"),
+        &format!("installing {names} with npm"),
         process::command("npm")
-            .args([
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-                "--prefix",
-            ])
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args(["--save-exact", "--prefix"])
             .arg(root)
-            .arg(format!("{package}@{version}")),
+            .args(packages),
     )
 }
 
