@@ -1,9 +1,11 @@
 //! The server's database in a test: a file of its own, or a database of its own in the PostgreSQL
 //! of `TILL_TEST_POSTGRES`. The same tests run on both.
 
+use crate::tools::installed;
 use anyhow::{Context, Result, ensure};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, AssertSqlSafe};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -56,6 +58,36 @@ impl Database {
         ensure!(output.status.success(), "pg_dump failed");
         Ok(output.stdout)
     }
+}
+
+/// Whether tests run on PostgreSQL.
+pub fn on_postgres() -> bool {
+    std::env::var_os("TILL_TEST_POSTGRES").is_some()
+}
+
+/// Stops the PostgreSQL of the tests without letting it tidy up, and starts it again.
+///
+/// # Errors
+/// When `cargo xtask test` has not started it, or it does not come back.
+pub async fn crash_postgres() -> Result<()> {
+    let (bin, data) = (
+        installed("TILL_POSTGRES_BIN")?,
+        installed("TILL_POSTGRES_DATA")?,
+    );
+    let owner = std::fs::metadata(&data)?;
+    let mut restart = tokio::process::Command::new(bin.join("pg_ctl"));
+    restart
+        .args(["restart", "-w", "-s", "-m", "immediate", "-D"])
+        .arg(&data)
+        .arg("-l")
+        .arg(data.with_file_name("log"))
+        .current_dir(&data);
+    // It refuses to run as root.
+    if owner.uid() != std::fs::metadata("/proc/self").map_or(owner.uid(), |me| me.uid()) {
+        restart.uid(owner.uid()).gid(owner.gid());
+    }
+    ensure!(restart.status().await?.success(), "pg_ctl restart failed");
+    Ok(())
 }
 
 async fn connect(url: &str) -> Result<AnyPool> {

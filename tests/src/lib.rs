@@ -4,16 +4,21 @@
 pub mod api;
 pub mod browser;
 pub mod buyer;
+pub mod chaos;
 pub mod database;
 pub mod demo;
 pub mod docs;
 pub mod hosted;
+pub mod ledgers;
+pub mod live;
 pub mod peers;
 pub mod process;
 pub mod project;
+pub mod relay;
 pub mod shop;
 pub mod snippets;
 pub mod tools;
+pub mod traffic;
 pub mod world;
 
 pub use world::World;

@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::peers::hmac_hex;
 use crate::process::{Running, binary};
 use crate::project::Project;
+use crate::relay::Relay;
 use crate::set_up;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -12,16 +13,18 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyPool, SqlitePool};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// The server's delays are divided by this.
-const SPEEDUP: &str = "20";
+/// How the server runs, where a test does not say otherwise.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("--speedup", "20"),
+    ("--lost-after-ms", "4000"),
+    ("--connector-timeout-ms", "1500"),
+];
 /// What `/v1/projects` takes.
 const OPERATOR_TOKEN: &str = "an operator's token, for tests";
-/// How long the server waits for the sandbox, in milliseconds.
-const CONNECTOR_TIMEOUT: &str = "1500";
 
 /// A project's keys.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,8 +51,27 @@ pub struct World {
     pub sandbox: String,
     server: Option<Running>,
     settings: Vec<String>,
-    _sandbox: Running,
+    sandbox_process: Option<Running>,
     home: Home,
+}
+
+/// What a world is made of, where it is not the ordinary one.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// Further arguments for `till project create`.
+    pub project_args: &'a [&'a str],
+    /// The project's accounts: kind, id and credentials. Where there are none, one at the sandbox.
+    pub accounts: &'a [(&'a str, &'a str, Value)],
+    /// Further arguments for `till serve`.
+    pub settings: &'a [&'a str],
+    /// Between the server and the sandbox.
+    pub to_sandbox: Option<&'a Relay>,
+    /// Between everybody else and the server: its public URL.
+    pub to_server: Option<&'a Relay>,
+    /// Where the database is; one of its own else.
+    pub database: Option<Database>,
+    /// Where the project's endpoint will be; one is started else.
+    pub endpoint: Option<&'a str>,
 }
 
 /// Where a test's processes run: a directory and a database.
@@ -71,7 +93,12 @@ impl World {
 
     /// Starts one, with further arguments for `till project create` and for `till serve`.
     pub async fn with_settings(project_args: &[&str], settings: &[&str]) -> Result<Self> {
-        Self::assemble(project_args, &[], settings).await
+        let setup = Setup {
+            project_args,
+            settings,
+            ..Setup::default()
+        };
+        Self::set_up(setup).await
     }
 
     /// Starts one whose project has these accounts alone, asked in this order: kind, id and
@@ -80,46 +107,59 @@ impl World {
         accounts: &[(&str, &str, Value)],
         settings: &[&str],
     ) -> Result<Self> {
-        Self::assemble(&[], accounts, settings).await
+        let setup = Setup {
+            accounts,
+            settings,
+            ..Setup::default()
+        };
+        Self::set_up(setup).await
     }
 
-    async fn assemble(
-        project_args: &[&str],
-        accounts: &[(&str, &str, Value)],
-        settings: &[&str],
-    ) -> Result<Self> {
+    /// Starts one that is not the ordinary one.
+    pub async fn set_up(setup: Setup<'_>) -> Result<Self> {
         set_up();
         let files = tempfile::tempdir()?;
-        let database = Database::new(files.path()).await?;
+        let database = match setup.database {
+            Some(database) => database,
+            None => Database::new(files.path()).await?,
+        };
         let home = Home { files, database };
-        let sandbox = Running::start(
-            till(&home)?.args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"]),
-            "listening on",
-        )
-        .await
-        .context("the sandbox")?;
+        let sandbox = start_sandbox(&home, "127.0.0.1:0").await?;
         let url = sandbox.said.clone();
+        let reached = setup.to_sandbox.map_or(&url, |relay| {
+            relay.send_to(&[&url]);
+            &relay.url
+        });
         let project = Project::start().await?;
-        let mut args: Vec<String> = project_args.iter().map(ToString::to_string).collect();
-        if accounts.is_empty() {
-            args.extend(["--sandbox".into(), url.clone()]);
+        let strings =
+            |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
+        let mut args = strings(setup.project_args);
+        if setup.accounts.is_empty() {
+            args.extend(["--sandbox".into(), reached.clone()]);
         }
         let mut account_files = vec![];
-        for (kind, id, credentials) in accounts {
+        for (kind, id, credentials) in setup.accounts {
             let file = home.files.path().join(format!("{kind}-{id}.json"));
             let account = json!({ "kind": kind, "account": id, "credentials": credentials });
             std::fs::write(&file, account.to_string())?;
             args.extend(["--connector".into(), file.display().to_string()]);
             account_files.push(file);
         }
-        let keys = create_project(&home, &project.url, &args).await?;
+        let endpoint = setup.endpoint.unwrap_or(&project.url);
+        let keys = create_project(&home, endpoint, &args).await?;
         for file in account_files {
             // What is kept from now on is the server's doing.
             std::fs::remove_file(file)?;
         }
         project.know_secret(&keys.signing_secret);
-        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let mut settings = strings(setup.settings);
+        if let Some(relay) = setup.to_server {
+            settings.extend(["--public-url".into(), relay.url.clone()]);
+        }
         let server = serve(&home, "127.0.0.1:0", &settings).await?;
+        if let Some(relay) = setup.to_server {
+            relay.send_to(&[&server.said]);
+        }
         Ok(Self {
             api: Api::new(&server.said, &keys)?,
             project,
@@ -127,7 +167,7 @@ impl World {
             sandbox: url,
             server: Some(server),
             settings,
-            _sandbox: sandbox,
+            sandbox_process: Some(sandbox),
             home,
         })
     }
@@ -163,9 +203,47 @@ impl World {
 
     /// Kills the server without warning and starts it again on the same files and port.
     pub async fn crash_and_restart(&mut self) -> Result<()> {
-        let server = self.server.take().context("no server")?;
-        server.kill().await?;
+        self.crash().await?;
         self.restart().await
+    }
+
+    /// Kills the server without warning.
+    pub async fn crash(&mut self) -> Result<()> {
+        self.server.take().context("no server")?.kill().await
+    }
+
+    /// Another server on the same database.
+    pub async fn another_server(&self) -> Result<Running> {
+        serve(&self.home, "127.0.0.1:0", &self.settings).await
+    }
+
+    /// Kills the sandbox without warning.
+    pub async fn crash_sandbox(&mut self) -> Result<()> {
+        self.sandbox_process
+            .take()
+            .context("no sandbox")?
+            .kill()
+            .await
+    }
+
+    /// Starts the sandbox again after [`Self::crash_sandbox`].
+    pub async fn restart_sandbox(&mut self) -> Result<()> {
+        let address = self.sandbox.trim_start_matches("http://");
+        self.sandbox_process = Some(start_sandbox(&self.home, address).await?);
+        Ok(())
+    }
+
+    /// Has PostgreSQL drop every connection to the database.
+    pub async fn cut_connections(&self) -> Result<()> {
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+                   where datname = current_database() and pid <> pg_backend_pid()";
+        sqlx::query(sql).execute(&self.store().await?).await?;
+        Ok(())
+    }
+
+    /// What the server is given as `DATABASE_URL`.
+    pub fn database_url(&self) -> &str {
+        &self.home.database.url
     }
 
     /// Asks the server to end, and gives whether it ended well.
@@ -205,6 +283,20 @@ impl World {
         let db = open(&self.home.files.path().join("sandbox.db")).await?;
         let sql = "select reference, status, captured - refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// What the sandbox has taken, and given back, by our payment's id.
+    pub async fn sandbox_books(&self) -> Result<Vec<(String, i64, i64)>> {
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
+        let sql = "select reference, captured, refunded from payments order by id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// Where the sandbox sends the buyer of a payment back to.
+    pub async fn return_url(&self, payment: &str) -> Result<String> {
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
+        let sql = "select return_url from payments where reference = $1";
+        Ok(sqlx::query_scalar(sql).bind(payment).fetch_one(&db).await?)
     }
 
     /// Makes the sandbox take the money of a payment after all, and report it as a payment system
@@ -264,14 +356,32 @@ impl World {
 ///
 /// # Errors
 /// When it isn't after half a minute.
-pub async fn until<F: AsyncFnMut() -> Result<bool>>(what: &str, mut check: F) -> Result<()> {
-    for _ in 0..600 {
-        if check().await? {
-            return Ok(());
-        }
+pub async fn until<F: AsyncFnMut() -> Result<bool>>(what: &str, check: F) -> Result<()> {
+    until_within(Duration::from_secs(30), what, check).await
+}
+
+/// Tries until it is true.
+///
+/// # Errors
+/// When it isn't after that time.
+pub async fn until_within<F: AsyncFnMut() -> Result<bool>>(
+    limit: Duration,
+    what: &str,
+    mut check: F,
+) -> Result<()> {
+    let start = Instant::now();
+    while !check().await? {
+        anyhow::ensure!(start.elapsed() < limit, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("waited in vain: {what}")
+    Ok(())
+}
+
+async fn start_sandbox(home: &Home, address: &str) -> Result<Running> {
+    let mut command = till(home)?;
+    command.args(["sandbox", "--listen", address, "--db", "sandbox.db"]);
+    let running = Running::start(&mut command, "listening on").await;
+    running.context("the sandbox")
 }
 
 async fn open(file: &Path) -> Result<SqlitePool> {
@@ -304,10 +414,11 @@ async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Runnin
     let mut command = till(home)?;
     command
         .args(["serve", "--dev", "--listen", address])
-        .args(["--speedup", SPEEDUP, "--lost-after-ms", "4000"])
         .env("TILL_OPERATOR_TOKEN", OPERATOR_TOKEN);
-    if !settings.iter().any(|arg| arg == "--connector-timeout-ms") {
-        command.args(["--connector-timeout-ms", CONNECTOR_TIMEOUT]);
+    for (name, value) in DEFAULTS {
+        if !settings.iter().any(|arg| arg == name) {
+            command.args([name, value]);
+        }
     }
     command.args(settings);
     if !settings.is_empty() {

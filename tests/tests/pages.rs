@@ -1,11 +1,11 @@
 //! The pages and files that browsers get, live events, and the payment system's own calls.
 
-use anyhow::{Context, Result, ensure};
-use futures::StreamExt;
+use anyhow::{Result, ensure};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use till_tests::World;
 use till_tests::api::{Answer, card, send, text};
+use till_tests::live::Events;
 use till_tests::world::until;
 
 async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
@@ -142,7 +142,7 @@ async fn the_return_page_asks_the_payment_system_and_goes_on() -> Result<()> {
 async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
-    let mut events = Events::follow(&world, &opened, None).await?;
+    let mut events = Events::follow(&world.api, &opened, None).await?;
     let (first, state) = events.next().await?;
     ensure!(state["status"] == "open", "{state}");
     world.api.paid_with(&opened, "4242424242424242").await?;
@@ -160,7 +160,7 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
         "{seen:?}"
     );
 
-    let (_, state) = Events::follow(&world, &opened, Some(&first))
+    let (_, state) = Events::follow(&world.api, &opened, Some(&first))
         .await?
         .next()
         .await?;
@@ -168,54 +168,10 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
         state["status"] == "paid",
         "what was missed is told: {state}"
     );
-    let mut nothing = Events::follow(&world, &opened, Some(&last)).await?;
+    let mut nothing = Events::follow(&world.api, &opened, Some(&last)).await?;
     let waited = tokio::time::timeout(std::time::Duration::from_secs(1), nothing.next()).await;
     ensure!(waited.is_err(), "nothing was missed: {waited:?}");
     Ok(())
-}
-
-struct Events {
-    stream: futures::stream::BoxStream<'static, reqwest::Result<Vec<u8>>>,
-    text: String,
-}
-
-impl Events {
-    async fn follow(
-        world: &World,
-        opened: &till_tests::api::Opened,
-        last: Option<&str>,
-    ) -> Result<Self> {
-        let mut request = world.api.widget(Method::GET, opened, "/events");
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
-        }
-        let answer = request.send().await?;
-        let kind = answer.headers().get("content-type").context("no type")?;
-        ensure!(kind == "text/event-stream", "{kind:?}");
-        let stream = answer
-            .bytes_stream()
-            .map(|chunk| chunk.map(|bytes| bytes.to_vec()));
-        Ok(Self {
-            stream: stream.boxed(),
-            text: String::new(),
-        })
-    }
-
-    /// The next event's id and data.
-    async fn next(&mut self) -> Result<(String, Value)> {
-        loop {
-            if let Some((event, rest)) = self.text.clone().split_once("\n\n") {
-                self.text = rest.to_owned();
-                let part = |name: &str| event.lines().find_map(|l| l.strip_prefix(name));
-                if let (Some(id), Some(data)) = (part("id: "), part("data: ")) {
-                    return Ok((id.to_owned(), serde_json::from_str(data)?));
-                }
-                continue;
-            }
-            let chunk = self.stream.next().await.context("the stream ended")??;
-            self.text += std::str::from_utf8(&chunk)?;
-        }
-    }
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
         let database = postgres.start()?;
         // The whole workspace, so that nothing is compiled anew for another choice of features.
         let mut again = tests("test --workspace --no-fail-fast");
-        again.env("TILL_TEST_POSTGRES", database.url());
+        database.apply(&mut again);
         for name in without_browser()? {
             again.args(["--test", &name]);
         }

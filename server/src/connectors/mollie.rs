@@ -235,7 +235,8 @@ impl From<Refund> for RefundOutcome {
 fn failure(answer: &Answer) -> CallError {
     let why = match answer.json::<Failure>() {
         Ok(f) => format!("{}: {}", f.title, f.detail),
-        Err(_) => format!("HTTP {}", answer.status),
+        // A refusal that is not in its own words may be anybody's on the way.
+        Err(unknown) => return unknown,
     };
     match answer.status.as_u16() {
         // Another call with the same key, or about the same money, is under way.
@@ -271,7 +272,8 @@ impl<'a> Api<'a> {
         let answer = send(self.request(Verb::GET, &path)).await?;
         match answer.status.as_u16() {
             200 => answer.json().map(Some),
-            404 | 410 => Ok(None),
+            // Not there, in its own words: anybody on the way may say 404.
+            404 | 410 => answer.json::<Failure>().map(|_| None),
             _ => Err(failure(&answer)),
         }
     }

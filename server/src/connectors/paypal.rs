@@ -438,7 +438,8 @@ impl<'a> Api<'a> {
         let answer = self.ask(true, request).await?;
         match answer.status.as_u16() {
             200 => answer.json().map(Some),
-            404 => Ok(None),
+            // Not there, in its own words: anybody on the way may say 404.
+            404 => answer.json::<Failure>().map(|_| None),
             _ => Err(failure(&answer).1),
         }
     }
@@ -490,7 +491,8 @@ fn failure(answer: &Answer) -> (String, CallError) {
             let why = format!("{} {issue} {}", f.name, f.message);
             (issue, why)
         }
-        Err(_) => (String::new(), format!("HTTP {}", answer.status)),
+        // A refusal that is not in its own words may be anybody's on the way.
+        Err(unknown) => return (String::new(), unknown),
     };
     match answer.status.as_u16() {
         // A call before this one is under way.

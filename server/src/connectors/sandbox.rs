@@ -121,7 +121,8 @@ fn refusal(answer: &Answer) -> CallError {
         Ok(failure) => {
             CallError::Refused(format!("{}: {}", failure.error.code, failure.error.message))
         }
-        Err(_) => CallError::Refused(format!("HTTP {}", answer.status)),
+        // A refusal that is not in its own words may be anybody's on the way.
+        Err(unknown) => unknown,
     }
 }
 
@@ -185,7 +186,8 @@ impl Connector for Sandbox {
         };
         let answer = send(request.bearer_auth(own.api_key.expose_secret())).await?;
         if answer.status == 404 {
-            return Ok(None);
+            // Not there, in its own words: anybody on the way may say 404.
+            return answer.json::<Failure>().map(|_| None);
         }
         if !answer.status.is_success() {
             return Err(refusal(&answer));

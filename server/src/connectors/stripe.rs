@@ -372,9 +372,8 @@ fn ours<T: std::str::FromStr>(metadata: &Value, key: &str) -> Option<T> {
 
 /// What an answer that is no success means.
 fn failure(answer: &Answer) -> Result<PaymentUpdate, CallError> {
-    let Ok(Failure { error }) = answer.json::<Failure>() else {
-        return Err(CallError::Refused(format!("HTTP {}", answer.status)));
-    };
+    // A refusal that is not in its own words may be anybody's on the way: unknown.
+    let Failure { error } = answer.json()?;
     let code = error.decline_code.as_ref().or(error.code.as_ref());
     let why = format!("{} {}", code.map_or("", |c| c.as_str()), error.message);
     match (answer.status.as_u16(), error.r#type.as_str()) {
@@ -417,7 +416,8 @@ impl<'a> Api<'a> {
         let answer = send(self.request(Verb::GET, path)).await?;
         match answer.status.as_u16() {
             200 => answer.json().map(Some),
-            404 => Ok(None),
+            // Not there, in its own words: anybody on the way may say 404.
+            404 => answer.json::<Failure>().map(|_| None),
             status => Err(CallError::Refused(format!("HTTP {status}"))),
         }
     }

@@ -13,7 +13,7 @@ use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
 use till_shared::event::{Event, EventData, EventType};
-use till_shared::id::{EventId, PaymentId};
+use till_shared::id::{EventId, PaymentId, RefundId};
 use till_shared::payment::PaymentStatus;
 use till_shared::widget::Verification;
 
@@ -98,7 +98,7 @@ pub async fn apply_payment_update(
         let refund = RefundRow {
             reason: Some("the invoice was paid before".into()),
             duplicate: true,
-            ..refund::new_row(&payment, now)
+            ..refund::new_row(&payment, RefundId::from_unique(new_id::unique()), now)
         };
         refunds::insert(&mut tx, &refund).await?;
     }

@@ -12,7 +12,7 @@ use crate::{clock, new_id};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use till_shared::buyer::Buyer;
-use till_shared::id::InvoiceId;
+use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::invoice::{Invoice, InvoiceStatus, Item};
 use till_shared::payment::Method;
 use till_shared::problem::{FieldError, ProblemType};
@@ -88,7 +88,7 @@ impl Created {
     }
 }
 
-/// Makes an invoice, or finds the one the same order made. Where a project's server names a
+/// Makes an invoice with this id, or finds the one the same order made. Where a project's server names a
 /// method, the payment system is asked at once, for a form of its own.
 ///
 /// # Errors
@@ -97,11 +97,12 @@ impl Created {
 pub async fn create_invoice(
     app: &App,
     project: &Project,
+    id: InvoiceId,
     new: NewInvoice,
     origin: Origin,
 ) -> Result<Created> {
     let at_once = new.method.filter(|_| origin == Origin::Server);
-    let mut row = draft(app, project, new)?;
+    let mut row = draft(app, project, id, new)?;
     if let Some(method) = at_once {
         accounts_for(app, project, &row, method, Form::Theirs).await?;
         nothing_missing(project, &row)?;
@@ -126,7 +127,8 @@ pub async fn create_invoice(
             card: None,
         };
         let id = created.invoice.id.clone();
-        fix_payment(app, project, created.invoice, fix, Form::Theirs).await?;
+        let payment = PaymentId::from_unique(new_id::unique());
+        fix_payment(app, project, created.invoice, payment, fix, Form::Theirs).await?;
         let invoice = app.store.invoice(&id).await?;
         created.invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
         created.payments = app.store.payments_of(&id).await?;
@@ -134,7 +136,7 @@ pub async fn create_invoice(
     Ok(created)
 }
 
-fn draft(app: &App, project: &Project, new: NewInvoice) -> Result<InvoiceRow> {
+fn draft(app: &App, project: &Project, id: InvoiceId, new: NewInvoice) -> Result<InvoiceRow> {
     let money = check(&new, app.config.dev)?;
     let body = serde_json::to_vec(&new).map_err(anyhow::Error::from)?;
     let order_hash = app
@@ -145,7 +147,7 @@ fn draft(app: &App, project: &Project, new: NewInvoice) -> Result<InvoiceRow> {
         .expires_in_seconds
         .unwrap_or(project.settings.invoice_ttl_seconds);
     Ok(InvoiceRow {
-        id: InvoiceId::from_unique(new_id::unique()),
+        id,
         project: project.id.clone(),
         order_id: new.order_id,
         order_hash,
@@ -199,7 +201,7 @@ async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<Created
     known.ok_or_else(|| anyhow::anyhow!("an order id is taken and free at once").into())
 }
 
-/// The invoice that the same order made before.
+/// The invoice that the same order made before; this very call, if it broke off and is carried on.
 ///
 /// # Errors
 /// When the order id belongs to another order.
@@ -221,8 +223,8 @@ async fn same_order(app: &App, project: &Project, new: &InvoiceRow) -> Result<Op
     }
     let payments = app.store.payments_of(&known.id).await?;
     Ok(Some(Created {
+        new: known.id == new.id,
         invoice: known,
         payments,
-        new: false,
     }))
 }

@@ -27,7 +27,8 @@ pub enum Form {
     Theirs,
 }
 
-/// Creates a payment and asks the payment system for it. Of the project's accounts that serve it
+/// Creates a payment with this id and asks the payment system for it; one that exists already is
+/// that of the same call, which broke off, and is given as it stands. Of the project's accounts that serve it
 /// the first is asked; where that takes nothing for certain (no connection, down for maintenance,
 /// the account refused), the next, as a payment of its own: each row names the account that was
 /// asked under the row's id, and that never changes. A decline is an answer and the end, an unknown
@@ -41,9 +42,13 @@ pub async fn fix_payment(
     app: &App,
     project: &Project,
     invoice: InvoiceRow,
+    mut id: PaymentId,
     fix: FixPayment,
     form: Form,
 ) -> Result<FixedPayment> {
+    if let Some(known) = app.store.payment(&id).await? {
+        return Ok(fixed(&known));
+    }
     payable(&invoice)?;
     let accounts = accounts_for(app, project, &invoice, fix.method, form).await?;
     let asks_for_card = form == Form::Ours && accounts.first().is_some_and(view::asks_for_card);
@@ -56,13 +61,14 @@ pub async fn fix_payment(
     }
     let mut asked = None;
     for account in others {
-        match ask(app, account, &invoice, &buyer, &fix).await {
+        match ask(app, account, &invoice, id, &buyer, &fix).await {
             Ok(Asked::Took(payment)) => return Ok(fixed(&payment)),
             Ok(Asked::TookNothing(payment)) => asked = Some(payment),
             Err(error) => return asked.map(|payment| fixed(&payment)).ok_or(error),
         }
+        id = PaymentId::from_unique(new_id::unique());
     }
-    match ask(app, last, &invoice, &buyer, &fix).await {
+    match ask(app, last, &invoice, id, &buyer, &fix).await {
         Ok(Asked::Took(payment) | Asked::TookNothing(payment)) => Ok(fixed(&payment)),
         Err(error) => asked.map(|payment| fixed(&payment)).ok_or(error),
     }
@@ -81,11 +87,12 @@ async fn ask(
     app: &App,
     account: &AccountRow,
     invoice: &InvoiceRow,
+    id: PaymentId,
     buyer: &Buyer,
     fix: &FixPayment,
 ) -> Result<Asked> {
     let (connector, account) = app.open_account(account)?;
-    let (invoice, payment) = write_down(app, invoice, buyer.clone(), fix, &account).await?;
+    let (invoice, payment) = write_down(app, invoice, id, buyer.clone(), fix, &account).await?;
     app.changed(&invoice.id);
     ask_payment_system(
         app,
@@ -255,13 +262,14 @@ fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
 async fn write_down(
     app: &App,
     invoice: &InvoiceRow,
+    id: PaymentId,
     buyer: Buyer,
     fix: &FixPayment,
     account: &Account,
 ) -> Result<(InvoiceRow, PaymentRow)> {
     let now = clock::now_ms();
     let payment = PaymentRow {
-        id: PaymentId::from_unique(new_id::unique()),
+        id,
         invoice: invoice.id.clone(),
         project: invoice.project.clone(),
         method: fix.method,

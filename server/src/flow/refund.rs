@@ -3,13 +3,13 @@
 
 use super::apply::{About, write_events};
 use super::{App, Error, Result};
+use crate::clock;
 use crate::connectors::{self, CallError, NewRefund, RefundOutcome};
 use crate::domain::refund::invoice_status;
 use crate::store::invoices;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
-use crate::{clock, new_id};
 use till_shared::event::EventType;
 use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
@@ -31,7 +31,8 @@ pub struct RefundWish {
 }
 
 /// Refunds a payment, whole or in part, and gives the refund as it stands after the payment
-/// system was asked once. The caller sees to it that this runs to its end.
+/// system was asked once. A refund with this id that exists already is that of the same call, which
+/// broke off, and is carried on. The caller sees to it that this runs to its end.
 ///
 /// # Errors
 /// When there is no such payment, it took no money, its payment system gives none back, or more
@@ -40,13 +41,16 @@ pub async fn refund(
     app: &App,
     project: &Project,
     payment: &PaymentId,
+    id: RefundId,
     wish: RefundWish,
 ) -> Result<(RefundRow, PaymentRow)> {
     let payment = app.store.project_payment(&project.id, payment).await?;
     let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
     refundable(&payment)?;
-    let refund = write_down(app, &payment, wish).await?;
-    carry_out(app, &refund).await?;
+    let refund = write_down(app, &payment, id, wish).await?;
+    if refund.status == RefundStatus::Pending {
+        carry_out(app, &refund).await?;
+    }
     let now = app.store.refund(&refund.id).await?;
     Ok((now.unwrap_or(refund), payment))
 }
@@ -68,7 +72,12 @@ fn refundable(payment: &PaymentRow) -> Result<()> {
     Ok(())
 }
 
-async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result<RefundRow> {
+async fn write_down(
+    app: &App,
+    payment: &PaymentRow,
+    id: RefundId,
+    wish: RefundWish,
+) -> Result<RefundRow> {
     let too_long = |reason: &String| reason.chars().count() > LONGEST_REASON;
     if wish.reason.as_ref().is_some_and(too_long) {
         let message = format!("at most {LONGEST_REASON} characters");
@@ -78,6 +87,9 @@ async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result
     }
     let mut tx = app.store.begin().await?;
     invoices::lock(&mut tx, &payment.invoice).await?;
+    if let Some(known) = refunds::get(&mut tx, &id).await? {
+        return Ok(known);
+    }
     let rest = payment.money.amount - refunds::claimed(&mut tx, &payment.id).await?;
     let amount = wish.amount.unwrap_or(rest);
     if rest <= 0 {
@@ -100,7 +112,7 @@ async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result
         reason: wish.reason,
         // Should this server die before the answer, housekeeping asks.
         next_attempt_at: Some(now + app.call_lease_ms()),
-        ..new_row(payment, now)
+        ..new_row(payment, id, now)
     };
     refunds::insert(&mut tx, &refund).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -108,9 +120,9 @@ async fn write_down(app: &App, payment: &PaymentRow, wish: RefundWish) -> Result
 }
 
 /// A refund of a whole payment, due at once.
-pub(super) fn new_row(payment: &PaymentRow, now: i64) -> RefundRow {
+pub(super) fn new_row(payment: &PaymentRow, id: RefundId, now: i64) -> RefundRow {
     RefundRow {
-        id: RefundId::from_unique(new_id::unique()),
+        id,
         payment: payment.id.clone(),
         project: payment.project.clone(),
         amount: payment.money.amount,

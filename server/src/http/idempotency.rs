@@ -2,9 +2,9 @@
 
 use super::error::field;
 use super::request_id;
-use crate::clock;
 use crate::flow::{App, Error, Result};
 use crate::store::idempotency::Claim;
+use crate::{clock, new_id};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -15,8 +15,6 @@ use till_shared::problem::ProblemType;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::{IntoParams, PartialSchema};
 
-/// How long a call is taken to be running when nothing is heard of it, in milliseconds.
-const LEASE_MS: i64 = 120_000;
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The header, if it was sent.
@@ -65,10 +63,13 @@ pub struct Call {
 }
 
 /// Carries out a call, or answers as it was answered before. It is carried out to its end even
-/// when the caller is gone. A call that failed changed nothing, and its key is free again.
-pub async fn once<T, F>(app: Arc<App>, call: Call, work: F) -> Result<Response>
+/// when the caller is gone. `work` is given the unique part of the id of what it makes: a call that
+/// broke off (a crash, a lost database) is carried on with the same one. A call that was refused
+/// changed nothing, and its key is free again.
+pub async fn once<T, W, F>(app: Arc<App>, call: Call, work: W) -> Result<Response>
 where
     T: Serialize + Send + 'static,
+    W: FnOnce(String) -> F + Send + 'static,
     F: Future<Output = Result<(StatusCode, T)>> + Send + 'static,
 {
     let tasks = app.tasks.clone();
@@ -76,22 +77,27 @@ where
     tasks.spawn(whole).await.map_err(anyhow::Error::from)?
 }
 
-async fn carry_out<T, F>(app: Arc<App>, call: Call, work: F) -> Result<Response>
+async fn carry_out<T, W, F>(app: Arc<App>, call: Call, work: W) -> Result<Response>
 where
     T: Serialize,
+    W: FnOnce(String) -> F,
     F: Future<Output = Result<(StatusCode, T)>>,
 {
     let Some(key) = call.key.0 else {
-        let (status, value) = work.await?;
+        let (status, value) = work(new_id::unique()).await?;
         let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
         return Ok(answer(status, body));
     };
     let scope = &call.scope;
     let hash = app.keys.fingerprint(&[call.request.as_bytes()]);
     let now = clock::now_ms();
-    let claim = app.store.claim_key(scope, &key, &hash, now, now + LEASE_MS);
-    match claim.await? {
-        Claim::Start => {}
+    // An order check and a call to a payment system.
+    let lease = now + 2 * app.call_lease_ms();
+    let claim = app
+        .store
+        .claim_key(scope, &key, &hash, new_id::unique(), now, lease);
+    let object = match claim.await? {
+        Claim::Start { object } => object,
         Claim::Answered { status, body } => {
             let status = StatusCode::from_u16(status).map_err(anyhow::Error::from)?;
             let mut response = answer(status, body);
@@ -111,16 +117,20 @@ where
                 "This key was used with another request.",
             ));
         }
-    }
-    match work.await {
+    };
+    match work(object).await {
         Ok((status, value)) => {
             let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
             let kept = app.store.answer_key(scope, &key, status.as_u16(), &body);
             kept.await?;
             Ok(answer(status, body))
         }
-        Err(error) => {
+        Err(error @ Error::Problem { .. }) => {
             app.store.release_key(scope, &key).await?;
+            Err(error)
+        }
+        Err(error @ Error::Internal(_)) => {
+            app.store.leave_key(scope, &key, clock::now_ms()).await?;
             Err(error)
         }
     }

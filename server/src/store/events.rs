@@ -210,7 +210,8 @@ impl Store {
         };
         sqlx::query(
             "update events set state = $1, next_attempt_at = $2,
-             delivered_at = coalesce(delivered_at, $3), attempts = $4 where id = $5",
+             delivered_at = coalesce(delivered_at, $3), attempts = $4
+             where id = $5 and state = 'pending'",
         )
         .bind(state.as_str())
         .bind(next_at)

@@ -5,8 +5,11 @@ use super::{Result, Store};
 /// What a key stands for.
 #[derive(Debug)]
 pub enum Claim {
-    /// New, or its first call died long ago: carry on.
-    Start,
+    /// New, or its first call died: carry on.
+    Start {
+        /// The unique part of the id of what the call makes; the same each time.
+        object: String,
+    },
     /// Answered before.
     Answered {
         /// The HTTP status.
@@ -22,27 +25,30 @@ pub enum Claim {
 
 impl Store {
     /// Claims a key within its scope (a project, or an invoice's client) until `lease_until`.
+    /// `object` is what the call's object is called, unless the key has one already.
     pub async fn claim_key(
         &self,
         scope: &str,
         key: &str,
         request_hash: &str,
+        object: String,
         now: i64,
         lease_until: i64,
     ) -> Result<Claim> {
         let made = sqlx::query(
-            "insert into idempotency_keys (scope, key, request_hash, lease_until, created_at)
-             values ($1, $2, $3, $4, $5) on conflict (scope, key) do nothing",
+            "insert into idempotency_keys (scope, key, request_hash, lease_until, created_at, object)
+             values ($1, $2, $3, $4, $5, $6) on conflict (scope, key) do nothing",
         )
         .bind(scope)
         .bind(key)
         .bind(request_hash)
         .bind(lease_until)
         .bind(now)
+        .bind(&object)
         .execute(self.pool())
         .await?;
         if made.rows_affected() == 1 {
-            return Ok(Claim::Start);
+            return Ok(Claim::Start { object });
         }
         let known: Option<(String, Option<i64>, Option<String>)> = sqlx::query_as(
             "select request_hash, status, body from idempotency_keys
@@ -63,20 +69,22 @@ impl Store {
             // Still without an answer, or released this very moment.
             Some(_) | None => {}
         }
-        // The first call died long ago: exactly one of those who find that goes on.
-        let taken_over = sqlx::query(
-            "update idempotency_keys set lease_until = $1
-             where scope = $2 and key = $3 and status is null and lease_until <= $4",
+        // The first call died: exactly one of those who find that goes on.
+        let taken_over: Option<String> = sqlx::query_scalar(
+            "update idempotency_keys set lease_until = $1, object = coalesce(object, $5)
+             where scope = $2 and key = $3 and status is null and lease_until <= $4
+             returning object",
         )
         .bind(lease_until)
         .bind(scope)
         .bind(key)
         .bind(now)
-        .execute(self.pool())
+        .bind(object)
+        .fetch_optional(self.pool())
         .await?;
-        Ok(match taken_over.rows_affected() {
-            1 => Claim::Start,
-            _ => Claim::Running,
+        Ok(match taken_over {
+            Some(object) => Claim::Start { object },
+            None => Claim::Running,
         })
     }
 
@@ -87,6 +95,20 @@ impl Store {
         )
         .bind(i64::from(status))
         .bind(body)
+        .bind(scope)
+        .bind(key)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Leaves a key whose call broke off to whoever tries it next.
+    pub async fn leave_key(&self, scope: &str, key: &str, now: i64) -> Result<()> {
+        sqlx::query(
+            "update idempotency_keys set lease_until = $1
+             where scope = $2 and key = $3 and status is null",
+        )
+        .bind(now)
         .bind(scope)
         .bind(key)
         .execute(self.pool())

@@ -46,14 +46,19 @@ fn find() -> Option<PathBuf> {
 /// A running server. It ends, and its data go, with this.
 pub struct Running {
     stop: Command,
+    bin: PathBuf,
     dir: PathBuf,
     port: u16,
 }
 
 impl Running {
-    /// How to reach it, without a database's name.
-    pub fn url(&self) -> String {
-        format!("postgres://till@127.0.0.1:{}", self.port)
+    /// Tells a command how to reach it, without a database's name, and how to crash it.
+    pub fn apply(&self, command: &mut Command) {
+        let url = format!("postgres://till@127.0.0.1:{}", self.port);
+        command
+            .env("TILL_TEST_POSTGRES", url)
+            .env("TILL_POSTGRES_BIN", &self.bin)
+            .env("TILL_POSTGRES_DATA", self.dir.join("data"));
     }
 }
 
@@ -97,6 +102,7 @@ impl Postgres {
         stop.args(["stop", "-m", "immediate", "-D"]).arg(&data);
         let running = Running {
             stop,
+            bin: self.bin.clone(),
             dir: dir.clone(),
             port,
         };

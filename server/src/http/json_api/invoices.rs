@@ -54,8 +54,9 @@ async fn create(
         scope: format!("project {}", project.id),
         request: format!("POST invoices {}", body.canonical),
     };
-    once(app.clone(), call, async move {
-        let created = create_invoice(&app, &project, body.value, Origin::Server).await?;
+    once(app.clone(), call, async move |unique| {
+        let id = InvoiceId::from_unique(unique);
+        let created = create_invoice(&app, &project, id, body.value, Origin::Server).await?;
         let status = match created.new {
             true => StatusCode::CREATED,
             false => StatusCode::OK,

@@ -126,8 +126,9 @@ async fn create_refund(
         amount: body.value.amount,
         reason: body.value.reason,
     };
-    once(app.clone(), call, async move {
-        let (row, payment) = refund(&app, &project, &id, wish).await?;
+    once(app.clone(), call, async move |unique| {
+        let refund_id = RefundId::from_unique(unique);
+        let (row, payment) = refund(&app, &project, &id, refund_id, wish).await?;
         Ok((StatusCode::CREATED, view::refund(&row, &payment)))
     })
     .await

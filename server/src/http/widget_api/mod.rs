@@ -113,8 +113,9 @@ async fn fix(
         request: format!("POST payments {}", body.canonical),
     };
     let fix = body.value.into();
-    once(app.clone(), call, async move {
-        let fixed: FixedPayment = fix_payment(&app, &project, invoice, fix, Form::Ours).await?;
+    once(app.clone(), call, async move |unique| {
+        let id = PaymentId::from_unique(unique);
+        let fixed: FixedPayment = fix_payment(&app, &project, invoice, id, fix, Form::Ours).await?;
         Ok((StatusCode::CREATED, fixed))
     })
     .await
@@ -194,8 +195,9 @@ async fn create(
         request: format!("POST invoices {}", body.canonical),
     };
     let new = body.value.into_new_invoice()?;
-    once(app.clone(), call, async move {
-        let created = create_invoice(&app, &project, new, Origin::Browser).await?;
+    once(app.clone(), call, async move |unique| {
+        let id = InvoiceId::from_unique(unique);
+        let created = create_invoice(&app, &project, id, new, Origin::Browser).await?;
         let status = match created.new {
             true => StatusCode::CREATED,
             false => StatusCode::OK,

@@ -1,0 +1,119 @@
+//! A call that broke off, because the server or its database died, is carried on when it comes again
+//! with its idempotency key: what it makes is made once.
+
+use anyhow::{Result, ensure};
+use reqwest::Method;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::{Answer, Opened, card, send, text};
+use till_tests::ledgers::{agree, until_settled};
+use till_tests::relay::{Fate, Relay};
+use till_tests::world::{Setup, until, until_within};
+
+const APPROVED: &str = "4242424242424242";
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// A world whose payment system carries calls out, but is silent while `silent` is set.
+struct Silent {
+    world: World,
+    silent: Arc<AtomicBool>,
+}
+
+impl Silent {
+    async fn start() -> Result<Self> {
+        let relay = Relay::start().await?;
+        let silent = Arc::new(AtomicBool::new(false));
+        let told = silent.clone();
+        relay.weather(move |method, _| {
+            match *method == Method::POST && told.load(Ordering::Relaxed) {
+                true => Fate::Lost,
+                false => Fate::Passed,
+            }
+        });
+        let setup = Setup {
+            to_sandbox: Some(&relay),
+            // Longer than the test waits: the call is under way when the server dies.
+            settings: &["--connector-timeout-ms", "5000"],
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        Ok(Self { world, silent })
+    }
+
+    /// Begins a call, kills the server in the middle of it, and makes it again until it is answered.
+    async fn broken_off(
+        &mut self,
+        call: impl Fn(&World) -> reqwest::RequestBuilder,
+        begun: &str,
+    ) -> Result<Answer> {
+        self.silent.store(true, Ordering::Relaxed);
+        let first = tokio::spawn(send(call(&self.world)));
+        let store = self.world.store().await?;
+        until("the call to begin", async || {
+            let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(begun.to_owned()))
+                .fetch_one(&store)
+                .await?;
+            Ok(count == 1)
+        })
+        .await?;
+        self.world.crash_and_restart().await?;
+        ensure!(first.await?.is_err(), "the call was answered");
+        self.silent.store(false, Ordering::Relaxed);
+        let running = send(call(&self.world)).await?;
+        running.problem(409, "idempotency-key-in-use")?;
+        let mut answer = running;
+        until_within(SETTLES, "the call to be carried on", async || {
+            answer = send(call(&self.world)).await?;
+            Ok(!answer.text.contains("/problems/idempotency-key-in-use"))
+        })
+        .await?;
+        let again = send(call(&self.world)).await?;
+        ensure!(again.header("idempotent-replayed") == "true" && again.text == answer.text);
+        Ok(answer)
+    }
+}
+
+#[tokio::test]
+async fn a_refund_is_made_once() -> Result<()> {
+    let mut silent = Silent::start().await?;
+    let opened = silent.world.api.invoice("1").await?;
+    let fixed = silent.world.api.paid_with(&opened, APPROVED).await?;
+    let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
+    let call = |world: &World| {
+        let request = world.api.secret(Method::POST, &path);
+        let request = request.header("idempotency-key", "r-1");
+        request.json(&json!({ "amount": 500 }))
+    };
+    let answer = silent
+        .broken_off(call, "select count(*) from refunds")
+        .await?;
+    ensure!(answer.status == 201, "{answer:?}");
+    until_settled(&silent.world, SETTLES).await?;
+    let agreement = agree(&silent.world).await?;
+    ensure!(agreement.refunds == 1, "{agreement:?}");
+    ensure!(silent.world.taken().await? == 1499);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_payment_is_made_once() -> Result<()> {
+    let mut silent = Silent::start().await?;
+    let opened: Opened = silent.world.api.invoice("1").await?;
+    let call = |world: &World| {
+        let request = world.api.widget(Method::POST, &opened, "/payments");
+        request
+            .header("idempotency-key", "press-1")
+            .json(&card(APPROVED))
+    };
+    let answer = silent
+        .broken_off(call, "select count(*) from payments")
+        .await?;
+    ensure!(answer.status == 201, "{answer:?}");
+    until_settled(&silent.world, SETTLES).await?;
+    let agreement = agree(&silent.world).await?;
+    ensure!(agreement.payments == 1, "{agreement:?}");
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The project's endpoint is gone for hours, on a clock that runs faster: everything is told once it
+//! is back, in order.
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::Value;
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::send;
+use till_tests::ledgers::{agree, until_settled};
+use till_tests::world::until;
+
+const APPROVED: &str = "4242424242424242";
+const DECLINED: &str = "4000000000009995";
+/// Attempts that fail: the last of them is more than 7 hours after the first.
+const DEAD: usize = 6;
+
+#[tokio::test]
+async fn for_hours_and_nothing_is_forgotten() -> Result<()> {
+    // A second is more than 5 hours.
+    let world = World::with_settings(&[], &["--speedup", "20000"]).await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
+    for order in ["1", "2", "3"] {
+        let opened = world.api.invoice(order).await?;
+        world.api.paid_with(&opened, DECLINED).await?;
+        world.api.paid_with(&opened, APPROVED).await?;
+    }
+    let first_of_each = async || {
+        let list = send(
+            world
+                .api
+                .secret(Method::GET, "/v1/events?type=payment.declined"),
+        )
+        .await?;
+        let list = list.json()["data"].as_array().cloned().context("no list")?;
+        ensure!(list.len() == 3, "{list:?}");
+        let attempts = |event: &Value| event["attempts"].as_array().map_or(0, Vec::len);
+        Ok(list.iter().all(|event| attempts(event) >= DEAD))
+    };
+    until("six attempts", first_of_each).await?;
+    let in_vain = world.project.arrived();
+    // The later ones wait for the first of their invoice.
+    let kinds = in_vain.iter().filter_map(|a| a.body["type"].as_str());
+    ensure!(kinds.into_iter().all(|kind| kind == "payment.declined"));
+
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
+    until_settled(&world, Duration::from_secs(60)).await?;
+    let agreement = agree(&world).await?;
+    ensure!(
+        agreement.events == 9 && agreement.repeated == 0,
+        "{agreement:?}"
+    );
+    Ok(())
+}

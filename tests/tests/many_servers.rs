@@ -1,0 +1,179 @@
+//! Three servers on one database. Any of them answers any call, they share the work, and nobody can
+//! tell which one did it.
+
+use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::{Api, Opened, card, send, text};
+use till_tests::database::on_postgres;
+use till_tests::ledgers::{agree, until_settled};
+use till_tests::live::Events;
+use till_tests::process::Running;
+use till_tests::relay::Relay;
+use till_tests::traffic::Customer;
+use till_tests::world::{Setup, until};
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+const SETTLES: Duration = Duration::from_secs(120);
+
+/// Three servers, and a balancer before them that asks each in turn.
+struct Farm {
+    world: World,
+    balancer: Relay,
+    /// Through the balancer.
+    api: Api,
+    /// Each by itself.
+    each: Vec<Api>,
+    others: Vec<Running>,
+}
+
+impl Farm {
+    async fn start() -> Result<Self> {
+        let balancer = Relay::start().await?;
+        let setup = Setup {
+            to_server: Some(&balancer),
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        let others = vec![world.another_server().await?, world.another_server().await?];
+        let mut urls = vec![world.api.url.as_str()];
+        urls.extend(others.iter().map(|other| other.said.as_str()));
+        balancer.send_to(&urls);
+        let api = |url: &str| Api::new(url, &world.keys);
+        let each = urls.iter().map(|url| api(url)).collect::<Result<_>>()?;
+        Ok(Self {
+            api: api(&balancer.url)?,
+            each,
+            balancer,
+            others,
+            world,
+        })
+    }
+}
+
+/// The next state that live events tell, from one on that fits.
+async fn told(events: &mut Events, status: &str) -> Result<Value> {
+    loop {
+        let (_, state) = events.next().await?;
+        if state["status"] == status {
+            return Ok(state);
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_of_them_answers_and_all_of_them_tell_live() -> Result<()> {
+    let farm = Farm::start().await?;
+    let [first, second, third] = &farm.each[..] else {
+        anyhow::bail!("three of them");
+    };
+    let opened = first.invoice("1").await?;
+    let mut following = vec![];
+    for api in &farm.each {
+        following.push(Events::follow(api, &opened, None).await?);
+    }
+    let fixed = second.paid_with(&opened, VERIFIED).await?;
+    for events in &mut following {
+        told(events, "processing").await?;
+    }
+    // The bank's webhook goes to whichever the balancer chooses.
+    let form = text(&fixed["verification"]["url"])?;
+    send(
+        third
+            .request(Method::POST, &form)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    for events in &mut following {
+        told(events, "paid").await?;
+    }
+    let payment = text(&fixed["payment"]["id"])?;
+    let path = format!("/v1/payments/{payment}");
+    let seen = send(third.secret(Method::GET, &path)).await?.json();
+    ensure!(seen["status"] == "succeeded", "{seen}");
+    Ok(())
+}
+
+/// The connection that listens is gone for a moment: what was missed meanwhile comes all the same.
+#[tokio::test]
+async fn a_lost_notification_is_made_up_for() -> Result<()> {
+    let farm = Farm::start().await?;
+    let opened = farm.each[0].invoice("1").await?;
+    let mut events = Events::follow(&farm.each[1], &opened, None).await?;
+    if on_postgres() {
+        let listening = "select count(*) from pg_stat_activity where query like 'LISTEN%'
+             and datname = current_database()";
+        let store = farm.world.store().await?;
+        let count: i64 = sqlx::query_scalar(listening).fetch_one(&store).await?;
+        ensure!(count == 3, "{count} servers listen");
+        farm.world.cut_connections().await?;
+    }
+    let paid = async || {
+        let answer = farm.each[2].pay(&opened, &card(APPROVED)).await?;
+        // The first that meets a cut connection says so.
+        Ok(answer.status == 201 || answer.text.contains("/problems/invoice-paid"))
+    };
+    until("the payment", paid).await?;
+    told(&mut events, "paid").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn they_share_the_work_and_send_nothing_twice() -> Result<()> {
+    let farm = Farm::start().await?;
+    let numbers: Vec<_> = (0..60).map(|n| n.to_string()).collect();
+    let pay = async |number: &String| {
+        let opened: Opened = farm.api.invoice(number).await?;
+        farm.api.paid_with(&opened, APPROVED).await?;
+        anyhow::Ok(opened.id)
+    };
+    let mut overdue = vec![];
+    for some in numbers.chunks(12) {
+        try_join_all(some.iter().map(pay)).await?;
+        overdue.push(farm.api.invoice(&format!("late {}", some[0])).await?.id);
+    }
+    for id in &overdue {
+        farm.world.let_expire(id).await?;
+        farm.api.until_status(id, "expired").await?;
+    }
+    until_settled(&farm.world, SETTLES).await?;
+    let agreement = agree(&farm.world).await?;
+    ensure!(
+        agreement.paid == 60 && agreement.repeated == 0,
+        "{agreement:?}"
+    );
+    ensure!(agreement.events == 120 + overdue.len(), "{agreement:?}");
+    let arrived = farm.world.project.arrived();
+    let ids: BTreeSet<_> = arrived.iter().map(|a| &a.id).collect();
+    ensure!(ids.len() == arrived.len(), "something was sent twice");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_them_dies_and_the_others_carry_on() -> Result<()> {
+    let mut farm = Farm::start().await?;
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut crowd = tokio::task::JoinSet::new();
+    for order in 0..24 {
+        let mut customer = Customer::new(&farm.api, seed, order);
+        crowd.spawn(async move { customer.shops().await });
+    }
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        farm.others.pop().context("one more")?.kill().await?;
+    }
+    // The dead are taken out, as a balancer's health check would.
+    farm.balancer.send_to(&[&farm.world.api.url]);
+    while let Some(done) = crowd.join_next().await {
+        done??;
+    }
+    until_settled(&farm.world, SETTLES).await?;
+    println!("{:#?}", agree(&farm.world).await?);
+    Ok(())
+}

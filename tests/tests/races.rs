@@ -1,0 +1,242 @@
+//! Many at once. Whoever is first, the money moves once.
+
+use anyhow::{Result, ensure};
+use futures::future::{join_all, try_join_all};
+use reqwest::Method;
+use serde_json::json;
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::{Answer, Api, Opened, card, send, text};
+use till_tests::ledgers::{Agreement, agree, until_settled};
+use till_tests::relay::{Fate, Relay};
+use till_tests::world::Setup;
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+const CLIENTS: usize = 64;
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// Asks again while the first call with the key is not answered yet.
+async fn answered(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
+    loop {
+        let answer = ask().await?;
+        if !answer.text.contains("/problems/idempotency-key-in-use") {
+            return Ok(answer);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn press(api: &Api, opened: &Opened, key: &str) -> Result<Answer> {
+    let request = api.widget(Method::POST, opened, "/payments");
+    send(request.header("idempotency-key", key).json(&card(APPROVED))).await
+}
+
+async fn settled(world: &World) -> Result<Agreement> {
+    until_settled(world, SETTLES).await?;
+    agree(world).await
+}
+
+#[tokio::test]
+async fn the_same_key_pays_once_and_is_answered_alike() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let all = (0..CLIENTS).map(|_| answered(async || press(&world.api, &opened, "one").await));
+    let answers = try_join_all(all).await?;
+    let first = answers
+        .iter()
+        .filter(|a| a.header("idempotent-replayed") != "true");
+    ensure!(first.count() == 1);
+    for answer in &answers {
+        ensure!(
+            answer.status == 201 && answer.text == answers[0].text,
+            "{answer:?}"
+        );
+    }
+    let agreement = settled(&world).await?;
+    ensure!(
+        agreement.payments == 1 && agreement.paid == 1,
+        "{agreement:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn different_keys_on_one_invoice_pay_once() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let keys: Vec<_> = (0..CLIENTS).map(|n| format!("press-{n}")).collect();
+    let answers = try_join_all(keys.iter().map(|key| press(&world.api, &opened, key))).await?;
+    for answer in &answers {
+        ensure!(matches!(answer.status, 201 | 409), "{answer:?}");
+    }
+    ensure!(answers.iter().filter(|a| a.status == 201).count() == 1);
+    let agreement = settled(&world).await?;
+    ensure!(
+        agreement.payments == 1 && agreement.paid == 1,
+        "{agreement:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_order_makes_one_invoice() -> Result<()> {
+    let world = World::start().await?;
+    let order = Api::order("1");
+    let make = || send(world.api.secret(Method::POST, "/v1/invoices").json(&order));
+    let answers = try_join_all((0..CLIENTS).map(|_| make())).await?;
+    let id = &answers[0].json()["id"];
+    for answer in &answers {
+        ensure!(
+            matches!(answer.status, 200 | 201) && answer.json()["id"] == *id,
+            "{answer:?}"
+        );
+    }
+    ensure!(answers.iter().filter(|a| a.status == 201).count() == 1);
+    Ok(())
+}
+
+/// An invoice whose payment waits for the buyer, with all webhooks kept.
+struct Waiting {
+    world: World,
+    webhooks: Relay,
+    opened: Opened,
+    payment: String,
+    form: String,
+    back: String,
+}
+
+impl Waiting {
+    async fn start() -> Result<Self> {
+        let webhooks = Relay::start().await?;
+        webhooks.weather(|_, path| match path.starts_with("/v1/connectors/") {
+            true => Fate::Kept,
+            false => Fate::Passed,
+        });
+        let setup = Setup {
+            to_server: Some(&webhooks),
+            // So that the reconciler runs with the others.
+            settings: &["--speedup", "500"],
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        let opened = world.api.invoice("1").await?;
+        let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+        let payment = text(&fixed["payment"]["id"])?;
+        Ok(Self {
+            form: text(&fixed["verification"]["url"])?,
+            back: world.return_url(&payment).await?,
+            world,
+            webhooks,
+            opened,
+            payment,
+        })
+    }
+
+    async fn act(&self, action: &str) -> Result<Answer> {
+        let request = self.world.api.request(Method::POST, &self.form);
+        send(request.form(&[("action", action)])).await
+    }
+
+    /// Everybody who can say something of the payment says it at once, over and over.
+    async fn everybody_at_once(&self, cancels: bool) -> Result<()> {
+        let rest = format!("/payments/{}/cancel", self.payment);
+        let one = async |number: usize| match number % 3 {
+            0 => {
+                let kept = self.webhooks.kept();
+                if kept > 0 {
+                    self.webhooks.release(number % kept).await?;
+                }
+                anyhow::Ok(())
+            }
+            1 => {
+                send(self.world.api.request(Method::GET, &self.back)).await?;
+                Ok(())
+            }
+            _ if cancels => {
+                let request = self.world.api.widget(Method::POST, &self.opened, &rest);
+                let answer = send(request).await?;
+                ensure!(matches!(answer.status, 200 | 409), "{answer:?}");
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        for done in join_all((0..CLIENTS).map(one)).await {
+            done?;
+        }
+        Ok(())
+    }
+
+    fn types(&self) -> Vec<String> {
+        let arrived = self.world.project.arrived();
+        let types = arrived.iter().filter_map(|a| a.body["type"].as_str());
+        types.map(str::to_owned).collect()
+    }
+}
+
+#[tokio::test]
+async fn webhook_return_reconciler_and_cancel_meet_over_a_confirmed_payment() -> Result<()> {
+    let waiting = Waiting::start().await?;
+    waiting.act("confirm").await?;
+    waiting.everybody_at_once(true).await?;
+    let agreement = settled(&waiting.world).await?;
+    ensure!(
+        agreement.paid == 1 && agreement.events == 2,
+        "{agreement:?}"
+    );
+    ensure!(waiting.types() == ["payment.succeeded", "invoice.paid"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn they_meet_while_the_buyer_confirms() -> Result<()> {
+    let waiting = Waiting::start().await?;
+    let (confirmed, met) =
+        futures::future::join(waiting.act("confirm"), waiting.everybody_at_once(true)).await;
+    (confirmed?, met?);
+    let invoice = waiting.world.api.read(&waiting.opened.id).await?;
+    let agreement = settled(&waiting.world).await?;
+    // Whichever came first at the bank. Called off, it can be paid anew.
+    if agreement.paid == 0 {
+        ensure!(invoice["status"] == "open", "{invoice}");
+        waiting
+            .world
+            .api
+            .paid_with(&waiting.opened, APPROVED)
+            .await?;
+    }
+    ensure!(settled(&waiting.world).await?.paid == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn refunds_at_once_give_back_no_more_than_was_paid() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
+    let refund = async |key: String| {
+        answered(async || {
+            let request = world.api.secret(Method::POST, &path);
+            let request = request.header("idempotency-key", &key);
+            send(request.json(&json!({ "amount": 300 }))).await
+        })
+        .await
+    };
+    // Half of them with a key of their own, half with the same.
+    let keys = (0..CLIENTS).map(|n| match n % 2 {
+        0 => "the-same".to_owned(),
+        _ => format!("own-{n}"),
+    });
+    let answers = try_join_all(keys.map(refund)).await?;
+    let ids: std::collections::BTreeSet<_> = answers
+        .iter()
+        .filter(|a| a.status == 201)
+        .map(|a| a.json()["id"].to_string())
+        .collect();
+    ensure!(ids.len() == 6, "{} of 300 out of 1999", ids.len());
+    let agreement = settled(&world).await?;
+    ensure!(agreement.refunds == 6, "{agreement:?}");
+    ensure!(world.taken().await? == 199);
+    Ok(())
+}
