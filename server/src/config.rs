@@ -68,6 +68,24 @@ pub struct Config {
     #[arg(long, env = "TILL_VERIFICATION_SECONDS", default_value_t = 1_200)]
     pub verification_seconds: u64,
 
+    /// How many requests are worked on at once; more are told to come again (503, `Retry-After`).
+    /// The calls of payment systems have as many places of their own.
+    #[arg(long, env = "TILL_MAX_REQUESTS", default_value_t = 512, value_parser = places)]
+    pub max_requests: usize,
+
+    /// How many buyers' calls to one account of a payment system may be under way at once.
+    #[arg(long, env = "TILL_MAX_ACCOUNT_CALLS", default_value_t = 128, value_parser = places)]
+    pub max_account_calls: usize,
+
+    /// How many may watch live events at once; more ask from time to time instead.
+    #[arg(long, env = "TILL_MAX_WATCHERS", default_value_t = 4096, value_parser = places)]
+    pub max_watchers: usize,
+
+    /// How long what runs may take to end after SIGTERM, in seconds. What has not ended then is
+    /// taken up after the next start, or by another server.
+    #[arg(long, env = "TILL_SHUTDOWN_SECONDS", default_value_t = 30)]
+    pub shutdown_seconds: u64,
+
     /// Divides every delay between attempts (callbacks, reconciliation), for tests.
     #[arg(long, env = "TILL_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub speedup: u32,
@@ -116,9 +134,22 @@ impl Config {
         Ok(SecretString::from(key))
     }
 
+    /// [`Self::shutdown_seconds`].
+    pub fn shutdown_limit(&self) -> Duration {
+        Duration::from_secs(self.shutdown_seconds)
+    }
+
     /// [`Self::connector_timeout_ms`].
     pub fn connector_timeout(&self) -> Duration {
         Duration::from_millis(self.connector_timeout_ms)
+    }
+}
+
+fn places(text: &str) -> Result<usize, String> {
+    let places = text.parse().map_err(|_| "a number above zero".to_owned())?;
+    match places {
+        0 => Err("at least 1".into()),
+        places => Ok(places),
     }
 }
 

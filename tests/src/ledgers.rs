@@ -45,11 +45,20 @@ pub struct Agreement {
 /// # Errors
 /// When something still is after `limit`.
 pub async fn until_settled(world: &World, limit: Duration) -> Result<()> {
+    until_all_but(world, limit, &[]).await
+}
+
+/// Waits until nothing is under way any more but these payments.
+///
+/// # Errors
+/// When something else still is after `limit`.
+pub async fn until_all_but(world: &World, limit: Duration, waiting: &[String]) -> Result<()> {
     let store = world.store().await?;
     let mut open = vec![];
     let settled = until_within(limit, "everything to settle", async || {
         // The database may be gone for a moment, as everything may.
-        if let Ok(now) = still_open(&store).await {
+        if let Ok(mut now) = still_open(&store).await {
+            now.retain(|line| !waiting.iter().any(|id| line.contains(id.as_str())));
             open = now;
             return Ok(open.is_empty());
         }

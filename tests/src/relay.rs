@@ -37,7 +37,7 @@ pub enum Fate {
 }
 
 /// How long a request that was lost is left without an answer.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(600);
 
 type Weather = Box<dyn FnMut(&Method, &str) -> Fate + Send>;
 

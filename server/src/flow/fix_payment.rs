@@ -64,12 +64,14 @@ pub async fn fix_payment(
         match ask(app, account, &invoice, id, &buyer, &fix).await {
             Ok(Asked::Took(payment)) => return Ok(fixed(&payment)),
             Ok(Asked::TookNothing(payment)) => asked = Some(payment),
+            Ok(Asked::Busy) => {}
             Err(error) => return asked.map(|payment| fixed(&payment)).ok_or(error),
         }
         id = PaymentId::from_unique(new_id::unique());
     }
     match ask(app, last, &invoice, id, &buyer, &fix).await {
         Ok(Asked::Took(payment) | Asked::TookNothing(payment)) => Ok(fixed(&payment)),
+        Ok(Asked::Busy) => asked.map(|payment| fixed(&payment)).ok_or_else(busy),
         Err(error) => asked.map(|payment| fixed(&payment)).ok_or(error),
     }
 }
@@ -80,6 +82,8 @@ enum Asked {
     Took(PaymentRow),
     /// For certain it took nothing, nor will it: another may be asked.
     TookNothing(PaymentRow),
+    /// It was not asked, and there is no payment: too many calls to it are under way.
+    Busy,
 }
 
 /// Writes a payment down and asks one account for it.
@@ -91,6 +95,9 @@ async fn ask(
     buyer: &Buyer,
     fix: &FixPayment,
 ) -> Result<Asked> {
+    let Some(_place) = app.bulkhead.enter(&account.kind, &account.account) else {
+        return Ok(Asked::Busy);
+    };
     let (connector, account) = app.open_account(account)?;
     let (invoice, payment) = write_down(app, invoice, id, buyer.clone(), fix, &account).await?;
     app.changed(&invoice.id);
@@ -136,6 +143,13 @@ pub async fn accounts_for(
         false => Ok(accounts),
         true => Err(unavailable()),
     }
+}
+
+fn busy() -> Error {
+    Error::problem(
+        ProblemType::Unavailable,
+        "The payment system has too much to do just now. Nothing was charged; please try again.",
+    )
 }
 
 fn unavailable() -> Error {

@@ -19,6 +19,8 @@ use tokio_util::task::TaskTracker;
 const IDLE: Duration = Duration::from_millis(500);
 /// How long to wait before a lost connection for notifications is made anew.
 const RECONNECT: Duration = Duration::from_secs(2);
+/// How many payments and refunds are asked after at once.
+const AT_ONCE: usize = 64;
 /// How many of a kind are taken at once.
 const BATCH: i64 = 32;
 
@@ -69,7 +71,8 @@ async fn follow(app: &App) -> std::result::Result<(), StoreError> {
 async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
     let now = clock::now_ms();
     let lease = now + app.call_lease_ms();
-    for payment in app.store.claim_due_payments(now, lease, BATCH).await? {
+    let room = || BATCH.min(i64::try_from(AT_ONCE.saturating_sub(tasks.len())).unwrap_or(BATCH));
+    for payment in app.store.claim_due_payments(now, lease, room()).await? {
         let app = app.clone();
         tasks.spawn(async move {
             if let Err(error) = ask_after(&app, &payment).await {
@@ -77,7 +80,7 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
             }
         });
     }
-    for refund in app.store.claim_due_refunds(now, lease, BATCH).await? {
+    for refund in app.store.claim_due_refunds(now, lease, room()).await? {
         let app = app.clone();
         tasks.spawn(async move {
             if let Err(error) = carry_out(&app, &refund).await {

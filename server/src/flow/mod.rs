@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod apply;
+mod bulkhead;
 pub mod check_order;
 pub mod create_invoice;
 pub mod end_invoice;
@@ -26,9 +27,10 @@ use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::accounts::AccountRow;
 use crate::store::payments::PaymentRow;
+use bulkhead::Bulkhead;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +59,10 @@ pub struct App {
     pub outbox: Arc<Outbox>,
     /// Invoices that have just changed, for whoever watches.
     pub live: broadcast::Sender<InvoiceId>,
+    /// Buyers' calls to payment systems.
+    pub(crate) bulkhead: Bulkhead,
+    /// Places for those who watch live events.
+    pub watchers: Arc<Semaphore>,
     /// Something is due for [`housekeeping`].
     pub chores_wake: Notify,
     /// Cancelled when the server shuts down.
@@ -90,6 +96,10 @@ impl App {
             http: connectors::http_client(config.connector_timeout())?,
             outbox: Arc::new(outbox),
             live: broadcast::channel(1024).0,
+            bulkhead: Bulkhead::new(config.max_account_calls),
+            watchers: Arc::new(Semaphore::new(
+                config.max_watchers.min(Semaphore::MAX_PERMITS),
+            )),
             chores_wake: Notify::new(),
             shutdown,
             tasks: TaskTracker::new(),

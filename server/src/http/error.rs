@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::flow::Error;
+use crate::store;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,14 @@ impl IntoResponse for Error {
                 detail,
                 errors,
             } => document(kind, detail, errors),
+            Self::Internal(cause) if store::is_passing(&cause) => {
+                tracing::error!(
+                    cause = format!("{cause:#}"),
+                    "the database can't do it just now"
+                );
+                let detail = "The database can't do it just now. Please try again in a moment.";
+                document(ProblemType::Unavailable, detail.into(), vec![])
+            }
             Self::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "internal error");
                 let detail = "It is in our log under the request id. Nothing else is known here.";

@@ -1,7 +1,8 @@
 //! Server-sent events (WHATWG HTML section 9.2) with how an invoice stands: at once, and on every
 //! change.
 
-use crate::flow::{App, view};
+use super::limits;
+use crate::flow::{App, Error, view};
 use crate::store::projects::Project;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -10,6 +11,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::InvoiceId;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -26,15 +28,20 @@ struct Watch {
     /// The version the caller has. An event's id is the version it shows.
     seen: Option<i64>,
     first: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 /// The events of an invoice from the one after `Last-Event-ID`.
+///
+/// # Errors
+/// `unavailable` when too many watch already.
 pub fn events(
     app: Arc<App>,
     project: Project,
     invoice: InvoiceId,
     headers: &HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Error> {
+    let place = limits::watch(&app)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let watch = Watch {
         changes: app.live.subscribe(),
@@ -43,12 +50,13 @@ pub fn events(
         invoice,
         seen: last.and_then(|id| id.trim().parse().ok()),
         first: true,
+        _place: place,
     };
     let stream = futures::stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
         Some((Ok(event), watch))
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 impl Watch {

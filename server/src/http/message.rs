@@ -46,6 +46,12 @@ impl Message {
         Self::new(status, texts, &texts.trouble_title, &texts.trouble_text)
     }
 
+    /// There is too much to do just now.
+    pub fn busy(texts: &'static Texts) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, texts, &texts.trouble_title, &texts.trouble_text)
+    }
+
     /// A page of this origin may not show the widget.
     pub fn foreign_origin(texts: &'static Texts) -> Self {
         Self::new(

@@ -8,6 +8,7 @@ mod extract;
 mod html_form;
 mod idempotency;
 mod json_api;
+mod limits;
 mod live;
 pub mod message;
 mod openapi;
@@ -25,22 +26,44 @@ use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
+use limits::Gate;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 use till_shared::problem::ProblemType;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
+/// The longest pause between two parts of a body.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
 
-/// Serves until [`App::shutdown`] is cancelled, then finishes what is under way.
+/// Serves until [`App::shutdown`] is cancelled, then takes no new work and finishes what is under
+/// way, for as long as the settings allow.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    let late = async {
+        app.shutdown.cancelled().await;
+        tokio::time::sleep(app.config.shutdown_limit()).await;
+    };
+    tokio::select! {
+        ended = serve_to_the_end(app.clone(), listener) => ended,
+        () = late => {
+            let tasks = app.tasks.len();
+            tracing::warn!(tasks, "what still runs is left to whoever takes it up");
+            Ok(())
+        }
+    }
+}
+
+async fn serve_to_the_end(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let outbox = tokio::spawn(callbacks::worker::run(app.outbox.clone()));
     let chores = tokio::spawn(housekeeping::run(app.clone()));
     let others = tokio::spawn(housekeeping::follow_others(app.clone()));
@@ -57,14 +80,20 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
 }
 
 fn router(app: Arc<App>) -> Router {
-    let (described, api) = OpenApiRouter::new()
+    // Each with places of its own: a rush of buyers does not keep the payment systems out.
+    let gate = |places| middleware::from_fn_with_state(Gate::new(places), limits::admit);
+    let calls = OpenApiRouter::new()
         .merge(json_api::router())
         .merge(projects::router())
         .merge(widget_api::router())
-        .merge(connector_webhooks::router())
         .merge(html_form::router())
         .merge(pages::router())
         .merge(return_page::router())
+        .layer(gate(app.config.max_requests));
+    let webhooks = connector_webhooks::router().layer(gate(app.config.max_requests));
+    let (described, api) = OpenApiRouter::new()
+        .merge(calls)
+        .merge(webhooks)
         .merge(operator::router())
         .merge(assets::router())
         .split_for_parts();
@@ -74,7 +103,8 @@ fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn(request_id::with_request_id))
+        .layer(RequestBodyTimeoutLayer::new(BODY_LIMIT))
+        .layer(middleware::from_fn(request_id::with_request_id))
         .with_state(app)
 }
 

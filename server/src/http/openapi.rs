@@ -37,9 +37,13 @@ pub(super) use problems;
 /// The responses of these problems, one for each status, with an example of each problem.
 pub fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<u16, Vec<ProblemType>>::new();
-    // A body too large, or a failure of ours: every call may end so.
-    for kind in kinds.iter().chain(&[ProblemType::Internal]) {
-        by_status.entry(kind.status()).or_default().push(*kind);
+    // A failure of ours, or too much to do: every call may end so.
+    let always = [ProblemType::Internal, ProblemType::Unavailable];
+    for kind in kinds.iter().chain(&always) {
+        let of_status = by_status.entry(kind.status()).or_default();
+        if !of_status.contains(kind) {
+            of_status.push(*kind);
+        }
     }
     let response = |(status, kinds): (u16, Vec<ProblemType>)| {
         let titles: Vec<_> = kinds.iter().map(|kind| kind.title()).collect();

@@ -16,7 +16,7 @@ pub mod refunds;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -124,20 +124,25 @@ impl Store {
             }
             Engine::Sqlite | Engine::Postgres => url.to_owned(),
         };
+        // On a connection of its own, which may take as long as it has to.
+        let mut migrating = AnyConnection::connect(&url).await?;
+        sqlx::migrate!("./migrations").run(&mut migrating).await?;
+        migrating.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
             .after_connect(move |conn, _| {
                 Box::pin(async move {
-                    if engine == Engine::Sqlite {
-                        conn.execute(SQLITE_SETTINGS).await?;
-                    }
+                    conn.execute(match engine {
+                        Engine::Sqlite => SQLITE_SETTINGS,
+                        Engine::Postgres => POSTGRES_SETTINGS,
+                    })
+                    .await?;
                     Ok(())
                 })
             })
             .connect(&url)
             .await?;
-        sqlx::migrate!("./migrations").run(&pool).await?;
         let notifies = match engine {
             Engine::Postgres => live::options(&pool, &url).await?,
             Engine::Sqlite => None,
@@ -185,6 +190,10 @@ impl Store {
 const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
     pragma foreign_keys = on; pragma busy_timeout = 10000;";
 
+/// No statement takes for ever, and a transaction whose server is gone does not keep its locks.
+const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
+    set idle_in_transaction_session_timeout = '30s';";
+
 /// Reads a stored word or id.
 pub(crate) fn word<T: FromStr>(text: &str) -> Result<T> {
     text.parse()
@@ -199,6 +208,34 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
 /// Writes JSON for the store.
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// Whether a failure lies in the database being gone, full or overtaxed: later it may go well.
+///
+/// PostgreSQL's codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>, SQLite's:
+/// <https://www.sqlite.org/rescode.html>.
+pub fn is_passing(cause: &anyhow::Error) -> bool {
+    let sql = cause.chain().find_map(|c| c.downcast_ref::<sqlx::Error>());
+    match sql {
+        Some(sqlx::Error::Database(error)) => error.code().is_some_and(|code| match code.len() {
+            // Connections, rollbacks that may be tried again, resources, locks, shutdowns.
+            5 => ["08", "40", "53", "55", "57"]
+                .iter()
+                .any(|class| code.starts_with(class)),
+            // BUSY, LOCKED, IOERR, FULL, CANTOPEN; the higher bits say more.
+            _ => code
+                .parse::<u32>()
+                .is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff))),
+        }),
+        Some(
+            sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed,
+        ) => true,
+        Some(_) | None => false,
+    }
 }
 
 /// Whether a statement failed on this unique constraint or index. SQLite names its columns instead.

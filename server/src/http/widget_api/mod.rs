@@ -77,15 +77,19 @@ async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Res
         ("Last-Event-ID" = Option<String>, Header, description = "Where to go on")),
     responses((status = 200, body = WidgetState, content_type = "text/event-stream",
         description = "Events of type `state`"), ReadProblems))]
-async fn events(State(app): State<Arc<App>>, client: Client, headers: HeaderMap) -> Response {
+async fn events(
+    State(app): State<Arc<App>>,
+    client: Client,
+    headers: HeaderMap,
+) -> Result<Response> {
     let Client { project, invoice } = client;
-    let events = live::events(app, project, invoice.id, &headers);
+    let events = live::events(app, project, invoice.id, &headers)?;
     // The second keeps a reverse proxy (nginx) from holding events back.
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, events).into_response()
+    Ok((headers, events).into_response())
 }
 
 problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,

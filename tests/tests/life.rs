@@ -1,0 +1,523 @@
+//! The life of a payment as a state machine: whatever buyers, project, payment system, clock and
+//! crashes do, in whatever order, the server stands where the model does, and the three books agree.
+
+use anyhow::{Result, ensure};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::{Answer, Opened, card, send, text};
+use till_tests::ledgers::{agree, until_all_but};
+use till_tests::relay::{Fate, Relay};
+use till_tests::world::{Setup, until};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+const AMOUNT: i64 = 1000;
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Card {
+    Approved,
+    Declined,
+    Verified,
+    /// The money is taken, and nobody answers.
+    Silent,
+    /// The money is taken, and the answer is a failure.
+    Failing,
+}
+
+impl Card {
+    fn number(self) -> &'static str {
+        match self {
+            Self::Approved => "4242424242424242",
+            Self::Declined => "4000000000009995",
+            Self::Verified => "4000000000003220",
+            Self::Silent => "4000000000009102",
+            Self::Failing => "4000000000009136",
+        }
+    }
+}
+
+/// How the server gets to hear of what happened at the bank. The reconciler always runs as well.
+#[derive(Debug, Clone, Copy)]
+enum Herald {
+    Nobody,
+    Webhook,
+    Buyer,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A press on Pay.
+    Pay(Card),
+    /// The last press once more, with its key.
+    PayAgain,
+    Confirm(Herald),
+    Refuse(Herald),
+    /// The buyer gives the verification up in the widget.
+    GiveUp,
+    /// Any webhook that was ever sent comes again.
+    Webhook(prop::sample::Index),
+    /// The buyer of any payment comes back, again.
+    Return(prop::sample::Index),
+    /// The bank takes the money of a dead payment after all.
+    TakesAfterAll,
+    Refund(i64),
+    /// The last refund once more, with its key.
+    RefundAgain,
+    CancelInvoice,
+    Expire,
+    Crash,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Waiting,
+    Taken,
+    Dead,
+}
+
+#[derive(Debug, Clone)]
+struct Paying {
+    standing: Standing,
+    back: i64,
+    duplicate: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Life {
+    status: &'static str,
+    overdue: bool,
+    payments: Vec<Paying>,
+}
+
+impl Life {
+    fn was_paid(&self) -> bool {
+        matches!(self.status, "paid" | "partially_refunded" | "refunded")
+    }
+
+    fn find(&self, standing: Standing) -> Option<usize> {
+        self.payments.iter().position(|p| p.standing == standing)
+    }
+
+    fn begin(&mut self, standing: Standing) -> usize {
+        self.payments.push(Paying {
+            standing,
+            back: 0,
+            duplicate: false,
+        });
+        self.payments.len() - 1
+    }
+
+    fn take(&mut self, at: usize) {
+        let second = self.was_paid();
+        let payment = &mut self.payments[at];
+        payment.standing = Standing::Taken;
+        payment.duplicate = second;
+        if second {
+            payment.back = AMOUNT;
+        } else {
+            self.status = "paid";
+        }
+    }
+
+    fn end(&mut self, at: usize) {
+        self.payments[at].standing = Standing::Dead;
+        if self.status == "processing" {
+            self.status = if self.overdue { "expired" } else { "open" };
+        }
+    }
+
+    /// The payment that pays the invoice.
+    fn payer(&self) -> Option<usize> {
+        let pays = |p: &Paying| p.standing == Standing::Taken && !p.duplicate;
+        self.payments.iter().position(pays)
+    }
+
+    /// What the payer got back.
+    fn back(&self) -> i64 {
+        self.payer().map_or(0, |at| self.payments[at].back)
+    }
+}
+
+struct Model;
+
+impl ReferenceStateMachine for Model {
+    type State = Life;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Life> {
+        Just(Life {
+            status: "open",
+            overdue: false,
+            payments: vec![],
+        })
+        .boxed()
+    }
+
+    fn transitions(life: &Life) -> BoxedStrategy<Step> {
+        use Card::*;
+        let cards = prop::sample::select(vec![
+            Approved, Declined, Declined, Verified, Verified, Silent, Failing,
+        ]);
+        let herald = || prop::sample::select(vec![Herald::Nobody, Herald::Webhook, Herald::Buyer]);
+        let mut steps = vec![
+            (5, cards.prop_map(Step::Pay).boxed()),
+            (1, Just(Step::PayAgain).boxed()),
+            (
+                2,
+                any::<prop::sample::Index>().prop_map(Step::Webhook).boxed(),
+            ),
+            (
+                1,
+                any::<prop::sample::Index>().prop_map(Step::Return).boxed(),
+            ),
+            (2, (1..=AMOUNT + 200).prop_map(Step::Refund).boxed()),
+            (1, Just(Step::RefundAgain).boxed()),
+            (1, Just(Step::CancelInvoice).boxed()),
+            (1, Just(Step::Expire).boxed()),
+            (1, Just(Step::Crash).boxed()),
+        ];
+        if life.find(Standing::Waiting).is_some() {
+            steps.push((4, herald().prop_map(Step::Confirm).boxed()));
+            steps.push((2, herald().prop_map(Step::Refuse).boxed()));
+            steps.push((2, Just(Step::GiveUp).boxed()));
+        }
+        if life.find(Standing::Dead).is_some() {
+            steps.push((2, Just(Step::TakesAfterAll).boxed()));
+        }
+        prop::strategy::Union::new_weighted(steps).boxed()
+    }
+
+    fn preconditions(life: &Life, step: &Step) -> bool {
+        match step {
+            Step::Confirm(_) | Step::Refuse(_) | Step::GiveUp => {
+                life.find(Standing::Waiting).is_some()
+            }
+            Step::TakesAfterAll => life.find(Standing::Dead).is_some(),
+            _ => true,
+        }
+    }
+
+    fn apply(mut life: Life, step: &Step) -> Life {
+        let waiting = life.find(Standing::Waiting);
+        match step {
+            Step::Pay(card) if life.status == "open" => match card {
+                Card::Approved | Card::Silent | Card::Failing => {
+                    let at = life.begin(Standing::Waiting);
+                    life.take(at);
+                }
+                Card::Declined => {
+                    life.begin(Standing::Dead);
+                }
+                Card::Verified => {
+                    life.begin(Standing::Waiting);
+                    life.status = "processing";
+                }
+            },
+            Step::Confirm(_) => waiting.into_iter().for_each(|at| life.take(at)),
+            Step::Refuse(_) | Step::GiveUp => waiting.into_iter().for_each(|at| life.end(at)),
+            Step::TakesAfterAll => {
+                let dead = life.find(Standing::Dead);
+                dead.into_iter().for_each(|at| life.take(at));
+            }
+            Step::Refund(amount) => {
+                let rest = AMOUNT - life.back();
+                if let Some(payer) = life.payer()
+                    && *amount <= rest
+                {
+                    life.payments[payer].back += amount;
+                    let all = *amount == rest;
+                    life.status = if all {
+                        "refunded"
+                    } else {
+                        "partially_refunded"
+                    };
+                }
+            }
+            Step::CancelInvoice if life.status == "open" => life.status = "canceled",
+            Step::Expire => {
+                life.overdue = true;
+                if life.status == "open" {
+                    life.status = "expired";
+                }
+            }
+            _ => {}
+        }
+        life
+    }
+}
+
+/// One world for all cases, each of which has an invoice of its own in it.
+struct Stage {
+    world: World,
+    webhooks: Relay,
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
+    let stage = RUNTIME.block_on(async {
+        let webhooks = Relay::start().await?;
+        webhooks.weather(|_, path| match path.starts_with("/v1/connectors/") {
+            true => Fate::Kept,
+            false => Fate::Passed,
+        });
+        let setup = Setup {
+            to_server: Some(&webhooks),
+            settings: &["--speedup", "100", "--connector-timeout-ms", "500"],
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        anyhow::Ok(Stage { world, webhooks })
+    });
+    Mutex::new(stage.unwrap())
+});
+static ORDERS: AtomicUsize = AtomicUsize::new(0);
+
+/// What happens on the stage in one case.
+#[derive(Clone)]
+struct Play {
+    opened: Opened,
+    /// The number of presses on Pay, and the body and answer of the last.
+    presses: Arc<Mutex<(usize, Option<(Value, Answer)>)>>,
+    refunds: Arc<Mutex<(usize, Option<(String, Value, Answer)>)>>,
+}
+
+impl Play {
+    async fn start() -> Result<Self> {
+        let stage = STAGE.lock().await;
+        stage.webhooks.forget();
+        let order = ORDERS.fetch_add(1, Ordering::Relaxed);
+        let order = json!({ "order_id": order.to_string(), "amount": AMOUNT, "currency": "EUR" });
+        Ok(Self {
+            opened: stage.world.api.invoice_of(&order).await?,
+            presses: Arc::default(),
+            refunds: Arc::default(),
+        })
+    }
+
+    async fn act(&self, step: Step, life: &Life) -> Result<()> {
+        let mut stage = STAGE.lock().await;
+        let Stage { world, webhooks } = &mut *stage;
+        let before = world.api.read(&self.opened.id).await?;
+        let payments = before["payments"].as_array().cloned().unwrap_or_default();
+        let live = payments
+            .iter()
+            .find(|p| p["status"] == "requires_verification");
+        match step {
+            Step::Pay(chosen) => {
+                let mut presses = self.presses.lock().await;
+                presses.0 += 1;
+                let body = card(chosen.number());
+                let answer = self.press(world, presses.0, &body).await?;
+                let open = before["status"] == "open";
+                ensure!(answer.status == if open { 201 } else { 409 }, "{answer:?}");
+                presses.1 = open.then_some((body, answer));
+            }
+            Step::PayAgain => {
+                let presses = self.presses.lock().await;
+                if let (number, Some((body, first))) = &*presses {
+                    let answer = self.press(world, *number, body).await?;
+                    ensure!(answer.text == first.text, "{answer:?} {first:?}");
+                }
+            }
+            Step::Confirm(herald) => {
+                self.at_bank(world, webhooks, "confirm", herald, live)
+                    .await?
+            }
+            Step::Refuse(herald) => {
+                self.at_bank(world, webhooks, "cancel", herald, live)
+                    .await?
+            }
+            Step::GiveUp => {
+                let id = text(&live.unwrap_or(&Value::Null)["id"])?;
+                let path = format!("/payments/{id}/cancel");
+                let answer = send(world.api.widget(Method::POST, &self.opened, &path)).await?;
+                ensure!(answer.status == 200, "{answer:?}");
+            }
+            Step::Webhook(which) => {
+                if webhooks.kept() > 0 {
+                    let status = webhooks.release(which.index(webhooks.kept())).await?;
+                    ensure!(status == 200, "{status}");
+                }
+            }
+            Step::Return(which) => {
+                if !payments.is_empty() {
+                    let payment = &payments[which.index(payments.len())];
+                    let back = world.return_url(&text(&payment["id"])?).await?;
+                    let answer = send(world.api.request(Method::GET, &back)).await?;
+                    ensure!(answer.status < 400, "{answer:?}");
+                }
+            }
+            Step::TakesAfterAll => {
+                // The model has taken it already: it is the first that is dead here and not there.
+                let dead =
+                    |p: &&Value| matches!(p["status"].as_str(), Some("declined" | "canceled"));
+                let payment = payments.iter().find(dead);
+                let answer = world
+                    .takes_after_all(payment.unwrap_or(&Value::Null))
+                    .await?;
+                ensure!(answer.status == 200, "{answer:?}");
+            }
+            Step::Refund(amount) => self.refund(world, life, &payments, amount).await?,
+            Step::RefundAgain => {
+                let refunds = self.refunds.lock().await;
+                if let (number, Some((path, body, first))) = &*refunds {
+                    let answer = self.give_back(world, path, *number, body).await?;
+                    ensure!(answer.text == first.text, "{answer:?} {first:?}");
+                }
+            }
+            Step::CancelInvoice => {
+                let path = format!("/v1/invoices/{}/cancel", self.opened.id);
+                let answer = send(world.api.secret(Method::POST, &path)).await?;
+                let can = matches!(before["status"].as_str(), Some("open" | "canceled"));
+                ensure!(answer.status == if can { 200 } else { 409 }, "{answer:?}");
+            }
+            Step::Expire => world.let_expire(&self.opened.id).await?,
+            Step::Crash => world.crash_and_restart().await?,
+        }
+        self.stands(world, life).await
+    }
+
+    async fn press(&self, world: &World, number: usize, body: &Value) -> Result<Answer> {
+        let request = world.api.widget(Method::POST, &self.opened, "/payments");
+        let key = format!("press-{number}");
+        send(request.header("idempotency-key", key).json(body)).await
+    }
+
+    async fn at_bank(
+        &self,
+        world: &World,
+        webhooks: &Relay,
+        action: &str,
+        herald: Herald,
+        live: Option<&Value>,
+    ) -> Result<()> {
+        let payment = text(&live.unwrap_or(&Value::Null)["id"])?;
+        let shown = send(world.api.widget(Method::GET, &self.opened, ""))
+            .await?
+            .json();
+        let form = text(&shown["verification"]["url"])?;
+        let kept = webhooks.kept();
+        let request = world.api.request(Method::POST, &form);
+        let answer = send(request.form(&[("action", action)])).await?;
+        ensure!(answer.status == 303, "{answer:?}");
+        match herald {
+            Herald::Nobody => {}
+            Herald::Webhook => {
+                until("the webhook", async || Ok(webhooks.kept() > kept)).await?;
+                let status = webhooks.release(kept).await?;
+                ensure!(status == 200, "{status}");
+            }
+            Herald::Buyer => {
+                let back = world.return_url(&payment).await?;
+                send(world.api.request(Method::GET, &back)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refund(
+        &self,
+        world: &World,
+        life: &Life,
+        payments: &[Value],
+        amount: i64,
+    ) -> Result<()> {
+        let paid = life.payer().and_then(|at| payments.get(at));
+        let Some(paid) = paid else {
+            return Ok(());
+        };
+        let mut refunds = self.refunds.lock().await;
+        refunds.0 += 1;
+        let path = format!("/v1/payments/{}/refunds", text(&paid["id"])?);
+        let body = json!({ "amount": amount });
+        let answer = self.give_back(world, &path, refunds.0, &body).await?;
+        ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
+        let taken = answer.status == 201;
+        refunds.1 = taken.then_some((path, body, answer));
+        Ok(())
+    }
+
+    async fn give_back(
+        &self,
+        world: &World,
+        path: &str,
+        number: usize,
+        body: &Value,
+    ) -> Result<Answer> {
+        let request = world.api.secret(Method::POST, path);
+        let key = format!("{}-{number}", self.opened.id);
+        send(request.header("idempotency-key", key).json(body)).await
+    }
+
+    /// Waits until the server stands where the model does; then the books must agree.
+    async fn stands(&self, world: &World, life: &Life) -> Result<()> {
+        let fits = |payment: &Value, paying: &Paying| match paying.standing {
+            Standing::Waiting => payment["status"] == "requires_verification",
+            Standing::Taken => payment["status"] == "succeeded",
+            Standing::Dead => matches!(payment["status"].as_str(), Some("declined" | "canceled")),
+        };
+        let mut now = Value::Null;
+        let reached = until("the model's state", async || {
+            now = world.api.read(&self.opened.id).await?;
+            let payments = now["payments"].as_array().cloned().unwrap_or_default();
+            Ok(now["status"] == life.status
+                && now["amount_refunded"] == life.back()
+                && payments.len() == life.payments.len()
+                && payments.iter().zip(&life.payments).all(|(a, b)| fits(a, b)))
+        });
+        reached
+            .await
+            .map_err(|_| anyhow::anyhow!("the model: {life:?}, the server: {now}"))?;
+        let waiting = now["payments"].as_array().into_iter().flatten();
+        let waiting = waiting.filter(|p| p["status"] == "requires_verification");
+        let waiting = waiting.filter_map(|p| p["id"].as_str().map(str::to_owned));
+        until_all_but(world, LIMIT, &waiting.collect::<Vec<_>>()).await?;
+        agree(world).await?;
+        Ok(())
+    }
+}
+
+impl StateMachineTest for Play {
+    type SystemUnderTest = Self;
+    type Reference = Model;
+
+    fn init_test(_: &Life) -> Self {
+        // Made outside of the runtime, which it is made on.
+        LazyLock::force(&STAGE);
+        RUNTIME.block_on(Self::start()).unwrap()
+    }
+
+    fn apply(play: Self, life: &Life, step: Step) -> Self {
+        RUNTIME.block_on(play.act(step, life)).unwrap();
+        play
+    }
+
+    /// What waits is called off, so that the next case finds nothing under way.
+    fn teardown(play: Self, life: Life) {
+        if life.find(Standing::Waiting).is_some() {
+            let after = Model::apply(life, &Step::GiveUp);
+            RUNTIME.block_on(play.act(Step::GiveUp, &after)).unwrap();
+        }
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(Config {
+        cases: 24,
+        // A failing case takes a while to be one.
+        max_shrink_time: 120_000,
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn of_a_payment(sequential 1..16 => Play);
+}
