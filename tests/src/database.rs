@@ -20,10 +20,7 @@ impl Database {
     /// Makes one. An SQLite file lies in `dir`.
     pub async fn new(dir: &Path) -> Result<Self> {
         let Some(server) = std::env::var_os("TILL_TEST_POSTGRES") else {
-            let file = dir.join("till.db");
-            return Ok(Self {
-                url: format!("sqlite:{}", file.display()),
-            });
+            return Ok(Self::in_directory(dir));
         };
         let server = server
             .into_string()
@@ -42,6 +39,22 @@ impl Database {
         Ok(Self {
             url: format!("{server}/{name}"),
         })
+    }
+
+    /// An SQLite file in a directory.
+    pub fn in_directory(dir: &Path) -> Self {
+        let file = dir.join("till.db");
+        Self {
+            url: format!("sqlite:{}", file.display()),
+        }
+    }
+
+    /// To fill it before any server has.
+    pub async fn new_pool(&self) -> Result<AnyPool> {
+        match self.url.starts_with("sqlite:") {
+            true => connect(&format!("{}?mode=rwc", self.url)).await,
+            false => self.pool().await,
+        }
     }
 
     /// To look into it.

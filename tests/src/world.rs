@@ -241,6 +241,11 @@ impl World {
         Ok(())
     }
 
+    /// Has the next start of the server use another database.
+    pub fn move_to(&mut self, database: Database) {
+        self.home.database = database;
+    }
+
     /// What the server is given as `DATABASE_URL`.
     pub fn database_url(&self) -> &str {
         &self.home.database.url

@@ -58,6 +58,12 @@ enum Task {
         #[arg(long, default_value_t = 25)]
         top: u32,
     },
+    /// Break things while payments flow, on SQLite and on PostgreSQL; 300 kills take a while
+    Chaos {
+        /// Passed on: `-- --help` shows what there is
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Measure speed
     Bench {
         #[command(subcommand)]
@@ -73,6 +79,12 @@ enum Bench {
         #[arg(long, default_value_t = 9)]
         runs: u32,
     },
+    /// Payments a second, on SQLite and on PostgreSQL, by one server and by three
+    Server {
+        /// How long each is measured
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,9 +95,13 @@ fn main() -> ExitCode {
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
         Task::Size { top } => measure::size(top),
+        Task::Chaos { args } => tasks::chaos(&args),
         Task::Bench {
             what: Bench::Widget { runs },
         } => measure::bench_widget(runs),
+        Task::Bench {
+            what: Bench::Server { seconds },
+        } => measure::bench_server(seconds),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,11 @@
 //! Size and speed of what a buyer loads.
 
+use std::process::Command;
+
 use anyhow::{Context, Result};
 
 use crate::setup::{self, WASM_TARGET};
-use crate::tasks::{cargo, server};
+use crate::tasks::{cargo, program, server};
 use crate::{paths, process, widget};
 
 /// `cargo xtask size`: what the server sends at the first open, part by part, by the very test
@@ -36,6 +38,34 @@ pub fn size(top: u32) -> Result<()> {
     )
 }
 
+/// `cargo xtask bench server`.
+pub fn bench_server(seconds: u32) -> Result<()> {
+    let postgres = setup::postgres()?;
+    process::run_step(
+        "building the server",
+        &mut cargo("build --bin till --profile release"),
+    )?;
+    build_bench("bench-server")?;
+    let bench = || -> Result<Command> {
+        let mut bench = process::command(program("bench-server", false)?);
+        bench.arg(seconds.to_string()).env("TILL_BIN", server(true)?);
+        Ok(bench)
+    };
+    process::run(&mut bench()?)?;
+    let database = postgres.start()?;
+    let mut again = bench()?;
+    database.apply(&mut again);
+    process::run(&mut again)
+}
+
+/// With the whole workspace's choice of features, so that nothing is compiled anew.
+fn build_bench(name: &str) -> Result<()> {
+    process::run_step(
+        "building the benchmark",
+        &mut cargo(&format!("build --workspace --bin {name}")),
+    )
+}
+
 /// `cargo xtask bench widget`.
 pub fn bench_widget(runs: u32) -> Result<()> {
     let tools = setup::widget_tools()?;
@@ -47,7 +77,8 @@ pub fn bench_widget(runs: u32) -> Result<()> {
         "building the server",
         &mut cargo("build --bin till --profile release"),
     )?;
-    let mut bench = cargo("run -q -p till-tests --bin bench-widget --");
+    build_bench("bench-widget")?;
+    let mut bench = process::command(program("bench-widget", false)?);
     bench
         .arg(runs.to_string())
         .env("TILL_BIN", server(true)?)

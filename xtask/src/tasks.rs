@@ -83,6 +83,25 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// `cargo xtask chaos`.
+pub fn chaos(args: &[String]) -> Result<()> {
+    let postgres = setup::postgres()?;
+    process::run_step(
+        "building the server and the chaos",
+        &mut cargo("build --workspace --bin till --bin chaos"),
+    )?;
+    let chaos = || -> Result<Command> {
+        let mut chaos = process::command(program("chaos", false)?);
+        chaos.args(args).env("TILL_BIN", server(false)?);
+        Ok(chaos)
+    };
+    process::run(&mut chaos()?)?;
+    let database = postgres.start()?;
+    let mut again = chaos()?;
+    database.apply(&mut again);
+    process::run(&mut again)
+}
+
 /// The whole-system tests that start a world of their own and no browser.
 fn without_browser() -> Result<Vec<String>> {
     let dir = paths::workspace().join("tests/tests");
@@ -134,10 +153,15 @@ pub fn cargo(words: &str) -> Command {
 
 /// The server's program.
 pub fn server(release: bool) -> Result<PathBuf> {
+    program("till", release)
+}
+
+/// A program of the workspace.
+pub fn program(name: &str, release: bool) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     Ok(paths::build_output()?
         .join(profile)
-        .join(format!("till{}", env::consts::EXE_SUFFIX)))
+        .join(format!("{name}{}", env::consts::EXE_SUFFIX)))
 }
 
 /// Puts a program in our place, so that Ctrl-C and the exit code are its own.

@@ -141,6 +141,18 @@ impl Store {
                     Ok(())
                 })
             })
+            .after_release(move |conn, _| {
+                Box::pin(async move {
+                    if engine == Engine::Postgres {
+                        return Ok(true);
+                    }
+                    // SQLite has rolled a transaction that failed (a full disk) back by itself, so
+                    // that rolling it back fails, and the driver takes it to be open for ever: such
+                    // a connection is closed. The ping waits for the driver's own attempt.
+                    conn.ping().await?;
+                    Ok(!conn.is_in_transaction())
+                })
+            })
             .connect(&url)
             .await?;
         let notifies = match engine {

@@ -1,0 +1,140 @@
+//! The disk is full for a while: what can't be written down is not done, and nothing is lost.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+use till_tests::World;
+use till_tests::api::{Api, card, send, text};
+use till_tests::database::{Database, on_postgres};
+use till_tests::ledgers::{agree, until_settled};
+use till_tests::world::{Setup, until};
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+const FILLER: &str = "filler";
+
+/// A small disk. It goes with this.
+struct Disk(TempDir);
+
+impl Disk {
+    /// `None` where this user may not mount one.
+    fn mount() -> Result<Option<Self>> {
+        let dir = tempfile::tempdir()?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m,mode=777", "tmpfs"])
+            .arg(dir.path())
+            .output();
+        Ok(mounted
+            .is_ok_and(|m| m.status.success())
+            .then_some(Self(dir)))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes what is left of it.
+    fn fill(&self) -> Result<()> {
+        let mut filler = std::fs::File::create(self.path().join(FILLER))?;
+        // By pages, until there is none left.
+        while filler.write_all(&[0; 4096]).is_ok() {}
+        Ok(())
+    }
+
+    fn free(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.path().join(FILLER))?)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What is still open is let go of lazily.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_done_that_is_not_written_down() -> Result<()> {
+    // PostgreSQL's own disk is not the test's to fill.
+    if on_postgres() {
+        return Ok(());
+    }
+    let Some(disk) = Disk::mount()? else {
+        println!("SKIPPED: only root can mount a small disk");
+        return Ok(());
+    };
+    let database = Database::in_directory(disk.path());
+    let setup = Setup {
+        database: Some(database),
+        ..Setup::default()
+    };
+    let mut world = World::set_up(setup).await?;
+    let api = world.api.clone();
+    let paid = api.invoice("paid before").await?;
+    api.paid_with(&paid, APPROVED).await?;
+    let waiting = api.invoice("waiting").await?;
+    let fixed = api.paid_with(&waiting, VERIFIED).await?;
+    let open = api.invoice("open").await?;
+    until_settled_but_waiting(&world).await?;
+
+    disk.fill()?;
+    // The bank takes the money while we can write nothing down.
+    let form = text(&fixed["verification"]["url"])?;
+    send(
+        api.request(Method::POST, &form)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    let mut refused = 0;
+    for number in 0..12 {
+        let order = Api::order(&format!("full {number}"));
+        let answer = send(api.secret(Method::POST, "/v1/invoices").json(&order)).await?;
+        if answer.status != 201 {
+            answer.problem(503, "unavailable")?;
+            refused += 1;
+        }
+        // What was answered can be read: nobody is told what is not so.
+        let list = send(api.secret(Method::GET, "/v1/invoices?limit=100")).await?;
+        let list = list.json()["data"].as_array().cloned().context("no list")?;
+        let known = list.iter().any(|i| i["order_id"] == order["order_id"]);
+        ensure!(known == (answer.status == 201), "{answer:?}");
+    }
+    ensure!(refused > 0, "the disk was not full");
+    let pay = api.pay(&open, &card(APPROVED)).await?;
+    pay.problem(503, "unavailable")?;
+    let asked: Vec<_> = world.ledger().await?;
+    ensure!(
+        asked.len() == 2,
+        "asked for what is not written down: {asked:?}"
+    );
+    world.crash().await?;
+
+    disk.free()?;
+    until("the server to be back", async || {
+        Ok(world.restart().await.is_ok())
+    })
+    .await?;
+    api.until_status(&waiting.id, "paid").await?;
+    api.paid_with(&open, APPROVED).await?;
+    until_settled(&world, Duration::from_secs(60)).await?;
+    ensure!(agree(&world).await?.paid == 3);
+    Ok(())
+}
+
+async fn until_settled_but_waiting(world: &World) -> Result<()> {
+    until("the first callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    let store = world.store().await?;
+    until("them to be written down", async || {
+        let sql = "select count(*) from events where state = 'delivered'";
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
+        Ok(count == 2)
+    })
+    .await
+}

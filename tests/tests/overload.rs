@@ -1,0 +1,234 @@
+//! More than the server can do: it says so at once, goes on doing what it can, and loses nothing.
+
+use anyhow::{Context, Result, ensure};
+use futures::future::{join_all, try_join_all};
+use reqwest::Method;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use till_tests::World;
+use till_tests::api::{Answer, Api, card, send};
+use till_tests::ledgers::{agree, until_settled};
+use till_tests::live::Events;
+use till_tests::relay::{Fate, Relay};
+use till_tests::world::{Setup, until};
+use tokio::task::JoinHandle;
+
+const APPROVED: &str = "4242424242424242";
+/// How many buyers' calls the account carries at a time in the first test.
+const SHARE: usize = 4;
+/// How many times that many buyers there are.
+const RUSH: usize = 10;
+/// How long each part of it takes.
+const PART: Duration = Duration::from_secs(6);
+
+/// Buyers who come one after the other for a while, and come again when they are turned away. Gives
+/// how many paid, and how often somebody was turned away.
+async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)> {
+    let (paid, away) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let end = Instant::now() + PART;
+    let persistent = async |ask: &dyn Fn() -> reqwest::RequestBuilder| loop {
+        let answer = send(ask()).await?;
+        if answer.status != 503 {
+            return anyhow::Ok(answer);
+        }
+        answer.problem(503, "unavailable")?;
+        let seconds: u64 = answer
+            .header("retry-after")
+            .parse()
+            .context("Retry-After")?;
+        away.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    };
+    let one = async |buyer: usize| {
+        for number in 0.. {
+            if Instant::now() > end {
+                break;
+            }
+            let order = Api::order(&format!("{name}-{buyer}-{number}"));
+            let made =
+                persistent(&|| api.secret(Method::POST, "/v1/invoices").json(&order)).await?;
+            ensure!(made.status == 201, "{made:?}");
+            let path = format!(
+                "/v1/widget/invoices/{}/payments",
+                made.json()["id"].as_str().unwrap_or_default()
+            );
+            let token = made.json()["client_token"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let pay = || api.request(Method::POST, &path).bearer_auth(&token);
+            let answer = persistent(&|| pay().json(&card(APPROVED))).await?;
+            ensure!(answer.status == 201, "{answer:?}");
+            paid.fetch_add(1, Ordering::Relaxed);
+        }
+        anyhow::Ok(())
+    };
+    try_join_all((0..at_once).map(one)).await?;
+    Ok((paid.into_inner(), away.into_inner()))
+}
+
+#[tokio::test]
+async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
+    let relay = Relay::start().await?;
+    // What the account can carry is its own slowness' doing, not the machine's.
+    relay.weather(|_, path| match path {
+        "/v1/payments" => Fate::Late(Duration::from_millis(400)),
+        _ => Fate::Passed,
+    });
+    let share = SHARE.to_string();
+    let setup = Setup {
+        to_sandbox: Some(&relay),
+        settings: &["--max-account-calls", &share, "--max-requests", "24"],
+        ..Setup::default()
+    };
+    let world = World::set_up(setup).await?;
+    let (calm, _) = buyers(&world.api, "calm", SHARE).await?;
+    let (rushed, away) = buyers(&world.api, "rush", SHARE * RUSH).await?;
+    let ratio = rushed as f64 / calm as f64;
+    println!(
+        "in {PART:?}: {calm} payments at capacity, {rushed} at {RUSH} times as many buyers \
+         ({away} turned away): {ratio:.2}"
+    );
+    ensure!(away > 0, "it was not too much");
+    ensure!(ratio > 0.5, "goodput fell to {ratio:.2}");
+    until_settled(&world, Duration::from_secs(60)).await?;
+    let agreement = agree(&world).await?;
+    ensure!(agreement.paid == calm + rushed, "{agreement:?}");
+    Ok(())
+}
+
+/// A world all of whose places are taken, by calls that nobody answers.
+async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Result<Answer>>>)> {
+    let hanging = Arc::new(AtomicUsize::new(0));
+    let counted = hanging.clone();
+    relay.weather(move |method, path| {
+        if *method == Method::POST && path == "/v1/payments" {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return Fate::Lost;
+        }
+        Fate::Passed
+    });
+    let number = places.to_string();
+    let setup = Setup {
+        to_sandbox: Some(relay),
+        settings: &["--max-requests", &number, "--connector-timeout-ms", "60000"],
+        ..Setup::default()
+    };
+    let world = World::set_up(setup).await?;
+    let mut calls = vec![];
+    for order in 0..places {
+        let opened = world.api.invoice(&order.to_string()).await?;
+        let api = world.api.clone();
+        calls.push(tokio::spawn(async move {
+            api.pay(&opened, &card(APPROVED)).await
+        }));
+    }
+    until("all calls to hang", async || {
+        Ok(hanging.load(Ordering::Relaxed) == places)
+    })
+    .await?;
+    Ok((world, calls))
+}
+
+#[tokio::test]
+async fn a_rush_of_buyers_keeps_neither_payment_systems_nor_operators_out() -> Result<()> {
+    let relay = Relay::start().await?;
+    let (world, calls) = full(&relay, 4).await?;
+    let request = |method, path: &str| world.api.request(method, path);
+    let call = send(world.api.secret(Method::GET, "/v1/invoices")).await?;
+    call.problem(503, "unavailable")?;
+    ensure!(call.header("retry-after") == "1", "{call:?}");
+    let page = request(Method::GET, "/pay/inv_1").header("accept", "text/html,*/*");
+    let page = send(page.header("accept-language", "de")).await?;
+    ensure!(
+        page.status == 503 && page.header("retry-after") == "1",
+        "{page:?}"
+    );
+    ensure!(page.text.contains("<html lang=\"de\""), "{page:?}");
+    for path in ["/healthz", "/readyz", "/till.js"] {
+        let answer = send(request(Method::GET, path)).await?;
+        ensure!(answer.status == 200, "{path}: {answer:?}");
+    }
+    let account: String = sqlx::query_scalar("select account from connector_accounts")
+        .fetch_one(&world.store().await?)
+        .await?;
+    let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+    let heard = send(request(Method::POST, &path).body("{}")).await?;
+    heard.problem(401, "unauthorized")?;
+    for call in calls {
+        call.abort();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_account_that_hangs_takes_down_none_but_itself() -> Result<()> {
+    let relay = Relay::start().await?;
+    relay.weather(
+        |method, path| match *method == Method::POST && path == "/v1/payments" {
+            true => Fate::Lost,
+            false => Fate::Passed,
+        },
+    );
+    let setup = Setup {
+        to_sandbox: Some(&relay),
+        settings: &[
+            "--max-account-calls",
+            "2",
+            "--connector-timeout-ms",
+            "60000",
+        ],
+        ..Setup::default()
+    };
+    let world = World::set_up(setup).await?;
+    let mut hanging = vec![];
+    for order in ["1", "2"] {
+        let opened = world.api.invoice(order).await?;
+        let api = world.api.clone();
+        hanging.push(tokio::spawn(async move {
+            api.pay(&opened, &card(APPROVED)).await
+        }));
+    }
+    let store = world.store().await?;
+    until("two calls", async || {
+        let sql = "select count(*) from payments";
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
+        Ok(count == 2)
+    })
+    .await?;
+    let opened = world.api.invoice("3").await?;
+    let third = world.api.pay(&opened, &card(APPROVED)).await?;
+    third.problem(503, "unavailable")?;
+    // Nothing was begun: it can be paid later.
+    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    // Another project's account is straight at the sandbox.
+    let other = Api::new(
+        &world.api.url,
+        &world.project_at(&world.project.url, &[]).await?,
+    )?;
+    let opened = other.invoice("1").await?;
+    let fixed = other.paid_with(&opened, APPROVED).await?;
+    ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
+    for call in hanging {
+        call.abort();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_may_not_watch_can_still_ask() -> Result<()> {
+    let world = World::with_settings(&[], &["--max-watchers", "2"]).await?;
+    let opened = world.api.invoice("1").await?;
+    let watching = join_all((0..2).map(|_| Events::follow(&world.api, &opened, None))).await;
+    ensure!(watching.iter().all(Result::is_ok));
+    let watch = async || send(world.api.widget(Method::GET, &opened, "/events")).await;
+    watch().await?.problem(503, "unavailable")?;
+    let asked = send(world.api.widget(Method::GET, &opened, "")).await?;
+    ensure!(asked.status == 200, "{asked:?}");
+    drop(watching);
+    until("a place to be free", async || {
+        Ok(Events::follow(&world.api, &opened, None).await.is_ok())
+    })
+    .await
+}

@@ -1,0 +1,257 @@
+//! The schema grows while an old server is still up: first it is expanded, and only when no server
+//! that needs the old part is left is it contracted.
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use reqwest::Method;
+use sha2::{Digest, Sha256};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, AssertSqlSafe, Column, Row, SqlSafeStr, TypeInfo};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use till_tests::World;
+use till_tests::api::{Opened, card, send};
+use till_tests::database::Database;
+use till_tests::ledgers::{agree, until_settled};
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+
+/// The tables in an order in which their rows can be written.
+const TABLES: [&str; 10] = [
+    "projects",
+    "secret_keys",
+    "connector_accounts",
+    "invoices",
+    "payments",
+    "refunds",
+    "events",
+    "event_attempts",
+    "connector_webhooks",
+    "idempotency_keys",
+];
+
+/// The first schema as it was released.
+const FIRST: &str = "5d78430a9459d4bda4909162eb4a63a659700222379ec11aeb86d9bc5aefdb46";
+
+fn migrations() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/migrations")
+}
+
+/// Migrations up to the one of this number.
+async fn up_to(version: i64) -> Result<Migrator> {
+    let all = Migrator::new(migrations()).await?;
+    let some = all.migrations.iter().filter(|m| m.version <= version);
+    Ok(Migrator {
+        migrations: Cow::Owned(some.cloned().collect()),
+        ..Migrator::DEFAULT
+    })
+}
+
+#[test]
+fn a_released_migration_is_never_edited() -> Result<()> {
+    let text = std::fs::read(migrations().join("0001_first.sql"))?;
+    let now = hex::encode(Sha256::digest(&text));
+    ensure!(now == FIRST, "0001_first.sql is another: {now}");
+    Ok(())
+}
+
+/// What old servers write must go on being written, and what they read being there.
+#[test]
+fn every_migration_but_the_first_expands() -> Result<()> {
+    for entry in migrations().read_dir()? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        // One that takes something away says so, and is released only after a version that does
+        // not need it any more.
+        if !name.ends_with(".sql") || name == "0001_first.sql" || name.ends_with("_contract.sql") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        for statement in code.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+            let words = statement.to_lowercase();
+            let column = words.starts_with("alter table") && words.contains(" add column ");
+            let required = words.contains("not null") && !words.contains("default");
+            let expands = words.starts_with("create table")
+                || words.starts_with("create index")
+                || column && !required;
+            ensure!(expands, "{name}: {statement}");
+        }
+    }
+    Ok(())
+}
+
+/// Rows as an old server writes them: of the columns that its schema has.
+async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result<()> {
+    let sql = format!("select * from {table} {rows}");
+    let none = format!("select * from {table} where 1 = 0");
+    let known = sqlx::Executor::describe(to, AssertSqlSafe(none).into_sql_str()).await?;
+    let known: Vec<_> = known.columns.iter().map(|c| c.name().to_owned()).collect();
+    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(from).await? {
+        let columns = row
+            .columns()
+            .iter()
+            .filter(|c| known.iter().any(|k| k == c.name()));
+        let names: Vec<_> = columns.clone().map(Column::name).collect();
+        let places: Vec<_> = (1..=names.len()).map(|n| format!("${n}")).collect();
+        let insert = format!(
+            "insert into {table} ({}) values ({})",
+            names.join(", "),
+            places.join(", ")
+        );
+        let mut insert = sqlx::query(AssertSqlSafe(insert));
+        for column in columns {
+            insert = match row.try_get::<Option<String>, _>(column.name()) {
+                Ok(text) => insert.bind(text),
+                Err(_) => insert.bind(row.try_get::<Option<i64>, _>(column.name())?),
+            };
+        }
+        insert
+            .execute(to)
+            .await
+            .with_context(|| format!("{table}, {}", column_types(&row)))?;
+    }
+    Ok(())
+}
+
+fn column_types(row: &sqlx::any::AnyRow) -> String {
+    let types = row
+        .columns()
+        .iter()
+        .map(|c| c.type_info().name().to_owned());
+    types.collect::<Vec<_>>().join(" ")
+}
+
+/// Some of everything, as far as it comes without the project being told.
+struct Shop {
+    open: Opened,
+    waiting: Opened,
+    paid: Opened,
+    key_used: String,
+}
+
+async fn business(world: &World, name: &str) -> Result<Shop> {
+    let api = &world.api;
+    let open = api.invoice(&format!("open {name}")).await?;
+    let waiting = api.invoice(&format!("waiting {name}")).await?;
+    api.paid_with(&waiting, VERIFIED).await?;
+    let paid = api.invoice(&format!("paid {name}")).await?;
+    let key_used = format!("key-{name}");
+    let request = api.widget(Method::POST, &paid, "/payments");
+    let request = request.header("idempotency-key", &key_used);
+    let answer = send(request.json(&card(APPROVED))).await?;
+    ensure!(answer.status == 201, "{answer:?}");
+    Ok(Shop {
+        open,
+        waiting,
+        paid,
+        key_used,
+    })
+}
+
+async fn carries_on(world: &World, shop: &Shop) -> Result<()> {
+    let api = &world.api;
+    let request = api.widget(Method::POST, &shop.paid, "/payments");
+    let request = request.header("idempotency-key", &shop.key_used);
+    let again = send(request.json(&card(APPROVED))).await?;
+    ensure!(again.header("idempotent-replayed") == "true", "{again:?}");
+    let shown = send(api.widget(Method::GET, &shop.waiting, ""))
+        .await?
+        .json();
+    let form = shown["verification"]["url"].as_str().context("no form")?;
+    send(
+        api.request(Method::POST, form)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    api.until_status(&shop.waiting.id, "paid").await?;
+    api.paid_with(&shop.open, APPROVED).await?;
+    let invoice = api.read(&shop.paid.id).await?;
+    let payment = invoice["payments"][0]["id"]
+        .as_str()
+        .context("no payment")?;
+    world.refund(payment, 100).await?;
+    Ok(())
+}
+
+/// For every schema that there was: an old server's rows from before the upgrade, and those that it
+/// writes afterwards, while the new one is up as well.
+#[tokio::test]
+async fn an_old_server_may_still_be_up() -> Result<()> {
+    let all = Migrator::new(migrations()).await?;
+    let versions: Vec<_> = all.migrations.iter().map(|m| m.version).collect();
+    for version in versions {
+        // The endpoint is gone while the old server is up, so that callbacks are left to be told.
+        let mut world = World::start().await?;
+        world
+            .project
+            .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
+        let before = business(&world, "before").await?;
+        let first = ids(&world).await?;
+        let after = business(&world, "after").await?;
+        ensure!(world.terminate().await?);
+        let written = world.store().await?;
+
+        let directory = tempfile::tempdir()?;
+        let old = Database::new(directory.path()).await?;
+        let store = old.new_pool().await?;
+        up_to(version).await?.run(&store).await?;
+        for table in TABLES {
+            copied(&written, &store, table, &of_invoices(table, &first, true)).await?;
+        }
+        world.move_to(old);
+        world.restart().await?;
+        for table in TABLES {
+            copied(&written, &store, table, &of_invoices(table, &first, false)).await?;
+        }
+        world
+            .project
+            .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
+        carries_on(&world, &before).await?;
+        carries_on(&world, &after).await?;
+        until_settled(&world, Duration::from_secs(60)).await?;
+        let agreement = agree(&world).await?;
+        ensure!(
+            agreement.paid == 6 && agreement.refunds == 2,
+            "{version}: {agreement:?}"
+        );
+        drop(directory);
+    }
+    Ok(())
+}
+
+/// The newest invoice so far.
+async fn ids(world: &World) -> Result<String> {
+    let sql = "select max(id) from invoices";
+    Ok(sqlx::query_scalar(sql)
+        .fetch_one(&world.store().await?)
+        .await?)
+}
+
+/// The rows of a table that belong to invoices up to one, or to those after it.
+fn of_invoices(table: &str, last: &str, up_to: bool) -> String {
+    let sign = if up_to { "<=" } else { ">" };
+    let among = format!("(select id from invoices where id {sign} '{last}')");
+    match table {
+        "invoices" => format!("where id in {among}"),
+        "payments" | "events" => format!("where invoice in {among}"),
+        "refunds" => format!("where payment in (select id from payments where invoice in {among})"),
+        "event_attempts" => {
+            format!("where event in (select id from events where invoice in {among})")
+        }
+        "idempotency_keys" => format!("where substr(scope, 8) in {among}"),
+        "projects" | "secret_keys" | "connector_accounts" if up_to => String::new(),
+        _ => "where 1 = 0".to_owned(),
+    }
+}
