@@ -8,6 +8,7 @@ pub mod database;
 pub mod demo;
 pub mod docs;
 pub mod hosted;
+pub mod metrics;
 pub mod peers;
 pub mod process;
 pub mod project;

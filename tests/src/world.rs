@@ -180,6 +180,16 @@ impl World {
         Ok(())
     }
 
+    /// Where the server runs, and its database if that is a file.
+    pub fn files(&self) -> &Path {
+        self.home.files.path()
+    }
+
+    /// The server's `DATABASE_URL`.
+    pub fn database_url(&self) -> &str {
+        &self.home.database.url
+    }
+
     /// The server's database, to look into.
     pub async fn store(&self) -> Result<AnyPool> {
         self.home.database.pool().await
@@ -207,6 +217,13 @@ impl World {
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
+    /// The project's account at the sandbox: its id, and the secret that signs its webhooks.
+    pub async fn sandbox_account(&self) -> Result<(String, String)> {
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
+        let sql = "select id, webhook_secret from accounts";
+        Ok(sqlx::query_as(sql).fetch_one(&db).await?)
+    }
+
     /// Makes the sandbox take the money of a payment after all, and report it as a payment system
     /// would: in its ledger and by a signed webhook. Gives how that was answered.
     pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
@@ -218,8 +235,7 @@ impl World {
         .bind(&id)
         .execute(&db)
         .await?;
-        let sql = "select id, webhook_secret from accounts";
-        let (account, secret): (String, String) = sqlx::query_as(sql).fetch_one(&db).await?;
+        let (account, secret) = self.sandbox_account().await?;
         let body = json!({
             "id": format!("sbe_late_{id}"), "type": "payment.updated",
             "created_at": "2026-01-01T00:00:00Z",

@@ -3,6 +3,7 @@
 
 use crate::flow::{App, view};
 use crate::store::projects::Project;
+use crate::telemetry::Watcher;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -26,6 +27,7 @@ struct Watch {
     /// The version the caller has. An event's id is the version it shows.
     seen: Option<i64>,
     first: bool,
+    _counted: Watcher,
 }
 
 /// The events of an invoice from the one after `Last-Event-ID`.
@@ -38,6 +40,7 @@ pub fn events(
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let watch = Watch {
         changes: app.live.subscribe(),
+        _counted: app.metrics.watcher(),
         app,
         project,
         invoice,
@@ -62,7 +65,7 @@ impl Watch {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(invoice = %self.invoice, %error, "live events ended");
+                    tracing::error!(invoice = %self.invoice, project = %self.project.id, %error, "live events ended");
                     return None;
                 }
             }

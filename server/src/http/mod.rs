@@ -74,7 +74,10 @@ fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn(request_id::with_request_id))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            request_id::with_request_id,
+        ))
         .with_state(app)
 }
 

@@ -1,13 +1,18 @@
 //! Every request has an id: in its answer, in every problem document, in every log line about it.
 
+use crate::flow::App;
 use crate::new_id;
-use axum::extract::{MatchedPath, Request};
-use axum::http::HeaderValue;
+use crate::telemetry::{Request as Answered, continue_trace};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::sync::Arc;
 use std::time::Instant;
 use till_shared::id::RequestId;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 tokio::task_local! {
     static REQUEST_ID: RequestId;
@@ -24,13 +29,25 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     REQUEST_ID.scope(id, work.in_current_span())
 }
 
-/// The middleware. Logs the route and never the query or a header: both may hold secrets.
-pub async fn with_request_id(request: Request, next: Next) -> Response {
+/// The middleware: the request's id, span and measure. Names the route and never the query or a
+/// header: both may hold secrets.
+pub async fn with_request_id(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::from_unique(new_id::unique());
-    // Of the highest level, so that a log of warnings only has the id as well.
-    let span = tracing::error_span!("request", id = %id);
-    let method = request.method().clone();
+    let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    // Of the highest level, so that a log of warnings only has the id as well.
+    let span = tracing::error_span!(
+        "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
+        project = Empty, invoice = Empty, otel.status_code = Empty
+    );
+    continue_trace(&span, request.headers());
+    span.set_attribute("http.request.method", method);
+    span.set_attribute("http.route", route.to_owned());
     let start = Instant::now();
     let answer = async {
         let mut response = next.run(request).await;
@@ -42,10 +59,36 @@ pub async fn with_request_id(request: Request, next: Next) -> Response {
             "x-content-type-options",
             HeaderValue::from_static("nosniff"),
         );
-        let route = route.as_ref().map_or("-", MatchedPath::as_str);
-        let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis());
-        tracing::debug!(%method, route, status, ms, "answered");
+        let (status, took) = (response.status(), start.elapsed());
+        tracing::debug!(
+            method,
+            route,
+            status = status.as_u16(),
+            ms = took.as_millis(),
+            "answered"
+        );
+        let span = Span::current();
+        span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
+        app.metrics.request(&Answered {
+            method,
+            route,
+            status: status.as_u16(),
+            took,
+        });
         response
     };
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+}
+
+/// A method by its name if it is one of HTTP's (RFC 9110 section 9, RFC 5789): any other word would
+/// be a series of its own. The name for those is OpenTelemetry's.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+    ];
+    let found = KNOWN.into_iter().find(|name| *name == method.as_str());
+    found.unwrap_or("_OTHER")
 }
