@@ -19,7 +19,9 @@ use tokio::process::Command;
 /// The server's delays are divided by this.
 const SPEEDUP: &str = "20";
 /// What `/v1/projects` takes.
-const OPERATOR_TOKEN: &str = "an operator's token, for tests";
+pub const OPERATOR_TOKEN: &str = "an operator's token, for tests";
+/// What credentials are encrypted with.
+pub const ENCRYPTION_KEY: &str = "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=";
 /// How long the server waits for the sandbox, in milliseconds.
 const CONNECTOR_TIMEOUT: &str = "1500";
 
@@ -309,10 +311,7 @@ fn till(home: &Home) -> Result<Command> {
         .env("RUST_LOG", "warn")
         .env("DATABASE_URL", &home.database.url);
     // The same for every process of the test; with SQLite it lies beside the file.
-    command.env(
-        "TILL_ENCRYPTION_KEY",
-        "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=",
-    );
+    command.env("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY);
     Ok(command)
 }
 

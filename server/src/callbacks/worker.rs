@@ -11,6 +11,7 @@ use crate::telemetry::{Callback, Metrics};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use till_shared::event::Event;
 use till_shared::id::ProjectId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -111,18 +112,27 @@ async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> an
 /// What the log and the traces say about an attempt.
 fn span(event: &PendingEvent) -> Span {
     let span = tracing::error_span!(
-        "callback", otel.kind = "client", event = %event.id, project = %event.project,
-        invoice = Empty, payment = Empty, refund = Empty, attempt = event.attempts + 1,
-        status = Empty, otel.status_code = Empty
+        "callback",
+        otel.kind = "client",
+        event = %event.id,
+        project = %event.project,
+        invoice = Empty,
+        payment = Empty,
+        refund = Empty,
+        attempt = event.attempts + 1,
+        status = Empty,
+        otel.status_code = Empty
     );
-    if let Some(invoice) = &event.invoice {
-        span.record("invoice", invoice.as_str());
+    let told = serde_json::from_str::<Event>(&event.body).map(|event| event.data);
+    let told = told.unwrap_or_default();
+    if let Some(invoice) = &told.invoice {
+        span.record("invoice", invoice.id.as_str());
     }
-    if let Some(payment) = &event.payment {
-        span.record("payment", payment.as_str());
+    if let Some(payment) = &told.payment {
+        span.record("payment", payment.id.as_str());
     }
-    if let Some(refund) = &event.refund {
-        span.record("refund", refund.as_str());
+    if let Some(refund) = &told.refund {
+        span.record("refund", refund.id.as_str());
     }
     span
 }

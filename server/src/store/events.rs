@@ -5,7 +5,7 @@ use super::{Result, Store, StoreError, Tx, word};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
-use till_shared::id::{EventId, InvoiceId, PaymentId, ProjectId, RefundId};
+use till_shared::id::{EventId, InvoiceId, ProjectId};
 
 /// A callback to be written.
 pub struct NewEvent<'a> {
@@ -53,12 +53,6 @@ pub struct PendingEvent {
     pub id: EventId,
     /// For whom.
     pub project: ProjectId,
-    /// About which invoice, if it is about one.
-    pub invoice: Option<InvoiceId>,
-    /// About which payment, if it is about one: the id after the type in `about`.
-    pub payment: Option<PaymentId>,
-    /// About which refund, if it is about one.
-    pub refund: Option<RefundId>,
     /// The body.
     pub body: String,
     /// Attempts made before this one.
@@ -70,15 +64,9 @@ pub struct PendingEvent {
 impl FromRow<'_, AnyRow> for PendingEvent {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
-        let invoice: Option<&str> = row.try_get("invoice")?;
-        let about: &str = row.try_get("about")?;
-        let about = about.rsplit(' ').next().unwrap_or_default();
         Ok(Self {
             id: word(row.try_get("id")?).map_err(decode)?,
             project: word(row.try_get("project")?).map_err(decode)?,
-            invoice: invoice.map(word).transpose().map_err(decode)?,
-            payment: about.parse().ok(),
-            refund: about.parse().ok(),
             body: row.try_get("body")?,
             attempts: row.try_get("attempts")?,
             resent_after: row.try_get("resent_after")?,

@@ -77,7 +77,7 @@ where
             .fmt_fields(debug_fn(|writer, field, value| match field.name() {
                 "message" => write!(writer, "{value:?}"),
                 name if name.starts_with("otel.") => Ok(()),
-                name => write!(writer, "{name}={value:?} "),
+                name => write!(writer, " {name}={value:?}"),
             }))
             .with_ansi(std::io::stderr().is_terminal())
             .with_filter(filter)
