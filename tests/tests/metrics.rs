@@ -275,14 +275,34 @@ async fn what_waits_for_long_is_shown_and_no_reason_to_turn_requests_away() -> R
     Ok(())
 }
 
+/// Takes the database away: PostgreSQL lets nobody in, and of SQLite's file a table is gone.
+async fn take_away(world: &World) -> Result<()> {
+    let url = world.database_url();
+    if url.starts_with("sqlite:") {
+        sqlx::query("alter table events rename to events_elsewhere")
+            .execute(&world.store().await?)
+            .await?;
+        return Ok(());
+    }
+    let (server, name) = url.rsplit_once('/').context("no name")?;
+    let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await?;
+    for sql in [
+        format!("alter database {name} with allow_connections false"),
+        format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&admin)
+            .await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn without_a_database_the_rest_is_told() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    sqlx::query("alter table events rename to events_elsewhere")
-        .execute(&world.store().await?)
-        .await?;
+    take_away(&world).await?;
     let metrics = Metrics::of(&world).await?;
     ensure!(metrics.text.contains("\ntill_database_up 0\n"));
     ensure!(!metrics.names().contains("till_callbacks_pending"));

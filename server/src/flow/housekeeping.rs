@@ -92,7 +92,9 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
         });
     }
     for invoice in app.store.overdue_invoices(now, BATCH).await? {
-        expire_invoice(app, &invoice).await?;
+        if let Err(error) = expire_invoice(app, &invoice).await {
+            tracing::error!(%invoice, %error, "could not be expired");
+        }
     }
     Ok(())
 }

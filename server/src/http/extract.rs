@@ -272,9 +272,7 @@ impl FromRequestParts<Arc<App>> for Client {
         let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
         let project = app.store.project(&invoice.project).await?;
         let project = project.ok_or_else(|| Error::not_found("project"))?;
-        Span::current()
-            .record("project", project.id.as_str())
-            .record("invoice", invoice.id.as_str());
+        Span::current().record("project", project.id.as_str());
         Ok(Self { project, invoice })
     }
 }

@@ -36,9 +36,7 @@ pub async fn find(
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let row = app.store.invoice(&id).await.map_err(trouble)?;
     let row = row.ok_or_else(none)?;
-    Span::current()
-        .record("project", row.project.as_str())
-        .record("invoice", id.as_str());
+    Span::current().record("project", row.project.as_str());
     let project = app.store.project(&row.project).await.map_err(trouble)?;
     Ok((project.ok_or_else(none)?, id))
 }

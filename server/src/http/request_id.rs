@@ -3,13 +3,14 @@
 use crate::flow::App;
 use crate::new_id;
 use crate::telemetry::{Request as Answered, continue_trace};
-use axum::extract::{MatchedPath, Request, State};
+use axum::RequestExt;
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::sync::Arc;
 use std::time::Instant;
-use till_shared::id::RequestId;
+use till_shared::id::{EventId, InvoiceId, PaymentId, ProjectId, RefundId, RequestId};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -33,7 +34,7 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 /// header: both may hold secrets.
 pub async fn with_request_id(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let id = RequestId::from_unique(new_id::unique());
@@ -43,8 +44,15 @@ pub async fn with_request_id(
     // Of the highest level, so that a log of warnings only has the id as well.
     let span = tracing::error_span!(
         "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
-        project = Empty, invoice = Empty, otel.status_code = Empty
+        project = Empty, invoice = Empty, payment = Empty, refund = Empty, event = Empty,
+        otel.status_code = Empty
     );
+    if let Ok(params) = request.extract_parts::<RawPathParams>().await {
+        let ours = params.iter().filter(|(name, value)| is_id(name, value));
+        for (name, value) in ours {
+            span.record(name, value);
+        }
+    }
     continue_trace(&span, request.headers());
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());
@@ -81,6 +89,19 @@ pub async fn with_request_id(
         response
     };
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+}
+
+/// Whether a part of the path is an id as we make them: whatever else somebody may put there is not
+/// for the log.
+fn is_id(name: &str, value: &str) -> bool {
+    match name {
+        "project" => value.parse::<ProjectId>().is_ok(),
+        "invoice" => value.parse::<InvoiceId>().is_ok(),
+        "payment" => value.parse::<PaymentId>().is_ok(),
+        "refund" => value.parse::<RefundId>().is_ok(),
+        "event" => value.parse::<EventId>().is_ok(),
+        _ => false,
+    }
 }
 
 /// A method by its name if it is one of HTTP's (RFC 9110 section 9, RFC 5789): any other word would
