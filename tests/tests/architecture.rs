@@ -23,7 +23,7 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 
 /// What each room of the server may use of the others. `clock`, `new_id`, `crypto`, `config` and
 /// `telemetry` are everybody's.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("store", &["callbacks::schedule"]),
     ("connectors", &["domain"]),
@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
         "http",
         &["flow", "callbacks", "connectors", "domain::Timing", "store"],
     ),
+    ("telemetry", &[]),
     ("sandbox", &[]),
     ("demo", &[]),
 ];

@@ -76,8 +76,9 @@ async fn a_payment_is_followed_by_its_id() -> Result<()> {
             "{callback}"
         );
     }
-    // Every line about the payment says whose it is, and of which invoice.
-    for line in lines.iter().filter(|line| about(line)) {
+    // Every line of ours about the payment says whose it is, and of which invoice.
+    let ours = |line: &&Value| said(line, "target").is_some_and(|t| t.starts_with("till_server"));
+    for line in lines.iter().filter(|line| about(line)).filter(ours) {
         ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
         let invoice = said(line, "invoice") == Some(&opened.id);
         ensure!(invoice || said(line, "refund").is_some(), "{line}");

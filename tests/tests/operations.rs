@@ -128,15 +128,30 @@ async fn the_dashboard_shows_all_that_is_there_and_nothing_else() -> Result<()> 
             shown.extend(real(&metrics, promql)?);
         }
     }
-    let family = |name: &str| {
-        let ends = ["_bucket", "_sum", "_count"];
-        let end = ends.iter().find_map(|end| name.strip_suffix(end));
-        end.unwrap_or(name).to_owned()
-    };
     let shown: BTreeSet<_> = shown.iter().map(|name| family(name)).collect();
     for name in metrics.names() {
         ensure!(shown.contains(&family(name)), "{name} is on no panel");
     }
+    Ok(())
+}
+
+/// A metric's name without what a histogram's series end in.
+fn family(name: &str) -> String {
+    let ends = ["_bucket", "_sum", "_count"];
+    let end = ends.iter().find_map(|end| name.strip_suffix(end));
+    end.unwrap_or(name).to_owned()
+}
+
+#[tokio::test]
+async fn the_page_names_every_metric_and_no_other() -> Result<()> {
+    let metrics = busy().await?;
+    let there: BTreeSet<_> = metrics.names().iter().map(|name| family(name)).collect();
+    let page = fs::read_to_string(docs()?.join("operations.md"))?;
+    let rows = page.lines().filter(|line| line.starts_with("| `till_"));
+    let words = rows.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named: BTreeSet<_> = words.filter(|word| word.starts_with("till_")).collect();
+    let there: BTreeSet<_> = there.iter().map(String::as_str).collect();
+    ensure!(named == there, "{:?}", named.symmetric_difference(&there));
     Ok(())
 }
 

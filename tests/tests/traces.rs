@@ -116,6 +116,11 @@ async fn a_payment_is_one_trace_which_goes_on_from_the_caller_s() -> Result<()> 
     for (name, value) in [
         ("http.request.method", "POST"),
         ("http.route", route),
+        (
+            "url.path",
+            &format!("/v1/widget/invoices/{}/payments", opened.id),
+        ),
+        ("url.scheme", "http"),
         ("http.response.status_code", "201"),
         ("request", fixed.header("x-request-id")),
         ("invoice", &opened.id),
@@ -193,6 +198,15 @@ async fn questions_after_a_payment_are_traced_and_a_lost_answer_is_an_error() ->
     let of_asked = about.iter().filter(|s| s.parent_span_id == asked.span_id);
     let of_asked: Vec<_> = of_asked.cloned().collect();
     named(&of_asked, "sandbox fetch")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_said_at_the_start() -> Result<()> {
+    let world = World::start().await?;
+    let args = ["serve", "--dev", "--otlp-endpoint", "nonsense"];
+    let refused = world.till(&args).await?;
+    ensure!(refused.is_err_and(|said| said.contains("--otlp-endpoint is not a URL")));
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use axum::http::HeaderMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// The connector that it stands before.
 pub struct Observed {
@@ -31,18 +31,7 @@ impl Observed {
         (what, id): (&'static str, &(dyn Display + Sync)),
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        let kind = &self.kind;
-        let span = tracing::error_span!(
-            "connector_call",
-            otel.kind = "client",
-            otel.name = format!("{kind} {operation}"),
-            connector = kind,
-            operation,
-            payment = Empty,
-            refund = Empty,
-            outcome = Empty,
-            otel.status_code = Empty
-        );
+        let span = self.span(operation);
         span.record(what, tracing::field::display(id));
         let start = Instant::now();
         let answer = call.instrument(span.clone()).await;
@@ -56,8 +45,24 @@ impl Observed {
         if outcome != ConnectorCall::Answered {
             span.record("otel.status_code", "ERROR");
         }
-        self.metrics.call(kind, operation, outcome, start.elapsed());
+        let took = start.elapsed();
+        self.metrics.call(&self.kind, operation, outcome, took);
         answer
+    }
+
+    fn span(&self, operation: &'static str) -> Span {
+        let kind = &self.kind;
+        tracing::error_span!(
+            "connector_call",
+            otel.kind = "client",
+            otel.name = format!("{kind} {operation}"),
+            connector = kind,
+            operation,
+            payment = Empty,
+            refund = Empty,
+            outcome = Empty,
+            otel.status_code = Empty
+        )
     }
 }
 
@@ -132,6 +137,8 @@ impl Connector for Observed {
         body: &[u8],
         timing: Timing,
     ) -> Result<Vec<Webhook>, WebhookError> {
-        self.inner.parse_webhook(ctx, headers, body, timing).await
+        // Some payment systems are asked whether it is theirs.
+        let read = self.inner.parse_webhook(ctx, headers, body, timing);
+        read.instrument(self.span("webhook")).await
     }
 }

@@ -54,8 +54,14 @@ pub async fn with_request_id(
         }
     }
     continue_trace(&span, request.headers());
+    // OpenTelemetry's names for what an HTTP server's span says; nothing for the log.
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());
+    if route != "-" {
+        span.set_attribute("url.path", request.uri().path().to_owned());
+    }
+    let scheme = app.base_url.split(':').next().unwrap_or_default();
+    span.set_attribute("url.scheme", scheme.to_owned());
     let start = Instant::now();
     let answer = async {
         let mut response = next.run(request).await;
@@ -79,6 +85,7 @@ pub async fn with_request_id(
         span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
         if status.is_server_error() {
             span.record("otel.status_code", "ERROR");
+            span.set_attribute("error.type", status.as_str().to_owned());
         }
         app.metrics.request(&Answered {
             method,
