@@ -78,7 +78,7 @@ pub async fn with_request_id(
             method,
             route,
             status = status.as_u16(),
-            ms = took.as_millis(),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
         let span = Span::current();
