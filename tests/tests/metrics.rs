@@ -21,12 +21,10 @@ async fn counts(world: &World, name: &str, labels: &[(&str, &str)], n: f64) -> R
     let mut last = 0.0;
     let seen = until(name, async || {
         last = Metrics::of(world).await?.sum(name, labels);
-        Ok(last >= n)
+        Ok(last == n)
     });
     seen.await
-        .with_context(|| format!("{name} {labels:?} is {last}"))?;
-    ensure!(last == n, "{name} {labels:?} is {last}, not {n}");
-    Ok(())
+        .with_context(|| format!("{name} {labels:?} is {last}, not {n}"))
 }
 
 async fn with_check() -> Result<World> {
