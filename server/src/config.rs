@@ -86,6 +86,11 @@ pub struct Config {
     #[arg(long, env = "TILL_SHUTDOWN_SECONDS", default_value_t = 30)]
     pub shutdown_seconds: u64,
 
+    /// Where traces go: the base URL of an OpenTelemetry collector's OTLP/HTTP, for example
+    /// `http://127.0.0.1:4318`. Without it there are none.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+
     /// Divides every delay between attempts (callbacks, reconciliation), for tests.
     #[arg(long, env = "TILL_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub speedup: u32,

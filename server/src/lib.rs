@@ -14,3 +14,4 @@ pub mod http;
 pub mod new_id;
 pub mod sandbox;
 pub mod store;
+pub mod telemetry;

@@ -3,11 +3,10 @@
 mod commands;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
-use std::io::IsTerminal;
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use till_server::telemetry::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// Take payments on your own site, through your own server.
 #[derive(Parser)]
@@ -21,12 +20,6 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Run the server
@@ -34,6 +27,8 @@ enum Command {
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
+    /// Copy the database, SQLite's, while the server runs
+    Backup(commands::backup::Args),
     /// Sign simple HTML forms
     #[command(subcommand)]
     Form(commands::form::Command),
@@ -45,16 +40,18 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match cli.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    match run(cli.command) {
+    // Of the two that rustls can use, the one that builds everywhere without a C toolchain's help.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let collector = match &cli.command {
+        Command::Serve(config) => config.otlp_endpoint.clone(),
+        _ => None,
+    };
+    let done = telemetry::start(cli.log_format, collector.as_deref()).and_then(|telemetry| {
+        let done = run(cli.command);
+        telemetry.finish();
+        done
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -65,11 +62,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(command: Command) -> anyhow::Result<()> {
-    // Of the two that rustls can use, the one that builds everywhere without a C toolchain's help.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
         Command::Project(command) => commands::project::run(command).await,
+        Command::Backup(args) => commands::backup::run(args).await,
         Command::Form(command) => commands::form::run(command).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,
         Command::Demo(args) => commands::demo::run(args, on_signal()?).await,

@@ -11,6 +11,7 @@ pub mod docs;
 pub mod hosted;
 pub mod ledgers;
 pub mod live;
+pub mod metrics;
 pub mod peers;
 pub mod process;
 pub mod project;

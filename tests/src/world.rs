@@ -24,7 +24,9 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("--connector-timeout-ms", "1500"),
 ];
 /// What `/v1/projects` takes.
-const OPERATOR_TOKEN: &str = "an operator's token, for tests";
+pub const OPERATOR_TOKEN: &str = "an operator's token, for tests";
+/// What credentials are encrypted with.
+pub const ENCRYPTION_KEY: &str = "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=";
 
 /// A project's keys.
 #[derive(Debug, Clone, Deserialize)]
@@ -246,11 +248,6 @@ impl World {
         self.home.database = database;
     }
 
-    /// What the server is given as `DATABASE_URL`.
-    pub fn database_url(&self) -> &str {
-        &self.home.database.url
-    }
-
     /// Asks the server to end, and gives whether it ended well.
     pub async fn terminate(&mut self) -> Result<bool> {
         self.server.take().context("no server")?.terminate().await
@@ -261,6 +258,16 @@ impl World {
         let address = self.api.url.trim_start_matches("http://").to_owned();
         self.server = Some(serve(&self.home, &address, &self.settings).await?);
         Ok(())
+    }
+
+    /// Where the server runs, and its database if that is a file.
+    pub fn files(&self) -> &Path {
+        self.home.files.path()
+    }
+
+    /// The server's `DATABASE_URL`.
+    pub fn database_url(&self) -> &str {
+        &self.home.database.url
     }
 
     /// The server's database, to look into.
@@ -304,6 +311,13 @@ impl World {
         Ok(sqlx::query_scalar(sql).bind(payment).fetch_one(&db).await?)
     }
 
+    /// The project's account at the sandbox: its id, and the secret that signs its webhooks.
+    pub async fn sandbox_account(&self) -> Result<(String, String)> {
+        let db = open(&self.home.files.path().join("sandbox.db")).await?;
+        let sql = "select id, webhook_secret from accounts";
+        Ok(sqlx::query_as(sql).fetch_one(&db).await?)
+    }
+
     /// Makes the sandbox take the money of a payment after all, and report it as a payment system
     /// would: in its ledger and by a signed webhook. Gives how that was answered.
     pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
@@ -315,8 +329,7 @@ impl World {
         .bind(&id)
         .execute(&db)
         .await?;
-        let sql = "select id, webhook_secret from accounts";
-        let (account, secret): (String, String) = sqlx::query_as(sql).fetch_one(&db).await?;
+        let (account, secret) = self.sandbox_account().await?;
         let body = json!({
             "id": format!("sbe_late_{id}"), "type": "payment.updated",
             "created_at": "2026-01-01T00:00:00Z",
@@ -408,10 +421,7 @@ fn till(home: &Home) -> Result<Command> {
         .env("RUST_LOG", "warn")
         .env("DATABASE_URL", &home.database.url);
     // The same for every process of the test; with SQLite it lies beside the file.
-    command.env(
-        "TILL_ENCRYPTION_KEY",
-        "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=",
-    );
+    command.env("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY);
     Ok(command)
 }
 

@@ -21,9 +21,9 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// What each room of the server may use of the others. `clock`, `new_id`, `crypto` and `config`
-/// are everybody's.
-const MAY_USE: [(&str, &[&str]); 8] = [
+/// What each room of the server may use of the others. `clock`, `new_id`, `crypto`, `config` and
+/// `telemetry` are everybody's.
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("store", &["callbacks::schedule"]),
     ("connectors", &["domain"]),
@@ -33,10 +33,11 @@ const MAY_USE: [(&str, &[&str]); 8] = [
         "http",
         &["flow", "callbacks", "connectors", "domain::Timing", "store"],
     ),
+    ("telemetry", &[]),
     ("sandbox", &[]),
     ("demo", &[]),
 ];
-const EVERYBODYS: [&str; 4] = ["clock", "new_id", "crypto", "config"];
+const EVERYBODYS: [&str; 5] = ["clock", "new_id", "crypto", "config", "telemetry"];
 
 #[test]
 fn dependencies_point_one_way() -> Result<()> {

@@ -48,7 +48,9 @@ pub fn bench_server(seconds: u32) -> Result<()> {
     build_bench("bench-server")?;
     let bench = || -> Result<Command> {
         let mut bench = process::command(program("bench-server", false)?);
-        bench.arg(seconds.to_string()).env("TILL_BIN", server(true)?);
+        bench
+            .arg(seconds.to_string())
+            .env("TILL_BIN", server(true)?);
         Ok(bench)
     };
     process::run(&mut bench()?)?;

@@ -7,13 +7,17 @@ use crate::clock;
 use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::events::{Attempt, Next, PendingEvent};
+use crate::telemetry::{Callback, Metrics};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use till_shared::event::Event;
 use till_shared::id::ProjectId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// How long a project may take to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -35,6 +39,8 @@ pub struct Outbox {
     pub keys: Arc<Keys>,
     /// Calls projects.
     pub deliverer: Deliverer,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Something was put in.
     pub wake: Notify,
     /// Cancelled when the server shuts down.
@@ -89,8 +95,10 @@ async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> an
             count(busy, &project, 1);
             let (outbox, busy, project) = (outbox.clone(), busy.clone(), project.clone());
             tasks.spawn(async move {
-                if let Err(error) = attempt(&outbox, &event).await {
-                    tracing::error!(%error, event = %event.id, "a callback could not be attempted");
+                let span = span(&event);
+                let attempted = attempt(&outbox, &event).instrument(span.clone()).await;
+                if let Err(error) = attempted {
+                    tracing::error!(parent: &span, %error, "a callback could not be attempted");
                 }
                 count(&busy, &project, -1);
                 // The next event of the same invoice may go now.
@@ -99,6 +107,34 @@ async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> an
         }
     }
     Ok(())
+}
+
+/// What the log and the traces say about an attempt.
+fn span(event: &PendingEvent) -> Span {
+    let span = tracing::error_span!(
+        "callback",
+        otel.kind = "client",
+        event = %event.id,
+        project = %event.project,
+        invoice = Empty,
+        payment = Empty,
+        refund = Empty,
+        attempt = event.attempts + 1,
+        status = Empty,
+        otel.status_code = Empty
+    );
+    let told = serde_json::from_str::<Event>(&event.body).map(|event| event.data);
+    let told = told.unwrap_or_default();
+    if let Some(invoice) = &told.invoice {
+        span.record("invoice", invoice.id.as_str());
+    }
+    if let Some(payment) = &told.payment {
+        span.record("payment", payment.id.as_str());
+    }
+    if let Some(refund) = &told.refund {
+        span.record("refund", refund.id.as_str());
+    }
+    span
 }
 
 async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
@@ -140,9 +176,8 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
             .turn_notifications_off(&project.id, done)
             .await?;
     }
-    if callable && next != Next::Delivered {
-        let (status, error) = (answered.status, &answered.error);
-        tracing::warn!(event = %event.id, project = %project.id, number, ?status, ?error, "callback not delivered");
+    if callable {
+        tell(outbox, &answered, at, done, next);
     }
     let attempt = Attempt {
         at,
@@ -155,6 +190,32 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
         .store
         .record_attempt(&event.id, number, &attempt, next)
         .await?)
+}
+
+/// To the log, the trace and the metrics.
+fn tell(outbox: &Outbox, answered: &Answered, at: i64, done: i64, next: Next) {
+    let took = Duration::from_millis(u64::try_from(done - at).unwrap_or(0));
+    let outcome = match (next, answered.status) {
+        (Next::Delivered, _) => Callback::Delivered,
+        (_, Some(_)) => Callback::Refused,
+        (_, None) => Callback::Unreachable,
+    };
+    outbox.metrics.callback(outcome, took);
+    if next == Next::Failed {
+        outbox.metrics.callback_failed();
+    }
+    if let Some(status) = answered.status {
+        Span::current().record("status", status);
+    }
+    let error = &answered.error;
+    match next {
+        Next::Delivered => tracing::info!("callback delivered"),
+        Next::RetryAt(_) => tracing::warn!(error, "callback not delivered"),
+        Next::Failed => tracing::error!(error, "callback given up"),
+    }
+    if next != Next::Delivered {
+        Span::current().record("otel.status_code", "ERROR");
+    }
 }
 
 fn beginning(text: &str) -> &str {

@@ -6,6 +6,7 @@ mod amount;
 mod client;
 mod credentials;
 mod mollie;
+mod observed;
 mod paypal;
 mod sandbox;
 mod stripe;
@@ -24,6 +25,7 @@ use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::{CardData, Verification};
 
 pub use client::http_client;
+pub use observed::Observed;
 
 /// What a payment system can do.
 #[derive(Debug, Clone, Copy)]

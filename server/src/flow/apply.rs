@@ -16,6 +16,8 @@ use till_shared::event::{Event, EventData, EventType};
 use till_shared::id::{EventId, PaymentId, RefundId};
 use till_shared::payment::PaymentStatus;
 use till_shared::widget::Verification;
+use tracing::Span;
+use tracing::field::Empty;
 
 /// The first delay before a live payment is asked after, in milliseconds; it doubles each time.
 const FIRST_CHECK_MS: i64 = 2_000;
@@ -37,6 +39,8 @@ pub fn check_delay(app: &App, status: PaymentStatus, checks: i64) -> i64 {
 ///
 /// # Errors
 /// When the store fails; then nothing has changed.
+#[tracing::instrument(level = "error", skip_all,
+    fields(payment = %id, invoice = Empty, project = Empty, heard = %update.status))]
 pub async fn apply_payment_update(
     app: &App,
     id: &PaymentId,
@@ -45,6 +49,9 @@ pub async fn apply_payment_update(
     let Some(known) = app.store.payment(id).await? else {
         return Ok(None);
     };
+    Span::current()
+        .record("invoice", known.invoice.as_str())
+        .record("project", known.project.as_str());
     let Some(project) = app.store.project(&known.project).await? else {
         return Ok(None);
     };
@@ -56,7 +63,7 @@ pub async fn apply_payment_update(
         return Ok(None);
     };
     let now = clock::now_ms();
-    let told = believable(&payment, &update);
+    let told = believable(app, &payment, &update);
     let standing = Standing {
         payment: payment.status,
         invoice: invoice.status,
@@ -110,20 +117,26 @@ pub async fn apply_payment_update(
     invoices::save(&mut tx, &mut invoice).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.changed(&invoice.id);
+    let kind = &payment.connector;
+    if payment.status != standing.payment {
+        app.metrics.payment(kind, payment.status, payment.decline);
+    }
     tracing::info!(
-        payment = %payment.id, invoice = %invoice.id, from = %standing.payment,
-        to = %payment.status, invoice_status = %invoice.status, "payment changed"
+        payment = %payment.id, invoice = %invoice.id, project = %project.id, connector = kind,
+        from = %standing.payment, to = %payment.status, invoice_status = %invoice.status,
+        "payment changed"
     );
     Ok(Some(payment))
 }
 
 /// A success over another amount than ours is not believed: the payment is held as `processing`
 /// for people to look into.
-fn believable(payment: &PaymentRow, update: &PaymentUpdate) -> PaymentStatus {
+fn believable(app: &App, payment: &PaymentRow, update: &PaymentUpdate) -> PaymentStatus {
     match update.money {
         Some(money) if money != payment.money && update.status == PaymentStatus::Succeeded => {
+            app.metrics.held(&payment.connector);
             tracing::error!(
-                payment = %payment.id, ours = %payment.money, theirs = %money,
+                ours = %payment.money, theirs = %money,
                 "the payment system reports another amount: held"
             );
             PaymentStatus::Processing

@@ -4,6 +4,7 @@ use super::{App, Error, Result, view};
 use crate::callbacks::sign;
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
+use crate::telemetry::OrderCheck;
 use crate::{clock, new_id};
 use std::time::Duration;
 use till_shared::event::{Event, EventData, EventType, OrderCheckAnswer};
@@ -23,6 +24,20 @@ pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> 
     let Some(url) = &project.settings.check_url else {
         return Ok(());
     };
+    let checked = ask(app, project, invoice, url).await;
+    app.metrics.order_check(match &checked {
+        Ok(()) => OrderCheck::Accepted,
+        Err(Error::Problem { kind, .. }) if *kind == ProblemType::OrderRejected => {
+            OrderCheck::Rejected
+        }
+        Err(_) => OrderCheck::Unavailable,
+    });
+    checked
+}
+
+#[tracing::instrument(name = "order_check", level = "error", skip_all,
+    fields(invoice = %invoice.id, project = %project.id))]
+async fn ask(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> Result<()> {
     let event = Event {
         id: EventId::from_unique(new_id::unique()),
         r#type: EventType::OrderCheck,
@@ -49,11 +64,11 @@ pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> 
         match answer.map(serde_json::from_str::<OrderCheckAnswer>) {
             Some(Ok(answer)) => return judge(&answer, invoice),
             Some(Err(error)) => {
-                tracing::warn!(invoice = %invoice.id, %error, "the order check's answer can't be read");
+                tracing::warn!(%error, "the order check's answer can't be read");
             }
             None => {
                 let (status, error) = (answered.status, answered.error);
-                tracing::warn!(invoice = %invoice.id, ?status, ?error, "no answer to the order check");
+                tracing::warn!(?status, ?error, "no answer to the order check");
             }
         }
     }
@@ -83,7 +98,7 @@ fn judge(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {
     if same_amount && same_currency {
         Ok(())
     } else {
-        tracing::warn!(invoice = %invoice.id, "the order check names another amount");
+        tracing::warn!("the order check names another amount");
         Err(Error::problem(
             ProblemType::OrderRejected,
             "The shop has another amount for this order.",

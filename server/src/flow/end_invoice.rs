@@ -38,6 +38,7 @@ pub async fn cancel_invoice(app: &App, project: &Project, id: &InvoiceId) -> Res
 ///
 /// # Errors
 /// When the store fails.
+#[tracing::instrument(level = "error", skip_all, fields(invoice = %id))]
 pub async fn expire_invoice(app: &App, id: &InvoiceId) -> Result<()> {
     let Some(owner) = app.store.invoice(id).await?.map(|i| i.project) else {
         return Ok(());
@@ -76,5 +77,6 @@ async fn end(
     invoices::save(&mut tx, &mut invoice).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.changed(&invoice.id);
+    tracing::info!(invoice = %invoice.id, project = %project.id, %status, "invoice ended");
     Ok(invoice)
 }

@@ -17,6 +17,8 @@ use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::{FieldError, ProblemType};
 use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// Where the buyer gives the method's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Form {
 /// # Errors
 /// When a field won't do, the invoice is not open, the project refuses the order, or no account
 /// serves it. Nothing has changed then.
+#[tracing::instrument(level = "error", skip_all,
+    fields(invoice = %invoice.id, project = %project.id, method = %fix.method))]
 pub async fn fix_payment(
     app: &App,
     project: &Project,
@@ -87,6 +91,8 @@ enum Asked {
 }
 
 /// Writes a payment down and asks one account for it.
+#[tracing::instrument(name = "payment", level = "error", skip_all,
+    fields(payment = Empty, connector = account.kind, account = account.account))]
 async fn ask(
     app: &App,
     account: &AccountRow,
@@ -101,6 +107,9 @@ async fn ask(
     let (connector, account) = app.open_account(account)?;
     let (invoice, payment) = write_down(app, invoice, id, buyer.clone(), fix, &account).await?;
     app.changed(&invoice.id);
+    app.metrics.attempt(&payment.connector, payment.method);
+    Span::current().record("payment", payment.id.as_str());
+    tracing::info!("payment written down");
     ask_payment_system(
         app,
         connector,
@@ -365,8 +374,7 @@ async fn ask_payment_system(
     };
     let created = connector.create(&app.ctx(&account), &new).await;
     if let Err(error) = &created {
-        let (kind, account) = (&account.kind, &account.id);
-        tracing::warn!(payment = %payment.id, kind, account, %error, "the payment was not taken");
+        tracing::warn!(%error, "the payment was not taken");
     }
     let (update, took_nothing) = match created {
         Ok(update) => (update, false),

@@ -12,6 +12,8 @@ use till_shared::problem::ProblemType;
 /// # Errors
 /// `payment-final` when it ended some other way before; `unavailable` when the payment system does
 /// not answer: the payment stays as it is.
+#[tracing::instrument(level = "error", skip_all,
+    fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
 pub async fn give_up(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
     if !payment.status.is_live() {
         return Err(Error::problem(
@@ -23,7 +25,7 @@ pub async fn give_up(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
     match connector.cancel(&app.ctx(&account), &known(payment)).await {
         Ok(Some(update)) => applied(app, payment, update).await,
         Ok(None) => Ok(payment.clone()),
-        Err(error) => Err(unavailable(payment, &error)),
+        Err(error) => Err(unavailable(&error)),
     }
 }
 
@@ -31,6 +33,8 @@ pub async fn give_up(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
 ///
 /// # Errors
 /// `unavailable` when it does not answer; the payment stays as it is.
+#[tracing::instrument(level = "error", skip_all,
+    fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
 pub async fn refresh(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
     if !payment.status.is_live() {
         return Ok(payment.clone());
@@ -45,6 +49,8 @@ pub async fn refresh(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
 ///
 /// # Errors
 /// See [`refresh`].
+#[tracing::instrument(level = "error", skip_all,
+    fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
 pub async fn come_back(
     app: &App,
     payment: &PaymentRow,
@@ -67,7 +73,7 @@ async fn heard(
     match answer {
         Ok(Some(update)) => applied(app, payment, update).await,
         Ok(None) => Ok(payment.clone()),
-        Err(error) => Err(unavailable(payment, &error)),
+        Err(error) => Err(unavailable(&error)),
     }
 }
 
@@ -77,8 +83,8 @@ async fn applied(app: &App, payment: &PaymentRow, update: PaymentUpdate) -> Resu
         .unwrap_or_else(|| payment.clone()))
 }
 
-fn unavailable(payment: &PaymentRow, error: &CallError) -> Error {
-    tracing::warn!(payment = %payment.id, %error, "the payment system does not say how it stands");
+fn unavailable(error: &CallError) -> Error {
+    tracing::warn!(%error, "the payment system does not say how it stands");
     Error::problem(
         ProblemType::Unavailable,
         "The payment system does not answer just now.",

@@ -76,7 +76,10 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
         let app = app.clone();
         tasks.spawn(async move {
             if let Err(error) = ask_after(&app, &payment).await {
-                tracing::error!(payment = %payment.id, %error, "could not be asked after");
+                tracing::error!(
+                    payment = %payment.id, invoice = %payment.invoice, project = %payment.project,
+                    %error, "could not be asked after"
+                );
             }
         });
     }
@@ -84,17 +87,25 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
         let app = app.clone();
         tasks.spawn(async move {
             if let Err(error) = carry_out(&app, &refund).await {
-                tracing::error!(refund = %refund.id, %error, "could not be carried out");
+                tracing::error!(
+                    refund = %refund.id, payment = %refund.payment, project = %refund.project,
+                    %error, "could not be carried out"
+                );
             }
         });
     }
     for invoice in app.store.overdue_invoices(now, BATCH).await? {
-        expire_invoice(app, &invoice).await?;
+        if let Err(error) = expire_invoice(app, &invoice).await {
+            tracing::error!(%invoice, %error, "could not be expired");
+        }
     }
     Ok(())
 }
 
 /// Asks the payment system after a live payment, once, and says when to ask again.
+#[tracing::instrument(level = "error", skip_all,
+    fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project,
+        checks = payment.checks))]
 async fn ask_after(app: &App, payment: &PaymentRow) -> Result<()> {
     let (connector, account) = app.account_of(payment).await?;
     let ctx = app.ctx(&account);
@@ -122,7 +133,7 @@ async fn ask_after(app: &App, payment: &PaymentRow) -> Result<()> {
         Ok(None) => None,
         Err(error) => {
             let age_s = age / 1000;
-            tracing::warn!(payment = %payment.id, %error, age_s, "its fate is still unknown");
+            tracing::warn!(%error, age_s, "its fate is still unknown");
             None
         }
     };

@@ -15,6 +15,7 @@ pub mod housekeeping;
 mod order_fields;
 pub mod projects;
 pub mod refund;
+pub mod standing;
 pub mod view;
 
 pub use error::{Error, Result};
@@ -22,11 +23,12 @@ pub use error::{Error, Result};
 use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
-use crate::connectors::{self, Account, Connector, Ctx, Known};
+use crate::connectors::{self, Account, Connector, Ctx, Known, Observed};
 use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::accounts::AccountRow;
 use crate::store::payments::PaymentRow;
+use crate::telemetry::Metrics;
 use bulkhead::Bulkhead;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
@@ -57,6 +59,8 @@ pub struct App {
     pub http: reqwest::Client,
     /// For calls to projects.
     pub outbox: Arc<Outbox>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Invoices that have just changed, for whoever watches.
     pub live: broadcast::Sender<InvoiceId>,
     /// Buyers' calls to payment systems.
@@ -80,11 +84,15 @@ impl App {
         let base_url = config.base_url()?;
         let keys = Arc::new(Keys::from_base64(&config.key()?)?);
         let store = Store::open(&config.database_url, config.database_connections).await?;
+        let metrics = Arc::new(Metrics::new(
+            connectors::REGISTRY.iter().map(|(kind, _)| *kind),
+        ));
         let shutdown = CancellationToken::new();
         let outbox = Outbox {
             store: store.clone(),
             keys: keys.clone(),
             deliverer: Deliverer::new(config.dev)?,
+            metrics: metrics.clone(),
             wake: Notify::new(),
             shutdown: shutdown.clone(),
             speedup: config.speedup,
@@ -95,6 +103,7 @@ impl App {
             base_url,
             http: connectors::http_client(config.connector_timeout())?,
             outbox: Arc::new(outbox),
+            metrics,
             live: broadcast::channel(1024).0,
             bulkhead: Bulkhead::new(config.max_account_calls),
             watchers: Arc::new(Semaphore::new(
@@ -117,7 +126,12 @@ impl App {
             id: row.account.clone(),
             credentials: self.keys.open(&place, &row.credentials)?,
         };
-        Ok((connector, account))
+        let observed = Observed {
+            inner: connector,
+            kind: row.kind.clone(),
+            metrics: self.metrics.clone(),
+        };
+        Ok((Arc::new(observed), account))
     }
 
     /// The connector and account that carry a payment.

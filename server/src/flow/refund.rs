@@ -10,6 +10,7 @@ use crate::store::invoices;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
+use crate::telemetry::RefundEnd;
 use till_shared::event::EventType;
 use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
@@ -141,6 +142,8 @@ pub(super) fn new_row(payment: &PaymentRow, id: RefundId, now: i64) -> RefundRow
 ///
 /// # Errors
 /// When the store fails; the refund is asked for again.
+#[tracing::instrument(name = "refund", level = "error", skip_all,
+    fields(refund = %refund.id, payment = %refund.payment, project = %refund.project))]
 pub async fn carry_out(app: &App, refund: &RefundRow) -> Result<()> {
     let Some(payment) = app.store.payment(&refund.payment).await? else {
         return Ok(());
@@ -167,7 +170,7 @@ pub async fn carry_out(app: &App, refund: &RefundRow) -> Result<()> {
         Err(CallError::Refused(why)) => RefundOutcome::Refused(why),
         Err(error) => {
             // The key makes asking again safe: it is carried out once, whatever we heard.
-            tracing::warn!(refund = %refund.id, %error, "refund not answered");
+            tracing::warn!(%error, "refund not answered");
             let at = clock::now_ms() + retry_delay(app, refund.attempts);
             return Ok(app.store.schedule_refund(&refund.id, at).await?);
         }
@@ -236,7 +239,10 @@ pub async fn apply_refund_outcome(
             }
         }
         RefundOutcome::Refused(why) => {
-            tracing::error!(refund = %refund.id, why, "refund refused");
+            tracing::error!(
+                refund = %refund.id, payment = %payment.id, invoice = %invoice.id,
+                project = %project.id, why, "refund refused"
+            );
             refund.status = RefundStatus::Failed;
             EventType::RefundFailed
         }
@@ -251,5 +257,16 @@ pub async fn apply_refund_outcome(
     invoices::save(&mut tx, &mut invoice).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.changed(&invoice.id);
+    let ended = match refund.status {
+        RefundStatus::Succeeded => RefundEnd::Succeeded,
+        RefundStatus::Pending | RefundStatus::Failed => RefundEnd::Failed,
+    };
+    app.metrics
+        .refund(&payment.connector, ended, refund.duplicate);
+    tracing::info!(
+        refund = %refund.id, payment = %payment.id, invoice = %invoice.id, project = %project.id,
+        connector = payment.connector, status = %refund.status, duplicate = refund.duplicate,
+        "refund ended"
+    );
     Ok(Some(refund))
 }

@@ -18,6 +18,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use till_shared::problem::{FieldError, ProblemType};
+use tracing::Span;
 
 /// A JSON body.
 pub struct Json<T> {
@@ -243,9 +244,9 @@ impl FromRequestParts<Arc<App>> for Secret {
             .store
             .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
             .await?;
-        project
-            .map(Self)
-            .ok_or_else(|| unauthorized("There is no such secret key."))
+        let project = project.ok_or_else(|| unauthorized("There is no such secret key."))?;
+        Span::current().record("project", project.id.as_str());
+        Ok(Self(project))
     }
 }
 
@@ -271,6 +272,7 @@ impl FromRequestParts<Arc<App>> for Client {
         let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
         let project = app.store.project(&invoice.project).await?;
         let project = project.ok_or_else(|| Error::not_found("project"))?;
+        Span::current().record("project", project.id.as_str());
         Ok(Self { project, invoice })
     }
 }

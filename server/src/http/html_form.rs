@@ -20,6 +20,7 @@ use till_shared::id::InvoiceId;
 use till_shared::money::{Currency, Money};
 use till_shared::payment::Method;
 use till_shared::problem::ProblemType;
+use tracing::Span;
 use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -93,6 +94,7 @@ async fn pay(
     let fields = fields.map_err(|wrong| refuse(texts, wrong, None))?;
     let texts = texts.preferring(value(&fields, "locale"));
     let project = find_project(&app, texts, &fields).await?;
+    Span::current().record("project", project.id.as_str());
     let back = way_back(&project, &headers);
     let refused = |wrong| refuse(texts, wrong, back.clone());
     genuine(&app, texts, &project, &fields).map_err(refused)?;

@@ -4,6 +4,7 @@
 use super::limits;
 use crate::flow::{App, Error, view};
 use crate::store::projects::Project;
+use crate::telemetry::Watcher;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -29,6 +30,7 @@ struct Watch {
     seen: Option<i64>,
     first: bool,
     _place: OwnedSemaphorePermit,
+    _counted: Watcher,
 }
 
 /// The events of an invoice from the one after `Last-Event-ID`.
@@ -45,6 +47,7 @@ pub fn events(
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let watch = Watch {
         changes: app.live.subscribe(),
+        _counted: app.metrics.watcher(),
         app,
         project,
         invoice,
@@ -70,7 +73,7 @@ impl Watch {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(invoice = %self.invoice, %error, "live events ended");
+                    tracing::error!(invoice = %self.invoice, project = %self.project.id, %error, "live events ended");
                     return None;
                 }
             }

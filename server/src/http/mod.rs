@@ -104,7 +104,10 @@ fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyTimeoutLayer::new(BODY_LIMIT))
-        .layer(middleware::from_fn(request_id::with_request_id))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            request_id::with_request_id,
+        ))
         .with_state(app)
 }
 

@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
+use tracing::Span;
 use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +36,7 @@ pub async fn find(
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let row = app.store.invoice(&id).await.map_err(trouble)?;
     let row = row.ok_or_else(none)?;
+    Span::current().record("project", row.project.as_str());
     let project = app.store.project(&row.project).await.map_err(trouble)?;
     Ok((project.ok_or_else(none)?, id))
 }

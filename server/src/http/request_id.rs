@@ -1,13 +1,19 @@
 //! Every request has an id: in its answer, in every problem document, in every log line about it.
 
+use crate::flow::App;
 use crate::new_id;
-use axum::extract::{MatchedPath, Request};
-use axum::http::HeaderValue;
+use crate::telemetry::{Request as Answered, continue_trace};
+use axum::RequestExt;
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::sync::Arc;
 use std::time::Instant;
-use till_shared::id::RequestId;
-use tracing::Instrument;
+use till_shared::id::{EventId, InvoiceId, PaymentId, ProjectId, RefundId, RequestId};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 tokio::task_local! {
     static REQUEST_ID: RequestId;
@@ -24,13 +30,38 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     REQUEST_ID.scope(id, work.in_current_span())
 }
 
-/// The middleware. Logs the route and never the query or a header: both may hold secrets.
-pub async fn with_request_id(request: Request, next: Next) -> Response {
+/// The middleware: the request's id, span and measure. Names the route and never the query or a
+/// header: both may hold secrets.
+pub async fn with_request_id(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::from_unique(new_id::unique());
-    // Of the highest level, so that a log of warnings only has the id as well.
-    let span = tracing::error_span!("request", id = %id);
-    let method = request.method().clone();
+    let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    // Of the highest level, so that a log of warnings only has the id as well.
+    let span = tracing::error_span!(
+        "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
+        project = Empty, invoice = Empty, payment = Empty, refund = Empty, event = Empty,
+        otel.status_code = Empty
+    );
+    if let Ok(params) = request.extract_parts::<RawPathParams>().await {
+        let ours = params.iter().filter(|(name, value)| is_id(name, value));
+        for (name, value) in ours {
+            span.record(name, value);
+        }
+    }
+    continue_trace(&span, request.headers());
+    // OpenTelemetry's names for what an HTTP server's span says; nothing for the log.
+    span.set_attribute("http.request.method", method);
+    span.set_attribute("http.route", route.to_owned());
+    if route != "-" {
+        span.set_attribute("url.path", request.uri().path().to_owned());
+    }
+    let scheme = app.base_url.split(':').next().unwrap_or_default();
+    span.set_attribute("url.scheme", scheme.to_owned());
     let start = Instant::now();
     let answer = async {
         let mut response = next.run(request).await;
@@ -42,10 +73,50 @@ pub async fn with_request_id(request: Request, next: Next) -> Response {
             "x-content-type-options",
             HeaderValue::from_static("nosniff"),
         );
-        let route = route.as_ref().map_or("-", MatchedPath::as_str);
-        let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis());
-        tracing::debug!(%method, route, status, ms, "answered");
+        let (status, took) = (response.status(), start.elapsed());
+        tracing::debug!(
+            method,
+            route,
+            status = status.as_u16(),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        let span = Span::current();
+        span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+            span.set_attribute("error.type", status.as_str().to_owned());
+        }
+        app.metrics.request(&Answered {
+            method,
+            route,
+            status: status.as_u16(),
+            took,
+        });
         response
     };
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+}
+
+/// Whether a part of the path is an id as we make them: whatever else somebody may put there is not
+/// for the log.
+fn is_id(name: &str, value: &str) -> bool {
+    match name {
+        "project" => value.parse::<ProjectId>().is_ok(),
+        "invoice" => value.parse::<InvoiceId>().is_ok(),
+        "payment" => value.parse::<PaymentId>().is_ok(),
+        "refund" => value.parse::<RefundId>().is_ok(),
+        "event" => value.parse::<EventId>().is_ok(),
+        _ => false,
+    }
+}
+
+/// A method by its name if it is one of HTTP's (RFC 9110 section 9, RFC 5789): any other word would
+/// be a series of its own. The name for those is OpenTelemetry's.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+    ];
+    let found = KNOWN.into_iter().find(|name| *name == method.as_str());
+    found.unwrap_or("_OTHER")
 }

@@ -84,7 +84,7 @@ async fn returned(
     }
     query.retain(|(name, _)| name != "payment" && name != "state");
     let trouble = |error: anyhow::Error| {
-        tracing::error!(%error, %payment, "the buyer's return could not be handled");
+        tracing::error!(%error, %payment, %invoice, "the buyer's return could not be handled");
         Message::trouble(texts)
     };
     let known = app.store.payment(&payment).await;

@@ -6,6 +6,7 @@
 //! from its beginning. None is held over a network call.
 
 pub mod accounts;
+pub mod backup;
 pub mod events;
 pub mod idempotency;
 pub mod invoices;
@@ -13,6 +14,7 @@ pub mod live;
 pub mod payments;
 pub mod projects;
 pub mod refunds;
+pub mod standing;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -188,13 +190,10 @@ impl Store {
         &self.pool
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it doesn't.
-    pub async fn ping(&self) -> Result<()> {
-        sqlx::query("select 1").execute(&self.pool).await?;
-        Ok(())
+    /// Connections that are open, and how many of them have nothing to do.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size(), idle)
     }
 }
 

@@ -43,9 +43,16 @@ async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let seconds: u64 = std::env::args().nth(1).context("how many seconds")?.parse()?;
+    let seconds: u64 = std::env::args()
+        .nth(1)
+        .context("how many seconds")?
+        .parse()?;
     let length = Duration::from_secs(seconds);
-    let store = if on_postgres() { "PostgreSQL" } else { "SQLite" };
+    let store = if on_postgres() {
+        "PostgreSQL"
+    } else {
+        "SQLite"
+    };
     let mut rates = vec![];
     for servers in [1, 3] {
         let balancer = Relay::start().await?;
@@ -68,7 +75,11 @@ async fn main() -> Result<()> {
         until_settled(&world, Duration::from_secs(120)).await?;
         let rest = start.elapsed();
         agree(&world).await?;
-        let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or_default();
+        let at = |part: usize| {
+            took.get(took.len() * part / 100)
+                .copied()
+                .unwrap_or_default()
+        };
         let rate = took.len() as f64 / length.as_secs_f64();
         println!(
             "{store}, servers: {servers}: {rate:.0} payments/s; order and payment together take \
@@ -79,7 +90,10 @@ async fn main() -> Result<()> {
         rates.push(rate);
     }
     if let [one, three] = rates[..] {
-        println!("{store}: three servers carry {:.2} of what one does", three / one);
+        println!(
+            "{store}: three servers carry {:.2} of what one does",
+            three / one
+        );
     }
     Ok(())
 }

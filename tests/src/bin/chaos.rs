@@ -41,11 +41,18 @@ async fn main() -> anyhow::Result<()> {
         plan(args.kills, &[Fault::Server], false),
         plan(args.faults, &all, true),
     ] {
-        let store = if on_postgres() { "PostgreSQL" } else { "SQLite" };
+        let store = if on_postgres() {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        };
         println!("{store}: {plan:?}");
         let start = Instant::now();
         let agreement = run(&plan).await?;
-        println!("the books agree after {:.0?}: {agreement:#?}", start.elapsed());
+        println!(
+            "the books agree after {:.0?}: {agreement:#?}",
+            start.elapsed()
+        );
     }
     Ok(())
 }

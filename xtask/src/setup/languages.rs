@@ -9,7 +9,7 @@ use super::debian;
 use crate::{paths, process};
 
 /// Each program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("php", "php-cli"),
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -17,7 +17,6 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("curl", "curl"),
     ("jq", "jq"),
     ("openssl", "openssl"),
-    ("sqlite3", "sqlite3"),
 ];
 /// The Standard Webhooks library that the callback snippet in Python uses.
 const PYPI_WEBHOOKS: &str = "1.1.0";

@@ -1,0 +1,156 @@
+//! What a server shows of itself: its log, its traces and its metrics. Ids are in all of them;
+//! card data, keys, secrets and anything typed by a buyer in none.
+
+mod metrics;
+mod scraped;
+mod trace_context;
+
+pub use metrics::{
+    Callback, ConnectorCall, METRICS_TYPE, Metrics, OrderCheck, RefundEnd, Request, Watcher,
+    Webhook,
+};
+pub use scraped::{Scraped, Standing};
+pub use trace_context::continue_trace;
+
+use anyhow::Context;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry::{Key, Value};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use std::io::IsTerminal;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{JsonFields, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line: the event's own fields at the top, those of the spans around it (the
+    /// request, the payment) in `spans`.
+    Json,
+}
+
+/// What must be finished before the process ends.
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+}
+
+/// Begins to log, to standard error, and to send spans to an OpenTelemetry collector if one is
+/// named: its OTLP/HTTP base URL. Without one no span is kept.
+///
+/// # Errors
+/// When the collector's address can't be used.
+pub fn start(format: LogFormat, collector: Option<&str>) -> anyhow::Result<Telemetry> {
+    let traces = provider(collector).context("the traces can't be set up")?;
+    let tracer = traces.as_ref().map(|provider| provider.tracer("till"));
+    tracing_subscriber::registry()
+        .with(log(format))
+        .with(tracer.map(exported))
+        .init();
+    Ok(Telemetry { traces })
+}
+
+impl Telemetry {
+    /// Sends what has not been sent yet; waits no longer than five seconds for it.
+    pub fn finish(self) {
+        if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown()) {
+            tracing::warn!(%error, "the last spans could not be sent");
+        }
+    }
+}
+
+fn log<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log
+            // What says to a collector how to show a span is nothing for readers.
+            .fmt_fields(debug_fn(|writer, field, value| match field.name() {
+                "message" => write!(writer, "{value:?}"),
+                name if name.starts_with("otel.") => Ok(()),
+                name => write!(writer, " {name}={value:?}"),
+            }))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => log
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .fmt_fields(JsonFields::new())
+            .with_filter(filter)
+            .boxed(),
+    }
+}
+
+/// Our own spans, and what is logged inside of them.
+fn exported<S>(tracer: SdkTracer) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
+    let ours = Targets::new().with_target("till_server", LevelFilter::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(ours)
+}
+
+/// The pipeline to a collector. The rest is told by the environment, as OpenTelemetry has it:
+/// headers, time limits, sampling, the service's name and further attributes.
+fn provider(collector: Option<&str>) -> anyhow::Result<Option<SdkTracerProvider>> {
+    // Set and empty is as good as not set.
+    let collector = collector.filter(|base| !base.is_empty());
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // The address for traces alone, which the exporter reads by itself.
+    let own_address = set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    let disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
+    if disabled || !(own_address || collector.is_some()) {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder()
+        .with_http()
+        // Spans leave on the pipeline's own thread, and never for somewhere else.
+        .with_http_client(
+            reqwest::blocking::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()?,
+        );
+    let exporter = match collector {
+        Some(base) if !own_address => {
+            let base: url::Url = base.parse().context("--otlp-endpoint is not a URL")?;
+            let base = base.as_str().trim_end_matches('/');
+            exporter.with_endpoint(format!("{base}/v1/traces"))
+        }
+        _ => exporter,
+    };
+    let traces = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter.build()?)
+        .with_resource(resource())
+        .build();
+    Ok(Some(traces))
+}
+
+fn resource() -> Resource {
+    let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let given = Resource::builder().with_attribute(version.clone()).build();
+    let name = given.get(&Key::new("service.name"));
+    let unknown = |name: &Value| name.as_str().starts_with("unknown_service");
+    match name.as_ref().is_none_or(unknown) {
+        true => Resource::builder()
+            .with_attribute(version)
+            .with_service_name("till")
+            .build(),
+        false => given,
+    }
+}

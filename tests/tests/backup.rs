@@ -1,0 +1,285 @@
+//! A backup made while payments are made, restored: what it holds is there, what was under way is
+//! caught up with, and what came after it can be found.
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use till_tests::World;
+use till_tests::api::{Opened, send, text};
+use till_tests::project::Arrived;
+use till_tests::world::until;
+use tokio::process::Command;
+
+const APPROVED: &str = "4242424242424242";
+const VERIFIED: &str = "4000000000003220";
+
+fn is_sqlite(world: &World) -> bool {
+    world.database_url().starts_with("sqlite:")
+}
+
+async fn run(program: &str, args: &[&str]) -> Result<()> {
+    let output = Command::new(program).args(args).output().await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {said}");
+    Ok(())
+}
+
+/// As docs/operations.md has it.
+async fn back_up(world: &World) -> Result<()> {
+    if is_sqlite(world) {
+        let done = world.till(&["backup", "copy.db"]).await?;
+        done.map_err(anyhow::Error::msg)?;
+        return Ok(());
+    }
+    let copy = world.files().join("copy.dump");
+    let copy = copy.to_str().context("a path that is no text")?;
+    run(
+        "pg_dump",
+        &["--format=custom", "--file", copy, world.database_url()],
+    )
+    .await
+}
+
+/// As docs/operations.md has it; the server stands still.
+async fn restore(world: &World) -> Result<()> {
+    let file = |name: &str| world.files().join(name);
+    if is_sqlite(world) {
+        fs::copy(file("copy.db"), file("till.db"))?;
+        for rest in ["till.db-wal", "till.db-shm"] {
+            // Gone already where the server ended well.
+            let _ = fs::remove_file(file(rest));
+        }
+        return Ok(());
+    }
+    let copy = file("copy.dump");
+    let copy = copy.to_str().context("a path that is no text")?;
+    let args = [
+        "--clean",
+        "--if-exists",
+        "--exit-on-error",
+        "--dbname",
+        world.database_url(),
+        copy,
+    ];
+    run("pg_restore", &args).await
+}
+
+/// Buyers who pay one order after the other until it is over. Gives how many.
+async fn keep_paying(world: Arc<World>, over: Arc<AtomicBool>) -> Result<usize> {
+    let mut paid = 0;
+    while !over.load(Ordering::Relaxed) {
+        let opened = world.api.invoice(&format!("meanwhile {paid}")).await?;
+        world.api.paid_with(&opened, APPROVED).await?;
+        paid += 1;
+    }
+    Ok(paid)
+}
+
+/// A payment that waits for the buyer, and the bank's form.
+async fn waits_for_buyer(world: &World) -> Result<(Opened, String)> {
+    let opened = world.api.invoice("under way").await?;
+    let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+    let form = text(&fixed["verification"]["url"])?;
+    Ok((opened, form))
+}
+
+#[tokio::test]
+async fn a_restored_backup_goes_on_where_it_was_made() -> Result<()> {
+    let world = Arc::new(World::start().await?);
+    let before = world.api.invoice("before").await?;
+    world.api.paid_with(&before, APPROVED).await?;
+    until("its callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    let untold = world.api.invoice("untold").await?;
+    world.api.paid_with(&untold, APPROVED).await?;
+    let (under_way, form) = waits_for_buyer(&world).await?;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let buyers = tokio::spawn(keep_paying(world.clone(), over.clone()));
+    until("buyers who pay", async || {
+        Ok(world.ledger().await?.len() > 5)
+    })
+    .await?;
+    back_up(&world).await?;
+    let at_copy = world.ledger().await?.len();
+    until("buyers who go on", async || {
+        Ok(world.ledger().await?.len() > at_copy)
+    })
+    .await?;
+    over.store(true, Ordering::Relaxed);
+    let meanwhile = buyers.await??;
+
+    // After the copy: the buyer confirms, and another order is paid.
+    send(
+        world
+            .api
+            .request(Method::POST, &form)
+            .form(&[("action", "confirm")]),
+    )
+    .await?;
+    world.api.until_status(&under_way.id, "paid").await?;
+    let after = world.api.invoice("after").await?;
+    let after_paid = world.api.paid_with(&after, APPROVED).await?;
+    world
+        .project
+        .answer_callbacks(|_| StatusCode::OK.into_response());
+    let mut told = vec![];
+    until("the shop to be told", async || {
+        told = hurried(&world).await?;
+        Ok(told
+            .iter()
+            .any(|a| told_paid(a, &untold.id) && a.status == 200))
+    })
+    .await?;
+
+    let mut world = Arc::into_inner(world).context("somebody still has it")?;
+    ensure!(world.terminate().await?, "the server did not end well");
+    restore(&world).await?;
+    told = world.project.arrived();
+    world.restart().await?;
+
+    ensure!(world.api.read(&before.id).await?["status"] == "paid");
+    ensure!(world.api.read(&untold.id).await?["status"] == "paid");
+    // Nobody tells the server of the confirmation again: it asks.
+    let caught_up = world.api.until_status(&under_way.id, "paid").await?;
+    ensure!(
+        caught_up["payments"][0]["status"] == "succeeded",
+        "{caught_up}"
+    );
+    let mut again = vec![];
+    until("the callbacks that wait in the copy", async || {
+        again = hurried(&world).await?.split_off(told.len());
+        let told = |id: &str| again.iter().any(|a| a.genuine && told_paid(a, id));
+        Ok(told(&untold.id) && told(&under_way.id))
+    })
+    .await?;
+    // The shop hears of the one a second time under the same id; the other is written anew.
+    let id = |list: &[Arrived], invoice: &str| {
+        let paid = list.iter().find(|a| told_paid(a, invoice));
+        paid.map(|a| a.id.clone()).context("not told")
+    };
+    ensure!(id(&told, &untold.id)? == id(&again, &untold.id)?);
+    unknown_are_found(&world, &after.id, &after_paid, meanwhile).await
+}
+
+/// All callbacks so far, those that wait for another attempt brought forward.
+async fn hurried(world: &World) -> Result<Vec<Arrived>> {
+    sqlx::query("update events set next_attempt_at = 1 where state = 'pending' and attempts > 0")
+        .execute(&world.store().await?)
+        .await?;
+    Ok(world.project.arrived())
+}
+
+fn told_paid(arrived: &Arrived, invoice: &str) -> bool {
+    arrived.body["type"] == "invoice.paid" && arrived.body["data"]["invoice"]["id"] == invoice
+}
+
+/// What the payment system took after the copy was made is unknown to the store, and found by
+/// comparing its references, which are our payments' ids, with the store's.
+async fn unknown_are_found(
+    world: &World,
+    invoice: &str,
+    fixed: &Value,
+    meanwhile: usize,
+) -> Result<()> {
+    let answer = send(
+        world
+            .api
+            .secret(Method::GET, &format!("/v1/invoices/{invoice}")),
+    )
+    .await?;
+    answer.problem(404, "not-found")?;
+    let mut ours = BTreeMap::new();
+    until("every fate to be known", async || {
+        let rows: Vec<(String, String)> = sqlx::query_as("select id, status from payments")
+            .fetch_all(&world.store().await?)
+            .await?;
+        ours = rows.into_iter().collect();
+        Ok(!ours.values().any(|s| s == "created" || s == "processing"))
+    })
+    .await?;
+    let theirs = world.ledger().await?;
+    ensure!(
+        theirs.len() == meanwhile + 4,
+        "{} and {meanwhile}",
+        theirs.len()
+    );
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        theirs.iter().partition(|(id, ..)| ours.contains_key(id));
+    ensure!(known.len() >= 3, "{known:?}");
+    for (id, status) in &ours {
+        let there = theirs.iter().find(|(reference, ..)| reference == id);
+        // One that was written down and never sent, when the copy was made.
+        let expected = there.map_or("failed", |(_, status, _)| status);
+        ensure!(
+            status == expected,
+            "{id} is {expected} there, {status} here"
+        );
+    }
+    let after = text(&fixed["payment"]["id"])?;
+    ensure!(unknown.iter().any(|(id, ..)| *id == after), "{unknown:?}");
+    ensure!(unknown.len() >= 2, "{unknown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_is_whole_private_and_never_written_over() -> Result<()> {
+    let world = World::start().await?;
+    if !is_sqlite(&world) {
+        let refused = world.till(&["backup", "copy.db"]).await?;
+        ensure!(refused.is_err_and(|said| said.contains("pg_dump")));
+        return Ok(());
+    }
+    let backup = async |to: &str| world.till(&["backup", to]).await;
+    let said = backup("it's a copy.db")
+        .await?
+        .map_err(anyhow::Error::msg)?;
+    ensure!(said == "it's a copy.db\n", "{said}");
+    let copy = world.files().join("it's a copy.db");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(&copy)?.permissions().mode();
+    ensure!(mode & 0o777 == 0o600, "{mode:o}");
+    let bytes = fs::read(&copy)?;
+    let refused = backup("it's a copy.db").await?;
+    ensure!(refused.is_err_and(|said| said.contains("is there already")));
+    ensure!(fs::read(&copy)? == bytes, "it was written over");
+    let refused = backup("no/such/place.db").await?;
+    ensure!(refused.is_err_and(|said| said.contains("can't write")));
+
+    let missing = ["backup", "none.db", "--database-url", "sqlite:missing.db"];
+    let refused = world.till(&missing).await?;
+    ensure!(refused.is_err_and(|said| said.contains("can't open the database")));
+    ensure!(
+        left(world.files(), "none.db")?.is_empty(),
+        "something was left"
+    );
+    ensure!(
+        left(world.files(), "missing.db")?.is_empty(),
+        "a database was made"
+    );
+    Ok(())
+}
+
+/// Files that begin so.
+fn left(dir: &Path, name: &str) -> Result<Vec<String>> {
+    let mut found = vec![];
+    for entry in fs::read_dir(dir)? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        if file.starts_with(name) {
+            found.push(file);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,147 @@
+//! The log as JSON: a payment is followed by its id, and nothing secret is in it.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+use till_tests::World;
+use till_tests::api::{card, send, text};
+use till_tests::world::until;
+
+/// American Express, whose security code has four digits: three might be anything.
+const NUMBER: &str = "378282246310005";
+const CVC: &str = "7391";
+
+/// What a line says under a name: itself, or a span around it.
+fn said<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+    let spans = line["spans"].as_array().map(Vec::as_slice);
+    let spans = spans.unwrap_or_default().iter().rev();
+    std::iter::once(line)
+        .chain(spans)
+        .find_map(|part| part[name].as_str())
+}
+
+fn lines(world: &World) -> Result<Vec<Value>> {
+    let read = |line: &str| serde_json::from_str(line).with_context(|| line.to_owned());
+    world.log().lines().map(read).collect()
+}
+
+#[tokio::test]
+async fn a_payment_is_followed_by_its_id() -> Result<()> {
+    let settings = ["--log-format", "json"];
+    let world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
+    let opened = world.api.invoice("1").await?;
+    let mut body = card(NUMBER);
+    body["card"]["cvc"] = CVC.into();
+    body["card"]["holder"] = "Zaphod Beeblebrox".into();
+    let request = world.api.widget(Method::POST, &opened, "/payments");
+    let fixed = send(request.json(&body)).await?;
+    ensure!(fixed.status == 201, "{fixed:?}");
+    let payment = text(&fixed.json()["payment"]["id"])?;
+    let refund = world.refund(&payment, 500).await?;
+    let about = |line: &Value| said(line, "payment") == Some(&payment);
+    let messages = |lines: &[Value], text: &str| {
+        let of = |line: &&Value| about(line) && line["message"] == text;
+        lines.iter().filter(of).cloned().collect::<Vec<_>>()
+    };
+    until("everything to be logged", async || {
+        let lines = lines(&world)?;
+        Ok(messages(&lines, "callback delivered").len() == 3
+            && !messages(&lines, "a webhook came").is_empty())
+    })
+    .await?;
+    let lines = lines(&world)?;
+    let written = messages(&lines, "payment written down");
+    let [written] = written.as_slice() else {
+        anyhow::bail!("{written:?}");
+    };
+    ensure!(
+        said(written, "request") == Some(fixed.header("x-request-id")),
+        "{written}"
+    );
+    let changed = messages(&lines, "payment changed");
+    ensure!(
+        changed.iter().any(|line| line["to"] == "succeeded"),
+        "{changed:?}"
+    );
+    let ended = messages(&lines, "refund ended");
+    ensure!(
+        ended
+            .iter()
+            .any(|line| said(line, "refund") == Some(&refund)),
+        "{ended:?}"
+    );
+    for callback in messages(&lines, "callback delivered") {
+        ensure!(
+            said(&callback, "event").is_some_and(|id| id.starts_with("evt_")),
+            "{callback}"
+        );
+    }
+    // Every line of ours about the payment says whose it is, and of which invoice.
+    let ours = |line: &&Value| said(line, "target").is_some_and(|t| t.starts_with("till_server"));
+    for line in lines.iter().filter(|line| about(line)).filter(ours) {
+        ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
+        // A refund is of a payment, and a path may name no more than that.
+        let of_payment = said(line, "refund").is_some() || line["message"] == "answered";
+        let invoice = said(line, "invoice") == Some(&opened.id);
+        ensure!(invoice || of_payment, "{line}");
+    }
+    nothing_secret(&world, &opened.token).await
+}
+
+async fn nothing_secret(world: &World, token: &str) -> Result<()> {
+    let log = world.log();
+    let (_, webhook_secret) = world.sandbox_account().await?;
+    let keys = &world.keys;
+    for secret in [
+        NUMBER,
+        "Zaphod",
+        &keys.sk,
+        &keys.signing_secret,
+        &webhook_secret,
+        token,
+        "whsec_",
+        "sk_",
+        till_tests::world::OPERATOR_TOKEN,
+        till_tests::world::ENCRYPTION_KEY,
+    ] {
+        ensure!(!log.contains(secret), "{secret} is in the log");
+    }
+    let mut numbers = log.split(|c: char| !c.is_ascii_digit());
+    ensure!(
+        !numbers.any(|n| n == CVC),
+        "the security code is in the log"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_goes_wrong_names_whom_it_is_about() -> Result<()> {
+    let world = World::with_settings(&[], &["--log-format", "json"]).await?;
+    world.project.answer_callbacks(|_| {
+        use axum::response::IntoResponse;
+        axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
+    });
+    let opened = world.api.invoice("1").await?;
+    // The answer is lost, so that the payment is asked after.
+    let fixed = world.api.paid_with(&opened, "4000000000009102").await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    until("a callback that was not taken", async || {
+        let lines = lines(&world)?;
+        let of = |text: &str| lines.iter().find(|line| line["message"] == text).cloned();
+        let (Some(lost), Some(refused)) = (
+            of("the payment was not taken"),
+            of("callback not delivered"),
+        ) else {
+            return Ok(false);
+        };
+        for (line, level) in [(&lost, "WARN"), (&refused, "WARN")] {
+            ensure!(line["level"] == level, "{line}");
+            ensure!(said(line, "payment") == Some(&payment), "{line}");
+            ensure!(said(line, "invoice") == Some(&opened.id), "{line}");
+            ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
+        }
+        ensure!(said(&lost, "connector") == Some("sandbox"), "{lost}");
+        Ok(true)
+    })
+    .await
+}

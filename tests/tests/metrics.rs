@@ -1,0 +1,311 @@
+//! `/metrics` and `/readyz`: what whoever runs a server sees of it.
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use reqwest::Method;
+use serde_json::Value;
+use till_tests::World;
+use till_tests::api::{send, text};
+use till_tests::metrics::Metrics;
+use till_tests::world::until;
+
+const APPROVED: &str = "4242424242424242";
+const DECLINED: &str = "4000000000009995";
+const ANSWER_LOST: &str = "4000000000009102";
+const WEBHOOK_TWICE: &str = "4000000000009169";
+const SANDBOX: (&str, &str) = ("connector", "sandbox");
+
+/// Waits until a number is what it should be.
+async fn counts(world: &World, name: &str, labels: &[(&str, &str)], n: f64) -> Result<()> {
+    let mut last = 0.0;
+    let seen = until(name, async || {
+        last = Metrics::of(world).await?.sum(name, labels);
+        Ok(last == n)
+    });
+    seen.await
+        .with_context(|| format!("{name} {labels:?} is {last}, not {n}"))
+}
+
+async fn with_check() -> Result<World> {
+    World::with(&["--check-url", "PROJECT/check"]).await
+}
+
+#[tokio::test]
+async fn payments_are_counted_by_what_became_of_them() -> Result<()> {
+    let world = with_check().await?;
+    for (order, number) in [("1", APPROVED), ("2", APPROVED), ("3", DECLINED)] {
+        let opened = world.api.invoice(order).await?;
+        world.api.paid_with(&opened, number).await?;
+    }
+    let lost = world.api.invoice("4").await?;
+    world.api.paid_with(&lost, ANSWER_LOST).await?;
+    world.api.until_status(&lost.id, "paid").await?;
+
+    let ended = |outcome| [SANDBOX, ("outcome", outcome)];
+    counts(
+        &world,
+        "till_payment_attempts_total",
+        &[SANDBOX, ("method", "card")],
+        4.0,
+    )
+    .await?;
+    counts(&world, "till_payments_total", &ended("succeeded"), 3.0).await?;
+    counts(&world, "till_payments_total", &ended("declined"), 1.0).await?;
+    counts(&world, "till_payments_total", &ended("failed"), 0.0).await?;
+    let short = [SANDBOX, ("code", "insufficient_funds")];
+    counts(&world, "till_payment_declines_total", &short, 1.0).await?;
+    counts(
+        &world,
+        "till_order_checks_total",
+        &[("outcome", "accepted")],
+        4.0,
+    )
+    .await?;
+    let calls = "till_connector_call_duration_seconds_count";
+    let created = |outcome| [SANDBOX, ("operation", "create"), ("outcome", outcome)];
+    counts(&world, calls, &created("answered"), 3.0).await?;
+    counts(&world, calls, &created("unknown"), 1.0).await?;
+    let requests = [
+        ("method", "POST"),
+        ("route", "/v1/widget/invoices/{invoice}/payments"),
+        ("status", "2xx"),
+    ];
+    counts(
+        &world,
+        "till_http_request_duration_seconds_count",
+        &requests,
+        4.0,
+    )
+    .await?;
+    // Two callbacks for each paid invoice, one for the decline.
+    let delivered = [("outcome", "delivered")];
+    counts(
+        &world,
+        "till_callback_duration_seconds_count",
+        &delivered,
+        7.0,
+    )
+    .await?;
+    counts(&world, "till_payments_unknown", &[SANDBOX], 0.0).await?;
+    counts(&world, "till_callbacks_pending", &[], 0.0).await?;
+
+    let metrics = Metrics::of(&world).await?;
+    ensure!(metrics.sum("till_database_up", &[]) == 1.0);
+    ensure!(metrics.sum("till_database_connections_max", &[]) > 0.0);
+    ensure!(metrics.sum("till_database_connections", &[]) > 0.0);
+    ensure!(metrics.sum("till_build_info", &[("version", env!("CARGO_PKG_VERSION"))]) == 1.0);
+    // Anybody may read it: it names nobody.
+    let keys = &world.keys;
+    for private in [&keys.id, &keys.pk, &keys.sk, &keys.signing_secret, &lost.id] {
+        ensure!(!metrics.text.contains(private.as_str()), "{private}");
+    }
+    for private in ["4242", "inv_", "pay_", "Test Shop", "127.0.0.1"] {
+        ensure!(!metrics.text.contains(private), "{private}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn order_checks_are_counted_by_their_answer() -> Result<()> {
+    let world = with_check().await?;
+    world
+        .project
+        .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+    let opened = world.api.invoice("1").await?;
+    let card = till_tests::api::card(APPROVED);
+    world
+        .api
+        .pay(&opened, &card)
+        .await?
+        .problem(422, "order-rejected")?;
+    world
+        .project
+        .answer_checks(|_| StatusCode::NOT_FOUND.into_response());
+    let refused = world.api.pay(&opened, &card).await?;
+    refused.problem(502, "order-check-unavailable")?;
+    let checks = "till_order_checks_total";
+    counts(&world, checks, &[("outcome", "rejected")], 1.0).await?;
+    counts(&world, checks, &[("outcome", "unavailable")], 1.0).await?;
+    counts(&world, checks, &[("outcome", "accepted")], 0.0).await?;
+    counts(&world, "till_payment_attempts_total", &[], 0.0).await
+}
+
+#[tokio::test]
+async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
+    let world = World::start().await?;
+    let webhooks = |outcome| [SANDBOX, ("outcome", outcome)];
+    let opened = world.api.invoice("1").await?;
+    let declined = world.api.paid_with(&opened, DECLINED).await?["payment"].clone();
+    let paid = world.api.paid_with(&opened, WEBHOOK_TWICE).await?["payment"].clone();
+    world.api.until_status(&opened.id, "paid").await?;
+    counts(&world, "till_webhooks_total", &webhooks("repeated"), 1.0).await?;
+
+    world.refund(&text(&paid["id"])?, 500).await?;
+    let refunds = |outcome| [SANDBOX, ("outcome", outcome)];
+    counts(&world, "till_refunds_total", &refunds("succeeded"), 1.0).await?;
+    counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 0.0).await?;
+
+    // The bank takes the money of the declined payment after all.
+    world.takes_after_all(&declined).await?;
+    counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 1.0).await?;
+    counts(&world, "till_refunds_total", &refunds("succeeded"), 2.0).await?;
+    let applied = Metrics::of(&world).await?;
+    ensure!(applied.sum("till_webhooks_total", &webhooks("applied")) >= 2.0);
+
+    let account = world.sandbox_account().await?.0;
+    let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+    let forged = world.api.request(Method::POST, &path).body("{}");
+    let answer = send(forged.header("sandbox-signature", "t=1,v1=00")).await?;
+    ensure!(answer.status == 401, "{answer:?}");
+    counts(&world, "till_webhooks_total", &webhooks("forged"), 1.0).await?;
+
+    // One that is genuine, about a payment that nobody here knows.
+    let mut stranger = declined;
+    stranger["id"] = "pay_01900000000070008000000000000001".into();
+    let answer = world.takes_after_all(&stranger).await?;
+    ensure!(answer.status == 404, "{answer:?}");
+    counts(&world, "till_webhooks_total", &webhooks("unmatched"), 1.0).await
+}
+
+#[tokio::test]
+async fn callbacks_are_counted_by_what_became_of_them() -> Result<()> {
+    let world = World::start().await?;
+    world.project.answer_callbacks(|n| match n {
+        0 => StatusCode::BAD_GATEWAY.into_response(),
+        1 => StatusCode::GONE.into_response(),
+        _ => StatusCode::OK.into_response(),
+    });
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    // The first event: refused, then 410, which gives it up and turns the endpoint off; nobody is
+    // called for the second.
+    counts(&world, "till_callbacks_failed_total", &[], 1.0).await?;
+    let refused = [("outcome", "refused")];
+    counts(
+        &world,
+        "till_callback_duration_seconds_count",
+        &refused,
+        2.0,
+    )
+    .await?;
+    counts(&world, "till_callback_duration_seconds_count", &[], 2.0).await
+}
+
+#[tokio::test]
+async fn open_streams_of_live_events_are_counted() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    let watch = async || {
+        let request = world.api.widget(Method::GET, &opened, "/events");
+        let mut stream = request.send().await?;
+        stream.chunk().await?.context("no event")?;
+        anyhow::Ok(stream)
+    };
+    let streams = [watch().await?, watch().await?];
+    counts(&world, "till_event_watchers", &[], 2.0).await?;
+    drop(streams);
+    until("nobody watches", async || {
+        // The server finds out when it next writes.
+        sqlx::query("update invoices set version = version + 1")
+            .execute(&world.store().await?)
+            .await?;
+        let metrics = Metrics::of(&world).await?;
+        Ok(metrics.sum("till_event_watchers", &[]) == 0.0)
+    })
+    .await
+}
+
+async fn ready(world: &World) -> Result<(u16, Value)> {
+    let answer = send(world.api.request(Method::GET, "/readyz")).await?;
+    Ok((answer.status, answer.json()))
+}
+
+/// Makes a payment's fate open, and its callbacks wait, since an hour.
+async fn let_them_wait(world: &World) -> Result<()> {
+    let far = i64::MAX / 2;
+    for sql in [
+        "update payments set status = 'processing', next_check_at = $1,
+         created_at = created_at - 3600000",
+        "update events set state = 'pending', next_attempt_at = $1,
+         created_at = created_at - 3600000",
+    ] {
+        sqlx::query(sql)
+            .bind(far)
+            .execute(&world.store().await?)
+            .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_waits_for_long_is_shown_and_no_reason_to_turn_requests_away() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    until("both callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    counts(&world, "till_callbacks_pending", &[], 0.0).await?;
+    let (status, body) = ready(&world).await?;
+    ensure!(status == 200 && body["status"] == "ready", "{body}");
+    ensure!(
+        body["warnings"].as_array().is_some_and(Vec::is_empty),
+        "{body}"
+    );
+
+    let_them_wait(&world).await?;
+    let metrics = Metrics::of(&world).await?;
+    ensure!(metrics.sum("till_payments_unknown", &[SANDBOX]) == 1.0);
+    ensure!(metrics.sum("till_payments_unknown", &[]) == 1.0);
+    let age = metrics.sum("till_payments_unknown_oldest_age_seconds", &[SANDBOX]);
+    ensure!((3600.0..7200.0).contains(&age), "{age}");
+    ensure!(metrics.sum("till_callbacks_pending", &[]) == 2.0);
+    let age = metrics.sum("till_callbacks_pending_oldest_age_seconds", &[]);
+    ensure!((3600.0..7200.0).contains(&age), "{age}");
+    let (status, body) = ready(&world).await?;
+    let code = |n: usize| body["warnings"][n]["code"].as_str();
+    ensure!(status == 200 && body["status"] == "ready", "{body}");
+    ensure!(code(0) == Some("callbacks_waiting"), "{body}");
+    ensure!(code(1) == Some("payments_unknown"), "{body}");
+    ensure!(code(2).is_none(), "{body}");
+    Ok(())
+}
+
+/// Takes the database away: PostgreSQL lets nobody in, and of SQLite's file a table is gone.
+async fn take_away(world: &World) -> Result<()> {
+    let url = world.database_url();
+    if url.starts_with("sqlite:") {
+        sqlx::query("alter table events rename to events_elsewhere")
+            .execute(&world.store().await?)
+            .await?;
+        return Ok(());
+    }
+    let (server, name) = url.rsplit_once('/').context("no name")?;
+    let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await?;
+    for sql in [
+        format!("alter database {name} with allow_connections false"),
+        format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&admin)
+            .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_database_the_rest_is_told() -> Result<()> {
+    let world = World::start().await?;
+    let opened = world.api.invoice("1").await?;
+    world.api.paid_with(&opened, APPROVED).await?;
+    take_away(&world).await?;
+    let metrics = Metrics::of(&world).await?;
+    ensure!(metrics.text.contains("\ntill_database_up 0\n"));
+    ensure!(!metrics.names().contains("till_callbacks_pending"));
+    ensure!(metrics.sum("till_payment_attempts_total", &[SANDBOX]) == 1.0);
+    let answer = send(world.api.request(Method::GET, "/readyz")).await?;
+    answer.problem(503, "unavailable")?;
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Traces, as an OpenTelemetry collector receives them over OTLP/HTTP.
+
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode as Outcome};
+use prost::Message;
+use reqwest::Method;
+use std::sync::{Arc, Mutex, PoisonError};
+use till_tests::World;
+use till_tests::api::{card, send, text};
+use till_tests::world::until;
+use tokio::net::TcpListener;
+
+const APPROVED: &str = "4242424242424242";
+const ANSWER_LOST: &str = "4000000000009102";
+
+/// A collector that keeps what it is sent.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+
+impl Collector {
+    async fn start() -> Result<(Self, String)> {
+        let collector = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let router = Router::new()
+            .route("/v1/traces", post(take))
+            .with_state(collector.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok((collector, url))
+    }
+
+    fn requests(&self) -> Vec<ExportTraceServiceRequest> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        let requests = self.requests();
+        let resources = requests.into_iter().flat_map(|r| r.resource_spans);
+        let scopes = resources.flat_map(|r| r.scope_spans);
+        scopes.flat_map(|s| s.spans).collect()
+    }
+
+    /// The spans about a payment.
+    fn about(&self, payment: &str) -> Vec<Span> {
+        let mut spans = self.spans();
+        spans.retain(|span| attribute(&span.attributes, "payment") == payment);
+        spans
+    }
+}
+
+async fn take(State(own): State<Collector>, body: Bytes) -> StatusCode {
+    match ExportTraceServiceRequest::decode(body) {
+        Ok(request) => {
+            let mut all = own.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(request);
+            StatusCode::OK
+        }
+        Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// An attribute as text; empty if it isn't there.
+fn attribute(attributes: &[KeyValue], name: &str) -> String {
+    let found = attributes.iter().find(|a| a.key == name);
+    match found.and_then(|a| a.value.clone()?.value) {
+        Some(Value::StringValue(text)) => text,
+        Some(Value::IntValue(n)) => n.to_string(),
+        other => other.map_or_else(String::new, |value| format!("{value:?}")),
+    }
+}
+
+fn named<'a>(spans: &'a [Span], name: &str) -> Result<&'a Span> {
+    let names: Vec<_> = spans.iter().map(|s| s.name.as_str()).collect();
+    let found = spans.iter().find(|span| span.name == name);
+    found.with_context(|| format!("no span {name} among {names:?}"))
+}
+
+#[tokio::test]
+async fn a_payment_is_one_trace_which_goes_on_from_the_caller_s() -> Result<()> {
+    let (collector, url) = Collector::start().await?;
+    let settings = ["--otlp-endpoint", &url];
+    let mut world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
+    let opened = world.api.invoice("1").await?;
+    let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let request = world.api.widget(Method::POST, &opened, "/payments");
+    let request = request.header("traceparent", format!("00-{trace}-{caller}-01"));
+    let fixed = send(request.json(&card(APPROVED))).await?;
+    ensure!(fixed.status == 201, "{fixed:?}");
+    let payment = text(&fixed.json()["payment"]["id"])?;
+    until("both callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
+    // What has not been sent by then is sent at the end.
+    ensure!(world.terminate().await?, "the server did not end well");
+
+    let mut spans = collector.spans();
+    spans.retain(|span| hex::encode(&span.trace_id) == trace);
+    let route = "/v1/widget/invoices/{invoice}/payments";
+    let request = named(&spans, &format!("POST {route}"))?;
+    ensure!(
+        hex::encode(&request.parent_span_id) == caller,
+        "{request:?}"
+    );
+    ensure!(request.kind() == SpanKind::Server, "{request:?}");
+    for (name, value) in [
+        ("http.request.method", "POST"),
+        ("http.route", route),
+        (
+            "url.path",
+            &format!("/v1/widget/invoices/{}/payments", opened.id),
+        ),
+        ("url.scheme", "http"),
+        ("http.response.status_code", "201"),
+        ("request", fixed.header("x-request-id")),
+        ("invoice", &opened.id),
+        ("project", &world.keys.id),
+    ] {
+        ensure!(
+            attribute(&request.attributes, name) == value,
+            "{name}: {request:?}"
+        );
+    }
+    let fixation = named(&spans, "fix_payment")?;
+    ensure!(fixation.parent_span_id == request.span_id, "{fixation:?}");
+    let check = named(&spans, "order_check")?;
+    ensure!(check.parent_span_id == fixation.span_id, "{check:?}");
+    let asked = named(&spans, "payment")?;
+    ensure!(asked.parent_span_id == fixation.span_id, "{asked:?}");
+    let create = named(&spans, "sandbox create")?;
+    ensure!(create.parent_span_id == asked.span_id, "{create:?}");
+    ensure!(create.kind() == SpanKind::Client, "{create:?}");
+    let applied = named(&spans, "apply_payment_update")?;
+    for span in [asked, create, applied] {
+        ensure!(
+            attribute(&span.attributes, "payment") == payment,
+            "{span:?}"
+        );
+    }
+
+    let about = collector.about(&payment);
+    let callbacks: Vec<_> = about.iter().filter(|s| s.name == "callback").collect();
+    ensure!(callbacks.len() == 2, "{callbacks:?}");
+    for span in callbacks {
+        ensure!(span.kind() == SpanKind::Client, "{span:?}");
+        ensure!(attribute(&span.attributes, "status") == "204", "{span:?}");
+        ensure!(
+            attribute(&span.attributes, "event").starts_with("evt_"),
+            "{span:?}"
+        );
+    }
+    named(&about, "webhook")?;
+    let requests = collector.requests();
+    let first = requests.first().context("nothing was sent")?;
+    let resource = first
+        .resource_spans
+        .first()
+        .and_then(|r| r.resource.as_ref());
+    let service = attribute(&resource.context("no resource")?.attributes, "service.name");
+    ensure!(service == "till", "{service}");
+
+    let all: Vec<u8> = requests.iter().flat_map(Message::encode_to_vec).collect();
+    let keys = &world.keys;
+    for secret in [APPROVED, &keys.sk, &keys.signing_secret, &opened.token] {
+        let there = all.windows(secret.len()).any(|w| w == secret.as_bytes());
+        ensure!(!there, "{secret} was sent");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn questions_after_a_payment_are_traced_and_a_lost_answer_is_an_error() -> Result<()> {
+    let (collector, url) = Collector::start().await?;
+    let mut world = World::with_settings(&[], &["--otlp-endpoint", &url]).await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, ANSWER_LOST).await?;
+    world.api.until_status(&opened.id, "paid").await?;
+    ensure!(world.terminate().await?, "the server did not end well");
+    let about = collector.about(&text(&fixed["payment"]["id"])?);
+    let lost = named(&about, "sandbox create")?;
+    ensure!(
+        attribute(&lost.attributes, "outcome") == "unknown",
+        "{lost:?}"
+    );
+    let status = lost.status.clone().unwrap_or_default();
+    ensure!(status.code() == Outcome::Error, "{lost:?}");
+    let asked = named(&about, "ask_after")?;
+    let of_asked = about.iter().filter(|s| s.parent_span_id == asked.span_id);
+    let of_asked: Vec<_> = of_asked.cloned().collect();
+    named(&of_asked, "sandbox fetch")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_said_at_the_start() -> Result<()> {
+    let world = World::start().await?;
+    let args = ["serve", "--dev", "--otlp-endpoint", "nonsense"];
+    let refused = world.till(&args).await?;
+    ensure!(refused.is_err_and(|said| said.contains("--otlp-endpoint is not a URL")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_collector_disturbs_nothing() -> Result<()> {
+    // Taken, so that nobody else is there, and deaf.
+    let deaf = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", deaf.local_addr()?);
+    for url in [url.as_str(), "http://127.0.0.1:1"] {
+        let mut world = World::with_settings(&[], &["--otlp-endpoint", url]).await?;
+        let opened = world.api.invoice("1").await?;
+        let fixed = world.api.paid_with(&opened, APPROVED).await?;
+        ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
+        until("both callbacks", async || {
+            Ok(world.project.arrived().len() == 2)
+        })
+        .await?;
+        ensure!(world.terminate().await?, "the server did not end well");
+    }
+    Ok(())
+}
