@@ -118,6 +118,8 @@
 
   /** What all views have in common: messages from the widget's window, and the end. */
   function connect(view, { host }, target, emit, status, on, gone) {
+    // A popup that comes back from a bank's page begins anew.
+    const once = new Set();
     const heard = ({ origin, source, data }) => {
       if (origin !== host || source !== target() || !data?.till) return;
       const { till, ...detail } = data;
@@ -126,7 +128,8 @@
       if (till === "close") return view.shut();
       // The bank's page refuses frames and the buyer chose to go on in this tab.
       if (till === "navigate" && /^https?:/.test(detail.url)) location.assign(detail.url);
-      if (!NAMES.includes(till)) return;
+      if (!NAMES.includes(till) || once.has(till)) return;
+      if (till === "ready" || till === "paid") once.add(till);
       Object.assign(status, { code: undefined }, detail);
       emit(till, detail);
     };
@@ -144,7 +147,8 @@
 
   function frame(mode) {
     const iframe = document.createElement("iframe");
-    iframe.title = "Payment";
+    // Until it says what it is called in its language.
+    iframe.title = "Till";
     iframe.tabIndex = 0;
     iframe.allow = "payment; publickey-credentials-get *";
     iframe.dataset.till = mode;
@@ -154,7 +158,6 @@
   /** A closed dialog with the widget in it, which waits to hear of its invoice if that is not known. */
   function made(config, known) {
     const box = document.createElement("dialog");
-    box.setAttribute("aria-label", "Payment");
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
     // It grows downwards, so that nothing in it moves when it does.
     styled(box, {
@@ -164,13 +167,26 @@
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
     });
     const iframe = styled(frame("iframe"), { height: wide() ? "640px" : "100%" });
-    box.append(iframe);
-    const it = { box, iframe, host: config.host, known: Boolean(known?.invoice) };
+    // A way out until the widget has its own.
+    const x = styled(document.createElement("button"), {
+      position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
+      border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
+    });
+    x.textContent = "×";
+    box.append(iframe, x);
+    const name = ({ payment, close }) => {
+      box.ariaLabel = iframe.title = payment;
+      x.ariaLabel = close;
+    };
+    box.ariaLabel = iframe.title;
+    const it = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
     if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
     const waiting = [];
     it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
     it.heard = ({ origin, source, data }) => {
-      if (origin !== it.host || source !== iframe.contentWindow || data?.till !== "loaded") return;
+      if (origin !== it.host || source !== iframe.contentWindow) return;
+      if (data?.till === "named") name(data);
+      if (data?.till !== "loaded") return;
       it.loaded = true;
       waiting.splice(0).forEach(it.say);
     };
@@ -199,7 +215,7 @@
     if (spare && !fits) unmade(spare);
     const it = fits ? spare : made(config, known);
     spare = null;
-    const { box, iframe } = it;
+    const { box, iframe, x } = it;
     const root = document.documentElement;
     const { overflow } = root.style;
     const view = { show: (invoice, token) => {
@@ -219,15 +235,7 @@
       before?.focus?.();
       if (overlay === view) overlay = null;
     });
-    // A way out until the widget has its own.
-    const x = styled(document.createElement("button"), {
-      position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
-      border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
-    });
-    x.setAttribute("aria-label", "Close");
-    x.textContent = "×";
     x.onclick = () => view.ask();
-    box.append(x);
     box.addEventListener("cancel", (event) => (event.preventDefault(), view.ask()));
     box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.ask());
     root.style.overflow = "hidden";
@@ -244,8 +252,11 @@
   function inline(config, container, emit, status) {
     const iframe = styled(frame("inline"), { height: "560px" });
     const view = { show: (invoice, token) => (iframe.src = address(config, "inline", invoice, token)) };
-    const resize = ({ height }) => height > 0 && (iframe.style.height = `${height}px`);
-    connect(view, config, () => iframe.contentWindow, emit, status, { resize }, () => iframe.remove());
+    const on = {
+      resize: ({ height }) => height > 0 && (iframe.style.height = `${height}px`),
+      named: ({ payment }) => (iframe.title = payment),
+    };
+    connect(view, config, () => iframe.contentWindow, emit, status, on, () => iframe.remove());
     container.append(iframe);
     return view;
   }
