@@ -252,9 +252,13 @@ impl Browser {
         Ok(())
     }
 
-    /// Keeps what is seen now under `target/screenshots`.
+    /// Keeps what is seen now, or in a moment, when what moves has arrived, under
+    /// `target/screenshots`.
     pub async fn keep(&self, name: &str) -> Result<()> {
         let dir = screenshots()?;
+        let arrived = "return Promise.allSettled(document.getAnimations()
+            .filter((a) => a.effect.getComputedTiming().iterations === 1).map((a) => a.finished))";
+        self.run(arrived).await?;
         let picture = self.client.screenshot().await?;
         Ok(tokio::fs::write(dir.join(format!("{name}.png")), picture).await?)
     }

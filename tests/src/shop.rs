@@ -29,7 +29,8 @@ pub struct Shop {
     pub url: String,
 }
 
-const PAGE: &str = "<!doctype html><meta charset=utf-8><title>Shop</title><script>window.said = [];
+const PAGE: &str = "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>
+    <title>Shop</title><script>window.said = [];
     for (const name of ['open', 'popup_blocked', 'ready', 'fixation', 'verification', 'paid',
         'declined', 'error', 'close']) addEventListener('till:' + name, () => said.push(name));</script>
     <script src='TILL/till.js' data-project='PK' ATTRIBUTES async></script>

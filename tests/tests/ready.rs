@@ -45,6 +45,15 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
         "it has told too early"
     );
 
+    // Neither the keyboard nor a screen reader comes into it.
+    let tabs = "return [document.activeElement.id, document.querySelector('dialog').checkVisibility({ visibilityProperty: true })]";
+    for focused in ["buy", ""] {
+        let active = browser.active_element().await?;
+        active.send_keys("\u{e004}").await?;
+        let found = browser.run(tabs).await?;
+        ensure!(found == json!([focused, false]), "{found}");
+    }
+
     browser.click("#buy").await?;
     browser.enter("dialog[open] iframe").await?;
     browser

@@ -155,14 +155,20 @@
     return styled(iframe, { border: "0", width: "100%", display: "block", colorScheme: "normal" });
   }
 
-  /** A closed dialog with the widget in it, which waits to hear of its invoice if that is not known. */
+  /**
+   * A closed dialog with the widget in it, which waits to hear of its invoice if that is not known.
+   * Laid out unseen, so that nothing moves when it is shown.
+   */
   function made(config, known) {
     const box = document.createElement("dialog");
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
+    box.inert = true;
     // It grows downwards, so that nothing in it moves when it does.
     styled(box, {
-      border: "0", padding: "0", overflow: "auto", background: dark ? "#15181f" : "#fff", overscrollBehavior: "contain", scrollbarWidth: "thin",
-      width: wide() ? "440px" : "100vw", height: wide() ? "auto" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
+      display: "block", visibility: "hidden", position: "fixed", inset: "0", border: "0", padding: "0",
+      background: dark ? "#15181f" : "#fff", colorScheme: dark ? "dark" : "light",
+      overflow: "auto", overscrollBehavior: "contain", scrollbarWidth: "thin",
+      width: wide() ? "440px" : "100vw", height: wide() ? "fit-content" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
       margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
     });
@@ -174,21 +180,24 @@
     });
     x.textContent = "×";
     box.append(iframe, x);
-    const name = ({ payment, close }) => {
-      box.ariaLabel = iframe.title = payment;
-      x.ariaLabel = close;
-    };
     box.ariaLabel = iframe.title;
     const it = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
     if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
     const waiting = [];
     it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
+    const on = {
+      loaded() {
+        it.loaded = true;
+        waiting.splice(0).forEach(it.say);
+      },
+      named({ payment, close }) {
+        box.ariaLabel = iframe.title = payment;
+        x.ariaLabel = close;
+      },
+      resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
+    };
     it.heard = ({ origin, source, data }) => {
-      if (origin !== it.host || source !== iframe.contentWindow) return;
-      if (data?.till === "named") name(data);
-      if (data?.till !== "loaded") return;
-      it.loaded = true;
-      waiting.splice(0).forEach(it.say);
+      if (origin === it.host && source === iframe.contentWindow) on[data?.till]?.(data);
     };
     addEventListener("message", it.heard);
     if (it.url) iframe.src = it.url;
@@ -223,11 +232,7 @@
       if (it.url) it.say({ till: "open", invoice, token });
       else iframe.src = address(config, "iframe", invoice, token);
     } };
-    const on = {
-      resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
-      ready: () => x.remove(),
-      error: () => x.remove(),
-    };
+    const on = { ready: () => x.remove(), error: () => x.remove() };
     connect(view, config, () => iframe.contentWindow, emit, status, on, () => {
       box.close();
       unmade(it);
@@ -239,6 +244,8 @@
     box.addEventListener("cancel", (event) => (event.preventDefault(), view.ask()));
     box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.ask());
     root.style.overflow = "hidden";
+    box.inert = false;
+    box.style.visibility = "";
     box.showModal();
     iframe.focus();
     return (overlay = view);
