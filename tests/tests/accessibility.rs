@@ -297,5 +297,14 @@ async fn motion_and_colours_are_the_buyers() -> Result<()> {
     let edges = browser.run(edges).await?;
     ensure!(edges == json!(["solid", "solid"]), "{edges}");
     browser.keep("forced-colours").await?;
+    // What says that something is under way turns slowly; the skeleton stands still.
+    let (screen, opened) = hosted.in_state("processing", "1").await?;
+    hosted.shows(&opened, "", screen).await?;
+    let turns = "return getComputedStyle(document.querySelector('.turning')).animationDuration";
+    ensure!(browser.run(turns).await? == "4s");
+    browser.block(&["*/v1/widget/*"]).await?;
+    hosted.shows(&opened, "", "loading").await?;
+    let breathes = "return getComputedStyle(document.querySelector('.bone')).animationName";
+    ensure!(browser.run(breathes).await? == "none");
     hosted.browser.close().await
 }

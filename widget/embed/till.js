@@ -168,7 +168,7 @@
       display: "block", visibility: "hidden", position: "fixed", inset: "0", border: "0", padding: "0",
       background: dark ? "#15181f" : "#fff", colorScheme: dark ? "dark" : "light",
       overflow: "auto", overscrollBehavior: "contain", scrollbarWidth: "thin",
-      width: wide() ? "440px" : "100vw", height: wide() ? "fit-content" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
+      width: wide() ? "min(440px, 100vw)" : "100vw", height: wide() ? "fit-content" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
       margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
     });
