@@ -188,3 +188,27 @@ async fn the_frame_has_its_name_in_the_language() -> Result<()> {
     }
     browser.close().await
 }
+
+/// Where no script runs, the server alone can say so.
+#[tokio::test]
+async fn without_scripts_the_page_says_so_in_the_language() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    let off = json!({ "value": true });
+    hosted
+        .browser
+        .tell("Emulation.setScriptExecutionDisabled", off)
+        .await?;
+    for (locale, text) in [("de", "JavaScript benötigt"), ("ar", "تفعيل JavaScript")] {
+        let query = format!("?locale={locale}");
+        hosted.browser.goto("about:blank").await?;
+        hosted
+            .browser
+            .goto(&hosted.address(&opened, &query))
+            .await?;
+        let css = format!("noscript p[lang={locale}]");
+        let said = hosted.browser.see(&css).await?.text().await?;
+        ensure!(said.contains(text), "{locale}: {said}");
+    }
+    hosted.browser.close().await
+}

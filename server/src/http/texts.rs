@@ -58,6 +58,7 @@ pub struct Texts {
     pub back_page: String,
     pub r#continue: String,
     pub reference: String,
+    pub no_script: String,
     pub redirecting: String,
 }
 
