@@ -4,6 +4,7 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
+use std::time::Duration;
 use till_tests::World;
 use till_tests::api::{Api, Opened, send};
 use till_tests::browser::{Browser, Screen};
@@ -99,6 +100,8 @@ async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
             let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
             let keep = async |name: &str| {
                 browser.leave_frames().await?;
+                // The frame follows its content in a moment.
+                tokio::time::sleep(Duration::from_millis(300)).await;
                 take(&browser, size, theme, language, name).await?;
                 browser.enter("dialog[open] iframe").await
             };
