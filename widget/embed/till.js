@@ -13,6 +13,7 @@
   let spare = null; // one made ready before the click
 
   const styled = (element, style) => (Object.assign(element.style, style), element);
+  const label = (element, text) => element.setAttribute("aria-label", text);
   const wide = () => innerWidth > 480;
 
   /** Takes settings, gives `{ open }`. */
@@ -180,7 +181,7 @@
     });
     x.textContent = "×";
     box.append(iframe, x);
-    box.ariaLabel = iframe.title;
+    label(box, iframe.title);
     const it = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
     if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
     const waiting = [];
@@ -191,8 +192,8 @@
         waiting.splice(0).forEach(it.say);
       },
       named({ payment, close }) {
-        box.ariaLabel = iframe.title = payment;
-        x.ariaLabel = close;
+        label(box, iframe.title = payment);
+        label(x, close);
       },
       resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
     };

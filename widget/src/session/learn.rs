@@ -68,9 +68,9 @@ impl Session {
         let Some(known) = self.known() else {
             return;
         };
-        match known.payment {
-            _ if known.status.was_paid() => self.tell("paid"),
-            Some(payment) if browser::came_back() => self.tell_failure(&payment),
+        match (known.status, known.payment) {
+            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => self.tell("paid"),
+            (_, Some(payment)) if browser::came_back() => self.tell_failure(&payment),
             _ => {}
         }
     }
