@@ -24,6 +24,9 @@
   // told by a message.
   let invoice = /\/(inv_[a-z0-9]+)$/.exec(location.pathname)?.[1] ?? query.get("invoice");
   let token = fragment.get("token");
+  // Back from a bank's page; see `leave`.
+  const cameBack = mode === "popup" && window.name.startsWith("till-popup");
+  if (cameBack) window.name = `till-${invoice}`;
 
   // Calls
 
@@ -62,7 +65,7 @@
 
   // Languages
 
-  let texts = {};
+  let texts;
   let tag = "en";
 
   /** CLDR's way: the script or the region's script, then the language, then the next wish. */
@@ -80,9 +83,16 @@
   };
   const load = async (language) => (await fetch(root.dataset.texts.replace("LANG", language))).json();
   const wish = query.get("locale") ?? [];
+  const direct = (language) => {
+    root.lang = language;
+    root.dir = /^(ar|he)$/.test(language) ? "rtl" : "ltr";
+  };
   const [guess] = pick(wish, navigator.languages);
+  direct(guess);
   const loading = load(guess);
-  loading.catch(() => {});
+  // Frame and dialog have names for those who hear them, in the page around.
+  const name = ({ payment, close }) => framed && payment && post({ till: "named", payment, close });
+  loading.then((early) => texts ?? name(early)).catch(() => {});
 
   const speak = async (ordered) => {
     const [language, wished] = pick(wish, ordered ?? [], navigator.languages);
@@ -92,14 +102,15 @@
       texts = await load(language).catch(() => ({}));
     }
     tag = wished;
-    root.lang = language;
-    root.dir = /^(ar|he)$/.test(language) ? "rtl" : "ltr";
+    direct(language);
+    if (texts.payment) document.title = texts.payment;
+    name(texts);
   };
 
-  const text = (name) => texts[name] ?? "";
+  const text = (name) => texts?.[name] ?? "";
   const number = (n) => new Intl.NumberFormat(tag).format(n);
   const plural = (name, n) =>
-    (texts[name]?.[new Intl.PluralRules(tag).select(n)] ?? "").replace("{n}", number(n));
+    (texts?.[name]?.[new Intl.PluralRules(tag).select(n)] ?? "").replace("{n}", number(n));
 
   /** Minor units, handed over as decimal text, so that no float touches them. */
   const money = (amount, currency, digits) => {
@@ -192,6 +203,7 @@
   addEventListener("offline", () => heard("offline"));
   addEventListener("focus", () => heard("back"));
   document.addEventListener("visibilitychange", () => document.hidden || back());
+  document.addEventListener("resume", back);
   addEventListener("keydown", (event) => event.key === "Escape" && heard("escape"));
   if (framed) {
     const measure = () => post({ till: "resize", height: Math.ceil(root.getBoundingClientRect().height) });
@@ -201,10 +213,10 @@
   /** Takes this window, or from inside a frame the page around, to an address. */
   const leave = (url) => {
     if (framed) return post({ till: "navigate", url });
-    // For the return page, in a popup. Where storage is blocked the hosted page follows instead.
-    try {
-      if (mode === "popup") sessionStorage.setItem(`till:${invoice}`, location.href);
-    } catch {}
+    // So that the return page finds the way back into this popup, storage or none. A bank's page
+    // may read it: the token stays here.
+    fragment.delete("token");
+    if (mode === "popup") window.name = `till-popup${location.search}#${fragment}`;
     location.assign(url);
   };
 
@@ -219,6 +231,7 @@
     mode, call, events, secondsUntil, speak, text, plural, money, clock, countries, paint, tell,
     listen, leave, beside,
     waits: framed && !invoice,
+    cameBack,
     first: () => data,
     notBeside: () => bank?.close(),
     mayFocus: () => !matchMedia("(pointer: coarse)").matches,

@@ -49,8 +49,21 @@ impl Browser {
         Self::with(screen, &[]).await
     }
 
+    /// Starts one that lets no site keep anything: cookies, storage and all else are refused.
+    pub async fn without_storage(screen: Screen) -> Result<Self> {
+        let refused = json!({
+            "profile.default_content_setting_values.cookies": 2,
+            "profile.block_third_party_cookies": true,
+        });
+        Self::begin(screen, &[], refused).await
+    }
+
     /// Starts one with further switches.
     pub async fn with(screen: Screen, switches: &[&str]) -> Result<Self> {
+        Self::begin(screen, switches, json!({})).await
+    }
+
+    async fn begin(screen: Screen, switches: &[&str], preferences: Value) -> Result<Self> {
         let driver = driver().await?;
         let port = driver.said.trim_end_matches('.');
         let profile = tempfile::tempdir()?;
@@ -72,7 +85,7 @@ impl Browser {
             // Chromium's own sandbox refuses to run as root, which containers are.
             args.push("--no-sandbox".into());
         }
-        let mut options = json!({ "args": args });
+        let mut options = json!({ "args": args, "prefs": preferences });
         if let Some(chromium) = std::env::var_os("TILL_CHROMIUM") {
             options["binary"] = json!(PathBuf::from(chromium));
         }
@@ -172,6 +185,16 @@ impl Browser {
             .await
     }
 
+    /// From now on there is no network, or there is again.
+    pub async fn offline(&self, offline: bool) -> Result<()> {
+        let conditions = json!({
+            "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+        });
+        self.tell("Network.enable", json!({})).await?;
+        self.tell("Network.emulateNetworkConditions", conditions)
+            .await
+    }
+
     /// Media features as the buyer's system would have them: `prefers-color-scheme`,
     /// `forced-colors` and so on.
     pub async fn prefers(&self, features: &[(&str, &str)]) -> Result<()> {
@@ -229,9 +252,13 @@ impl Browser {
         Ok(())
     }
 
-    /// Keeps what is seen now under `target/screenshots`.
+    /// Keeps what is seen now, or in a moment, when what moves has arrived, under
+    /// `target/screenshots`.
     pub async fn keep(&self, name: &str) -> Result<()> {
         let dir = screenshots()?;
+        let arrived = "return Promise.allSettled(document.getAnimations()
+            .filter((a) => a.effect.getComputedTiming().iterations === 1).map((a) => a.finished))";
+        self.run(arrived).await?;
         let picture = self.client.screenshot().await?;
         Ok(tokio::fs::write(dir.join(format!("{name}.png")), picture).await?)
     }

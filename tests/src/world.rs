@@ -362,7 +362,19 @@ impl World {
 
     /// Moves an invoice's expiry into the past.
     pub async fn let_expire(&self, invoice: &str) -> Result<()> {
-        sqlx::query("update invoices set expires_at = 1 where id = $1")
+        self.expires_at(invoice, 1).await
+    }
+
+    /// Moves an invoice's expiry so many seconds into the future.
+    pub async fn expires_in(&self, invoice: &str, seconds: i64) -> Result<()> {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_millis();
+        self.expires_at(invoice, i64::try_from(now)? + seconds * 1000)
+            .await
+    }
+
+    async fn expires_at(&self, invoice: &str, milliseconds: i64) -> Result<()> {
+        sqlx::query("update invoices set expires_at = $1 where id = $2")
+            .bind(milliseconds)
             .bind(invoice)
             .execute(&self.store().await?)
             .await?;

@@ -34,6 +34,16 @@ async fn axe_finds_nothing(theme: &'static str) -> Result<()> {
         }
     }
     ensure!(states.len() >= 20, "{states:?}");
+    let opened = hosted.world.api.invoice("unreachable").await?;
+    browser.block(&["*/v1/widget/*"]).await?;
+    for screen in ["loading", "failed"] {
+        match screen {
+            "loading" => hosted.shows(&opened, "", screen).await?,
+            _ => browser.see("main [data-screen=failed]").await.map(|_| ())?,
+        }
+        let found = browser.violations().await?;
+        ensure!(found.is_empty(), "{theme} unreachable {screen}: {found:#?}");
+    }
     hosted.browser.close().await
 }
 
@@ -57,8 +67,12 @@ async fn axe_finds_nothing_in_the_dialog() -> Result<()> {
     buyer.sees("verification").await?;
     buyer.browser.click("#close").await?;
     buyer.sees("confirm-close").await?;
-    let found = buyer.browser.violations().await?;
-    ensure!(found.is_empty(), "{found:#?}");
+    for theme in ["dark", "light"] {
+        let scheme = [("prefers-color-scheme", theme)];
+        buyer.browser.prefers(&scheme).await?;
+        let found = buyer.browser.violations().await?;
+        ensure!(found.is_empty(), "{theme}: {found:#?}");
+    }
     buyer.browser.leave_frames().await?;
     let found = buyer.browser.violations().await?;
     ensure!(found.is_empty(), "{found:#?}");
@@ -234,21 +248,31 @@ async fn large_text_fits() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// 44 px, but for links in a line of text, of which there are none.
-#[tokio::test]
-async fn targets_are_large_enough() -> Result<()> {
-    let buyer = Buyer::comes("targets", Screen::Phone).await?;
-    buyer.opens(Way::Frame).await?;
-    buyer.sees("form").await?;
-    let small = "return [...document.querySelectorAll('button, a, input, select, summary')]
+/// Every target that is smaller than 44 px; a radio button's is its whole label.
+const SMALL: &str =
+    "return [...document.querySelectorAll('button, a, input:not([type=radio]), label:has(input), select, summary')]
         .map((e) => [e.id || e.tagName, e.getBoundingClientRect()])
         .filter(([, r]) => r.width > 0 && (r.width < 44 || r.height < 44)).map(([name, r]) => [name, r.width, r.height])";
-    let found = buyer.browser.run(small).await?;
-    ensure!(found == json!([]), "{found}");
+
+#[tokio::test]
+async fn targets_are_large_enough() -> Result<()> {
+    let hosted = Hosted::with(Screen::Phone, &["--require", "country"], &[]).await?;
+    for state in STATES {
+        let (screen, opened) = hosted.in_state(state, "targets").await?;
+        hosted.shows(&opened, "", screen).await?;
+        let found = hosted.browser.run(SMALL).await?;
+        ensure!(found == json!([]), "{state}: {found}");
+    }
+    hosted.browser.close().await?;
+
+    let buyer = Buyer::comes("targets", Screen::Phone).await?;
+    buyer.opens(Way::Frame).await?;
     buyer.fills_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
     buyer.sees("verification").await?;
-    let found = buyer.browser.run(small).await?;
+    buyer.browser.click("#close").await?;
+    buyer.sees("confirm-close").await?;
+    let found = buyer.browser.run(SMALL).await?;
     ensure!(found == json!([]), "{found}");
     buyer.leaves().await
 }
@@ -273,5 +297,14 @@ async fn motion_and_colours_are_the_buyers() -> Result<()> {
     let edges = browser.run(edges).await?;
     ensure!(edges == json!(["solid", "solid"]), "{edges}");
     browser.keep("forced-colours").await?;
+    // What says that something is under way turns slowly; the skeleton stands still.
+    let (screen, opened) = hosted.in_state("processing", "1").await?;
+    hosted.shows(&opened, "", screen).await?;
+    let turns = "return getComputedStyle(document.querySelector('.turning')).animationDuration";
+    ensure!(browser.run(turns).await? == "4s");
+    browser.block(&["*/v1/widget/*"]).await?;
+    hosted.shows(&opened, "", "loading").await?;
+    let breathes = "return getComputedStyle(document.querySelector('.bone')).animationName";
+    ensure!(browser.run(breathes).await? == "none");
     hosted.browser.close().await
 }

@@ -4,8 +4,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use till_tests::browser::Screen;
+use till_tests::api::Opened;
+use till_tests::browser::{Browser, Screen};
 use till_tests::hosted::Hosted;
+use till_tests::shop::Shop;
+use till_tests::world::until;
 
 /// The names of the languages' files that the page has loaded.
 const LOADED: &str = "return performance.getEntriesByType('resource')
@@ -71,12 +74,13 @@ async fn wishes_have_their_order() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Every language has the plural forms that CLDR, as the browser knows it, tells apart; money is
-/// written its own way.
+/// Every language has the plural forms that CLDR, as the browser knows it, tells apart, and no
+/// other; money is written its own way.
 #[tokio::test]
 async fn plurals_and_money_follow_the_language() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/locales");
+    let mut counted = 0;
     for file in std::fs::read_dir(dir)? {
         let path = file?.path();
         let language = path
@@ -92,36 +96,18 @@ async fn plurals_and_money_follow_the_language() -> Result<()> {
             let script = format!(
                 "return new Intl.PluralRules('{language}').resolvedOptions().pluralCategories"
             );
-            let needed = hosted.browser.run(&script).await?;
-            let needed: BTreeSet<_> = needed
+            let cldr = hosted.browser.run(&script).await?;
+            let cldr: BTreeSet<_> = cldr
                 .as_array()
                 .context("no list")?
                 .iter()
                 .filter_map(Value::as_str)
                 .collect();
-            // What only fractions or millions need is not missed.
-            let counted =
-                "return [...Array(101).keys()].map((n) => new Intl.PluralRules('LANG').select(n))";
-            let used = hosted
-                .browser
-                .run(&counted.replace("LANG", language))
-                .await?;
-            let used: BTreeSet<_> = used
-                .as_array()
-                .context("no list")?
-                .iter()
-                .filter_map(Value::as_str)
-                .collect();
-            ensure!(
-                used.is_subset(&has),
-                "{language} {name}: {has:?} lacks of {used:?}"
-            );
-            ensure!(
-                has.is_subset(&needed),
-                "{language} {name}: {has:?} is more than {needed:?}"
-            );
+            ensure!(has == cldr, "{language} {name}: {has:?}, not {cldr:?}");
+            counted += 1;
         }
     }
+    ensure!(counted >= 24, "{counted} texts with plurals");
     let opened = hosted.world.api.invoice("1").await?;
     for (locale, label) in [
         ("de", "19,99\u{a0}€ bezahlen"),
@@ -159,6 +145,70 @@ async fn right_to_left_is_laid_out_so() -> Result<()> {
         let laid = hosted.browser.run(laid).await?;
         let expected = json!({ "dir": "rtl", "mirrored": true, "typed": ["ltr", "ltr", "ltr"] });
         ensure!(laid == expected, "{language}: {laid}");
+    }
+    hosted.browser.close().await
+}
+
+/// What a screen reader says of the frame and its dialog, in the shop's page. Before the frame has
+/// its texts it is called by the brand.
+#[tokio::test]
+async fn the_frame_has_its_name_in_the_language() -> Result<()> {
+    const NAMES: &str = "const dialog = document.querySelector('dialog');
+        return [dialog?.ariaLabel, dialog?.querySelector('iframe').title,
+            dialog?.querySelector('button')?.ariaLabel ?? dialog?.querySelector('button')?.textContent]";
+    let browser = Browser::start(Screen::Desk).await?;
+    for (language, payment, close) in [("de", "Zahlung", "Schließen"), ("ar", "الدفع", "إغلاق")]
+    {
+        let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
+        browser.goto(&shop.url).await?;
+        let own = json!([payment, payment, close]);
+        until("named before the click", async || {
+            Ok(browser.run(NAMES).await? == own)
+        })
+        .await?;
+        browser.click("#buy").await?;
+        let frame = format!("dialog[open][aria-label={payment}] iframe[title={payment}]");
+        browser.enter(&frame).await?;
+        browser.see("main [data-screen=form]").await?;
+        browser.leave_frames().await?;
+
+        let Opened { id, token } = &shop.opened;
+        let inline = format!(
+            "document.querySelector('dialog').remove();
+            document.body.innerHTML += '<till-pay invoice={id} token={token}></till-pay>'"
+        );
+        browser.run(&inline).await?;
+        let frame = format!("till-pay iframe[title={payment}]");
+        browser.see(&frame).await?;
+
+        let other =
+            format!("Till({{ theme: 'dark' }}).open({{ invoice: '{id}', token: '{token}' }});");
+        let names = browser.run(&[&other, NAMES].concat()).await?;
+        ensure!(names == json!(["Till", "Till", "×"]), "{names}");
+    }
+    browser.close().await
+}
+
+/// Where no script runs, the server alone can say so.
+#[tokio::test]
+async fn without_scripts_the_page_says_so_in_the_language() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    let off = json!({ "value": true });
+    hosted
+        .browser
+        .tell("Emulation.setScriptExecutionDisabled", off)
+        .await?;
+    for (locale, text) in [("de", "JavaScript benötigt"), ("ar", "تفعيل JavaScript")] {
+        let query = format!("?locale={locale}");
+        hosted.browser.goto("about:blank").await?;
+        hosted
+            .browser
+            .goto(&hosted.address(&opened, &query))
+            .await?;
+        let css = format!("noscript p[lang={locale}]");
+        let said = hosted.browser.see(&css).await?.text().await?;
+        ensure!(said.contains(text), "{locale}: {said}");
     }
     hosted.browser.close().await
 }

@@ -10,7 +10,7 @@ const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#p
     return [style.backgroundColor, style.color]";
 
 #[tokio::test]
-async fn theme_accent_and_logo_are_the_projects() -> Result<()> {
+async fn theme_and_accent_are_the_projects() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -43,22 +43,35 @@ async fn theme_accent_and_logo_are_the_projects() -> Result<()> {
         ensure!(colours == shown, "{accent}: {colours}");
     }
 
-    let logo = format!("{}/till.js", hosted.world.project.url);
-    hosted
-        .set("$.widget.logo_url", &json!(logo).to_string())
-        .await?;
+    hosted.browser.close().await
+}
+
+/// Name and logo, given when the project was made; the page may load images from there only.
+#[tokio::test]
+async fn name_and_logo_are_the_projects() -> Result<()> {
+    const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='32'>\
+        <rect width='64' height='32' fill='teal'/></svg>";
+    let logo = async || ([("content-type", "image/svg+xml")], LOGO);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let shop = format!("http://{}", listener.local_addr()?);
+    let router = axum::Router::new().route("/logo.svg", axum::routing::get(logo));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let url = format!("{shop}/logo.svg");
+    let hosted = Hosted::with(Screen::Desk, &["--logo-url", &url], &[]).await?;
+    let opened = hosted.world.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
-    let shown = browser
-        .run("return document.querySelector('.logo').src")
-        .await?;
-    ensure!(shown == logo.as_str(), "{shown}");
-    let policy = hosted
+    let shown = "const logo = document.querySelector('.seller .logo');
+        return logo.naturalWidth === 64 && logo.width === 28 && logo.nextSibling.textContent === 'Test Shop'";
+    hosted.browser.until("name and logo", shown).await?;
+    hosted.browser.keep("logo").await?;
+    let page = hosted
         .world
         .api
         .request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
-    let policy = till_tests::api::send(policy).await?;
-    let policy = policy.header("content-security-policy").to_owned();
-    let images = format!("img-src 'self' data: {};", hosted.world.project.url);
+    let page = till_tests::api::send(page).await?;
+    let policy = page.header("content-security-policy");
+    let images = format!("img-src 'self' data: {shop};");
     ensure!(policy.contains(&images), "{policy}");
     hosted.browser.close().await
 }

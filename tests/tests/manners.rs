@@ -1,11 +1,12 @@
 //! Manners: what a buyer never notices because it is right.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use till_tests::browser::Screen;
-use till_tests::buyer::{APPROVED, Buyer, NO_FRAMES, VERIFIED, Way};
+use till_tests::browser::{Browser, Screen};
+use till_tests::buyer::{APPROVED, Buyer, VERIFIED, Way};
 use till_tests::hosted::Hosted;
+use till_tests::shop::Shop;
 use till_tests::world::until;
 
 /// In the frame the content is as high as the frame, on every screen.
@@ -39,22 +40,56 @@ async fn the_frame_grows_with_its_content() -> Result<()> {
     Ok(())
 }
 
-/// Cumulative layout shift, as browsers define it, from the first paint to the filled form.
+/// Cumulative layout shift so far, as browsers define it, and what has moved.
+async fn shift(browser: &Browser) -> Result<(f64, Value)> {
+    let script = "return new Promise((done) => {
+        const box = ({ x, y, width, height }) => [x, y, width, height].join(' ');
+        let sum = 0, moved = [];
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+            sum += entry.value;
+            for (const { node, previousRect, currentRect } of entry.sources)
+                moved.push([node?.id || node?.className || node?.nodeName, box(previousRect), box(currentRect)]);
+        })).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done([sum, moved]), 500);
+    })";
+    let found = browser.run(script).await?;
+    Ok((found[0].as_f64().context("no number")?, found[1].clone()))
+}
+
+/// In the overlay, made ready before the click or not.
+#[tokio::test]
+async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
+    for attributes in ["", "data-preload=none"] {
+        let shop = Shop::open(attributes, &[]).await?;
+        let browser = Browser::start(Screen::Desk).await?;
+        browser.goto(&shop.url).await?;
+        browser
+            .until("the script", "return Boolean(window.Till)")
+            .await?;
+        browser.click("#buy").await?;
+        browser.enter("dialog[open] iframe").await?;
+        browser.type_into("#number", APPROVED).await?;
+        let within = shift(&browser).await?;
+        browser.leave_frames().await?;
+        for (sum, moved) in [within, shift(&browser).await?] {
+            ensure!(sum < 0.01, "{attributes}: {sum} {moved}");
+        }
+        browser.close().await?;
+    }
+    Ok(())
+}
+
+/// From the first paint to the filled form.
 #[tokio::test]
 async fn nothing_shifts_after_the_first_paint() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
-    let watch = "window.shift = 0; new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) window.shift += entry.value;
-    }).observe({ type: 'layout-shift', buffered: true })";
-    browser.before_pages(watch).await?;
     let opened = hosted.world.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let shift = browser.run("return window.shift").await?;
-    ensure!(shift.as_f64().is_some_and(|s| s < 0.01), "{shift}");
+    let (sum, moved) = shift(browser).await?;
+    ensure!(sum < 0.01, "{sum} {moved}");
     hosted.browser.close().await
 }
 
@@ -121,21 +156,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
     ensure!(shown == "", "an hour ahead: {shown}");
 
     let near = hosted.world.api.invoice("near").await?;
-    let soon = |seconds: i64| {
-        let now = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .map(|t| t.as_millis() as i64);
-        now.map(|now| now + seconds * 1000)
-    };
-    let expire = async |at: i64| -> Result<()> {
-        sqlx::query("update invoices set expires_at = $1 where id = $2")
-            .bind(at)
-            .bind(&near.id)
-            .execute(&hosted.world.store().await?)
-            .await?;
-        Ok(())
-    };
-    expire(soon(119)?).await?;
+    hosted.world.expires_in(&near.id, 119).await?;
     hosted.shows(&near, "", "form").await?;
     let left = "const text = document.querySelector('.expiry').textContent;
         return /^Time left to pay: 1:5\\d$/.test(text)";
@@ -154,21 +175,10 @@ async fn the_time_left_is_counted_down() -> Result<()> {
         .await?;
     ensure!(said == "2 minutes left to pay", "{said}");
     browser.keep("expiry").await?;
-    expire(soon(2)?).await?;
+    hosted.world.expires_in(&near.id, 2).await?;
     hosted.shows(&near, "", "form").await?;
     browser.see("main [data-screen=expired]").await?;
     hosted.browser.close().await
-}
-
-async fn offline(hosted: &Hosted, offline: bool) -> Result<()> {
-    let conditions = json!({
-        "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
-    });
-    hosted.browser.tell("Network.enable", json!({})).await?;
-    hosted
-        .browser
-        .tell("Network.emulateNetworkConditions", conditions)
-        .await
 }
 
 /// No network is said so; when it is back, what happened meanwhile is shown.
@@ -178,7 +188,7 @@ async fn being_offline_is_noticed_and_resumed() -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
-    offline(&hosted, true).await?;
+    browser.offline(true).await?;
     browser
         .until(
             "offline is said",
@@ -187,7 +197,7 @@ async fn being_offline_is_noticed_and_resumed() -> Result<()> {
         .await?;
     browser.keep("offline").await?;
     hosted.world.api.paid_with(&opened, APPROVED).await?;
-    offline(&hosted, false).await?;
+    browser.offline(false).await?;
     browser.see("main [data-screen=paid]").await?;
     browser
         .until(
@@ -208,10 +218,10 @@ async fn a_payment_sent_offline_is_sent_again_with_the_same_key() -> Result<()> 
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
-    offline(&hosted, true).await?;
+    browser.offline(true).await?;
     browser.click("#pay").await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    offline(&hosted, false).await?;
+    browser.offline(false).await?;
     browser.see("main [data-screen=paid]").await?;
     ensure!(hosted.world.taken().await? == 1999);
     hosted.browser.close().await
@@ -244,9 +254,19 @@ async fn a_tab_that_slept_comes_back_to_the_right_state() -> Result<()> {
     hosted.world.api.until_status(&opened.id, "paid").await?;
     browser.block(&[]).await?;
     sleep("active").await?;
-    browser
-        .run("window.dispatchEvent(new Event('focus'))")
-        .await?;
+    browser.see("main [data-screen=paid]").await?;
+    hosted.browser.close().await
+}
+
+/// Where something between server and browser lets no live events through.
+#[tokio::test]
+async fn without_live_events_the_widget_asks() -> Result<()> {
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    browser.block(&["*/events"]).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    hosted.world.api.paid_with(&opened, APPROVED).await?;
     browser.see("main [data-screen=paid]").await?;
     hosted.browser.close().await
 }
@@ -270,50 +290,6 @@ async fn a_popup_closed_by_hand_is_noticed_within_a_second() -> Result<()> {
         "{:?}",
         closed.elapsed()
     );
-    buyer.leaves().await
-}
-
-/// No cookie, no storage: everything that a site could keep throws.
-const NO_STORAGE: &str = "
-    for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'cookieStore']) {
-        Object.defineProperty(window, name, { get() { throw new DOMException(name, 'SecurityError'); } });
-    }
-    Object.defineProperty(Document.prototype, 'cookie', {
-        get() { throw new DOMException('cookie', 'SecurityError'); },
-        set() { throw new DOMException('cookie', 'SecurityError'); },
-    });";
-
-#[tokio::test]
-async fn blocked_cookies_and_storage_do_not_matter() -> Result<()> {
-    let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
-    let browser = &hosted.browser;
-    browser.before_pages(NO_STORAGE).await?;
-    let opened = hosted.world.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
-    browser.type_into("#number", NO_FRAMES).await?;
-    browser.type_into("#expiry", "1239").await?;
-    browser.type_into("#cvc", "123").await?;
-    browser.click("#pay").await?;
-    browser.click("#confirm").await?;
-    browser.see("main [data-screen=paid]").await?;
-    hosted.browser.close().await?;
-
-    // In a frame, and in a popup that goes to the bank and back.
-    let buyer = Buyer::comes_with(
-        "no-storage",
-        Screen::Desk,
-        &["--test-third-party-cookie-phaseout"],
-    )
-    .await?;
-    buyer.browser.before_pages(NO_STORAGE).await?;
-    buyer.browser.goto(&buyer.demo.url).await?;
-    buyer.opens(Way::Frame).await?;
-    buyer.fills_in(VERIFIED).await?;
-    buyer.browser.click("#pay").await?;
-    buyer.browser.enter("#verification-frame").await?;
-    buyer.browser.click("#confirm").await?;
-    buyer.back_in_the_widget(Way::Frame).await?;
-    buyer.sees("paid").await?;
     buyer.leaves().await
 }
 

@@ -1,45 +1,141 @@
-//! The choice of methods. The server's answers are changed on their way into the browser, so that
-//! methods are there which no connector of this test has.
+//! The choice of methods: a card at the sandbox, iDEAL at Mollie and PayPal at PayPal, each on a
+//! site of its own.
 
-use anyhow::{Result, ensure};
-use serde_json::json;
-use till_tests::browser::Screen;
-use till_tests::hosted::Hosted;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use till_tests::browser::{Browser, Screen};
+use till_tests::hosted::{APPROVED, Hosted};
+use till_tests::peers::mollie::Mollie;
+use till_tests::peers::paypal::PayPal;
+use till_tests::peers::{PaymentSystem, Plan};
+use till_tests::shop::Shop;
 
-/// Adds two methods to billing data, and answers the fixation of one of them.
-const MORE_METHODS: &str = "
-    const real = window.fetch;
-    window.sent = [];
-    window.fetch = async (url, init) => {
-        const path = new URL(url, location.href).pathname;
-        if (path.endsWith('/payments')) {
-            window.sent.push(JSON.parse(init.body));
-            return Response.json({
-                payment: { id: 'pay_1', method: 'paypal', status: 'requires_verification', updated_at: '2026-01-01T00:00:00Z' },
-                verification: { kind: 'redirect', url: location.origin + '/till.d.ts?bank' },
-            }, { status: 201 });
+/// Payment systems, and the files from which a project is told of its accounts there.
+struct Systems {
+    mollie: Mollie,
+    paypal: PayPal,
+    files: TempDir,
+}
+
+impl Systems {
+    async fn start() -> Result<Self> {
+        let systems = Self {
+            mollie: Mollie::start().await?,
+            paypal: PayPal::start().await?,
+            files: tempfile::tempdir()?,
+        };
+        // Whoever has confirmed has paid.
+        systems.mollie.pay(Plan::Verify);
+        systems.paypal.pay(Plan::Verify);
+        let ideal = json!(["ideal"]);
+        systems.write("mollie", systems.mollie.credentials(), ideal)?;
+        systems.write("paypal", systems.paypal.credentials(), json!(["paypal"]))?;
+        Ok(systems)
+    }
+
+    fn write(&self, kind: &str, credentials: Value, methods: Value) -> Result<()> {
+        let account = json!({ "kind": kind, "account": kind, "credentials": credentials, "methods": methods });
+        Ok(std::fs::write(self.file(kind), account.to_string())?)
+    }
+
+    fn file(&self, kind: &str) -> String {
+        self.files.path().join(kind).display().to_string()
+    }
+}
+
+async fn choose(browser: &Browser, method: &str, label: &str) -> Result<()> {
+    browser.click(&format!("[value={method}]")).await?;
+    let pay = browser.see("#pay").await?;
+    ensure!(pay.text().await? == label, "{}", pay.text().await?);
+    Ok(pay.click().await?)
+}
+
+const IDEAL: &str = "Continue to iDEAL · €19.99";
+const PAYPAL: &str = "Continue to PayPal · €19.99";
+/// iDEAL given up at the bank, then PayPal.
+const TOLD: &str = "open ready fixation verification declined fixation verification paid";
+
+async fn only_paypal_took_money(systems: &Systems) -> Result<()> {
+    ensure!(systems.mollie.payments().await? == 1 && systems.mollie.taken().await? == 0);
+    ensure!(systems.paypal.payments().await? == 1 && systems.paypal.taken().await? == 1999);
+    Ok(())
+}
+
+async fn gave_up(browser: &Browser) -> Result<()> {
+    let banner = browser.see("#error-banner").await?.text().await?;
+    ensure!(banner.contains("not finished"), "{banner}");
+    Ok(())
+}
+
+/// In a window beside the frame, which closes by itself.
+#[tokio::test]
+async fn another_method_is_paid_from_the_frame() -> Result<()> {
+    let systems = Systems::start().await?;
+    let (mollie, paypal) = (systems.file("mollie"), systems.file("paypal"));
+    let accounts = ["--connector", &mollie, "--connector", &paypal];
+    let shop = Shop::open("", &accounts).await?;
+    let browser = Browser::start(Screen::Desk).await?;
+    browser.goto(&shop.url).await?;
+    let page = browser.window().await?;
+    let frame = "dialog[open] iframe";
+    browser.click("#buy").await?;
+    browser.enter(frame).await?;
+    for (method, label, answer) in [("ideal", IDEAL, "#cancel"), ("paypal", PAYPAL, "#confirm")] {
+        choose(&browser, method, label).await?;
+        browser.newest_window(2).await?;
+        browser.click(answer).await?;
+        browser.newest_window(1).await?;
+        browser.switch_to_window(page.clone()).await?;
+        browser.enter(frame).await?;
+        if method == "ideal" {
+            gave_up(&browser).await?;
         }
-        const answer = await real(url, init);
-        if (!/\\/inv_[a-z0-9]+$/.test(path)) return answer;
-        const body = await answer.json();
-        body.methods = window.ways ?? [...body.methods, { method: 'paypal', fields: [] }, { method: 'ideal', fields: [] }];
-        return Response.json(body);
-    };";
+    }
+    browser.see("main [data-screen=paid]").await?;
+    browser.leave_frames().await?;
+    shop.hears(&browser, TOLD).await?;
+    shop.world.api.until_status(&shop.opened.id, "paid").await?;
+    only_paypal_took_money(&systems).await?;
+    browser.close().await
+}
 
+/// The popup itself goes to the method's page and comes back.
+#[tokio::test]
+async fn another_method_is_paid_from_the_popup() -> Result<()> {
+    let systems = Systems::start().await?;
+    let (mollie, paypal) = (systems.file("mollie"), systems.file("paypal"));
+    let accounts = ["--connector", &mollie, "--connector", &paypal];
+    let shop = Shop::open("data-mode=popup", &accounts).await?;
+    let browser = Browser::start(Screen::Desk).await?;
+    browser.goto(&shop.url).await?;
+    let page = browser.window().await?;
+    browser.click("#buy").await?;
+    browser.newest_window(2).await?;
+    choose(&browser, "ideal", IDEAL).await?;
+    browser.click("#cancel").await?;
+    gave_up(&browser).await?;
+    choose(&browser, "paypal", PAYPAL).await?;
+    browser.click("#confirm").await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.click("#done").await?;
+    browser.newest_window(1).await?;
+    browser.switch_to_window(page).await?;
+    shop.hears(&browser, &format!("{TOLD} close")).await?;
+    shop.world.api.until_status(&shop.opened.id, "paid").await?;
+    only_paypal_took_money(&systems).await?;
+    browser.close().await
+}
+
+/// What was typed of the card is still there after a look at the others.
 #[tokio::test]
 async fn another_method_needs_no_card() -> Result<()> {
-    let hosted = Hosted::start(Screen::Desk).await?;
+    let systems = Systems::start().await?;
+    let (mollie, paypal) = (systems.file("mollie"), systems.file("paypal"));
+    let accounts = ["--connector", &mollie, "--connector", &paypal];
+    let hosted = Hosted::with(Screen::Desk, &accounts, &[]).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
-    ensure!(
-        browser
-            .find_all(fantoccini::Locator::Css("[name=method]"))
-            .await?
-            .is_empty()
-    );
-
-    browser.before_pages(MORE_METHODS).await?;
     hosted.shows(&opened, "", "form").await?;
     let shown = "return [...document.querySelectorAll('.method')].map((m) =>
         [m.textContent, m.querySelector('input').checked])";
@@ -49,7 +145,6 @@ async fn another_method_needs_no_card() -> Result<()> {
         "{shown}"
     );
     browser.type_into("#number", "4242").await?;
-    browser.keep("methods-card").await?;
     browser.click("[value=paypal]").await?;
     browser
         .until(
@@ -57,35 +152,69 @@ async fn another_method_needs_no_card() -> Result<()> {
             "return !document.querySelector('#number')",
         )
         .await?;
-    let label = browser.see("#pay").await?.text().await?;
-    ensure!(label == "Continue to PayPal · €19.99", "{label}");
-    let found = browser.violations().await?;
-    ensure!(found.is_empty(), "{found:#?}");
-    browser.keep("methods-paypal").await?;
-    // What was typed is still there.
     browser.click("[value=card]").await?;
-    let number = browser.see("#number").await?.prop("value").await?;
-    ensure!(number.as_deref() == Some("4242"), "{number:?}");
-    browser.click("[value=paypal]").await?;
-    browser.run("window.name = 'here'").await?;
+    let number = browser.see("#number").await?;
+    let typed = number.prop("value").await?.context("no value")?;
+    ensure!(typed == "4242", "{typed}");
+    number.clear().await?;
+    number.send_keys(APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser
-        .until("the method's page", "return location.search === '?bank'")
-        .await?;
+    browser.see("main [data-screen=paid]").await?;
+    ensure!(hosted.world.taken().await? == 1999);
     hosted.browser.close().await
 }
 
-/// The only method, and not a card: one button.
+/// In every size, colour and direction, a card chosen and PayPal chosen.
 #[tokio::test]
-async fn a_single_other_method_is_a_button() -> Result<()> {
-    let hosted = Hosted::start(Screen::Phone).await?;
-    let browser = &hosted.browser;
+async fn the_choice_is_seen() -> Result<()> {
+    let systems = Systems::start().await?;
+    let (mollie, paypal) = (systems.file("mollie"), systems.file("paypal"));
+    let accounts = ["--connector", &mollie, "--connector", &paypal];
+    for (size, screen) in [("360", Screen::Phone), ("1280", Screen::Desk)] {
+        let hosted = Hosted::with(screen, &accounts, &[]).await?;
+        let opened = hosted.world.api.invoice("1").await?;
+        for theme in ["light", "dark"] {
+            let scheme = [("prefers-color-scheme", theme)];
+            hosted.browser.prefers(&scheme).await?;
+            for language in ["en", "de", "ar"] {
+                let query = format!("?locale={language}");
+                hosted.shows(&opened, &query, "form").await?;
+                for method in ["card", "paypal"] {
+                    hosted.browser.click(&format!("[value={method}]")).await?;
+                    let name = format!("method-{method}-{size}-{theme}-{language}");
+                    hosted.browser.keep(&name).await?;
+                }
+                let found = hosted.browser.violations().await?;
+                ensure!(found.is_empty(), "{theme} {language}: {found:#?}");
+            }
+        }
+        hosted.browser.close().await?;
+    }
+    Ok(())
+}
+
+/// A card alone is no choice; another method alone is one button.
+#[tokio::test]
+async fn a_single_method_is_no_choice() -> Result<()> {
+    let systems = Systems::start().await?;
+    let mollie = systems.file("mollie");
+    let hosted = Hosted::with(Screen::Phone, &["--connector", &mollie], &[]).await?;
     let opened = hosted.world.api.invoice("1").await?;
-    let only = format!("window.ways = [{{ method: 'ideal', fields: [] }}]; {MORE_METHODS}");
-    browser.before_pages(&only).await?;
-    hosted.shows(&opened, "", "form").await?;
-    let left = "return [document.querySelectorAll('input').length, document.querySelector('#pay').textContent]";
-    let left = browser.run(left).await?;
-    ensure!(left == json!([0, "Continue to iDEAL · €19.99"]), "{left}");
+    let left = "return [document.querySelectorAll('[name=method]').length,
+        document.querySelectorAll('input').length, document.querySelector('#pay').textContent]";
+    for (removed, expected) in [
+        ("mollie", json!([0, 4, "Pay €19.99"])),
+        ("sandbox", json!([0, 0, IDEAL])),
+    ] {
+        sqlx::query("update connector_accounts set removed = case kind when $1 then 1 else 0 end")
+            .bind(removed)
+            .execute(&hosted.world.store().await?)
+            .await?;
+        hosted.shows(&opened, "", "form").await?;
+        let left = hosted.browser.run(left).await?;
+        ensure!(left == expected, "without {removed}: {left}");
+    }
     hosted.browser.close().await
 }

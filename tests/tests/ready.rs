@@ -1,46 +1,24 @@
 //! The frame is made ready before the click, and nobody notices until then.
 
 use anyhow::{Result, ensure};
-use axum::Router;
-use axum::response::Html;
-use axum::routing::get;
 use reqwest::Method;
 use serde_json::json;
 use till_tests::World;
-use till_tests::api::{Opened, send};
+use till_tests::api::send;
 use till_tests::browser::{Browser, Screen};
 use till_tests::hosted::APPROVED;
-use tokio::net::TcpListener;
+use till_tests::shop::Shop;
 
-/// A page with a button, on an origin that the project allows.
 struct Page {
-    world: World,
-    opened: Opened,
+    shop: Shop,
     browser: Browser,
 }
 
-async fn page(attributes: &'static str) -> Result<Page> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let world = World::with(&["--origin", &url]).await?;
-    let opened = world.api.invoice("1").await?;
-    let html = format!(
-        "<!doctype html><title>Shop</title><script>window.said = [];
-         for (const name of ['open', 'ready', 'paid', 'close'])
-             addEventListener('till:' + name, () => said.push(name));</script>
-         <script src='{}/till.js' data-project='{}' {attributes} async></script>
-         <button id=buy data-till-invoice='{}' data-till-token='{}'>Buy</button>",
-        world.api.url, world.keys.pk, opened.id, opened.token
-    );
-    let app = Router::new().route("/", get(async || Html(html)));
-    tokio::spawn(async move { axum::serve(listener, app).await });
+async fn page(attributes: &str) -> Result<Page> {
+    let shop = Shop::open(attributes, &[]).await?;
     let browser = Browser::start(Screen::Desk).await?;
-    browser.goto(&url).await?;
-    Ok(Page {
-        world,
-        opened,
-        browser,
-    })
+    browser.goto(&shop.url).await?;
+    Ok(Page { shop, browser })
 }
 
 const CALLS: &str = "return performance.getEntriesByType('resource')
@@ -58,7 +36,7 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
         )
         .await?;
     let calls = browser.run(CALLS).await?;
-    let asked = format!("/v1/widget/invoices/{}", page.opened.id);
+    let asked = format!("/v1/widget/invoices/{}", page.shop.opened.id);
     ensure!(calls == json!([asked]), "{calls}");
     browser.run("window.mark = 1").await?;
     browser.leave_frames().await?;
@@ -66,6 +44,15 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
         browser.run("return said").await? == json!([]),
         "it has told too early"
     );
+
+    // Neither the keyboard nor a screen reader comes into it.
+    let tabs = "return [document.activeElement.id, document.querySelector('dialog').checkVisibility({ visibilityProperty: true })]";
+    for focused in ["buy", ""] {
+        let active = browser.active_element().await?;
+        active.send_keys("\u{e004}").await?;
+        let found = browser.run(tabs).await?;
+        ensure!(found == json!([focused, false]), "{found}");
+    }
 
     browser.click("#buy").await?;
     browser.enter("dialog[open] iframe").await?;
@@ -99,7 +86,7 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
     browser
         .until("closed", "return said.at(-1) === 'close'")
         .await?;
-    ensure!(page.world.taken().await? == 1999);
+    ensure!(page.shop.world.taken().await? == 1999);
     page.browser.close().await
 }
 
@@ -116,7 +103,11 @@ async fn what_was_made_ready_is_never_stale() -> Result<()> {
         )
         .await?;
     browser.leave_frames().await?;
-    page.world.api.paid_with(&page.opened, APPROVED).await?;
+    page.shop
+        .world
+        .api
+        .paid_with(&page.shop.opened, APPROVED)
+        .await?;
     browser.click("#buy").await?;
     browser.enter("dialog[open] iframe").await?;
     browser.see("main [data-screen=paid]").await?;

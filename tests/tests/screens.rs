@@ -1,31 +1,37 @@
-//! Every state of the widget, light and dark, on a phone and on a desk, in a language that is short,
+//! Every state of the widget, alone and over a page, light and dark, on a phone and on a desk, in a language that is short,
 //! one that is long and one that runs from right to left; kept as pictures in `target/screenshots`.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
+use std::time::Duration;
 use till_tests::World;
 use till_tests::api::{Api, Opened, send};
-use till_tests::browser::Screen;
-use till_tests::hosted::{Hosted, STATES};
+use till_tests::browser::{Browser, Screen};
+use till_tests::hosted::{APPROVED, Hosted, STATES, VERIFIED};
+use till_tests::shop::Shop;
 
 const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
+const THEMES: [&str; 2] = ["light", "dark"];
 
 /// Takes a picture and checks that nothing is cut off at the side.
-async fn take(hosted: &Hosted, size: &str, theme: &str, language: &str, name: &str) -> Result<()> {
+async fn take(
+    browser: &Browser,
+    size: &str,
+    theme: &str,
+    language: &str,
+    name: &str,
+) -> Result<()> {
     let name = format!("{name}-{size}-{theme}-{language}");
-    hosted.browser.keep(&name).await?;
+    browser.keep(&name).await?;
     let wide = "return document.documentElement.scrollWidth > innerWidth";
-    ensure!(
-        hosted.browser.run(wide).await? == false,
-        "{name} scrolls sideways"
-    );
+    ensure!(browser.run(wide).await? == false, "{name} scrolls sideways");
     Ok(())
 }
 
 async fn pictures(size: &'static str, screen: Screen) -> Result<()> {
     let hosted = Hosted::start(screen).await?;
-    for theme in ["light", "dark"] {
+    for theme in THEMES {
         hosted
             .browser
             .prefers(&[("prefers-color-scheme", theme)])
@@ -36,42 +42,86 @@ async fn pictures(size: &'static str, screen: Screen) -> Result<()> {
                 let number = format!("{theme}{language}");
                 let (screen, opened) = hosted.in_state(state, &number).await?;
                 hosted.shows(&opened, &query, screen).await?;
-                take(&hosted, size, theme, language, state).await?;
+                take(&hosted.browser, size, theme, language, state).await?;
                 if state == "form" {
                     hosted.browser.click("#pay").await?;
                     hosted.browser.see("#number[aria-invalid=true]").await?;
-                    take(&hosted, size, theme, language, "errors").await?;
+                    take(&hosted.browser, size, theme, language, "errors").await?;
                 }
             }
-            loading_and_unreachable(&hosted, size, theme, language).await?;
+            passing(&hosted, size, theme, language).await?;
         }
     }
     hosted.browser.close().await
 }
 
-/// While the server does not answer, and after giving up; then another try.
-async fn loading_and_unreachable(
-    hosted: &Hosted,
-    size: &str,
-    theme: &str,
-    language: &str,
-) -> Result<()> {
+/// While the server does not answer, and after giving up; then another try, little time, no
+/// network, and a payment on its way.
+async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted
         .world
         .api
         .invoice(&format!("{theme}{language}"))
         .await?;
+    let keep = async |name: &str| take(browser, size, theme, language, name).await;
     browser.block(&["*/v1/widget/*"]).await?;
     hosted
         .shows(&opened, &format!("?locale={language}"), "loading")
         .await?;
-    take(hosted, size, theme, language, "loading").await?;
+    keep("loading").await?;
     browser.see("main [data-screen=failed]").await?;
-    take(hosted, size, theme, language, "unreachable").await?;
-    browser.block(&[]).await?;
+    keep("unreachable").await?;
+    browser.block(&["*/payments"]).await?;
+    hosted.world.expires_in(&opened.id, 299).await?;
     browser.click("#retry").await?;
-    browser.see("main [data-screen=form]").await.map(|_| ())
+    browser.see("main [data-screen=form]").await?;
+    browser.see(".expiry:not(:empty)").await?;
+    keep("expiry").await?;
+    browser.offline(true).await?;
+    browser.see("#offline:not(:empty)").await?;
+    keep("offline").await?;
+    browser.offline(false).await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.see("#pay:disabled").await?;
+    keep("paying").await?;
+    browser.block(&[]).await
+}
+
+/// Over a shop's page: the form, the bank's page, the question before closing.
+async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
+    let browser = Browser::with(screen, &["--disable-site-isolation-trials"]).await?;
+    for theme in THEMES {
+        browser.prefers(&[("prefers-color-scheme", theme)]).await?;
+        for language in LANGUAGES {
+            let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
+            let keep = async |name: &str| {
+                browser.leave_frames().await?;
+                // The frame follows its content in a moment.
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                take(&browser, size, theme, language, name).await?;
+                browser.enter("dialog[open] iframe").await
+            };
+            browser.goto(&shop.url).await?;
+            browser.click("#buy").await?;
+            browser.enter("dialog[open] iframe").await?;
+            browser.type_into("#number", VERIFIED).await?;
+            browser.type_into("#expiry", "1239").await?;
+            keep("overlay-form").await?;
+            browser.type_into("#cvc", "123").await?;
+            browser.click("#pay").await?;
+            browser.enter("#verification-frame").await?;
+            browser.see("#confirm").await?;
+            keep("overlay-verification").await?;
+            browser.click("#close").await?;
+            browser.see("[data-screen=confirm-close]").await?;
+            keep("overlay-question").await?;
+        }
+    }
+    browser.close().await
 }
 
 #[tokio::test]
@@ -82,6 +132,16 @@ async fn every_state_on_a_phone() -> Result<()> {
 #[tokio::test]
 async fn every_state_on_a_desk() -> Result<()> {
     pictures("1280", Screen::Desk).await
+}
+
+#[tokio::test]
+async fn the_overlay_on_a_phone() -> Result<()> {
+    overlays("360", Screen::Phone).await
+}
+
+#[tokio::test]
+async fn the_overlay_on_a_desk() -> Result<()> {
+    overlays("1280", Screen::Desk).await
 }
 
 /// Long names, every buyer field, a logo.
@@ -100,7 +160,7 @@ async fn a_full_form() -> Result<()> {
         let opened = hosted.world.api.invoice_of(&order).await?;
         hosted.shows(&opened, "", "form").await?;
         hosted.browser.click(".items summary").await?;
-        take(&hosted, size, "light", "en", "full").await?;
+        take(&hosted.browser, size, "light", "en", "full").await?;
         hosted.browser.close().await?;
     }
     Ok(())

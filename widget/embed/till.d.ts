@@ -89,7 +89,7 @@ export interface Order {
 /** What can be paid. A promise of it will do: the popup then opens at once, in the click. */
 export type ToPay = InvoiceToPay | OrderToPay;
 
-/** The events, in the order in which they come. */
+/** The events, in the order in which they come; `ready` and `paid` come once at most. */
 export type EventName =
   | "open"
   | "popup_blocked"

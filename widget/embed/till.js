@@ -13,6 +13,7 @@
   let spare = null; // one made ready before the click
 
   const styled = (element, style) => (Object.assign(element.style, style), element);
+  const label = (element, text) => element.setAttribute("aria-label", text);
   const wide = () => innerWidth > 480;
 
   /** Takes settings, gives `{ open }`. */
@@ -118,6 +119,8 @@
 
   /** What all views have in common: messages from the widget's window, and the end. */
   function connect(view, { host }, target, emit, status, on, gone) {
+    // A popup that comes back from a bank's page begins anew.
+    const once = new Set();
     const heard = ({ origin, source, data }) => {
       if (origin !== host || source !== target() || !data?.till) return;
       const { till, ...detail } = data;
@@ -126,7 +129,8 @@
       if (till === "close") return view.shut();
       // The bank's page refuses frames and the buyer chose to go on in this tab.
       if (till === "navigate" && /^https?:/.test(detail.url)) location.assign(detail.url);
-      if (!NAMES.includes(till)) return;
+      if (!NAMES.includes(till) || once.has(till)) return;
+      if (till === "ready" || till === "paid") once.add(till);
       Object.assign(status, { code: undefined }, detail);
       emit(till, detail);
     };
@@ -144,35 +148,57 @@
 
   function frame(mode) {
     const iframe = document.createElement("iframe");
-    iframe.title = "Payment";
+    // Until it says what it is called in its language.
+    iframe.title = "Till";
     iframe.tabIndex = 0;
     iframe.allow = "payment; publickey-credentials-get *";
     iframe.dataset.till = mode;
     return styled(iframe, { border: "0", width: "100%", display: "block", colorScheme: "normal" });
   }
 
-  /** A closed dialog with the widget in it, which waits to hear of its invoice if that is not known. */
+  /**
+   * A closed dialog with the widget in it, which waits to hear of its invoice if that is not known.
+   * Laid out unseen, so that nothing moves when it is shown.
+   */
   function made(config, known) {
     const box = document.createElement("dialog");
-    box.setAttribute("aria-label", "Payment");
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
+    box.inert = true;
     // It grows downwards, so that nothing in it moves when it does.
     styled(box, {
-      border: "0", padding: "0", overflow: "auto", background: dark ? "#15181f" : "#fff", overscrollBehavior: "contain", scrollbarWidth: "thin",
-      width: wide() ? "440px" : "100vw", height: wide() ? "auto" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
+      display: "block", visibility: "hidden", position: "fixed", inset: "0", border: "0", padding: "0",
+      background: dark ? "#15181f" : "#fff", colorScheme: dark ? "dark" : "light",
+      overflow: "auto", overscrollBehavior: "contain", scrollbarWidth: "thin",
+      width: wide() ? "min(440px, 100vw)" : "100vw", height: wide() ? "fit-content" : "100dvh", maxWidth: "none", maxHeight: "100dvh",
       margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
     });
     const iframe = styled(frame("iframe"), { height: wide() ? "640px" : "100%" });
-    box.append(iframe);
-    const it = { box, iframe, host: config.host, known: Boolean(known?.invoice) };
+    // A way out until the widget has its own.
+    const x = styled(document.createElement("button"), {
+      position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
+      border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
+    });
+    x.textContent = "×";
+    box.append(iframe, x);
+    label(box, iframe.title);
+    const it = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
     if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
     const waiting = [];
     it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
+    const on = {
+      loaded() {
+        it.loaded = true;
+        waiting.splice(0).forEach(it.say);
+      },
+      named({ payment, close }) {
+        label(box, iframe.title = payment);
+        label(x, close);
+      },
+      resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
+    };
     it.heard = ({ origin, source, data }) => {
-      if (origin !== it.host || source !== iframe.contentWindow || data?.till !== "loaded") return;
-      it.loaded = true;
-      waiting.splice(0).forEach(it.say);
+      if (origin === it.host && source === iframe.contentWindow) on[data?.till]?.(data);
     };
     addEventListener("message", it.heard);
     if (it.url) iframe.src = it.url;
@@ -199,7 +225,7 @@
     if (spare && !fits) unmade(spare);
     const it = fits ? spare : made(config, known);
     spare = null;
-    const { box, iframe } = it;
+    const { box, iframe, x } = it;
     const root = document.documentElement;
     const { overflow } = root.style;
     const view = { show: (invoice, token) => {
@@ -207,11 +233,7 @@
       if (it.url) it.say({ till: "open", invoice, token });
       else iframe.src = address(config, "iframe", invoice, token);
     } };
-    const on = {
-      resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
-      ready: () => x.remove(),
-      error: () => x.remove(),
-    };
+    const on = { ready: () => x.remove(), error: () => x.remove() };
     connect(view, config, () => iframe.contentWindow, emit, status, on, () => {
       box.close();
       unmade(it);
@@ -219,18 +241,12 @@
       before?.focus?.();
       if (overlay === view) overlay = null;
     });
-    // A way out until the widget has its own.
-    const x = styled(document.createElement("button"), {
-      position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
-      border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
-    });
-    x.setAttribute("aria-label", "Close");
-    x.textContent = "×";
     x.onclick = () => view.ask();
-    box.append(x);
     box.addEventListener("cancel", (event) => (event.preventDefault(), view.ask()));
     box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.ask());
     root.style.overflow = "hidden";
+    box.inert = false;
+    box.style.visibility = "";
     box.showModal();
     iframe.focus();
     return (overlay = view);
@@ -244,8 +260,11 @@
   function inline(config, container, emit, status) {
     const iframe = styled(frame("inline"), { height: "560px" });
     const view = { show: (invoice, token) => (iframe.src = address(config, "inline", invoice, token)) };
-    const resize = ({ height }) => height > 0 && (iframe.style.height = `${height}px`);
-    connect(view, config, () => iframe.contentWindow, emit, status, { resize }, () => iframe.remove());
+    const on = {
+      resize: ({ height }) => height > 0 && (iframe.style.height = `${height}px`),
+      named: ({ payment }) => (iframe.title = payment),
+    };
+    connect(view, config, () => iframe.contentWindow, emit, status, on, () => iframe.remove());
     container.append(iframe);
     return view;
   }

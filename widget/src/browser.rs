@@ -69,6 +69,8 @@ extern "C" {
     static MODE: JsValue;
     #[wasm_bindgen(thread_local_v2, js_namespace = till, js_name = waits)]
     static WAITS: JsValue;
+    #[wasm_bindgen(thread_local_v2, js_namespace = till, js_name = cameBack)]
+    static CAME_BACK: JsValue;
 }
 
 /// How the widget was opened.
@@ -104,4 +106,9 @@ impl Mode {
 /// Whether the page was made ready before the click, and is told later what it is for.
 pub fn waits() -> bool {
     WAITS.with(JsValue::is_truthy)
+}
+
+/// Whether this popup is back from a bank's page, for which it was left.
+pub fn came_back() -> bool {
+    CAME_BACK.with(JsValue::is_truthy)
 }

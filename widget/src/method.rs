@@ -9,27 +9,7 @@ use leptos::prelude::*;
 pub const CARD: &str = "card";
 
 /// Names that are not just their word with a capital.
-const NAMES: [(&str, &str); 19] = [
-    ("alipay", "Alipay"),
-    ("apple_pay", "Apple Pay"),
-    ("bank_transfer", "Bank transfer"),
-    ("blik", "BLIK"),
-    ("eps", "EPS"),
-    ("google_pay", "Google Pay"),
-    ("ideal", "iDEAL"),
-    ("mbway", "MB WAY"),
-    ("mb_way", "MB WAY"),
-    ("mobilepay", "MobilePay"),
-    ("p24", "Przelewy24"),
-    ("paypal", "PayPal"),
-    ("paysafecard", "paysafecard"),
-    ("pix", "Pix"),
-    ("przelewy24", "Przelewy24"),
-    ("sepa_debit", "SEPA"),
-    ("upi", "UPI"),
-    ("wechat_pay", "WeChat Pay"),
-    ("wechatpay", "WeChat Pay"),
-];
+const NAMES: [(&str, &str); 3] = [("eps", "EPS"), ("ideal", "iDEAL"), ("paypal", "PayPal")];
 
 /// A method's name as people know it.
 pub fn name(method: &str) -> String {

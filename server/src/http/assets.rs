@@ -1,5 +1,7 @@
 //! The built widget and `till.js`, carried in the binary and compressed when it was built.
 
+use super::message::escaped;
+use super::texts::Texts;
 use crate::flow::App;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -10,6 +12,8 @@ use utoipa_axum::routes;
 
 /// What trunk writes where a nonce belongs; see `Trunk.toml`.
 const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
+/// What `index.html` says where no script runs.
+const NO_SCRIPT: &str = "<p>Payments need JavaScript. Please turn it on and reload.</p>";
 /// For files whose name holds a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// For files whose name never changes.
@@ -38,11 +42,15 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(till_d_ts))
 }
 
-/// The widget's page with this response's nonce; `None` if the widget was not built.
-pub fn page(nonce: &str) -> Option<String> {
+/// The widget's page with this response's nonce; `None` if the widget was not built. The texts are
+/// for those whose browser runs no script.
+pub fn page(nonce: &str, texts: &Texts) -> Option<String> {
+    let [lang, dir, text] = [&texts.lang, &texts.dir, &texts.no_script].map(|t| escaped(t));
+    let no_script = format!("<p lang=\"{lang}\" dir=\"{dir}\">{text}</p>");
     INDEX.map(|html| {
         html.replace(NONCE_PLACEHOLDER, nonce)
             .replace("locales/LANG.json", LANGUAGES)
+            .replace(NO_SCRIPT, &no_script)
     })
 }
 

@@ -132,7 +132,7 @@ fn show(
         tracing::error!(%error, "a page could not be made");
         Message::trouble(texts)
     })?;
-    let html = assets::page(&nonce).ok_or_else(|| Message::not_built(texts))?;
+    let html = assets::page(&nonce, texts).ok_or_else(|| Message::not_built(texts))?;
     let logo = settings.widget.logo_url.as_deref();
     let headers = page_headers(&policy(&nonce, allowed, logo));
     Ok((headers, Html(html)).into_response())

@@ -101,7 +101,8 @@ async fn returned(
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'"
     );
-    let html = page(texts, &nonce, &standing, &next);
+    let token = app.keys.client_token(&invoice);
+    let html = page(texts, &nonce, &standing, &token, &next);
     Ok((page_headers(&policy), Html(html)).into_response())
 }
 
@@ -125,7 +126,7 @@ async fn next_url(app: &App, invoice: &InvoiceId, payment: &PaymentRow) -> anyho
     Ok(to_shop.unwrap_or_else(hosted))
 }
 
-fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, next: &str) -> String {
+fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, token: &str, next: &str) -> String {
     let next = escaped(next);
     let (title, label) = (escaped(&texts.redirecting), escaped(&texts.r#continue));
     format!(
@@ -133,7 +134,7 @@ fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, next: &str) -> String 
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url={next}\"></noscript></head>\
-         <body data-invoice=\"{}\" data-payment=\"{}\"><p><a id=\"next\" href=\"{next}\">{label}</a></p>\
+         <body data-invoice=\"{}\" data-payment=\"{}\" data-token=\"{token}\"><p><a id=\"next\" href=\"{next}\">{label}</a></p>\
          <script nonce=\"{nonce}\">{SCRIPT}</script></body></html>",
         escaped(&texts.lang),
         escaped(&texts.dir),

@@ -58,6 +58,7 @@ pub struct Texts {
     pub back_page: String,
     pub r#continue: String,
     pub reference: String,
+    pub no_script: String,
     pub redirecting: String,
 }
 
@@ -120,7 +121,13 @@ mod tests {
 
     #[test]
     fn every_language_is_complete_and_fills_in_the_same() {
-        assert_eq!(ALL.len(), FILES.len());
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/locales");
+        assert_eq!(std::fs::read_dir(dir).unwrap().count(), FILES.len());
+        for file in FILES {
+            // Neither a text too few nor one too many.
+            let read = serde_json::from_str::<Texts>(file);
+            assert!(read.is_ok(), "{}: {file}", read.unwrap_err());
+        }
         let names = |text: &str| -> Vec<String> {
             let inner = text.split('{').skip(1);
             inner

@@ -29,7 +29,7 @@ fn payment(mock: &Mock, e: &Entry) -> Value {
             body["resultCode"] = "RedirectShopper".into();
             body["action"] = json!({
                 "type": "redirect", "method": "GET", "paymentMethodType": "scheme",
-                "url": format!("{}/form/{}", mock.base, e.reference),
+                "url": mock.form(&e.reference),
             });
         }
         State::Paid => {

@@ -3,8 +3,10 @@
 use super::{Message, PaymentSystem, Plan};
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::extract::{Form, Path, State as Shared};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -128,6 +130,27 @@ impl Mock {
         self.with(id, |e| e.clone())
     }
 
+    /// The form of a payment, for a browser. It is on a site of its own.
+    pub fn form(&self, reference: &str) -> String {
+        let bank = self.base.replace("127.0.0.1", "bank.localhost");
+        format!("{bank}/form/{reference}")
+    }
+
+    /// The buyer answers on the form. Gives where they are sent.
+    fn answered<D: Dialect>(&self, reference: &str, yes: bool) -> Result<String> {
+        let entry = self.with(reference, |entry| {
+            match yes {
+                true => D::confirmed(entry),
+                false => entry.state = State::Canceled,
+            }
+            entry.clone()
+        });
+        let entry = entry.with_context(|| format!("no payment {reference}"))?;
+        let mut back = Url::parse(&entry.return_url)?;
+        back.query_pairs_mut().extend_pairs(D::returned(&entry));
+        Ok(back.into())
+    }
+
     /// What is to happen next.
     pub fn plan(&self) -> Plan {
         *lock(&self.plan)
@@ -217,7 +240,7 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
             keys: Mutex::default(),
             server: OnceLock::new(),
         });
-        let router = D::router(mock.clone());
+        let router = D::router(mock.clone()).merge(forms::<D>(mock.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let dialect = std::marker::PhantomData;
         Ok(Self { mock, dialect })
@@ -240,14 +263,7 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
         let form = Url::parse(form)?;
         let reference = form.path_segments().and_then(|mut s| s.next_back());
         let reference = reference.context("no form")?;
-        let entry = self.mock.with(reference, |entry| {
-            D::confirmed(entry);
-            entry.clone()
-        });
-        let entry = entry.with_context(|| format!("no payment {reference}"))?;
-        let mut back = Url::parse(&entry.return_url)?;
-        back.query_pairs_mut().extend_pairs(D::returned(&entry));
-        Ok(back.into())
+        self.mock.answered::<D>(reference, true)
     }
 
     async fn taken(&self) -> Result<i64> {
@@ -297,6 +313,24 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
     fn keys_seen(&self) -> Vec<String> {
         lock(&self.mock.keys).clone()
     }
+}
+
+/// The page on which a buyer says yes or no. It refuses frames, as the real ones do.
+fn forms<D: Dialect>(mock: Arc<Mock>) -> Router {
+    const PAGE: &str = "<!doctype html><title>Bank</title><form method=post>\
+        <button id=confirm name=answer value=yes>Confirm</button>\
+        <button id=cancel name=answer value=no>Cancel</button></form>";
+    let shown = async || ([("x-frame-options", "DENY")], Html(PAGE));
+    let answered = async |Shared(mock): Shared<Arc<Mock>>,
+                          Path(reference): Path<String>,
+                          Form(said): Form<Value>| {
+        match mock.answered::<D>(&reference, said["answer"] == "yes") {
+            Ok(back) => Redirect::to(&back).into_response(),
+            Err(_) => StatusCode::NOT_FOUND.into_response(),
+        }
+    };
+    let form = get(shown).post(answered);
+    Router::new().route("/form/{id}", form).with_state(mock)
 }
 
 /// A header's value.

@@ -52,7 +52,7 @@ fn payment(mock: &Mock, e: &Entry) -> Value {
         State::Declined => "failed",
         State::Canceled => "canceled",
     };
-    let form = format!("{}/form/{}", mock.base, e.reference);
+    let form = mock.form(&e.reference);
     let links = match e.state {
         State::Open => json!({ "checkout": { "href": form, "type": "text/html" } }),
         _ => json!({}),

@@ -135,7 +135,7 @@ fn order(mock: &Mock, e: &Entry) -> Value {
         "id": e.reference, "status": status, "purchase_units": [unit],
         "links": [
             { "rel": "self", "href": format!("{}/v2/checkout/orders/{}", mock.base, e.reference) },
-            { "rel": "payer-action", "href": format!("{}/form/{}", mock.base, e.reference) },
+            { "rel": "payer-action", "href": mock.form(&e.reference) },
         ],
     })
 }

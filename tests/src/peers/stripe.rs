@@ -37,7 +37,7 @@ fn intent(mock: &Mock, e: &Entry) -> Value {
         "metadata": { "till_payment": e.ours },
         "next_action": (e.state == State::Open).then(|| json!({
             "type": "redirect_to_url",
-            "redirect_to_url": { "url": format!("{}/form/{}", mock.base, e.reference) },
+            "redirect_to_url": { "url": mock.form(&e.reference) },
         })),
         "last_payment_error": (e.state == State::Declined).then(declined),
     })

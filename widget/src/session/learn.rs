@@ -1,6 +1,7 @@
 //! Taking over what the server says.
 
 use super::{Form, Session};
+use crate::browser;
 use crate::i18n::{self, t};
 use crate::wire::{Payment, State, Verification};
 use leptos::prelude::*;
@@ -54,12 +55,29 @@ impl Session {
         let Some(payment) = state.payment.as_ref().filter(|_| begun || live(known)) else {
             return;
         };
+        if payment.status == PaymentStatus::Declined {
+            let code = payment.decline.unwrap_or(DeclineCode::CardDeclined);
+            self.form.set(Form::Declined(code));
+        }
+        self.tell_failure(payment);
+    }
+
+    /// Tells the page around what was so already when this page came: that the invoice is paid, or,
+    /// back from a bank's page, that it is not.
+    pub(super) fn catch_up(self) {
+        let Some(known) = self.known() else {
+            return;
+        };
+        match (known.status, known.payment) {
+            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => self.tell("paid"),
+            (_, Some(payment)) if browser::came_back() => self.tell_failure(&payment),
+            _ => {}
+        }
+    }
+
+    fn tell_failure(self, payment: &Payment) {
         match payment.status {
-            PaymentStatus::Declined => {
-                let code = payment.decline.unwrap_or(DeclineCode::CardDeclined);
-                self.form.set(Form::Declined(code));
-                self.tell("declined");
-            }
+            PaymentStatus::Declined => self.tell("declined"),
             PaymentStatus::Failed => self.tell("error"),
             PaymentStatus::Canceled
             | PaymentStatus::Created

@@ -214,6 +214,7 @@ impl Session {
             return;
         }
         self.tell("ready");
+        self.catch_up();
         if browser::waits() {
             // What was made ready before the click may be old.
             self.refresh();

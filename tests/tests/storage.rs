@@ -1,0 +1,151 @@
+//! Browsers that let no site keep anything: the payment comes to its end all the same, and the page
+//! around hears of it. Page, server and bank are on three sites.
+
+use anyhow::{Result, ensure};
+use till_tests::browser::{Browser, Screen};
+use till_tests::buyer::{Buyer, Way};
+use till_tests::hosted::{Hosted, NO_FRAMES, VERIFIED};
+use till_tests::shop::Shop;
+
+const FRAME: &str = "dialog[open] iframe";
+
+async fn types_card(browser: &Browser, number: &str) -> Result<()> {
+    browser.type_into("#number", number).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await
+}
+
+/// A shop's page in such a browser.
+async fn shop(mode: &str) -> Result<(Shop, Browser)> {
+    let shop = Shop::open(mode, &[]).await?;
+    let browser = Browser::without_storage(Screen::Desk).await?;
+    browser.goto(&shop.url).await?;
+    Ok((shop, browser))
+}
+
+/// That the browser does as it was told.
+async fn nothing_can_be_kept(browser: &Browser) -> Result<()> {
+    let kept =
+        "document.cookie = 'a=b'; try { sessionStorage.a = 1 } catch { return document.cookie }";
+    let kept = browser.run(kept).await?;
+    ensure!(kept == "", "this browser keeps things: {kept}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_popup_finds_back_from_the_bank() -> Result<()> {
+    let (shop, browser) = shop("data-mode=popup").await?;
+    let page = browser.window().await?;
+    browser.click("#buy").await?;
+    browser.newest_window(2).await?;
+    browser.see("main [data-screen=form]").await?;
+    nothing_can_be_kept(&browser).await?;
+    types_card(&browser, NO_FRAMES).await?;
+    browser.click("#pay").await?;
+    browser.click("#cancel").await?;
+    let banner = browser.see("#error-banner").await?.text().await?;
+    ensure!(banner.contains("not finished"), "{banner}");
+    types_card(&browser, NO_FRAMES).await?;
+    browser.click("#pay").await?;
+    browser.see("#confirm").await?;
+    let name = browser.run("return window.name").await?.to_string();
+    ensure!(
+        !name.contains(&shop.opened.token),
+        "the bank can read {name}"
+    );
+    browser.click("#confirm").await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.click("#done").await?;
+    browser.newest_window(1).await?;
+    browser.switch_to_window(page).await?;
+    let told = "open ready fixation verification declined fixation verification paid close";
+    shop.hears(&browser, told).await?;
+    ensure!(shop.world.taken().await? == 1999);
+    browser.close().await
+}
+
+#[tokio::test]
+async fn a_bank_beside_the_frame_finds_back() -> Result<()> {
+    let (shop, browser) = shop("").await?;
+    let page = browser.window().await?;
+    browser.click("#buy").await?;
+    browser.enter(FRAME).await?;
+    browser.see("#number").await?;
+    nothing_can_be_kept(&browser).await?;
+    types_card(&browser, NO_FRAMES).await?;
+    browser.click("#pay").await?;
+    browser.newest_window(2).await?;
+    browser.click("#confirm").await?;
+    // The window closes by itself, and the widget follows.
+    browser.newest_window(1).await?;
+    browser.switch_to_window(page).await?;
+    browser.enter(FRAME).await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.click("#done").await?;
+    browser.leave_frames().await?;
+    let told = "open ready fixation verification paid close";
+    shop.hears(&browser, told).await?;
+    browser.close().await
+}
+
+#[tokio::test]
+async fn a_bank_in_the_frame_needs_none() -> Result<()> {
+    let (shop, browser) = shop("").await?;
+    browser.click("#buy").await?;
+    browser.enter(FRAME).await?;
+    types_card(&browser, VERIFIED).await?;
+    browser.click("#pay").await?;
+    browser.enter("#verification-frame").await?;
+    browser.click("#confirm").await?;
+    browser.leave_frames().await?;
+    browser.enter(FRAME).await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.leave_frames().await?;
+    let told = "open ready fixation verification paid";
+    shop.hears(&browser, told).await?;
+    browser.close().await
+}
+
+/// No cookie, no storage: everything that a site could keep throws.
+const NO_STORAGE: &str = "
+    for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'cookieStore']) {
+        Object.defineProperty(window, name, { get() { throw new DOMException(name, 'SecurityError'); } });
+    }
+    Object.defineProperty(Document.prototype, 'cookie', {
+        get() { throw new DOMException('cookie', 'SecurityError'); },
+        set() { throw new DOMException('cookie', 'SecurityError'); },
+    });";
+
+#[tokio::test]
+async fn blocked_cookies_and_storage_do_not_matter() -> Result<()> {
+    let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
+    let browser = &hosted.browser;
+    browser.before_pages(NO_STORAGE).await?;
+    let opened = hosted.world.api.invoice("1").await?;
+    hosted.shows(&opened, "", "form").await?;
+    browser.type_into("#number", NO_FRAMES).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.click("#confirm").await?;
+    browser.see("main [data-screen=paid]").await?;
+    hosted.browser.close().await?;
+
+    // In a frame, and in a popup that goes to the bank and back.
+    let buyer = Buyer::comes_with(
+        "no-storage",
+        Screen::Desk,
+        &["--test-third-party-cookie-phaseout"],
+    )
+    .await?;
+    buyer.browser.before_pages(NO_STORAGE).await?;
+    buyer.browser.goto(&buyer.demo.url).await?;
+    buyer.opens(Way::Frame).await?;
+    buyer.fills_in(VERIFIED).await?;
+    buyer.browser.click("#pay").await?;
+    buyer.browser.enter("#verification-frame").await?;
+    buyer.browser.click("#confirm").await?;
+    buyer.back_in_the_widget(Way::Frame).await?;
+    buyer.sees("paid").await?;
+    buyer.leaves().await
+}
