@@ -128,7 +128,12 @@ impl Store {
         };
         // On a connection of its own, which may take as long as it has to.
         let mut migrating = AnyConnection::connect(&url).await?;
-        sqlx::migrate!("./migrations").run(&mut migrating).await?;
+        let mut migrator = sqlx::migrate!("./migrations");
+        // So that servers which start together do it once. Not every database of PostgreSQL's kind
+        // can lock so: there the second to come fails, and goes well when it is started again.
+        let can_lock = sqlx::query("select pg_try_advisory_xact_lock(1)");
+        migrator.set_locking(can_lock.execute(&mut migrating).await.is_ok());
+        migrator.run(&mut migrating).await?;
         migrating.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
