@@ -2,6 +2,7 @@
 //! browser. Each test has a world of its own, on ports and in files of its own.
 
 pub mod api;
+pub mod books;
 pub mod browser;
 pub mod buyer;
 pub mod chaos;
@@ -10,6 +11,7 @@ pub mod demo;
 pub mod docs;
 pub mod hosted;
 pub mod ledgers;
+pub mod life;
 pub mod live;
 pub mod metrics;
 pub mod peers;

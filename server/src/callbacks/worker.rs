@@ -26,6 +26,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const LEASE_MS: i64 = 20_000;
 /// Attempts under way for one project.
 const PER_PROJECT: i64 = 8;
+/// Attempts under way past which each project has but one.
+const CROWDED: usize = 256;
 /// How often the outbox is looked at when nothing wakes the worker.
 const IDLE: Duration = Duration::from_millis(500);
 /// How much of an answer is kept.
@@ -83,7 +85,12 @@ fn count(busy: &Busy, project: &ProjectId, change: i64) -> i64 {
 async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> anyhow::Result<()> {
     let now = clock::now_ms();
     for project in outbox.store.projects_with_due_events(now).await? {
-        let free = PER_PROJECT - count(busy, &project, 0);
+        let share = if tasks.len() < CROWDED {
+            PER_PROJECT
+        } else {
+            1
+        };
+        let free = share - count(busy, &project, 0);
         if free <= 0 {
             continue;
         }
