@@ -3,11 +3,12 @@
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use futures::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Api, card, send};
+use till_tests::api::{Api, card, send, text};
+use till_tests::relay::{Fate, Relay};
+use till_tests::world::{Setup, until};
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
@@ -155,21 +156,6 @@ async fn a_paid_invoice_is_not_paid_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_goes_through() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let body = card(APPROVED);
-    let answers = try_join_all((0..16).map(|_| world.api.pay(&opened, &body))).await?;
-    let taken = answers.iter().filter(|a| a.status == 201).count();
-    ensure!(taken == 1, "{taken} were taken");
-    for refused in answers.iter().filter(|a| a.status != 201) {
-        ensure!(refused.status == 409, "{refused:?}");
-    }
-    ensure!(world.ledger().await?.len() == 1 && world.taken().await? == 1999);
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
@@ -186,6 +172,43 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
     ensure!(first.status == 201 && again.header("idempotent-replayed") == "true");
     ensure!(first.text == again.text);
     ensure!(world.ledger().await?.len() == 1);
+    Ok(())
+}
+
+/// The buyer was never shown the form, for want of an answer: the reconciler finds it.
+#[tokio::test]
+async fn a_lost_answer_leads_to_the_form_all_the_same() -> Result<()> {
+    let relay = Relay::start().await?;
+    relay.weather(
+        |method, path| match *method == Method::POST && path == "/v1/payments" {
+            true => Fate::AnswerLost,
+            false => Fate::Passed,
+        },
+    );
+    let setup = Setup {
+        to_sandbox: Some(&relay),
+        ..Setup::default()
+    };
+    let world = World::set_up(setup).await?;
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+    ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
+    let mut shown = Value::Null;
+    until("the form", async || {
+        shown = send(world.api.widget(Method::GET, &opened, ""))
+            .await?
+            .json();
+        Ok(shown["verification"]["url"].is_string())
+    })
+    .await?;
+    ensure!(
+        shown["payment"]["status"] == "requires_verification",
+        "{shown}"
+    );
+    let form = text(&shown["verification"]["url"])?;
+    let confirm = world.api.request(Method::POST, &form);
+    send(confirm.form(&[("action", "confirm")])).await?;
+    world.api.until_status(&opened.id, "paid").await?;
     Ok(())
 }
 

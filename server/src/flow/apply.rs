@@ -65,7 +65,7 @@ pub async fn apply_payment_update(
     let now = clock::now_ms();
     let told = believable(app, &payment, &update);
     let standing = Standing {
-        payment: payment.status,
+        payment: heard_of(&payment),
         invoice: invoice.status,
         overdue: invoice.expires_at <= now,
     };
@@ -127,6 +127,16 @@ pub async fn apply_payment_update(
         "payment changed"
     );
     Ok(Some(payment))
+}
+
+/// The status as far as a payment system has told it. `processing` without a reference is our own word
+/// for not knowing: whatever is told first goes on from `created`, or a buyer whose call was never
+/// answered would not be led to the verification form.
+fn heard_of(payment: &PaymentRow) -> PaymentStatus {
+    match payment.status {
+        PaymentStatus::Processing if payment.reference.is_none() => PaymentStatus::Created,
+        status => status,
+    }
 }
 
 /// A success over another amount than ours is not believed: the payment is held as `processing`
