@@ -40,6 +40,10 @@ enum Task {
         /// Check format and lints as well, once the tests have passed
         #[arg(long)]
         lint: bool,
+        /// Run all of them on PostgreSQL, instead of all on SQLite and then those without a browser
+        /// on PostgreSQL
+        #[arg(long)]
+        postgres: bool,
         /// Passed on to `cargo test`
         #[arg(last = true)]
         args: Vec<String>,
@@ -91,7 +95,11 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Setup => tasks::setup(),
         Task::Demo { release, args } => tasks::demo(release, &args),
-        Task::Test { lint, args } => tasks::test(lint, &args),
+        Task::Test {
+            lint,
+            postgres,
+            args,
+        } => tasks::test(lint, postgres, &args),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
         Task::Size { top } => measure::size(top),

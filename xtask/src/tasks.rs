@@ -37,7 +37,7 @@ pub fn demo(release: bool, args: &[String]) -> Result<()> {
 }
 
 /// `cargo xtask test`.
-pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
+pub fn test(with_lints: bool, on_postgres: bool, args: &[String]) -> Result<()> {
     let tools = setup::widget_tools()?;
     let browser = setup::browser()?;
     let languages = setup::languages()?;
@@ -65,8 +65,15 @@ pub fn test(with_lints: bool, args: &[String]) -> Result<()> {
         }
         tests
     };
-    process::run(tests("test --workspace --no-fail-fast").args(args))?;
-    if args.is_empty() {
+    let mut all = tests("test --workspace --no-fail-fast");
+    if on_postgres {
+        let database = postgres.start()?;
+        database.apply(&mut all);
+        process::run(all.args(args))?;
+    } else {
+        process::run(all.args(args))?;
+    }
+    if args.is_empty() && !on_postgres {
         println!("Once more on PostgreSQL: the tests that need no browser.");
         let database = postgres.start()?;
         // The whole workspace, so that nothing is compiled anew for another choice of features.
