@@ -57,15 +57,15 @@ pub struct Plan {
 /// When something was lost or doubled, or does not come back.
 pub async fn run(plan: &Plan) -> Result<Agreement> {
     let (to_sandbox, to_server) = (Relay::start().await?, Relay::start().await?);
-    if plan.weather {
-        set_weather(&to_sandbox, &to_server, plan.seed);
-    }
     let setup = Setup {
         to_sandbox: Some(&to_sandbox),
         to_server: Some(&to_server),
         ..Setup::default()
     };
     let mut world = World::set_up(setup).await?;
+    if plan.weather {
+        set_weather(&to_sandbox, &to_server, plan.seed);
+    }
     let enough = CancellationToken::new();
     let mut crowd = buyers(&world, plan, &enough);
     let mut chance = StdRng::seed_from_u64(plan.seed);

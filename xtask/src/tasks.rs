@@ -66,13 +66,11 @@ pub fn test(with_lints: bool, on_postgres: bool, args: &[String]) -> Result<()> 
         tests
     };
     let mut all = tests("test --workspace --no-fail-fast");
-    if on_postgres {
-        let database = postgres.start()?;
+    let database = on_postgres.then(|| postgres.start()).transpose()?;
+    if let Some(database) = &database {
         database.apply(&mut all);
-        process::run(all.args(args))?;
-    } else {
-        process::run(all.args(args))?;
     }
+    process::run(all.args(args))?;
     if args.is_empty() && !on_postgres {
         println!("Once more on PostgreSQL: the tests that need no browser.");
         let database = postgres.start()?;
@@ -109,14 +107,15 @@ pub fn chaos(args: &[String]) -> Result<()> {
     process::run(&mut again)
 }
 
-/// The whole-system tests that start a world of their own and no browser.
+/// The whole-system tests that start a world, or have one started, and no browser.
 fn without_browser() -> Result<Vec<String>> {
     let dir = paths::workspace().join("tests/tests");
     let mut names = vec![];
     for entry in dir.read_dir().context("tests/tests cannot be read")? {
         let path = entry?.path();
         let text = fs::read_to_string(&path)?;
-        if text.contains("World") && !text.contains("browser") {
+        let of_a_world = text.contains("World") || text.contains("chaos");
+        if of_a_world && !text.contains("browser") {
             let name = path.file_stem().unwrap_or_default();
             names.push(name.to_string_lossy().into_owned());
         }
