@@ -4,7 +4,7 @@ use crate::World;
 use crate::api::{Api, Opened};
 use crate::browser::{Browser, Screen};
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Approved at once.
 pub const APPROVED: &str = "4242424242424242";
@@ -134,12 +134,22 @@ impl Hosted {
         Ok((screen, opened))
     }
 
-    /// Changes one of the project's settings, as JSON, in the store.
+    /// Changes one of the project's settings, as JSON, in the store. The path is `$.widget.theme` or
+    /// the like.
     pub async fn set(&self, path: &str, value: &str) -> Result<()> {
-        sqlx::query("update projects set settings = json_set(settings, $1, json($2))")
-            .bind(path)
-            .bind(value)
-            .execute(&self.world.store().await?)
+        let store = self.world.store().await?;
+        let settings: String = sqlx::query_scalar("select settings from projects")
+            .fetch_one(&store)
+            .await?;
+        let mut settings: Value = serde_json::from_str(&settings)?;
+        let mut place = &mut settings;
+        for name in path.split('.').skip(1) {
+            place = &mut place[name];
+        }
+        *place = serde_json::from_str(value)?;
+        sqlx::query("update projects set settings = $1")
+            .bind(settings.to_string())
+            .execute(&store)
             .await?;
         Ok(())
     }
