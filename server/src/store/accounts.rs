@@ -6,6 +6,14 @@ use sqlx::{FromRow, Row};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "kind, account, project, label, credentials, methods, currencies, position, \
+         removed"
+    };
+}
+
 /// An account at a payment system, its credentials sealed.
 #[derive(Debug, Clone)]
 pub struct AccountRow {
@@ -90,10 +98,12 @@ pub async fn write(
 impl Store {
     /// The accounts that a project uses, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
-        Ok(sqlx::query_as(
-            "select * from connector_accounts where project = $1 and removed = 0
-             order by position",
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from connector_accounts where project = $1 and removed = 0
+             order by position"
+        ))
         .bind(project.as_str())
         .fetch_all(self.pool())
         .await?)
@@ -101,12 +111,14 @@ impl Store {
 
     /// One account, in use or not.
     pub async fn account(&self, kind: &str, account: &str) -> Result<Option<AccountRow>> {
-        Ok(
-            sqlx::query_as("select * from connector_accounts where kind = $1 and account = $2")
-                .bind(kind)
-                .bind(account)
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from connector_accounts where kind = $1 and account = $2"
+        ))
+        .bind(kind)
+        .bind(account)
+        .fetch_optional(self.pool())
+        .await?)
     }
 }

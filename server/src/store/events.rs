@@ -7,6 +7,14 @@ use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, project, invoice, sequence, type, body, about, state, attempts, resent_after, \
+         next_attempt_at, created_at, delivered_at"
+    };
+}
+
 /// A callback to be written.
 pub struct NewEvent<'a> {
     /// Its id.
@@ -165,12 +173,15 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<PendingEvent>> {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
-            "update events set next_attempt_at = $3 where id in
+            concat!(
+                "update events set next_attempt_at = $3 where id in
                  (select e.id from events e
                   where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
                   and not exists (select 1 from events earlier where earlier.invoice = e.invoice
                       and earlier.sequence < e.sequence and earlier.state = 'pending')
-                  order by e.next_attempt_at limit $4{}) returning *",
+                  order by e.next_attempt_at limit $4{}) returning ",
+                columns!()
+            ),
             self.engine.skip_locked()
         )))
         .bind(project.as_str())
@@ -225,13 +236,15 @@ impl Store {
 
     /// A project's callback.
     pub async fn event(&self, project: &ProjectId, id: &EventId) -> Result<Option<EventRow>> {
-        Ok(
-            sqlx::query_as("select * from events where id = $1 and project = $2")
-                .bind(id.as_str())
-                .bind(project.as_str())
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from events where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's callbacks, from the newest to the oldest.
@@ -240,14 +253,16 @@ impl Store {
         project: &ProjectId,
         filter: &EventFilter,
     ) -> Result<Vec<EventRow>> {
-        Ok(sqlx::query_as(
-            "select * from events where project = $1
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from events where project = $1
              and ($2 is null or type = $2)
              and ($3 is null or id > $3)
              and ($4 is null or created_at > $4)
              and ($5 is null or id < $5)
-             order by id desc limit $6",
-        )
+             order by id desc limit $6"
+        ))
         .bind(project.as_str())
         .bind(filter.kind.map(EventType::as_str))
         .bind(filter.after.as_ref().map(EventId::as_str))
@@ -260,12 +275,13 @@ impl Store {
 
     /// Every attempt to deliver a callback, the first one first.
     pub async fn attempts_of(&self, event: &EventId) -> Result<Vec<Attempt>> {
-        Ok(
-            sqlx::query_as("select * from event_attempts where event = $1 order by number")
-                .bind(event.as_str())
-                .fetch_all(self.pool())
-                .await?,
+        Ok(sqlx::query_as(
+            "select at, duration_ms, status, error, answer from event_attempts
+                 where event = $1 order by number",
         )
+        .bind(event.as_str())
+        .fetch_all(self.pool())
+        .await?)
     }
 
     /// Makes a project's callback due now, with the whole schedule before it again.

@@ -10,6 +10,15 @@ use till_shared::invoice::{InvoiceStatus, Item};
 use till_shared::money::Money;
 use till_shared::payment::Method;
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, project, order_id, order_hash, amount, currency, description, items, buyer, \
+         locale, success_url, failure_url, metadata, method, status, amount_refunded, \
+         checked, event_seq, version, created_at, expires_at, paid_at"
+    };
+}
+
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
 pub struct InvoiceRow {
@@ -175,7 +184,7 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
 /// ends. Comes before whatever else the transaction reads of it.
 pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
     let sql = format!(
-        "select * from invoices where id = $1{}",
+        concat!("select ", columns!(), " from invoices where id = $1{}"),
         tx.engine.for_update()
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql))
@@ -188,10 +197,14 @@ impl Store {
     /// The invoice with this id, whose ever it is: for callers that hold its client token or came
     /// to it from a payment.
     pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
-        Ok(sqlx::query_as("select * from invoices where id = $1")
-            .bind(id.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from invoices where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's invoice.
@@ -200,13 +213,15 @@ impl Store {
         project: &ProjectId,
         id: &InvoiceId,
     ) -> Result<Option<InvoiceRow>> {
-        Ok(
-            sqlx::query_as("select * from invoices where id = $1 and project = $2")
-                .bind(id.as_str())
-                .bind(project.as_str())
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from invoices where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's invoice for an order.
@@ -215,13 +230,15 @@ impl Store {
         project: &ProjectId,
         order_id: &str,
     ) -> Result<Option<InvoiceRow>> {
-        Ok(
-            sqlx::query_as("select * from invoices where project = $1 and order_id = $2")
-                .bind(project.as_str())
-                .bind(order_id)
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from invoices where project = $1 and order_id = $2"
+        ))
+        .bind(project.as_str())
+        .bind(order_id)
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's invoices, from the newest to the oldest.
@@ -230,14 +247,16 @@ impl Store {
         project: &ProjectId,
         filter: &InvoiceFilter,
     ) -> Result<Vec<InvoiceRow>> {
-        Ok(sqlx::query_as(
-            "select * from invoices where project = $1
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from invoices where project = $1
              and ($2 is null or order_id = $2)
              and ($3 is null or status = $3)
              and ($4 is null or created_at > $4)
              and ($5 is null or id < $5)
-             order by id desc limit $6",
-        )
+             order by id desc limit $6"
+        ))
         .bind(project.as_str())
         .bind(&filter.order_id)
         .bind(filter.status.map(InvoiceStatus::as_str))

@@ -10,6 +10,15 @@ use till_shared::money::Money;
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::Verification;
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, invoice, project, method, connector, account, reference, amount, currency, \
+         status, decline_code, card, verification, checks, next_check_at, created_at, \
+         updated_at"
+    };
+}
+
 /// A payment as it is stored.
 #[derive(Debug, Clone)]
 pub struct PaymentRow {
@@ -138,10 +147,14 @@ pub async fn save(tx: &mut Tx, row: &PaymentRow) -> Result<()> {
 
 /// The payment with this id.
 pub async fn get(tx: &mut Tx, id: &PaymentId) -> Result<Option<PaymentRow>> {
-    Ok(sqlx::query_as("select * from payments where id = $1")
-        .bind(id.as_str())
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payments where id = $1"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// An invoice's payments, oldest first.
@@ -152,16 +165,25 @@ pub async fn of_invoice(tx: &mut Tx, id: &InvoiceId) -> Result<Vec<PaymentRow>> 
 type Select<'q> = QueryAs<'q, Any, PaymentRow, AnyArguments>;
 
 fn of(id: &InvoiceId) -> Select<'_> {
-    sqlx::query_as("select * from payments where invoice = $1 order by id").bind(id.as_str())
+    sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payments where invoice = $1 order by id"
+    ))
+    .bind(id.as_str())
 }
 
 impl Store {
     /// The payment with this id, whose ever it is: for the webhooks and returns that name it.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentRow>> {
-        Ok(sqlx::query_as("select * from payments where id = $1")
-            .bind(id.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's payment.
@@ -170,13 +192,15 @@ impl Store {
         project: &ProjectId,
         id: &PaymentId,
     ) -> Result<Option<PaymentRow>> {
-        Ok(
-            sqlx::query_as("select * from payments where id = $1 and project = $2")
-                .bind(id.as_str())
-                .bind(project.as_str())
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// An invoice's payments, oldest first.
@@ -192,12 +216,14 @@ impl Store {
         before: Option<&PaymentId>,
         limit: i64,
     ) -> Result<Vec<PaymentRow>> {
-        Ok(sqlx::query_as(
-            "select * from payments where project = $1
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where project = $1
              and ($2 is null or invoice = $2)
              and ($3 is null or id < $3)
-             order by id desc limit $4",
-        )
+             order by id desc limit $4"
+        ))
         .bind(project.as_str())
         .bind(invoice.map(InvoiceId::as_str))
         .bind(before.map(PaymentId::as_str))
@@ -215,9 +241,12 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<PaymentRow>> {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
-            "update payments set next_check_at = $2, checks = checks + 1 where id in
+            concat!(
+                "update payments set next_check_at = $2, checks = checks + 1 where id in
                  (select id from payments where next_check_at <= $1 order by next_check_at
-                  limit $3{}) returning *",
+                  limit $3{}) returning ",
+                columns!()
+            ),
             self.engine.skip_locked()
         )))
         .bind(now)

@@ -9,6 +9,13 @@ use till_shared::id::ProjectId;
 use till_shared::widget::{OpenMode, Theme};
 use utoipa::ToSchema;
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, pk, signing_secrets, settings, notify_off, version, created_at"
+    };
+}
+
 /// How the project's widget opens and looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
@@ -181,7 +188,7 @@ pub async fn replace_key(
 /// The project with this id, with nobody else changing it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
     let sql = format!(
-        "select * from projects where id = $1{}",
+        concat!("select ", columns!(), " from projects where id = $1{}"),
         tx.engine.for_update()
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql))
@@ -193,10 +200,14 @@ pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
 impl Store {
     /// The project with this id.
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
-        Ok(sqlx::query_as("select * from projects where id = $1")
-            .bind(id.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from projects where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// The project with a secret key of this hash that is good at `now`.
@@ -213,10 +224,14 @@ impl Store {
 
     /// The project with this publishable key.
     pub async fn project_by_pk(&self, pk: &str) -> Result<Option<Project>> {
-        Ok(sqlx::query_as("select * from projects where pk = $1")
-            .bind(pk)
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from projects where pk = $1"
+        ))
+        .bind(pk)
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// All projects, from the newest to the oldest.
@@ -225,9 +240,11 @@ impl Store {
         before: Option<&ProjectId>,
         limit: i64,
     ) -> Result<Vec<Project>> {
-        Ok(sqlx::query_as(
-            "select * from projects where ($1 is null or id < $1) order by id desc limit $2",
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from projects where ($1 is null or id < $1) order by id desc limit $2"
+        ))
         .bind(before.map(ProjectId::as_str))
         .bind(limit)
         .fetch_all(self.pool())

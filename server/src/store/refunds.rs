@@ -6,6 +6,14 @@ use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::id::{PaymentId, ProjectId, RefundId};
 use till_shared::refund::RefundStatus;
 
+/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, payment, project, amount, reason, status, reference, duplicate, attempts, \
+         next_attempt_at, created_at, updated_at"
+    };
+}
+
 /// A refund as it is stored.
 #[derive(Debug, Clone)]
 pub struct RefundRow {
@@ -96,10 +104,14 @@ pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
 
 /// The refund with this id.
 pub async fn get(tx: &mut Tx, id: &RefundId) -> Result<Option<RefundRow>> {
-    Ok(sqlx::query_as("select * from refunds where id = $1")
-        .bind(id.as_str())
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from refunds where id = $1"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// What of a payment is given back or may be yet, in minor units.
@@ -116,10 +128,14 @@ pub async fn claimed(tx: &mut Tx, payment: &PaymentId) -> Result<i64> {
 impl Store {
     /// The refund with this id, whose ever it is: for the webhooks that name it.
     pub async fn refund(&self, id: &RefundId) -> Result<Option<RefundRow>> {
-        Ok(sqlx::query_as("select * from refunds where id = $1")
-            .bind(id.as_str())
-            .fetch_optional(self.pool())
-            .await?)
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from refunds where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// A project's refund.
@@ -128,13 +144,15 @@ impl Store {
         project: &ProjectId,
         id: &RefundId,
     ) -> Result<Option<RefundRow>> {
-        Ok(
-            sqlx::query_as("select * from refunds where id = $1 and project = $2")
-                .bind(id.as_str())
-                .bind(project.as_str())
-                .fetch_optional(self.pool())
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from refunds where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
     }
 
     /// Takes refunds that are due, until `lease_until`.
@@ -145,9 +163,12 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<RefundRow>> {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
-            "update refunds set next_attempt_at = $2, attempts = attempts + 1 where id in
+            concat!(
+                "update refunds set next_attempt_at = $2, attempts = attempts + 1 where id in
                  (select id from refunds where next_attempt_at <= $1 order by next_attempt_at
-                  limit $3{}) returning *",
+                  limit $3{}) returning ",
+                columns!()
+            ),
             self.engine.skip_locked()
         )))
         .bind(now)
