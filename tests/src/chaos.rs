@@ -76,12 +76,12 @@ pub async fn run(plan: &Plan) -> Result<Agreement> {
         strike(&mut world, *fault).await?;
     }
     enough.cancel();
+    to_sandbox.weather(|_, _| Fate::Passed);
+    to_server.weather(|_, _| Fate::Passed);
     let mut promised = vec![];
     while let Some(one) = crowd.join_next().await {
         promised.extend(one??);
     }
-    to_sandbox.weather(|_, _| Fate::Passed);
-    to_server.weather(|_, _| Fate::Passed);
     until_settled(&world, SETTLES).await?;
     let agreement = agree(&world).await?;
     kept(&world, &promised).await?;

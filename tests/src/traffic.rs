@@ -11,8 +11,9 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How often somebody asks again, at [`PAUSE`] between.
-const TRIES: usize = 1200;
+/// How often somebody asks again, at [`PAUSE`] between: for longer than the longest pause of the
+/// server's own questions, on the tests' clock.
+const TRIES: usize = 3000;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many cards a buyer tries.
 const CARDS: u32 = 3;

@@ -1,6 +1,11 @@
 //! The life of a payment as a state machine: whatever buyers, project, payment system, clock and
 //! crashes do, in whatever order, the server stands where the model does, and the three books agree.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the state machine's trait knows no errors: a panic is what makes it red"
+)]
+
 use anyhow::{Result, ensure};
 use proptest::test_runner::Config;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -46,13 +51,16 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
 });
 static ORDERS: AtomicUsize = AtomicUsize::new(0);
 
+/// How often something was done, and what it was the last time, if it was taken.
+type Last<T> = Arc<Mutex<(usize, Option<T>)>>;
+
 /// What happens on the stage in one case.
 #[derive(Clone)]
 struct Play {
     opened: Opened,
     /// The number of presses on Pay, and the body and answer of the last.
-    presses: Arc<Mutex<(usize, Option<(Value, Answer)>)>>,
-    refunds: Arc<Mutex<(usize, Option<(String, Value, Answer)>)>>,
+    presses: Last<(Value, Answer)>,
+    refunds: Last<(String, Value, Answer)>,
 }
 
 impl Play {

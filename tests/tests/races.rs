@@ -193,7 +193,8 @@ async fn they_meet_while_the_buyer_confirms() -> Result<()> {
     let waiting = Waiting::start().await?;
     let (confirmed, met) =
         futures::future::join(waiting.act("confirm"), waiting.everybody_at_once(true)).await;
-    (confirmed?, met?);
+    confirmed?;
+    met?;
     let invoice = waiting.world.api.read(&waiting.opened.id).await?;
     let agreement = settled(&waiting.world).await?;
     // Whichever came first at the bank. Called off, it can be paid anew.
