@@ -5,6 +5,7 @@ use clap::Args;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use url::Url;
 
 /// Settings of a server.
@@ -154,7 +155,7 @@ fn places(text: &str) -> Result<usize, String> {
     let places = text.parse().map_err(|_| "a number above zero".to_owned())?;
     match places {
         0 => Err("at least 1".into()),
-        places => Ok(places),
+        places => Ok(places.min(Semaphore::MAX_PERMITS)),
     }
 }
 

@@ -82,6 +82,7 @@ pub async fn apply_payment_update(
         return Ok(Some(payment));
     };
 
+    let before = payment.status;
     payment.status = change.payment;
     payment.decline = if payment.status == PaymentStatus::Declined {
         update.decline
@@ -118,12 +119,12 @@ pub async fn apply_payment_update(
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.changed(&invoice.id);
     let kind = &payment.connector;
-    if payment.status != standing.payment {
+    if payment.status != before {
         app.metrics.payment(kind, payment.status, payment.decline);
     }
     tracing::info!(
         payment = %payment.id, invoice = %invoice.id, project = %project.id, connector = kind,
-        from = %standing.payment, to = %payment.status, invoice_status = %invoice.status,
+        from = %before, to = %payment.status, invoice_status = %invoice.status,
         "payment changed"
     );
     Ok(Some(payment))

@@ -21,7 +21,7 @@ impl Bulkhead {
     /// With a share of so many calls for each account.
     pub fn new(share: usize) -> Self {
         Self {
-            share: share.min(Semaphore::MAX_PERMITS),
+            share,
             accounts: Mutex::default(),
         }
     }

@@ -88,8 +88,8 @@ impl Created {
     }
 }
 
-/// Makes an invoice with this id, or finds the one the same order made. Where a project's server names a
-/// method, the payment system is asked at once, for a form of its own.
+/// Makes an invoice with this id, or finds the one the same order made. Where a project's server
+/// names a method, the payment system is asked at once, for a form of its own.
 ///
 /// # Errors
 /// When a field won't do, the order id belongs to another order, no account takes the method, or

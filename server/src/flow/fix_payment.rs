@@ -30,8 +30,8 @@ pub enum Form {
 }
 
 /// Creates a payment with this id and asks the payment system for it; one that exists already is
-/// that of the same call, which broke off, and is given as it stands. Of the project's accounts that serve it
-/// the first is asked; where that takes nothing for certain (no connection, down for maintenance,
+/// that of the same call, which broke off, and is given as it stands. Of the project's accounts that
+/// serve it the first is asked; where that takes nothing for certain (no connection, down for maintenance,
 /// the account refused), the next, as a payment of its own: each row names the account that was
 /// asked under the row's id, and that never changes. A decline is an answer and the end, an unknown
 /// fate is waited for. The caller sees to it that this runs to its end: stopped in the middle, it is

@@ -106,9 +106,7 @@ impl App {
             metrics,
             live: broadcast::channel(1024).0,
             bulkhead: Bulkhead::new(config.max_account_calls),
-            watchers: Arc::new(Semaphore::new(
-                config.max_watchers.min(Semaphore::MAX_PERMITS),
-            )),
+            watchers: Arc::new(Semaphore::new(config.max_watchers)),
             chores_wake: Notify::new(),
             shutdown,
             tasks: TaskTracker::new(),

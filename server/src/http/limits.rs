@@ -18,7 +18,7 @@ pub struct Gate(Arc<Semaphore>);
 impl Gate {
     /// For so many.
     pub fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(places)))
     }
 }
 
