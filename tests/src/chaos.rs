@@ -2,7 +2,7 @@
 
 use crate::World;
 use crate::ledgers::{Agreement, agree, until_settled};
-use crate::relay::{Fate, Relay};
+use crate::relay::{Fate, Relay, WEBHOOKS};
 use crate::traffic::Customer;
 use crate::world::{Setup, until_within};
 use anyhow::{Context, Result, ensure};
@@ -163,7 +163,7 @@ fn set_weather(to_sandbox: &Relay, to_server: &Relay, seed: u64) {
     );
     let mut chance = StdRng::seed_from_u64(seed + 1);
     to_server.weather(move |_: &Method, path: &str| {
-        if !path.starts_with("/v1/connectors/") {
+        if !path.starts_with(WEBHOOKS) {
             return Fate::Passed;
         }
         match chance.random_range(0..100) {

@@ -36,6 +36,9 @@ pub enum Fate {
     Kept,
 }
 
+/// How the paths of webhooks begin.
+pub const WEBHOOKS: &str = "/v1/connectors/";
+
 /// How long a request that was lost is left without an answer.
 const SILENCE: Duration = Duration::from_secs(600);
 
@@ -94,6 +97,19 @@ impl Relay {
         let router = Router::new().fallback(relayed).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { url, inner })
+    }
+
+    /// Starts one before a server that keeps the payment systems' webhooks and passes all else on.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn keeping_webhooks() -> Result<Self> {
+        let relay = Self::start().await?;
+        relay.weather(|_, path| match path.starts_with(WEBHOOKS) {
+            true => Fate::Kept,
+            false => Fate::Passed,
+        });
+        Ok(relay)
     }
 
     /// Where requests are passed on to; if there are several, to each in turn.

@@ -17,7 +17,7 @@ use till_tests::World;
 use till_tests::api::{Answer, Opened, card, send, text};
 use till_tests::ledgers::{agree, until_all_but};
 use till_tests::life::{AMOUNT, Herald, Life, Model, Paying, Standing, Step};
-use till_tests::relay::{Fate, Relay};
+use till_tests::relay::Relay;
 use till_tests::world::{Setup, until};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -32,11 +32,7 @@ struct Stage {
 
 impl Stage {
     async fn start() -> Result<Self> {
-        let webhooks = Relay::start().await?;
-        webhooks.weather(|_, path| match path.starts_with("/v1/connectors/") {
-            true => Fate::Kept,
-            false => Fate::Passed,
-        });
+        let webhooks = Relay::keeping_webhooks().await?;
         let setup = Setup {
             to_server: Some(&webhooks),
             settings: &["--speedup", "100", "--connector-timeout-ms", "500"],
@@ -56,7 +52,7 @@ type Last<T> = Mutex<(usize, Option<T>)>;
 struct Play {
     stage: Mutex<Stage>,
     opened: Opened,
-    /// The number of presses on Pay, and the body and answer of the last.
+    /// The bank's form that the buyer was led to last.
     form: Mutex<String>,
     presses: Last<(Value, Answer)>,
     refunds: Last<(String, Value, Answer)>,
