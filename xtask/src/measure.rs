@@ -15,7 +15,8 @@ pub fn size(top: u32) -> Result<()> {
     widget::build(&tools)?;
     process::run_step("building the server", &mut cargo("build --bin till"))?;
     process::run(
-        cargo("test -q -p till-tests --test size -- --nocapture").env("TILL_BIN", server(false)?),
+        cargo("test -q -p till-tests --test it widget::size -- --nocapture")
+            .env("TILL_BIN", server(false)?),
     )?;
 
     let output = paths::build_output()?;

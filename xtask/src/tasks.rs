@@ -1,7 +1,6 @@
 //! The chores themselves.
 
 use std::env;
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +9,9 @@ use anyhow::{Context, Result};
 
 use crate::setup::{self, WASM_TARGET, WidgetTools};
 use crate::{paths, process, widget};
+
+/// The rooms of whole-system tests that use the database and no browser.
+const ON_POSTGRES: [&str; 4] = ["api::", "connectors::", "operations::", "resilience::"];
 
 /// `cargo xtask setup`.
 pub fn setup() -> Result<()> {
@@ -77,9 +79,7 @@ pub fn test(with_lints: bool, on_postgres: bool, args: &[String]) -> Result<()> 
         // The whole workspace, so that nothing is compiled anew for another choice of features.
         let mut again = tests("test --workspace --no-fail-fast");
         database.apply(&mut again);
-        for name in without_browser()? {
-            again.args(["--test", &name]);
-        }
+        again.args(["--test", "it", "--"]).args(ON_POSTGRES);
         process::run(&mut again)?;
     }
     if with_lints {
@@ -105,23 +105,6 @@ pub fn chaos(args: &[String]) -> Result<()> {
     let mut again = chaos()?;
     database.apply(&mut again);
     process::run(&mut again)
-}
-
-/// The whole-system tests that start a world, or have one started, and no browser.
-fn without_browser() -> Result<Vec<String>> {
-    let dir = paths::workspace().join("tests/tests");
-    let mut names = vec![];
-    for entry in dir.read_dir().context("tests/tests cannot be read")? {
-        let path = entry?.path();
-        let text = fs::read_to_string(&path)?;
-        let of_a_world = text.contains("World") || text.contains("chaos");
-        if of_a_world && !text.contains("browser") {
-            let name = path.file_stem().unwrap_or_default();
-            names.push(name.to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// `cargo xtask serve`.

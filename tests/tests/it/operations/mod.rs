@@ -1,0 +1,8 @@
+//! Running a server: logs, metrics, traces, alerts, backups and upgrades.
+
+mod alerts;
+mod backup;
+mod logs;
+mod metrics;
+mod traces;
+mod upgrade;

@@ -1,0 +1,12 @@
+//! Failures: crashes, overload, races, full disks and lost connections.
+
+mod chaos;
+mod chaos_postgres;
+mod dead_endpoint;
+mod disk_full;
+mod many_servers;
+mod overload;
+mod races;
+mod resumed_calls;
+mod shutdown;
+mod state_machine;
