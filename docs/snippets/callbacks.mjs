@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 
 const webhook = new Webhook(process.env.TILL_SIGNING_SECRET);
 
-// What your shop sells, in minor units: your database has it.
+// Your orders, with amounts in minor units. A real shop reads them from its database.
 const orders = new Map([["42", { amount: 1999, currency: "EUR" }]]);
 
 const server = createServer(async (request, response) => {
@@ -18,12 +18,12 @@ const server = createServer(async (request, response) => {
   }
   if (event.type === "order.check") {
     const order = orders.get(event.data.invoice.order_id);
-    const answer = order ? { accept: true, ...order } : { accept: false, reason: "unknown order" };
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    const body = order ? { accept: true, ...order } : { accept: false, reason: "unknown order" };
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
     return;
   }
   if (event.type === "invoice.paid") {
-    // Hand out the goods, once for each event.id: the same event may come again.
+    // Fulfill the order once per event.id: an event may be delivered more than once.
     console.log(`order ${event.data.invoice.order_id} is paid`);
   }
   response.writeHead(204).end();

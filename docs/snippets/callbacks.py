@@ -7,7 +7,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 webhook = Webhook(os.environ["TILL_SIGNING_SECRET"])
 
-# What your shop sells, in minor units: your database has it.
+# Your orders, with amounts in minor units. A real shop reads them from its database.
 orders = {"42": {"amount": 1999, "currency": "EUR"}}
 
 
@@ -17,18 +17,18 @@ class Callbacks(BaseHTTPRequestHandler):
         try:
             event = webhook.verify(body, dict(self.headers))
         except (WebhookVerificationError, ValueError):
-            return self.answer(401)
+            return self.respond(401)
         if event["type"] == "order.check":
             order = orders.get(event["data"]["invoice"]["order_id"])
             if order is None:
-                return self.answer(200, {"accept": False, "reason": "unknown order"})
-            return self.answer(200, {"accept": True, **order})
+                return self.respond(200, {"accept": False, "reason": "unknown order"})
+            return self.respond(200, {"accept": True, **order})
         if event["type"] == "invoice.paid":
-            # Hand out the goods, once for each event["id"]: the same event may come again.
+            # Fulfill the order once per event["id"]: an event may be delivered more than once.
             print(f'order {event["data"]["invoice"]["order_id"]} is paid', flush=True)
-        self.answer(204)
+        self.respond(204)
 
-    def answer(self, status, content=None):
+    def respond(self, status, content=None):
         body = b"" if content is None else json.dumps(content).encode()
         self.send_response(status)
         if content is not None:

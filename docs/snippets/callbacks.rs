@@ -18,20 +18,20 @@ async fn callback(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, StatusCode> {
-    let genuine = webhook.verify(&body, &headers);
-    genuine.map_err(|_| StatusCode::UNAUTHORIZED)?;
+    let verified = webhook.verify(&body, &headers);
+    verified.map_err(|_| StatusCode::UNAUTHORIZED)?;
     let event: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
     let order_id = event["data"]["invoice"]["order_id"].as_str();
     if event["type"] == "order.check" {
-        // What your shop sells, in minor units: your database has it.
-        let answer = match order_id {
+        // Your orders, with amounts in minor units. A real shop reads them from its database.
+        let body = match order_id {
             Some("42") => json!({"accept": true, "amount": 1999, "currency": "EUR"}),
             _ => json!({"accept": false, "reason": "unknown order"}),
         };
-        return Ok(Json(answer).into_response());
+        return Ok(Json(body).into_response());
     }
     if event["type"] == "invoice.paid" {
-        // Hand out the goods, once for each event["id"]: the same event may come again.
+        // Fulfill the order once per event["id"]: an event may be delivered more than once.
         println!("order {} is paid", order_id.unwrap_or_default());
     }
     Ok(StatusCode::NO_CONTENT.into_response())

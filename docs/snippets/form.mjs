@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { text } from "node:stream/consumers";
 
-/** The signature over a form's fields, every one that the browser will send but `signature`. */
+/** Signs a form: every field that the browser sends, except `signature`. */
 function signature(fields, secret) {
   const bytewise = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
   const names = Object.keys(fields).sort(bytewise);

@@ -1,7 +1,7 @@
 <?php
 // Usage: TILL_URL=... TILL_SIGNING_SECRET=whsec_... php form.php < order.json > form.html
 
-/** The signature over a form's fields, every one that the browser will send but `signature`. */
+/** Signs a form: every field that the browser sends, except `signature`. */
 function till_signature(array $fields, string $secret): string
 {
     ksort($fields, SORT_STRING);

@@ -9,7 +9,7 @@ from html import escape
 
 
 def signature(fields: dict[str, str], secret: str) -> str:
-    """The signature over a form's fields, every one that the browser will send but `signature`."""
+    """Signs a form: every field that the browser sends, except `signature`."""
     message = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
     key = base64.b64decode(secret.removeprefix("whsec_"))
     return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()

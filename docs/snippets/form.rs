@@ -8,9 +8,9 @@ use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::{env, error::Error, io};
 
-/// The signature over a form's fields, every one that the browser will send but `signature`.
+/// Signs a form: every field that the browser sends, except `signature`.
 fn signature(fields: &BTreeMap<String, String>, secret: &str) -> Result<String, Box<dyn Error>> {
-    // A BTreeMap is in bytewise order already.
+    // A BTreeMap iterates in bytewise order.
     let lines: Vec<String> = fields
         .iter()
         .map(|(name, value)| format!("{name}={value}"))

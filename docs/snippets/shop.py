@@ -1,4 +1,4 @@
-# Usage: PORT=8700 python3 shop.py; reads project.json when somebody comes
+# Usage: PORT=8700 python3 shop.py. Reads project.json on every request.
 import itertools, json, os, urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -14,13 +14,13 @@ PAGE = """<!doctype html>
 """
 
 
-def make_invoice(keys):
-    """Asks Till for an invoice. The secret key never leaves this server."""
+def create_invoice(keys):
+    """Creates an invoice. The secret key never leaves this server."""
     order = {"order_id": str(next(numbers)), "amount": 1999, "currency": "EUR", "description": "A print"}
     headers = {"Authorization": "Bearer " + keys["sk"], "Content-Type": "application/json"}
     request = urllib.request.Request(TILL + "/v1/invoices", json.dumps(order).encode(), headers)
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -29,7 +29,7 @@ class Shop(BaseHTTPRequestHandler):
             return self.send_error(404)
         with open("project.json") as file:
             keys = json.load(file)
-        invoice = make_invoice(keys)
+        invoice = create_invoice(keys)
         page = PAGE % {"till": TILL, "pk": keys["pk"], "invoice": invoice["id"], "token": invoice["client_token"]}
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -4,25 +4,25 @@ import { Till } from "till-embed";
 
 const till = Till({ host: "https://till.example", project: "pk_...", theme: "light" });
 
-/** Your server makes the invoice and answers with its id and client_token. */
+/** Your server creates the invoice and responds with its id and client_token. */
 async function order() {
-  const answer = await fetch("/orders", { method: "POST" });
-  if (!answer.ok) throw new Error("The order could not be made.");
-  return answer.json();
+  const response = await fetch("/orders", { method: "POST" });
+  if (!response.ok) throw new Error("The order could not be created.");
+  return response.json();
 }
 
 function Buy() {
   const [outcome, setOutcome] = useState("");
-  // `open` takes the promise, so that it happens in the click itself: a popup would not be blocked.
+  // Pass the promise: `open` must run inside the click, or the browser blocks the popup.
   const buy = () =>
     till
       .open(order())
-      // For display only: hand out goods when the signed callback comes to your server.
+      // For display only: fulfill the order when your server receives the signed callback.
       .on("paid", ({ invoice }) => setOutcome(`Thank you! ${invoice} is paid.`))
-      .on("error", ({ code }) => setOutcome(`That did not work (${code}).`));
+      .on("error", ({ code }) => setOutcome(`Something went wrong (${code}).`));
   return (
     <>
-      <h1>Harbour at Dawn</h1>
+      <h1>Harbor at Dawn</h1>
       <button id="buy" onClick={buy}>Buy</button>
       <p id="outcome" role="status">{outcome}</p>
     </>

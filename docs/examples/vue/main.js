@@ -3,14 +3,14 @@ import { Till } from "till-embed";
 
 const till = Till({ host: "https://till.example", project: "pk_..." });
 
-/** Your server makes the invoice and answers with its id and client_token. */
+/** Your server creates the invoice and responds with its id and client_token. */
 async function order() {
-  const answer = await fetch("/orders", { method: "POST" });
-  if (!answer.ok) throw new Error("The order could not be made.");
-  return answer.json();
+  const response = await fetch("/orders", { method: "POST" });
+  if (!response.ok) throw new Error("The order could not be created.");
+  return response.json();
 }
 
-// Inline: the widget stands in the page, here in the element that `place` refers to.
+// Inline: the widget renders in the page, in the element that `place` refers to.
 const Checkout = {
   setup() {
     const place = ref(null);
@@ -19,14 +19,14 @@ const Checkout = {
     onMounted(() => {
       widget = till
         .open(order(), { container: place.value })
-        // For display only: hand out goods when the signed callback comes to your server.
+        // For display only: fulfill the order when your server receives the signed callback.
         .on("paid", ({ invoice }) => (outcome.value = `Thank you! ${invoice} is paid.`));
     });
     onBeforeUnmount(() => widget.close());
     return { place, outcome };
   },
   template: `
-    <h1>Harbour at Dawn</h1>
+    <h1>Harbor at Dawn</h1>
     <div ref="place"></div>
     <p id="outcome" role="status">{{ outcome }}</p>
   `,

@@ -18,8 +18,8 @@ use till_tests::world::until;
 /// The pages whose shell blocks are carried out, the heading before which the buyer pays in the
 /// browser, and the money that the sandbox has taken at the end, in minor units.
 const WALKS: [(&str, Option<&str>, i64); 7] = [
-    ("widget.md", Some("5. See that it is paid"), 1999),
-    ("html-form.md", Some("4. See that it is paid"), 1999),
+    ("widget.md", Some("5. Check the result"), 1999),
+    ("html-form.md", Some("4. Check the result"), 1999),
     ("json-api.md", None, 1999),
     ("callbacks.md", None, 1999),
     ("connectors.md", None, 0),
