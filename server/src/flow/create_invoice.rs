@@ -4,7 +4,7 @@
 use super::check_order::check_order;
 use super::fix_payment::{Form, accounts_for, fix_payment, payable};
 use super::order_fields::check;
-use super::{App, Error, Result, view};
+use super::{App, Detached, Error, Result, view};
 use crate::store::invoices::{self, Inserted, InvoiceRow};
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
@@ -95,6 +95,7 @@ impl Created {
 /// When a field won't do, the order id belongs to another order, no account takes the method, or
 /// the project does not confirm the order. There is no invoice then.
 pub async fn create_invoice(
+    detached: &Detached,
     app: &App,
     project: &Project,
     id: InvoiceId,
@@ -128,7 +129,8 @@ pub async fn create_invoice(
         };
         let id = created.invoice.id.clone();
         let payment = PaymentId::from_unique(new_id::unique());
-        fix_payment(app, project, created.invoice, payment, fix, Form::Theirs).await?;
+        let invoice = created.invoice;
+        fix_payment(detached, app, project, invoice, payment, fix, Form::Theirs).await?;
         let invoice = app.store.invoice(&id).await?;
         created.invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
         created.payments = app.store.payments_of(&id).await?;

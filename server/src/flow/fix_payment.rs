@@ -2,7 +2,7 @@
 
 use super::apply::apply_payment_update;
 use super::check_order::check_order;
-use super::{App, Error, Result, view};
+use super::{App, Detached, Error, Result, view};
 use crate::connectors::{self, Account, CallError, Connector, NewPayment, PaymentUpdate};
 use crate::store::accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
@@ -34,8 +34,7 @@ pub enum Form {
 /// serve it the first is asked; where that takes nothing for certain (no connection, down for maintenance,
 /// the account refused), the next, as a payment of its own: each row names the account that was
 /// asked under the row's id, and that never changes. A decline is an answer and the end, an unknown
-/// fate is waited for. The caller sees to it that this runs to its end: stopped in the middle, it is
-/// left to the reconciler.
+/// fate is waited for.
 ///
 /// # Errors
 /// When a field won't do, the invoice is not open, the project refuses the order, or no account
@@ -43,6 +42,7 @@ pub enum Form {
 #[tracing::instrument(level = "error", skip_all,
     fields(invoice = %invoice.id, project = %project.id, method = %fix.method))]
 pub async fn fix_payment(
+    _: &Detached,
     app: &App,
     project: &Project,
     invoice: InvoiceRow,

@@ -2,7 +2,7 @@
 //! how the payment stands.
 
 use super::apply::apply_payment_update;
-use super::{App, Error, Result, known};
+use super::{App, Detached, Error, Result, known};
 use crate::connectors::{CallError, PaymentUpdate};
 use crate::store::payments::PaymentRow;
 use till_shared::problem::ProblemType;
@@ -14,7 +14,7 @@ use till_shared::problem::ProblemType;
 /// not answer: the payment stays as it is.
 #[tracing::instrument(level = "error", skip_all,
     fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
-pub async fn give_up(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
+pub async fn give_up(_: &Detached, app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
     if !payment.status.is_live() {
         return Err(Error::problem(
             ProblemType::PaymentFinal,
@@ -52,6 +52,7 @@ pub async fn refresh(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
 #[tracing::instrument(level = "error", skip_all,
     fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
 pub async fn come_back(
+    _: &Detached,
     app: &App,
     payment: &PaymentRow,
     query: &[(String, String)],

@@ -4,7 +4,7 @@
 use super::apply::{apply_payment_update, check_delay};
 use super::end_invoice::expire_invoice;
 use super::refund::carry_out;
-use super::{App, Result, known};
+use super::{App, Detached, Result, known};
 use crate::clock;
 use crate::connectors::PaymentUpdate;
 use crate::store::StoreError;
@@ -85,8 +85,8 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
     }
     for refund in app.store.claim_due_refunds(now, lease, room()).await? {
         let app = app.clone();
-        tasks.spawn(async move {
-            if let Err(error) = carry_out(&app, &refund).await {
+        Detached::spawn(tasks, None, |detached| async move {
+            if let Err(error) = carry_out(&detached, &app, &refund).await {
                 tracing::error!(
                     refund = %refund.id, payment = %refund.payment, project = %refund.project,
                     %error, "could not be carried out"

@@ -5,6 +5,7 @@ pub mod apply;
 mod bulkhead;
 pub mod check_order;
 pub mod create_invoice;
+mod detached;
 pub mod end_invoice;
 pub mod error;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod refund;
 pub mod standing;
 pub mod view;
 
+pub use detached::Detached;
 pub use error::{Error, Result};
 
 use crate::callbacks::deliver::Deliverer;

@@ -2,7 +2,7 @@
 //! asking again is safe. Whatever is heard of one comes in through [`apply_refund_outcome`].
 
 use super::apply::{About, write_events};
-use super::{App, Error, Result};
+use super::{App, Detached, Error, Result};
 use crate::clock;
 use crate::connectors::{self, CallError, NewRefund, RefundOutcome};
 use crate::domain::refund::invoice_status;
@@ -33,12 +33,13 @@ pub struct RefundWish {
 
 /// Refunds a payment, whole or in part, and gives the refund as it stands after the payment
 /// system was asked once. A refund with this id that exists already is that of the same call, which
-/// broke off, and is carried on. The caller sees to it that this runs to its end.
+/// broke off, and is carried on.
 ///
 /// # Errors
 /// When there is no such payment, it took no money, its payment system gives none back, or more
 /// is asked for than is left. Nothing has changed then.
 pub async fn refund(
+    detached: &Detached,
     app: &App,
     project: &Project,
     payment: &PaymentId,
@@ -50,7 +51,7 @@ pub async fn refund(
     refundable(&payment)?;
     let refund = write_down(app, &payment, id, wish).await?;
     if refund.status == RefundStatus::Pending {
-        carry_out(app, &refund).await?;
+        carry_out(detached, app, &refund).await?;
     }
     let now = app.store.refund(&refund.id).await?;
     Ok((now.unwrap_or(refund), payment))
@@ -144,7 +145,7 @@ pub(super) fn new_row(payment: &PaymentRow, id: RefundId, now: i64) -> RefundRow
 /// When the store fails; the refund is asked for again.
 #[tracing::instrument(name = "refund", level = "error", skip_all,
     fields(refund = %refund.id, payment = %refund.payment, project = %refund.project))]
-pub async fn carry_out(app: &App, refund: &RefundRow) -> Result<()> {
+pub async fn carry_out(_: &Detached, app: &App, refund: &RefundRow) -> Result<()> {
     let Some(payment) = app.store.payment(&refund.payment).await? else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use super::message::Message;
 use super::texts::{Lang, Texts};
 use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
 use crate::flow::form::{SIGNATURE, is_signed, unsignable};
-use crate::flow::{App, Error, view};
+use crate::flow::{App, Detached, Error, view};
 use crate::new_id;
 use crate::store::projects::Project;
 use axum::body::Bytes;
@@ -86,6 +86,7 @@ type Fields = Vec<(String, String)>;
         (status = 502, content_type = "text/html", description = "The project did not confirm")))]
 async fn pay(
     State(app): State<Arc<App>>,
+    detached: Detached,
     Lang(texts): Lang,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -100,7 +101,7 @@ async fn pay(
     genuine(&app, texts, &project, &fields).map_err(refused)?;
     let order = order(texts, &fields).map_err(refused)?;
     let id = InvoiceId::from_unique(new_id::unique());
-    let created = create_invoice(&app, &project, id, order, Origin::Browser).await;
+    let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await;
     let created = created.map_err(|error| refused(explain(texts, error)))?;
     let invoice = &created.invoice;
     let token = app.keys.client_token(&invoice.id);

@@ -1,7 +1,6 @@
 //! `Idempotency-Key`: the same call twice has one effect and one answer.
 
 use super::error::field;
-use super::request_id;
 use crate::flow::{App, Error, Result};
 use crate::store::idempotency::Claim;
 use crate::{clock, new_id};
@@ -10,7 +9,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::sync::Arc;
 use till_shared::problem::ProblemType;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::{IntoParams, PartialSchema};
@@ -62,22 +60,10 @@ pub struct Call {
     pub request: String,
 }
 
-/// Carries out a call, or answers as it was answered before. It is carried out to its end even
-/// when the caller is gone. `work` is given the unique part of the id of what it makes: a call that
+/// Carries out a call, or answers as it was answered before. `work` is given the unique part of the id of what it makes: a call that
 /// broke off (a crash, a lost database) is carried on with the same one. A call that was refused
 /// changed nothing, and its key is free again.
-pub async fn once<T, W, F>(app: Arc<App>, call: Call, work: W) -> Result<Response>
-where
-    T: Serialize + Send + 'static,
-    W: FnOnce(String) -> F + Send + 'static,
-    F: Future<Output = Result<(StatusCode, T)>> + Send + 'static,
-{
-    let tasks = app.tasks.clone();
-    let whole = request_id::carried(carry_out(app, call, work));
-    tasks.spawn(whole).await.map_err(anyhow::Error::from)?
-}
-
-async fn carry_out<T, W, F>(app: Arc<App>, call: Call, work: W) -> Result<Response>
+pub async fn once<T, W, F>(app: &App, call: Call, work: W) -> Result<Response>
 where
     T: Serialize,
     W: FnOnce(String) -> F,

@@ -1,37 +1,67 @@
-//! Rather no than too late: past a number of requests at once, more are told to come again soon.
+//! Sheds load: requests beyond the limit get 503.
 
 use super::message::Message;
+use super::request_id;
 use super::texts::Lang;
-use crate::flow::{App, Error};
+use crate::flow::{App, Detached, Error};
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use till_shared::problem::ProblemType;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
-/// How many may be answered at once.
+/// How many requests are worked on at once.
 #[derive(Clone)]
-pub struct Gate(Arc<Semaphore>);
+pub struct ConcurrencyLimit {
+    permits: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
 
-impl Gate {
-    /// For so many.
-    pub fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places)))
+impl ConcurrencyLimit {
+    /// A limit for some routes of the server.
+    pub fn new(app: &App, permits: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(permits)),
+            tasks: app.tasks.clone(),
+        }
     }
 }
 
-/// The middleware: keeps a place until the answer begins, and turns away who finds none. Nothing has
-/// been read or changed then.
-pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Ok(_place) = gate.0.try_acquire() else {
-        return turn_away(request).await;
+/// The middleware. Each request is worked on in a task of its own, which holds the permit and goes on
+/// to its end when the client disconnects. Without a permit the request is rejected; nothing has been
+/// read or changed then.
+pub async fn limit(
+    State(limit): State<ConcurrencyLimit>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Ok(permit) = limit.permits.try_acquire_owned() else {
+        return reject(request).await;
     };
-    next.run(request).await
+    let task = Detached::spawn(&limit.tasks, Some(permit), |detached| {
+        request.extensions_mut().insert(detached);
+        request_id::carried(next.run(request))
+    });
+    match task.await {
+        Ok(response) => response,
+        Err(error) => Error::Internal(error.into()).into_response(),
+    }
 }
 
-async fn turn_away(request: Request) -> Response {
+impl<S: Send + Sync> FromRequestParts<S> for Detached {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let detached = parts.extensions.get::<Self>().cloned();
+        detached.ok_or_else(|| anyhow::anyhow!("the route has no concurrency limit").into())
+    }
+}
+
+async fn reject(request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let accepts = parts.headers.get(header::ACCEPT);
     let for_people = accepts.is_some_and(|v| v.as_bytes().starts_with(b"text/html"));

@@ -28,7 +28,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use limits::Gate;
+use limits::ConcurrencyLimit;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,8 +80,11 @@ async fn serve_to_the_end(app: Arc<App>, listener: TcpListener) -> anyhow::Resul
 }
 
 fn router(app: Arc<App>) -> Router {
-    // Each with places of its own: a rush of buyers does not keep the payment systems out.
-    let gate = |places| middleware::from_fn_with_state(Gate::new(places), limits::admit);
+    // Webhooks have permits of their own: any number of buyers leaves room for them.
+    let limit = || {
+        let limit = ConcurrencyLimit::new(&app, app.config.max_requests);
+        middleware::from_fn_with_state(limit, limits::limit)
+    };
     let calls = OpenApiRouter::new()
         .merge(json_api::router())
         .merge(projects::router())
@@ -89,8 +92,8 @@ fn router(app: Arc<App>) -> Router {
         .merge(html_form::router())
         .merge(pages::router())
         .merge(return_page::router())
-        .layer(gate(app.config.max_requests));
-    let webhooks = connector_webhooks::router().layer(gate(app.config.max_requests));
+        .layer(limit());
+    let webhooks = connector_webhooks::router().layer(limit());
     let (described, api) = OpenApiRouter::new()
         .merge(calls)
         .merge(webhooks)

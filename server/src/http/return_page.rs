@@ -5,7 +5,7 @@
 use super::message::{Message, escaped, nonce, page_headers};
 use super::pages::find;
 use super::texts::{Lang, Texts};
-use crate::flow::{App, give_up, view};
+use crate::flow::{App, Detached, give_up, view};
 use crate::store::payments::PaymentRow;
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -36,12 +36,13 @@ type Pairs = Vec<(String, String)>;
         (status = 404, content_type = "text/html", description = "Not an address of ours")))]
 async fn by_link(
     app: State<Arc<App>>,
+    detached: Detached,
     Lang(texts): Lang,
     invoice: Path<String>,
     query: Result<Query<Pairs>, QueryRejection>,
 ) -> Result<Response, Message> {
     let Query(query) = query.map_err(|_| Message::no_invoice(texts))?;
-    returned(app, texts, invoice, query).await
+    returned(app, detached, texts, invoice, query).await
 }
 
 /// Back from the verification form, by a form
@@ -54,6 +55,7 @@ async fn by_link(
         (status = 404, content_type = "text/html", description = "Not an address of ours")))]
 async fn by_form(
     app: State<Arc<App>>,
+    detached: Detached,
     Lang(texts): Lang,
     invoice: Path<String>,
     query: Result<Query<Pairs>, QueryRejection>,
@@ -63,11 +65,12 @@ async fn by_form(
     let Query(mut query) = query.map_err(|_| none())?;
     let Form(form) = form.map_err(|_| none())?;
     query.extend(form);
-    returned(app, texts, invoice, query).await
+    returned(app, detached, texts, invoice, query).await
 }
 
 async fn returned(
     State(app): State<Arc<App>>,
+    detached: Detached,
     texts: &'static Texts,
     Path(invoice): Path<String>,
     mut query: Pairs,
@@ -92,7 +95,7 @@ async fn returned(
     let known = known.filter(|p| p.invoice == invoice);
     let known = known.ok_or_else(none)?;
     // Without an answer the widget shows "processing" and the reconciler goes on asking.
-    let standing = give_up::come_back(&app, &known, &query)
+    let standing = give_up::come_back(&detached, &app, &known, &query)
         .await
         .unwrap_or(known);
     let next = next_url(&app, &invoice, &standing).await;

@@ -3,7 +3,7 @@
 use super::{Limit, Page};
 use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
 use crate::flow::end_invoice::cancel_invoice;
-use crate::flow::{App, Error, Result, view};
+use crate::flow::{App, Detached, Error, Result, view};
 use crate::http::extract::{Json, Query, Secret, id, parsed};
 use crate::http::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
@@ -45,6 +45,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
+    detached: Detached,
     Secret(project): Secret,
     key: Key,
     body: Json<NewInvoice>,
@@ -54,9 +55,9 @@ async fn create(
         scope: format!("project {}", project.id),
         request: format!("POST invoices {}", body.canonical),
     };
-    once(app.clone(), call, async move |unique| {
+    once(&app, call, async |unique| {
         let id = InvoiceId::from_unique(unique);
-        let created = create_invoice(&app, &project, id, body.value, Origin::Server).await?;
+        let created = create_invoice(&detached, &app, &project, id, body.value, Origin::Server).await?;
         let status = match created.new {
             true => StatusCode::CREATED,
             false => StatusCode::OK,

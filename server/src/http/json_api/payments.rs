@@ -2,7 +2,7 @@
 
 use super::{Limit, Page};
 use crate::flow::refund::{RefundWish, refund};
-use crate::flow::{App, Error, Result, view};
+use crate::flow::{App, Detached, Error, Result, view};
 use crate::http::extract::{OptionalJson, Query, Secret, id, parsed};
 use crate::http::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
@@ -111,6 +111,7 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMed
     responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
 async fn create_refund(
     State(app): State<Arc<App>>,
+    detached: Detached,
     Secret(project): Secret,
     Path(payment): Path<String>,
     key: Key,
@@ -126,9 +127,9 @@ async fn create_refund(
         amount: body.value.amount,
         reason: body.value.reason,
     };
-    once(app.clone(), call, async move |unique| {
+    once(&app, call, async |unique| {
         let refund_id = RefundId::from_unique(unique);
-        let (row, payment) = refund(&app, &project, &id, refund_id, wish).await?;
+        let (row, payment) = refund(&detached, &app, &project, &id, refund_id, wish).await?;
         Ok((StatusCode::CREATED, view::refund(&row, &payment)))
     })
     .await

@@ -13,7 +13,7 @@ use super::openapi::problems;
 use crate::flow::create_invoice::{Origin, create_invoice};
 use crate::flow::fix_payment::{Form, fix_payment};
 use crate::flow::give_up::give_up;
-use crate::flow::{App, Error, Result, view};
+use crate::flow::{App, Detached, Error, Result, view};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -106,6 +106,7 @@ problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaT
         FixProblems))]
 async fn fix(
     State(app): State<Arc<App>>,
+    detached: Detached,
     client: Client,
     key: Key,
     body: Json<FixBody>,
@@ -117,9 +118,9 @@ async fn fix(
         request: format!("POST payments {}", body.canonical),
     };
     let fix = body.value.into();
-    once(app.clone(), call, async move |unique| {
+    once(&app, call, async |unique| {
         let id = PaymentId::from_unique(unique);
-        let fixed: FixedPayment = fix_payment(&app, &project, invoice, id, fix, Form::Ours).await?;
+        let fixed: FixedPayment = fix_payment(&detached, &app, &project, invoice, id, fix, Form::Ours).await?;
         Ok((StatusCode::CREATED, fixed))
     })
     .await
@@ -136,6 +137,7 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);
     responses((status = 200, body = WidgetState, description = "How it stands"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
+    detached: Detached,
     client: Client,
     Path((_, payment)): Path<(String, String)>,
 ) -> Result<Answer<WidgetState>> {
@@ -143,7 +145,7 @@ async fn cancel(
     let known = app.store.payment(&payment).await?;
     let known = known.filter(|p| p.invoice == client.invoice.id);
     let known = known.ok_or_else(|| Error::not_found("payment"))?;
-    give_up(&app, &known).await?;
+    give_up(&detached, &app, &known).await?;
     let invoice = app.store.invoice(&client.invoice.id).await?;
     let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
     let payments = app.store.payments_of(&invoice.id).await?;
@@ -171,6 +173,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
+    detached: Detached,
     headers: HeaderMap,
     key: Key,
     body: Json<PageOrder>,
@@ -199,9 +202,9 @@ async fn create(
         request: format!("POST invoices {}", body.canonical),
     };
     let new = body.value.into_new_invoice()?;
-    once(app.clone(), call, async move |unique| {
+    once(&app, call, async |unique| {
         let id = InvoiceId::from_unique(unique);
-        let created = create_invoice(&app, &project, id, new, Origin::Browser).await?;
+        let created = create_invoice(&detached, &app, &project, id, new, Origin::Browser).await?;
         let status = match created.new {
             true => StatusCode::CREATED,
             false => StatusCode::OK,

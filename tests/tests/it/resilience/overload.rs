@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use futures::future::{join_all, try_join_all};
 use reqwest::Method;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use till_tests::World;
 use till_tests::api::{Answer, Api, card, send};
@@ -21,6 +21,8 @@ const SHARE: usize = 4;
 const RUSH: usize = 10;
 /// How long each part of it takes.
 const PART: Duration = Duration::from_secs(6);
+/// How long a call to a slow account takes.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Buyers who come one after the other for a while, and come again when they are turned away. Gives
 /// how many paid, and how often somebody was turned away.
@@ -231,4 +233,88 @@ async fn who_may_not_watch_can_still_ask() -> Result<()> {
         Ok(Events::follow(&world.api, &opened, None).await.is_ok())
     })
     .await
+}
+
+/// A server with a concurrency limit and a sandbox that takes [`SLOW`] for a payment. Also gives the
+/// times at which the sandbox was called.
+async fn slow(limit: &str) -> Result<(World, mpsc::Receiver<Instant>)> {
+    let relay = Relay::start().await?;
+    let (call, calls) = mpsc::channel();
+    relay.weather(move |method, path| {
+        if *method == Method::POST && path == "/v1/payments" {
+            let _ = call.send(Instant::now());
+            return Fate::Late(SLOW);
+        }
+        Fate::Passed
+    });
+    let setup = Setup {
+        to_sandbox: Some(&relay),
+        settings: &["--max-requests", limit, "--connector-timeout-ms", "60000"],
+        ..Setup::default()
+    };
+    Ok((World::set_up(setup).await?, calls))
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_does_not_free_its_permit() -> Result<()> {
+    let (world, calls) = slow("1").await?;
+    let opened = world.api.invoice("1").await?;
+    let api = world.api.clone();
+    let client = tokio::spawn(async move { api.pay(&opened, &card(APPROVED)).await });
+    until("the payment to be submitted", async || {
+        Ok(calls.try_recv().is_ok())
+    })
+    .await?;
+    client.abort();
+    let store = world.store().await?;
+    let mut rejected = 0;
+    loop {
+        let answer = send(world.api.secret(Method::GET, "/v1/invoices")).await?;
+        if answer.status == 200 {
+            break;
+        }
+        answer.problem(503, "unavailable")?;
+        rejected += 1;
+    }
+    let status: String = sqlx::query_scalar("select status from payments")
+        .fetch_one(&store)
+        .await?;
+    ensure!(
+        status == "succeeded",
+        "admitted while the payment was {status}"
+    );
+    ensure!(rejected > 0, "nothing was rejected");
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_that_disconnect_never_get_more_than_the_limit_under_way() -> Result<()> {
+    const LIMIT: usize = 2;
+    const BUYERS: usize = 8;
+    let (world, calls) = slow(&LIMIT.to_string()).await?;
+    let mut invoices = vec![];
+    for order in 0..BUYERS {
+        invoices.push(world.api.invoice(&order.to_string()).await?);
+    }
+    let store = world.store().await?;
+    until("every payment to have begun", async || {
+        for opened in &invoices {
+            let body = card(APPROVED);
+            let pay = world.api.pay(opened, &body);
+            // The client disconnects long before the response.
+            let _ = tokio::time::timeout(SLOW / 20, pay).await;
+        }
+        let sql = "select count(*) from payments";
+        let begun: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
+        Ok(begun == BUYERS as i64)
+    })
+    .await?;
+    // Each call takes at least `SLOW`, so among `LIMIT + 1` calls the last starts after the first has
+    // ended.
+    let calls: Vec<_> = calls.try_iter().collect();
+    for row in calls.windows(LIMIT + 1) {
+        let apart = row[LIMIT] - row[0];
+        ensure!(apart >= SLOW, "{} calls within {apart:?}", LIMIT + 1);
+    }
+    Ok(())
 }
