@@ -6,7 +6,7 @@ use till_server::callbacks::sign::valid_secrets;
 use till_server::config::Config;
 use till_server::flow::App;
 use till_server::flow::form::{SIGNATURE, signature, unsignable};
-use till_server::http::message::escaped;
+use till_server::http::pages::message::escaped;
 use till_shared::id::ProjectId;
 
 /// What can be done with simple HTML forms.

@@ -12,7 +12,7 @@ use till_server::flow::projects::{
     CreatedProject, create_project, rotate_key, rotate_secret, update_project,
 };
 use till_server::flow::{App, Error, view};
-use till_server::http::projects::change;
+use till_server::http::api::projects::change;
 use till_server::store::projects::Project;
 use till_shared::id::ProjectId;
 

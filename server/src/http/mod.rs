@@ -1,45 +1,31 @@
 //! The ways in. Each file has its own `router()`, with its bodies and handlers beside it; each
 //! handler extracts, calls one function of `flow`, and maps its outcome.
 
-mod assets;
-mod connector_webhooks;
-mod error;
-mod extract;
-mod html_form;
-mod idempotency;
-mod json_api;
-mod limits;
-mod live;
-pub mod message;
+pub mod api;
+mod middleware;
 mod openapi;
 mod operator;
-mod pages;
-pub mod projects;
-mod request_id;
-mod return_page;
-mod texts;
-mod widget_api;
+pub mod pages;
+mod webhooks;
+mod widget;
 
 use crate::callbacks;
-use crate::flow::{App, Error, housekeeping};
+use crate::flow::{App, housekeeping};
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, Uri};
-use axum::middleware;
-use axum::response::{IntoResponse, Response};
-use limits::ConcurrencyLimit;
-use std::any::Any;
+use axum::from_fn_with_state;
+use middleware::error::{method_not_allowed, not_found, panicked};
+use middleware::extract::LARGEST_BODY;
+use middleware::limits::{self, ConcurrencyLimit};
+use middleware::request_id;
 use std::sync::Arc;
 use std::time::Duration;
-use till_shared::problem::ProblemType;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The largest body that is read, in bytes.
-const LARGEST_BODY: usize = 64 * 1024;
 /// The longest pause between two parts of a body.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
 
@@ -83,22 +69,19 @@ fn router(app: Arc<App>) -> Router {
     // Webhooks have permits of their own: any number of buyers leaves room for them.
     let limit = || {
         let limit = ConcurrencyLimit::new(&app, app.config.max_requests);
-        middleware::from_fn_with_state(limit, limits::limit)
+        from_fn_with_state(limit, limits::limit)
     };
     let calls = OpenApiRouter::new()
-        .merge(json_api::router())
-        .merge(projects::router())
-        .merge(widget_api::router())
-        .merge(html_form::router())
+        .merge(api::router())
+        .merge(widget::router())
         .merge(pages::router())
-        .merge(return_page::router())
         .layer(limit());
-    let webhooks = connector_webhooks::router().layer(limit());
+    let webhooks = webhooks::router().layer(limit());
     let (described, api) = OpenApiRouter::new()
         .merge(calls)
         .merge(webhooks)
         .merge(operator::router())
-        .merge(assets::router())
+        .merge(pages::assets::router())
         .split_for_parts();
     described
         .merge(openapi::router(openapi::complete(api)))
@@ -107,30 +90,9 @@ fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyTimeoutLayer::new(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(
+        .layer(from_fn_with_state(
             app.clone(),
             request_id::with_request_id,
         ))
         .with_state(app)
-}
-
-async fn not_found(uri: Uri) -> Error {
-    Error::problem(
-        ProblemType::NotFound,
-        format!("There is nothing at {}.", uri.path()),
-    )
-}
-
-async fn method_not_allowed(method: Method, uri: Uri) -> Error {
-    let detail = format!("{} does not take {method}.", uri.path());
-    Error::problem(ProblemType::MethodNotAllowed, detail)
-}
-
-fn panicked(cause: Box<dyn Any + Send>) -> Response {
-    let said = cause
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| cause.downcast_ref::<String>().cloned());
-    let said = said.unwrap_or_else(|| "without a message".into());
-    Error::Internal(anyhow::anyhow!("panicked: {said}")).into_response()
 }

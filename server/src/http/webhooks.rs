@@ -1,7 +1,7 @@
 //! What the payment systems tell, each verified by its own scheme over the raw body.
 
-use super::error::unauthorized;
-use super::extract::body;
+use super::middleware::error::unauthorized;
+use super::middleware::extract::body;
 use super::openapi::problems;
 use crate::clock;
 use crate::connectors::{News, WebhookError};

@@ -1,8 +1,9 @@
 //! The callbacks, for a project to look up, send again and try out.
 
-use super::{Limit, Page};
+use super::pagination::{Limit, Page};
 use crate::flow::{App, Result, events, view};
-use crate::http::extract::{Query, Secret, id, parsed};
+use crate::http::middleware::auth::Secret;
+use crate::http::middleware::extract::{Query, id, parsed};
 use crate::http::openapi::problems;
 use crate::store::events::{EventFilter, EventRow};
 use axum::Json as Answer;

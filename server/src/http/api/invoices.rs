@@ -1,11 +1,12 @@
 //! Invoices.
 
-use super::{Limit, Page};
+use super::pagination::{Limit, Page};
 use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
 use crate::flow::end_invoice::cancel_invoice;
 use crate::flow::{App, Detached, Error, Result, view};
-use crate::http::extract::{Json, Query, Secret, id, parsed};
-use crate::http::idempotency::{Call, Key, once};
+use crate::http::middleware::auth::Secret;
+use crate::http::middleware::extract::{Json, Query, id, parsed};
+use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
 use crate::store::invoices::{InvoiceFilter, InvoiceRow};
 use crate::store::projects::Project;

@@ -1,10 +1,11 @@
 //! Payments and refunds.
 
-use super::{Limit, Page};
+use super::pagination::{Limit, Page};
 use crate::flow::refund::{RefundWish, refund};
 use crate::flow::{App, Detached, Error, Result, view};
-use crate::http::extract::{OptionalJson, Query, Secret, id, parsed};
-use crate::http::idempotency::{Call, Key, once};
+use crate::http::middleware::auth::Secret;
+use crate::http::middleware::extract::{OptionalJson, Query, id, parsed};
+use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
 use axum::Json as Answer;
 use axum::extract::{Path, State};

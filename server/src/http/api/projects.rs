@@ -1,27 +1,23 @@
 //! For the operator: projects, their keys and their accounts at payment systems.
 
-use super::error::unauthorized;
-use super::extract::{Json, Query, bearer, id, parsed, read_value};
-use super::json_api::{Limit, Page};
-use super::openapi::problems;
+use super::pagination::{Limit, Page};
 use crate::flow::accounts::NewAccount;
 use crate::flow::projects::{
     CreatedProject, Update, create_project, rotate_key, rotate_secret, update_project,
 };
 use crate::flow::view::{self, ProjectView};
 use crate::flow::{App, Error, Result};
+use crate::http::middleware::auth::Operator;
+use crate::http::middleware::extract::{Json, Query, id, parsed, read_value};
+use crate::http::openapi::problems;
 use crate::store::projects::{Project, Settings};
 use axum::Json as Answer;
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use subtle::ConstantTimeEq;
 use till_shared::id::ProjectId;
-use till_shared::problem::ProblemType;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,26 +29,6 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(read, update))
         .routes(routes!(new_key))
         .routes(routes!(new_secret))
-}
-
-/// The operator, by the token of the server's settings.
-struct Operator;
-
-impl FromRequestParts<Arc<App>> for Operator {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
-        let own = app.config.operator_token.as_ref().ok_or_else(|| {
-            let detail = "This server has no operator token: TILL_OPERATOR_TOKEN is not set.";
-            Error::problem(ProblemType::Forbidden, detail)
-        })?;
-        let given = bearer(&parts.headers).unwrap_or_default();
-        let same = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
-        match bool::from(same) {
-            true => Ok(Self),
-            false => Err(unauthorized("This call takes the operator's token.")),
-        }
-    }
 }
 
 const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];

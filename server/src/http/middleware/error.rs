@@ -4,8 +4,9 @@ use super::request_id;
 use crate::flow::Error;
 use crate::store;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use std::any::Any;
 use till_shared::problem::{FieldError, Problem, ProblemType};
 
 impl IntoResponse for Error {
@@ -69,4 +70,28 @@ pub fn unauthorized(detail: &str) -> Error {
 /// One field that won't do.
 pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -> Error {
     Error::fields(vec![FieldError::new(field, code, message)])
+}
+
+/// The answer where no route matches.
+pub async fn not_found(uri: Uri) -> Error {
+    Error::problem(
+        ProblemType::NotFound,
+        format!("There is nothing at {}.", uri.path()),
+    )
+}
+
+/// The answer where the route does not take the method.
+pub async fn method_not_allowed(method: Method, uri: Uri) -> Error {
+    let detail = format!("{} does not take {method}.", uri.path());
+    Error::problem(ProblemType::MethodNotAllowed, detail)
+}
+
+/// The answer when a handler panics.
+pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let said = cause
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| cause.downcast_ref::<String>().cloned());
+    let said = said.unwrap_or_else(|| "without a message".into());
+    Error::Internal(anyhow::anyhow!("panicked: {said}")).into_response()
 }

@@ -1,24 +1,21 @@
 //! Our own extractors, so that every rejection is a problem document that names the field.
 
-use super::error::{field, unauthorized};
-use crate::flow::{App, Error};
-use crate::store::invoices::InvoiceRow;
-use crate::store::projects::Project;
-use crate::{clock, crypto};
+use super::error::field;
+use crate::flow::Error;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use till_shared::id::InvoiceId;
 use till_shared::problem::{FieldError, ProblemType};
-use tracing::Span;
+
+/// The largest body that is read, in bytes.
+pub const LARGEST_BODY: usize = 64 * 1024;
 
 /// A JSON body.
 pub struct Json<T> {
@@ -152,7 +149,7 @@ fn not_json(why: &str) -> Error {
 /// A body that could not be read.
 pub fn body(rejection: BytesRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("The limit is {} bytes.", super::LARGEST_BODY);
+        let detail = format!("The limit is {} bytes.", LARGEST_BODY);
         return Error::problem(ProblemType::PayloadTooLarge, detail);
     }
     Error::problem(ProblemType::InvalidRequest, "The body broke off.")
@@ -211,79 +208,6 @@ fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, E
             Err(Error::fields(unknown))
         }
     }
-}
-
-/// The token of `Authorization: Bearer ...` (RFC 6750).
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .trim()
-        .split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_start())
-}
-
-/// The project whose server calls, by its secret key.
-pub struct Secret(pub Project);
-
-impl FromRequestParts<Arc<App>> for Secret {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let key = bearer(&parts.headers)
-            .filter(|key| key.starts_with("sk_"))
-            .ok_or_else(|| {
-                unauthorized(
-                    "This call takes the project's secret key: Authorization: Bearer sk_...",
-                )
-            })?;
-        let project = app
-            .store
-            .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
-            .await?;
-        let project = project.ok_or_else(|| unauthorized("There is no such secret key."))?;
-        Span::current().record("project", project.id.as_str());
-        Ok(Self(project))
-    }
-}
-
-/// The invoice in the path, and its project, for whoever holds its client token.
-pub struct Client {
-    /// Whose it is.
-    pub project: Project,
-    /// Which.
-    pub invoice: InvoiceRow,
-}
-
-impl FromRequestParts<Arc<App>> for Client {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let id: InvoiceId = path_id(parts, app, "invoice").await?;
-        let token = bearer(&parts.headers)
-            .ok_or_else(|| unauthorized("This call takes the invoice's client token."))?;
-        if !app.keys.is_client_token(&id, token) {
-            return Err(unauthorized("This is not the invoice's client token."));
-        }
-        let invoice = app.store.invoice(&id).await?;
-        let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
-        let project = app.store.project(&invoice.project).await?;
-        let project = project.ok_or_else(|| Error::not_found("project"))?;
-        Span::current().record("project", project.id.as_str());
-        Ok(Self { project, invoice })
-    }
-}
-
-async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> Result<T, Error> {
-    let params = RawPathParams::from_request_parts(parts, app).await.ok();
-    let text = params
-        .iter()
-        .flatten()
-        .find_map(|(key, value)| (key == name).then_some(value));
-    id(text.unwrap_or_default(), name)
 }
 
 /// An id in a path. One that can't be ours is simply not there.

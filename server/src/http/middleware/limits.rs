@@ -1,9 +1,9 @@
 //! Sheds load: requests beyond the limit get 503.
 
-use super::message::Message;
 use super::request_id;
-use super::texts::Lang;
 use crate::flow::{App, Detached, Error};
+use crate::http::pages::message::Message;
+use crate::http::pages::texts::Lang;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, header};

@@ -1,7 +1,7 @@
 //! A page for people, when there is nothing better to show.
 
-use super::request_id;
 use super::texts::Texts;
+use crate::http::middleware::request_id;
 use crate::new_id;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};

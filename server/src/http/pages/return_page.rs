@@ -3,7 +3,7 @@
 //! the widget; otherwise it takes the buyer on.
 
 use super::message::{Message, escaped, nonce, page_headers};
-use super::pages::find;
+use super::hosted::find;
 use super::texts::{Lang, Texts};
 use crate::flow::{App, Detached, give_up, view};
 use crate::store::payments::PaymentRow;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 macro_rules! locales {
     ($($name:literal),+ $(,)?) => {
-        [$(include_str!(concat!("../../locales/", $name, ".json"))),+]
+        [$(include_str!(concat!("../../../locales/", $name, ".json"))),+]
     };
 }
 

@@ -1,8 +1,8 @@
 //! Server-sent events (WHATWG HTML section 9.2) with how an invoice stands: at once, and on every
 //! change.
 
-use super::limits;
 use crate::flow::{App, Error, view};
+use crate::http::middleware::limits;
 use crate::store::projects::Project;
 use crate::telemetry::Watcher;
 use axum::http::HeaderMap;

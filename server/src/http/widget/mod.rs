@@ -2,13 +2,13 @@
 //! and no invoice yet.
 
 mod fix_body;
+mod live;
 mod page_order;
 
-use super::error::unauthorized;
-use super::extract::{Client, Json, bearer, id};
-use super::idempotency::{Call, Key, once};
-use super::live;
-use super::method_not_allowed;
+use super::middleware::auth::{Client, bearer};
+use super::middleware::error::{method_not_allowed, unauthorized};
+use super::middleware::extract::{Json, id};
+use super::middleware::idempotency::{Call, Key, once};
 use super::openapi::problems;
 use crate::flow::create_invoice::{Origin, create_invoice};
 use crate::flow::fix_payment::{Form, fix_payment};

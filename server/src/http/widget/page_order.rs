@@ -2,7 +2,7 @@
 
 use crate::flow::Result;
 use crate::flow::create_invoice::NewInvoice;
-use crate::http::error::field;
+use crate::http::middleware::error::field;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;

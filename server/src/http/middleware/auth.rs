@@ -1,0 +1,112 @@
+//! Who calls: a project's server, a widget or the operator, by the token of `Authorization`.
+
+use super::error::unauthorized;
+use super::extract::id;
+use crate::flow::{App, Error};
+use crate::store::invoices::InvoiceRow;
+use crate::store::projects::Project;
+use crate::{clock, crypto};
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use secrecy::ExposeSecret;
+use std::str::FromStr;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use till_shared::id::InvoiceId;
+use till_shared::problem::ProblemType;
+use tracing::Span;
+
+/// The token of `Authorization: Bearer ...` (RFC 6750).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .trim()
+        .split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start())
+}
+
+/// The project whose server calls, by its secret key.
+pub struct Secret(pub Project);
+
+impl FromRequestParts<Arc<App>> for Secret {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let key = bearer(&parts.headers)
+            .filter(|key| key.starts_with("sk_"))
+            .ok_or_else(|| {
+                unauthorized(
+                    "This call takes the project's secret key: Authorization: Bearer sk_...",
+                )
+            })?;
+        let project = app
+            .store
+            .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
+            .await?;
+        let project = project.ok_or_else(|| unauthorized("There is no such secret key."))?;
+        Span::current().record("project", project.id.as_str());
+        Ok(Self(project))
+    }
+}
+
+/// The invoice in the path, and its project, for whoever holds its client token.
+pub struct Client {
+    /// Whose it is.
+    pub project: Project,
+    /// Which.
+    pub invoice: InvoiceRow,
+}
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let id: InvoiceId = path_id(parts, app, "invoice").await?;
+        let token = bearer(&parts.headers)
+            .ok_or_else(|| unauthorized("This call takes the invoice's client token."))?;
+        if !app.keys.is_client_token(&id, token) {
+            return Err(unauthorized("This is not the invoice's client token."));
+        }
+        let invoice = app.store.invoice(&id).await?;
+        let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
+        let project = app.store.project(&invoice.project).await?;
+        let project = project.ok_or_else(|| Error::not_found("project"))?;
+        Span::current().record("project", project.id.as_str());
+        Ok(Self { project, invoice })
+    }
+}
+
+async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> Result<T, Error> {
+    let params = RawPathParams::from_request_parts(parts, app).await.ok();
+    let text = params
+        .iter()
+        .flatten()
+        .find_map(|(key, value)| (key == name).then_some(value));
+    id(text.unwrap_or_default(), name)
+}
+
+/// The operator, by the token of the server's settings.
+pub struct Operator;
+
+impl FromRequestParts<Arc<App>> for Operator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let own = app.config.operator_token.as_ref().ok_or_else(|| {
+            let detail = "This server has no operator token: TILL_OPERATOR_TOKEN is not set.";
+            Error::problem(ProblemType::Forbidden, detail)
+        })?;
+        let given = bearer(&parts.headers).unwrap_or_default();
+        let same = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
+        match bool::from(same) {
+            true => Ok(Self),
+            false => Err(unauthorized("This call takes the operator's token.")),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the routes share: limits, request ids, extractors and errors.
+
+pub mod auth;
+pub mod error;
+pub mod extract;
+pub mod idempotency;
+pub mod limits;
+pub mod request_id;

@@ -1,0 +1,20 @@
+//! What a browser opens.
+
+pub mod assets;
+mod form;
+mod hosted;
+pub mod message;
+mod return_page;
+pub mod texts;
+
+use crate::flow::App;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+
+/// The pages.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(form::router())
+        .merge(hosted::router())
+        .merge(return_page::router())
+}
