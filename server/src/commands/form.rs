@@ -1,12 +1,12 @@
 //! `till form`.
 
 use anyhow::{Context, bail};
+use maud::html;
 use std::str::FromStr;
 use till_server::callbacks::sign::valid_secrets;
 use till_server::config::Config;
 use till_server::flow::App;
 use till_server::flow::form::{SIGNATURE, signature, unsignable};
-use till_server::http::pages::message::escaped;
 use till_shared::id::ProjectId;
 
 /// What can be done with simple HTML forms.
@@ -68,8 +68,8 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 
     println!("<form method=\"post\" action=\"{}/pay\">", app.base_url);
     for (name, value) in &fields {
-        let (name, value) = (escaped(name), escaped(value));
-        println!("  <input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+        let input = html! { input type="hidden" name=(name) value=(value); };
+        println!("  {}", input.into_string());
     }
     println!("  <button>Buy</button>\n</form>");
     Ok(())

@@ -67,8 +67,8 @@ pub struct App {
     pub live: broadcast::Sender<InvoiceId>,
     /// Buyers' calls to payment systems.
     pub(crate) bulkhead: Bulkhead,
-    /// Places for those who watch live events.
-    pub watchers: Arc<Semaphore>,
+    /// Permits for subscribers of live events.
+    pub subscribers: Arc<Semaphore>,
     /// Something is due for [`housekeeping`].
     pub chores_wake: Notify,
     /// Cancelled when the server shuts down.
@@ -108,7 +108,7 @@ impl App {
             metrics,
             live: broadcast::channel(1024).0,
             bulkhead: Bulkhead::new(config.max_account_calls),
-            watchers: Arc::new(Semaphore::new(config.max_watchers)),
+            subscribers: Arc::new(Semaphore::new(config.max_watchers)),
             chores_wake: Notify::new(),
             shutdown,
             tasks: TaskTracker::new(),

@@ -1,11 +1,11 @@
-//! The ways in. Each file has its own `router()`, with its bodies and handlers beside it; each
-//! handler extracts, calls one function of `flow`, and maps its outcome.
+//! The HTTP server. Each file has a `router()` with its handlers and bodies; a handler extracts, calls
+//! one function of `flow` and maps its result.
 
 pub mod api;
 mod middleware;
 mod openapi;
 mod operator;
-pub mod pages;
+mod pages;
 mod webhooks;
 mod widget;
 
@@ -14,7 +14,7 @@ use crate::flow::{App, housekeeping};
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::from_fn_with_state;
+use axum::middleware::from_fn_with_state;
 use middleware::error::{method_not_allowed, not_found, panicked};
 use middleware::extract::LARGEST_BODY;
 use middleware::limits::{self, ConcurrencyLimit};
@@ -26,8 +26,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The longest pause between two parts of a body.
-const BODY_LIMIT: Duration = Duration::from_secs(10);
+/// The longest time between two chunks of a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until [`App::shutdown`] is cancelled, then takes no new work and finishes what is under
 /// way, for as long as the settings allow.
@@ -89,10 +89,7 @@ fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(RequestBodyTimeoutLayer::new(BODY_LIMIT))
-        .layer(from_fn_with_state(
-            app.clone(),
-            request_id::with_request_id,
-        ))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(from_fn_with_state(app.clone(), request_id::with_request_id))
         .with_state(app)
 }

@@ -1,5 +1,4 @@
-//! The description of this server's calls, OpenAPI 3.1, made from the handlers themselves, and a
-//! viewer for it at `/docs`.
+//! The OpenAPI 3.1 document, generated from the handlers, and a viewer for it at `/docs`.
 
 use crate::flow::App;
 use axum::Json;
@@ -15,7 +14,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBui
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::SwaggerUi;
 
-/// Declares a type that names, in a call's description, the problems it may answer with.
+/// Declares a type that lists the problems a call may respond with.
 macro_rules! problems {
     ($name:ident: $($kind:ident),+ $(,)?) => {
         struct $name;
@@ -34,10 +33,10 @@ macro_rules! problems {
 }
 pub(super) use problems;
 
-/// The responses of these problems, one for each status, with an example of each problem.
+/// Responses for these problems: one for each status, with an example of each problem.
 pub fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<u16, Vec<ProblemType>>::new();
-    // A failure of ours, or too much to do: every call may end so.
+    // Every call may fail internally or be rejected by load shedding.
     let always = [ProblemType::Internal, ProblemType::Unavailable];
     for kind in kinds.iter().chain(&always) {
         let of_status = by_status.entry(kind.status()).or_default();
@@ -79,13 +78,13 @@ fn example(kind: ProblemType) -> Problem {
         r#type: format!("/problems/{kind}"),
         title: kind.title().to_owned(),
         status: kind.status(),
-        detail: "What happened this time.".into(),
+        detail: "What happened in this case.".into(),
         request_id: "req_01900000000070008000000000000001".into(),
         errors,
     }
 }
 
-/// What the handlers don't say: who we are, how callers show who they are, and what the tags mean.
+/// Completes the document with title, security schemes, tags and the schemas of problems.
 pub fn complete(mut api: OpenApi) -> OpenApi {
     api.info.title = "Till".into();
     api.info.version = env!("CARGO_PKG_VERSION").into();
@@ -100,16 +99,16 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
         tag
     };
     api.tags = Some(vec![
-        tag("invoices", "What is owed for an order"),
+        tag("invoices", "Amounts owed for orders"),
         tag("payments", "Attempts to pay, and refunds"),
-        tag("events", "Callbacks, and what became of them"),
+        tag("events", "Callbacks and their delivery"),
         tag(
             "projects",
             "For the operator: projects, their keys and accounts",
         ),
-        tag("widget", "What the payment widget calls"),
-        tag("pages", "What a browser opens"),
-        tag("operation", "For whoever runs the server"),
+        tag("widget", "The payment widget's API"),
+        tag("pages", "Pages for browsers"),
+        tag("operation", "Health checks and metrics"),
     ]);
     let components = api.components.get_or_insert_default();
     let schemas = [

@@ -1,4 +1,4 @@
-//! For whoever runs the server.
+//! Health checks and metrics for the operator.
 
 use super::openapi::problems;
 use crate::flow::standing::{Warning, scraped, standing, warnings};
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(healthz))
@@ -25,44 +25,43 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sandbox))
 }
 
-/// Whether the process answers
+/// Liveness: whether the process responds
 #[utoipa::path(get, path = "/healthz", tag = "operation",
-    responses((status = 200, description = "It does")))]
+    responses((status = 200, description = "The process responds")))]
 async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 problems!(ReadyProblems: Unavailable);
 
-/// Whether the server can serve.
+/// Whether the server is ready.
 #[derive(Serialize, ToSchema)]
 struct Ready {
     /// Always `ready`.
     status: &'static str,
-    /// What deserves a look, though requests are served: callbacks or payments that wait for long.
+    /// Problems that do not keep the server from serving, such as callbacks or payments that wait too long.
     warnings: Vec<Warning>,
 }
 
-/// Whether the database answers too
+/// Readiness: whether the server and its database respond
 ///
-/// A project's endpoint or a payment system that does not answer is a warning and no reason to send
-/// requests elsewhere.
+/// A project's endpoint or a payment provider that does not respond is a warning: the server stays ready.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
-    responses((status = 200, body = Ready, description = "It does"), ReadyProblems))]
+    responses((status = 200, body = Ready, description = "The server is ready"), ReadyProblems))]
 async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
-    let standing = standing(&app)
-        .await
-        .ok_or_else(|| Error::problem(ProblemType::Unavailable, "The database does not answer."))?;
+    let standing = standing(&app).await.ok_or_else(|| {
+        Error::problem(ProblemType::Unavailable, "The database does not respond.")
+    })?;
     Ok(Json(Ready {
         status: "ready",
         warnings: warnings(&standing),
     }))
 }
 
-/// What Prometheus scrapes
+/// Prometheus metrics
 ///
-/// In its text format, version 0.0.4. Counts begin at this process' start; what comes from the
-/// database is the same on every server.
+/// In the text format, version 0.0.4. Counters start at zero when the process starts. Metrics that are
+/// read from the database are the same on every server.
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, content_type = "text/plain", body = String, description = "The metrics")))]
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
@@ -73,9 +72,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
 
 problems!(SandboxProblems: NotFound);
 
-/// The sandbox's list of test cards, which is the sandbox's own page
+/// Redirect to the sandbox's list of test cards
 #[utoipa::path(get, path = "/sandbox", tag = "operation",
-    responses((status = 303, description = "There"), SandboxProblems))]
+    responses((status = 303, description = "The sandbox's page"), SandboxProblems))]
 async fn sandbox(State(app): State<Arc<App>>) -> Result<Redirect> {
     let base = app.config.sandbox_url.as_ref();
     let base = base.ok_or_else(|| Error::not_found("sandbox: start one with `till sandbox`"))?;

@@ -1,4 +1,4 @@
-//! What the payment systems tell, each verified by its own scheme over the raw body.
+//! Webhooks of the payment providers, each verified by the provider's scheme over the raw body.
 
 use super::middleware::error::unauthorized;
 use super::middleware::extract::body;
@@ -24,21 +24,21 @@ use tracing::field::Empty;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The call.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(receive))
 }
 
 problems!(WebhookProblems: InvalidRequest, Unauthorized, NotFound, PayloadTooLarge, Unavailable);
 
-/// A payment system tells what became of a payment or refund
+/// Receive a webhook of a payment provider
 ///
-/// Verified by the payment system's own scheme over the raw body. Applied, then recorded: should
-/// this server die in between, the message comes again and has no further effect.
+/// Verified by the provider's own scheme over the raw body. An event that is received again has no
+/// further effect.
 #[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", tag = "operation",
     params(("kind" = String, Path, description = "The connector's kind"),
         ("account" = String, Path, description = "The account's id")),
-    responses((status = 200, description = "Taken"), WebhookProblems))]
+    responses((status = 200, description = "Received"), WebhookProblems))]
 async fn receive(
     State(app): State<Arc<App>>,
     Path((kind, account)): Path<(String, String)>,

@@ -1,4 +1,4 @@
-//! The callbacks, for a project to look up, send again and try out.
+//! Callbacks: list, read, resend, ping.
 
 use super::pagination::{Limit, Page};
 use crate::flow::{App, Result, events, view};
@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -31,26 +31,26 @@ async fn shown(app: &App, row: &EventRow) -> Result<SentEvent> {
     Ok(view::event(row, attempts)?)
 }
 
-/// Narrows a list of events.
+/// Filters for the list of events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct EventQuery {
-    /// Of this type only, for example `invoice.paid`.
+    /// Only events of this type, for example `invoice.paid`.
     r#type: Option<String>,
-    /// Written after this event (its id), or after this time (RFC 3339).
+    /// Only events after this one (an event id) or after this time (RFC 3339).
     after: Option<String>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where absent.
+    /// From 1 to 100. Default: 20.
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
-/// List events, the newest first
+/// List events, newest first
 #[utoipa::path(get, path = "/v1/events", tag = "events", security(("secret_key" = [])),
     params(EventQuery),
-    responses((status = 200, body = Page<SentEvent>, description = "A page of them"), ListProblems))]
+    responses((status = 200, body = Page<SentEvent>, description = "A page of events"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -79,7 +79,7 @@ async fn list(
 
 problems!(ReadProblems: Unauthorized, NotFound);
 
-/// Read an event, with every attempt to deliver it
+/// Retrieve an event with its delivery attempts
 #[utoipa::path(get, path = "/v1/events/{event}", tag = "events", security(("secret_key" = [])),
     params(("event" = EventId, Path)),
     responses((status = 200, body = SentEvent, description = "The event"), ReadProblems))]
@@ -92,12 +92,12 @@ async fn read(
     Ok(Answer(shown(&app, &row).await?))
 }
 
-/// Send an event again now
+/// Resend an event
 ///
-/// Whatever became of it before; if it is not taken, the whole schedule is gone through again.
+/// Sends the event now, whether it was delivered or not. If delivery fails, the retry schedule starts over.
 #[utoipa::path(post, path = "/v1/events/{event}/resend", tag = "events",
     security(("secret_key" = [])), params(("event" = EventId, Path)),
-    responses((status = 202, body = SentEvent, description = "It is on its way"), ReadProblems))]
+    responses((status = 202, body = SentEvent, description = "The event is being sent"), ReadProblems))]
 async fn resend(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -111,7 +111,7 @@ problems!(PingProblems: InvalidRequest, Unauthorized);
 
 /// Send a `ping` to the project's `notify_url`
 #[utoipa::path(post, path = "/v1/events/ping", tag = "events", security(("secret_key" = [])),
-    responses((status = 202, body = SentEvent, description = "It is on its way"), PingProblems))]
+    responses((status = 202, body = SentEvent, description = "The event is being sent"), PingProblems))]
 async fn ping(
     State(app): State<Arc<App>>,
     Secret(project): Secret,

@@ -1,4 +1,4 @@
-//! Invoices.
+//! Invoices: create, retrieve, list, cancel.
 
 use super::pagination::{Limit, Page};
 use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
@@ -22,7 +22,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -34,15 +34,15 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
     IdempotencyKeyReused, IdempotencyKeyInUse, OrderIdReused, MethodUnavailable, OrderRejected,
     OrderCheckUnavailable);
 
-/// Make an invoice
+/// Create an invoice
 ///
-/// The same order again gives the same invoice (200); other data under its `order_id` is refused.
-/// With `method` the payment system is asked at once and `confirmation_url` is its form; send the
-/// buyer there. Without, `payment_url` is our hosted page.
+/// The same order again returns the same invoice (200). Different data under the same `order_id` is
+/// rejected. With `method`, the server creates the payment at once, and `confirmation_url` is the
+/// payment provider's form: send the buyer there. Without, `payment_url` is the hosted payment page.
 #[utoipa::path(post, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
     params(Key), request_body = NewInvoice,
     responses((status = 201, body = Invoice, description = "The new invoice"),
-        (status = 200, body = Invoice, description = "The invoice that this order has"),
+        (status = 200, body = Invoice, description = "The existing invoice of this order"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
@@ -58,7 +58,8 @@ async fn create(
     };
     once(&app, call, async |unique| {
         let id = InvoiceId::from_unique(unique);
-        let created = create_invoice(&detached, &app, &project, id, body.value, Origin::Server).await?;
+        let created =
+            create_invoice(&detached, &app, &project, id, body.value, Origin::Server).await?;
         let status = match created.new {
             true => StatusCode::CREATED,
             false => StatusCode::OK,
@@ -75,7 +76,7 @@ async fn shown(app: &App, project: &Project, row: &InvoiceRow) -> Result<Invoice
 
 problems!(ReadProblems: Unauthorized, NotFound);
 
-/// Read an invoice
+/// Retrieve an invoice
 #[utoipa::path(get, path = "/v1/invoices/{invoice}", tag = "invoices",
     security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
     responses((status = 200, body = Invoice, description = "The invoice"), ReadProblems))]
@@ -94,7 +95,7 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid
 
 /// Cancel an open invoice
 ///
-/// One that is canceled already is answered as it is.
+/// Canceling a canceled invoice returns it unchanged.
 #[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", tag = "invoices",
     security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
     responses((status = 200, body = Invoice, description = "The canceled invoice"), CancelProblems))]
@@ -108,28 +109,28 @@ async fn cancel(
     Ok(Answer(shown(&app, &project, &row).await?))
 }
 
-/// Narrows a list of invoices.
+/// Filters for the list of invoices.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct InvoiceQuery {
-    /// Of this order only.
+    /// Only the invoice of this order.
     order_id: Option<String>,
-    /// In this status only.
+    /// Only invoices in this status.
     status: Option<String>,
-    /// Made after this time, RFC 3339.
+    /// Only invoices created after this time (RFC 3339).
     created_after: Option<String>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where absent.
+    /// From 1 to 100. Default: 20.
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
-/// List invoices, the newest first
+/// List invoices, newest first
 #[utoipa::path(get, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
     params(InvoiceQuery),
-    responses((status = 200, body = Page<Invoice>, description = "A page of them"), ListProblems))]
+    responses((status = 200, body = Page<Invoice>, description = "A page of invoices"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,

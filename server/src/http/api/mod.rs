@@ -1,4 +1,4 @@
-//! What a project's server and the operator call.
+//! The JSON API, for a project's server and the operator.
 
 mod events;
 mod invoices;
@@ -10,7 +10,7 @@ use crate::flow::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(invoices::router())

@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Cursor pagination.
 
 use crate::flow::Result;
 use crate::http::middleware::error::field;
@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 /// A page of a list.
 #[derive(Serialize, ToSchema)]
 pub struct Page<T> {
-    /// From the newest to the oldest.
+    /// Newest first.
     data: Vec<T>,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// The `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of at most `size` out of rows of which one more was asked for.
+    /// Cuts rows, which were read with [`Limit::and_one`], to a page and gives the cursor of the next.
     pub fn of<R>(mut rows: Vec<R>, size: Limit, id: impl Fn(&R) -> String) -> (Vec<R>, Cursor) {
         let size = usize::try_from(size.0).unwrap_or(usize::MAX);
         let more = rows.len() > size;
@@ -24,35 +24,34 @@ impl<T> Page<T> {
         (rows, Cursor(next))
     }
 
-    /// The page with what goes over the wire.
+    /// A page of objects.
     pub fn with(data: Vec<T>, Cursor(next_cursor): Cursor) -> Self {
         Self { data, next_cursor }
     }
 }
 
-/// What to send for the next page.
+/// The cursor of the next page, if there is one.
 pub struct Cursor(Option<String>);
 
-/// How many a page holds.
+/// The number of objects on a page.
 #[derive(Clone, Copy)]
 pub struct Limit(i64);
 
 impl Limit {
-    /// How many where the caller doesn't say.
-    const USUAL: i64 = 20;
+    const DEFAULT: i64 = 20;
 
-    /// As the caller says.
+    /// The `limit` of a request, or 20.
     ///
     /// # Errors
-    /// When that is not from 1 to 100.
+    /// When it is not from 1 to 100.
     pub fn checked(limit: Option<i64>) -> Result<Self> {
-        match limit.unwrap_or(Self::USUAL) {
+        match limit.unwrap_or(Self::DEFAULT) {
             limit @ 1..=100 => Ok(Self(limit)),
             _ => Err(field("limit", "out_of_range", "from 1 to 100")),
         }
     }
 
-    /// One more, which tells whether there is a next page.
+    /// The number of rows to read: one more than fits tells whether there is a next page.
     pub fn and_one(self) -> i64 {
         self.0 + 1
     }

@@ -1,4 +1,4 @@
-//! Payments and refunds.
+//! Payments and refunds: list, retrieve, refund.
 
 use super::pagination::{Limit, Page};
 use crate::flow::refund::{RefundWish, refund};
@@ -20,7 +20,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -31,7 +31,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 
 problems!(ReadProblems: Unauthorized, NotFound);
 
-/// Read a payment
+/// Retrieve a payment
 #[utoipa::path(get, path = "/v1/payments/{payment}", tag = "payments",
     security(("secret_key" = [])), params(("payment" = PaymentId, Path)),
     responses((status = 200, body = Payment, description = "The payment"), ReadProblems))]
@@ -46,24 +46,24 @@ async fn read(
     Ok(Answer(view::payment(&row)))
 }
 
-/// Narrows a list of payments.
+/// Filters for the list of payments.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct PaymentQuery {
-    /// Of this invoice only.
+    /// Only payments of this invoice.
     invoice: Option<String>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where absent.
+    /// From 1 to 100. Default: 20.
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
-/// List payments, the newest first
+/// List payments, newest first
 #[utoipa::path(get, path = "/v1/payments", tag = "payments", security(("secret_key" = [])),
     params(PaymentQuery),
-    responses((status = 200, body = Page<Payment>, description = "A page of them"), ListProblems))]
+    responses((status = 200, body = Page<Payment>, description = "A page of payments"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -88,24 +88,23 @@ async fn list(
     )))
 }
 
-/// A refund to be made.
+/// A refund to create.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(example = json!({"amount": 500, "reason": "one print came damaged"}))]
 struct NewRefund {
-    /// Minor units; all of the rest where absent.
+    /// Minor units. Default: the amount that is not refunded yet.
     amount: Option<i64>,
-    /// Why, for your own records; at most 500 characters.
+    /// The reason, for your records. At most 500 characters.
     reason: Option<String>,
 }
 
 problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
     PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, NotRefundable);
 
-/// Refund a payment, whole or in part
+/// Refund a payment, in full or in part
 ///
-/// Never more than was paid is given back, however many refunds there are. A refund is `pending`
-/// until the payment system has said how it ended, which `refund.succeeded` or `refund.failed`
-/// tells.
+/// The refunds of a payment never exceed its amount. A refund is `pending` until the payment provider
+/// reports the outcome; then the event `refund.succeeded` or `refund.failed` is sent.
 #[utoipa::path(post, path = "/v1/payments/{payment}/refunds", tag = "payments",
     security(("secret_key" = [])), params(("payment" = PaymentId, Path), Key),
     request_body = Option<NewRefund>,
@@ -136,7 +135,7 @@ async fn create_refund(
     .await
 }
 
-/// Read a refund
+/// Retrieve a refund
 #[utoipa::path(get, path = "/v1/refunds/{refund}", tag = "payments",
     security(("secret_key" = [])), params(("refund" = RefundId, Path)),
     responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]

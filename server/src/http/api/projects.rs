@@ -1,4 +1,4 @@
-//! For the operator: projects, their keys and their accounts at payment systems.
+//! The operator's API: projects, their keys and their accounts at payment providers.
 
 use super::pagination::{Limit, Page};
 use crate::flow::accounts::NewAccount;
@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -33,45 +33,45 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 
 const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-/// A project as an operator describes it: its settings, and its accounts at payment systems.
+/// A project's settings and its accounts at payment providers.
 #[derive(ToSchema)]
 #[allow(
     dead_code,
-    reason = "it is a description; the body is read in two parts"
+    reason = "only for the OpenAPI document; the body is read in two parts"
 )]
 struct ProjectBody {
     #[schema(inline)]
     #[serde(flatten)]
     settings: Settings,
-    /// The preferred one first.
+    /// In order of preference.
     connectors: Vec<ConnectorBody>,
 }
 
-/// An account at a payment system.
+/// An account at a payment provider.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "it is a description")]
+#[allow(dead_code, reason = "only for the OpenAPI document")]
 struct ConnectorBody {
-    /// The connector's kind, for example `sandbox`.
+    /// The kind of connector, for example `sandbox`.
     kind: String,
-    /// Your id for it, unique for the kind; part of the webhook's path.
+    /// Your id of the account, unique for the kind. Part of the webhook path.
     account: String,
     label: Option<String>,
-    /// As the connector reads them. Stored encrypted and never shown. In a change, absent ones stay.
+    /// In the connector's format. Stored encrypted and never returned. Absent in an update: unchanged.
     credentials: Option<Map<String, Value>>,
-    /// All that the connector supports where empty.
+    /// Empty: all that the connector supports.
     methods: Vec<till_shared::payment::Method>,
-    /// All that the connector supports where empty.
+    /// Empty: all that the connector supports.
     currencies: Vec<till_shared::money::Currency>,
 }
 
-/// A new project with its keys, which are shown only now.
+/// A new project with its keys. They are not shown again.
 #[derive(Serialize, ToSchema)]
 struct NewProjectView {
     #[serde(flatten)]
     project: ProjectView,
     /// The secret key, for the project's server.
     sk: String,
-    /// The signing secret, which verifies callbacks.
+    /// The signing secret, for verifying callbacks.
     signing_secret: String,
 }
 
@@ -82,7 +82,7 @@ async fn shown(app: &App, project: &Project) -> Result<ProjectView> {
     ))
 }
 
-/// The accounts in a body, taken out of it, as the rest are the settings.
+/// Takes the accounts out of a body. The remaining fields are the settings.
 fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>>> {
     #[derive(Deserialize)]
     struct Accounts {
@@ -98,10 +98,10 @@ fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>
 problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
     PayloadTooLarge);
 
-/// Make a project
+/// Create a project
 #[utoipa::path(post, path = "/v1/projects", tag = "projects", security(("operator" = [])),
     request_body = ProjectBody,
-    responses((status = 201, body = NewProjectView, description = "It and its keys"),
+    responses((status = 201, body = NewProjectView, description = "The project and its keys"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
@@ -128,22 +128,22 @@ async fn create(
     Ok((StatusCode::CREATED, NO_STORE, Answer(created)))
 }
 
-/// Pages through the projects.
+/// Pagination of the list of projects.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ProjectQuery {
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where absent.
+    /// From 1 to 100. Default: 20.
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
-/// List projects, the newest first
+/// List projects, newest first
 #[utoipa::path(get, path = "/v1/projects", tag = "projects", security(("operator" = [])),
     params(ProjectQuery),
-    responses((status = 200, body = Page<ProjectView>, description = "A page of them"),
+    responses((status = 200, body = Page<ProjectView>, description = "A page of projects"),
         ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
@@ -166,7 +166,7 @@ async fn list(
 
 problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
-/// Read a project
+/// Retrieve a project
 #[utoipa::path(get, path = "/v1/projects/{project}", tag = "projects",
     security(("operator" = [])), params(("project" = ProjectId, Path)),
     responses((status = 200, body = ProjectView, description = "The project"), ReadProblems))]
@@ -183,15 +183,15 @@ async fn read(
 problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
     PayloadTooLarge);
 
-/// Change a project
+/// Update a project
 ///
-/// A merge patch (RFC 7396): what is absent stays, null clears. `connectors`, where present, are
-/// all of them from now on. With `version`, the change is refused if the project has another one.
-/// A `notify_url` in the body turns on again an endpoint that was turned off by its 410.
+/// A merge patch (RFC 7396): absent fields stay unchanged, null clears a field. `connectors` replaces
+/// the whole list. With `version`, the update is rejected if the project has a different version.
+/// `notify_url` enables an endpoint again that was disabled by its 410 response.
 #[utoipa::path(patch, path = "/v1/projects/{project}", tag = "projects",
     security(("operator" = [])), params(("project" = ProjectId, Path)),
     request_body = ProjectBody,
-    responses((status = 200, body = ProjectView, description = "The changed project"),
+    responses((status = 200, body = ProjectView, description = "The updated project"),
         UpdateProblems))]
 async fn update(
     State(app): State<Arc<App>>,
@@ -204,10 +204,10 @@ async fn update(
     Ok(Answer(shown(&app, &row).await?))
 }
 
-/// A change out of a merge patch.
+/// The update that a merge patch describes.
 ///
 /// # Errors
-/// When an account in it is not as described.
+/// When an account or the version in it is invalid.
 pub fn change(mut patch: Map<String, Value>) -> Result<Update> {
     #[derive(Deserialize)]
     struct Version {
@@ -227,22 +227,22 @@ pub fn change(mut patch: Map<String, Value>) -> Result<Update> {
     })
 }
 
-/// How a key or secret is replaced.
+/// Options for the rotation of a key or secret.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Rotation {
-    /// `true` ends the old one at once: it leaked. Otherwise it stays good for 24 hours.
+    /// `true` revokes the old one at once. Otherwise it stays valid for 24 hours.
     #[serde(default)]
     now: bool,
 }
 
-/// A new secret key, shown only now.
+/// A new secret key. It is not shown again.
 #[derive(Serialize, ToSchema)]
 struct NewKey {
     sk: String,
 }
 
-/// Replace a project's secret key
+/// Rotate a project's secret key
 #[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", tag = "projects",
     security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
     responses((status = 200, body = NewKey, description = "The new key"), ReadProblems))]
@@ -256,15 +256,15 @@ async fn new_key(
     Ok((NO_STORE, Answer(NewKey { sk })))
 }
 
-/// A new signing secret, shown only now.
+/// A new signing secret. It is not shown again.
 #[derive(Serialize, ToSchema)]
 struct NewSecret {
     signing_secret: String,
 }
 
-/// Replace a project's signing secret
+/// Rotate a project's signing secret
 ///
-/// For 24 hours callbacks are signed with both.
+/// Callbacks are signed with both secrets for 24 hours.
 #[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", tag = "projects",
     security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
     responses((status = 200, body = NewSecret, description = "The new secret"), ReadProblems))]

@@ -1,4 +1,4 @@
-//! Who calls: a project's server, a widget or the operator, by the token of `Authorization`.
+//! Authentication of a project's server, a widget and the operator by their bearer tokens.
 
 use super::error::unauthorized;
 use super::extract::id;
@@ -31,7 +31,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then(|| token.trim_start())
 }
 
-/// The project whose server calls, by its secret key.
+/// The project that the secret key belongs to.
 pub struct Secret(pub Project);
 
 impl FromRequestParts<Arc<App>> for Secret {
@@ -42,24 +42,24 @@ impl FromRequestParts<Arc<App>> for Secret {
             .filter(|key| key.starts_with("sk_"))
             .ok_or_else(|| {
                 unauthorized(
-                    "This call takes the project's secret key: Authorization: Bearer sk_...",
+                    "Authenticate with the project's secret key: Authorization: Bearer sk_...",
                 )
             })?;
         let project = app
             .store
             .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
             .await?;
-        let project = project.ok_or_else(|| unauthorized("There is no such secret key."))?;
+        let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
         Span::current().record("project", project.id.as_str());
         Ok(Self(project))
     }
 }
 
-/// The invoice in the path, and its project, for whoever holds its client token.
+/// The invoice of the path and its project, authenticated by the client token.
 pub struct Client {
-    /// Whose it is.
+    /// The project.
     pub project: Project,
-    /// Which.
+    /// The invoice.
     pub invoice: InvoiceRow,
 }
 
@@ -69,9 +69,11 @@ impl FromRequestParts<Arc<App>> for Client {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let id: InvoiceId = path_id(parts, app, "invoice").await?;
         let token = bearer(&parts.headers)
-            .ok_or_else(|| unauthorized("This call takes the invoice's client token."))?;
+            .ok_or_else(|| unauthorized("Authenticate with the invoice's client token."))?;
         if !app.keys.is_client_token(&id, token) {
-            return Err(unauthorized("This is not the invoice's client token."));
+            return Err(unauthorized(
+                "The client token is not valid for this invoice.",
+            ));
         }
         let invoice = app.store.invoice(&id).await?;
         let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
@@ -91,7 +93,7 @@ async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> R
     id(text.unwrap_or_default(), name)
 }
 
-/// The operator, by the token of the server's settings.
+/// The operator, authenticated by the token of the settings.
 pub struct Operator;
 
 impl FromRequestParts<Arc<App>> for Operator {
@@ -99,14 +101,14 @@ impl FromRequestParts<Arc<App>> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let own = app.config.operator_token.as_ref().ok_or_else(|| {
-            let detail = "This server has no operator token: TILL_OPERATOR_TOKEN is not set.";
+            let detail = "The operator API is disabled: TILL_OPERATOR_TOKEN is not set.";
             Error::problem(ProblemType::Forbidden, detail)
         })?;
         let given = bearer(&parts.headers).unwrap_or_default();
         let same = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
         match bool::from(same) {
             true => Ok(Self),
-            false => Err(unauthorized("This call takes the operator's token.")),
+            false => Err(unauthorized("Authenticate with the operator token.")),
         }
     }
 }

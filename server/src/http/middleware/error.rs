@@ -1,4 +1,4 @@
-//! Every failure becomes a problem document (RFC 9457). What failed inside us goes to the log.
+//! Errors as problem documents (RFC 9457). The cause of an internal error goes to the log only.
 
 use super::request_id;
 use crate::flow::Error;
@@ -18,16 +18,13 @@ impl IntoResponse for Error {
                 errors,
             } => document(kind, detail, errors),
             Self::Internal(cause) if store::is_passing(&cause) => {
-                tracing::error!(
-                    cause = format!("{cause:#}"),
-                    "the database can't do it just now"
-                );
-                let detail = "The database can't do it just now. Please try again in a moment.";
+                tracing::error!(cause = format!("{cause:#}"), "database unavailable");
+                let detail = "The database is unavailable. Try again in a moment.";
                 document(ProblemType::Unavailable, detail.into(), vec![])
             }
             Self::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "internal error");
-                let detail = "It is in our log under the request id. Nothing else is known here.";
+                let detail = "Internal error. Quote the request id when you report it.";
                 document(ProblemType::Internal, detail.into(), vec![])
             }
         }
@@ -62,12 +59,12 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
     response
 }
 
-/// No credentials, or none that fit.
+/// `unauthorized`: credentials are missing or wrong.
 pub fn unauthorized(detail: &str) -> Error {
     Error::problem(ProblemType::Unauthorized, detail)
 }
 
-/// One field that won't do.
+/// `invalid-request` for one field.
 pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -> Error {
     Error::fields(vec![FieldError::new(field, code, message)])
 }
@@ -76,22 +73,22 @@ pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -
 pub async fn not_found(uri: Uri) -> Error {
     Error::problem(
         ProblemType::NotFound,
-        format!("There is nothing at {}.", uri.path()),
+        format!("No resource exists at {}.", uri.path()),
     )
 }
 
 /// The answer where the route does not take the method.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Error {
-    let detail = format!("{} does not take {method}.", uri.path());
+    let detail = format!("{} does not support {method}.", uri.path());
     Error::problem(ProblemType::MethodNotAllowed, detail)
 }
 
 /// The answer when a handler panics.
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
-    let said = cause
+    let message = cause
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| cause.downcast_ref::<String>().cloned());
-    let said = said.unwrap_or_else(|| "without a message".into());
-    Error::Internal(anyhow::anyhow!("panicked: {said}")).into_response()
+    let message = message.unwrap_or_else(|| "no message".into());
+    Error::Internal(anyhow::anyhow!("panicked: {message}")).into_response()
 }

@@ -1,4 +1,4 @@
-//! Our own extractors, so that every rejection is a problem document that names the field.
+//! Extractors whose rejections are problem documents that name the field.
 
 use super::error::field;
 use crate::flow::Error;
@@ -19,9 +19,9 @@ pub const LARGEST_BODY: usize = 64 * 1024;
 
 /// A JSON body.
 pub struct Json<T> {
-    /// What it says.
+    /// The body as a type.
     pub value: T,
-    /// The same for every spelling of the same JSON, for [`super::idempotency`].
+    /// Equal for equal JSON values, however they are spelled. For [`super::idempotency`].
     pub canonical: String,
 }
 
@@ -55,7 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON body of which every field may be absent, and so the body.
+/// A JSON body that may be absent, as all its fields may.
 pub struct OptionalJson<T>(pub Json<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
@@ -76,8 +76,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
     }
 }
 
-/// JSON in which no field stands twice: which of the two would count is anybody's guess (RFC 8259
-/// section 4).
+/// A JSON value without duplicate fields, which readers treat differently (RFC 8259 section 4).
 struct Once(serde_json::Value);
 
 impl<'de> Deserialize<'de> for Once {
@@ -131,9 +130,7 @@ impl<'de> Visitor<'de> for OnceVisitor {
         let mut all = serde_json::Map::new();
         while let Some((name, Once(value))) = map.next_entry::<String, Once>()? {
             if all.contains_key(&name) {
-                return Err(A::Error::custom(format!(
-                    "the field `{name}` stands there twice"
-                )));
+                return Err(A::Error::custom(format!("duplicate field `{name}`")));
             }
             all.insert(name, value);
         }
@@ -142,17 +139,17 @@ impl<'de> Visitor<'de> for OnceVisitor {
 }
 
 fn not_json(why: &str) -> Error {
-    let detail = format!("The body can't be read as JSON: {why}.");
+    let detail = format!("The body is not valid JSON: {why}.");
     Error::problem(ProblemType::InvalidRequest, detail)
 }
 
-/// A body that could not be read.
+/// The problem of a body that could not be read.
 pub fn body(rejection: BytesRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let detail = format!("The limit is {} bytes.", LARGEST_BODY);
         return Error::problem(ProblemType::PayloadTooLarge, detail);
     }
-    Error::problem(ProblemType::InvalidRequest, "The body broke off.")
+    Error::problem(ProblemType::InvalidRequest, "The body is incomplete.")
 }
 
 /// A query string.
@@ -168,7 +165,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// JSON that was read before, as a value of a type.
+/// Deserializes a JSON value.
 ///
 /// # Errors
 /// `invalid-request` that names the fields.
@@ -176,12 +173,12 @@ pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Er
     named(value)
 }
 
-/// Deserializes, naming the field that won't do, and every field that isn't known.
+/// Deserializes; the error names the first invalid field and every unknown one.
 fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, Error> {
     let mut unknown = vec![];
     let mut note = |path: serde_ignored::Path<'_>| {
-        let message = "there is no such field";
-        // An optional field stands in its path as `.?`.
+        let message = "unknown field";
+        // `serde_ignored` writes an optional field as `.?` in the path.
         let path = path.to_string().replace(".?", "");
         unknown.push(FieldError::new(path, "unknown_field", message));
     };
@@ -194,7 +191,7 @@ fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, E
             let path = path.trim_matches('.');
             let text = error.into_inner().to_string();
             let text = text.split(" at line ").next().unwrap_or(&text);
-            // Serde tells a missing field in its message only, with the path of what lacks it.
+            // For a missing field, Serde gives the path of the parent and the name in the message.
             let missing = text
                 .strip_prefix("missing field `")
                 .and_then(|rest| rest.strip_suffix('`'));
@@ -210,7 +207,7 @@ fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, E
     }
 }
 
-/// An id in a path. One that can't be ours is simply not there.
+/// Parses an id of a path.
 ///
 /// # Errors
 /// `not-found`.
@@ -218,7 +215,7 @@ pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, Error> {
     text.parse().map_err(|_| Error::not_found(what))
 }
 
-/// An id or a word in a query.
+/// Parses a query parameter.
 ///
 /// # Errors
 /// `invalid-request` that names it.

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same call twice has one effect and one answer.
+//! `Idempotency-Key`: a request that is sent again has one effect and one response.
 
 use super::error::field;
 use crate::flow::{App, Error, Result};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, PartialSchema};
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The header, if it was sent.
+/// The `Idempotency-Key` of a request.
 pub struct Key(Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
@@ -39,8 +39,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 
 impl IntoParams for Key {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = "1 to 255 visible characters. The same call again with the same key has one \
-                    effect and one answer, then with `Idempotent-Replayed: true`";
+        let text = "1 to 255 visible characters. A request that is sent again with the same key has no \
+                    further effect and gets the first response, with `Idempotent-Replayed: true`";
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
@@ -94,13 +94,13 @@ where
         Claim::Running => {
             return Err(Error::problem(
                 ProblemType::IdempotencyKeyInUse,
-                "The first call with this key is not answered yet. Ask again in a moment.",
+                "The first request with this key is still running. Try again in a moment.",
             ));
         }
         Claim::OtherRequest => {
             return Err(Error::problem(
                 ProblemType::IdempotencyKeyReused,
-                "This key was used with another request.",
+                "This key was already used with a different request.",
             ));
         }
     };

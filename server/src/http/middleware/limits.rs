@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use till_shared::problem::ProblemType;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 /// How many requests are worked on at once.
@@ -44,7 +44,7 @@ pub async fn limit(
     };
     let task = Detached::spawn(&limit.tasks, Some(permit), |detached| {
         request.extensions_mut().insert(detached);
-        request_id::carried(next.run(request))
+        request_id::propagate(next.run(request))
     });
     match task.await {
         Ok(response) => response,
@@ -67,26 +67,28 @@ async fn reject(request: Request) -> Response {
     let for_people = accepts.is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     let by_browser = for_people && (parts.method == Method::GET || parts.method == Method::POST);
     let mut response = match Lang::from_request_parts(&mut parts, &()).await {
-        Ok(Lang(texts)) if by_browser => Message::busy(texts).into_response(),
-        Ok(_) | Err(_) => busy().into_response(),
+        Ok(Lang(texts)) if by_browser => Message::overloaded(texts).into_response(),
+        Ok(_) | Err(_) => overloaded().into_response(),
     };
-    let soon = HeaderValue::from_static("1");
-    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    let one_second = HeaderValue::from_static("1");
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, one_second);
     response
 }
 
-fn busy() -> Error {
+fn overloaded() -> Error {
     Error::problem(
         ProblemType::Unavailable,
-        "Too much to do just now. Nothing has changed; please try again in a moment.",
+        "The server is overloaded. Nothing was changed. Try again in a moment.",
     )
 }
 
-/// A place for one who watches live events, kept as long as the stream.
+/// A permit for a subscriber of live events, held as long as the stream.
 ///
 /// # Errors
-/// `unavailable` when too many watch already: they can ask from time to time.
-pub fn watch(app: &App) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
-    let places = app.watchers.clone();
-    places.try_acquire_owned().map_err(|_| busy())
+/// `unavailable` at the limit of subscribers. The client can poll instead.
+pub fn subscribe(app: &App) -> Result<OwnedSemaphorePermit, Error> {
+    let permits = app.subscribers.clone();
+    permits.try_acquire_owned().map_err(|_| overloaded())
 }

@@ -1,4 +1,4 @@
-//! Every request has an id: in its answer, in every problem document, in every log line about it.
+//! Request ids: in each response, problem document and log line.
 
 use crate::flow::App;
 use crate::new_id;
@@ -19,29 +19,29 @@ tokio::task_local! {
     static REQUEST_ID: RequestId;
 }
 
-/// The id of the request being answered.
+/// The id of the current request.
 pub fn current() -> Option<RequestId> {
     REQUEST_ID.try_with(Clone::clone).ok()
 }
 
-/// Carries the present request's id over into a task of its own.
-pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+/// Runs a future under the current request's id and span, for a task of its own.
+pub fn propagate<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let id = current().unwrap_or_else(|| RequestId::from_unique(new_id::unique()));
     REQUEST_ID.scope(id, work.in_current_span())
 }
 
-/// The middleware: the request's id, span and measure. Names the route and never the query or a
-/// header: both may hold secrets.
+/// The middleware: gives the request an id and a span, and records its metrics. The span has the route
+/// and never the query or a header, which may hold secrets.
 pub async fn with_request_id(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let id = RequestId::from_unique(new_id::unique());
-    let method = known(request.method());
+    let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    // Of the highest level, so that a log of warnings only has the id as well.
+    // At the highest level: a log that is filtered to warnings has the id as well.
     let span = tracing::error_span!(
         "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
         project = Empty, invoice = Empty, payment = Empty, refund = Empty, event = Empty,
@@ -54,7 +54,7 @@ pub async fn with_request_id(
         }
     }
     continue_trace(&span, request.headers());
-    // OpenTelemetry's names for what an HTTP server's span says; nothing for the log.
+    // OpenTelemetry's semantic conventions for HTTP server spans. The log leaves them out.
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());
     if route != "-" {
@@ -98,8 +98,7 @@ pub async fn with_request_id(
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
 }
 
-/// Whether a part of the path is an id as we make them: whatever else somebody may put there is not
-/// for the log.
+/// Whether a path parameter is a well-formed id. Other text from a client is not logged.
 fn is_id(name: &str, value: &str) -> bool {
     match name {
         "project" => value.parse::<ProjectId>().is_ok(),
@@ -111,9 +110,9 @@ fn is_id(name: &str, value: &str) -> bool {
     }
 }
 
-/// A method by its name if it is one of HTTP's (RFC 9110 section 9, RFC 5789): any other word would
-/// be a series of its own. The name for those is OpenTelemetry's.
-fn known(method: &Method) -> &'static str {
+/// The name of a standard method (RFC 9110 section 9, RFC 5789), which bounds the number of metric
+/// series. OpenTelemetry's name for all others is `_OTHER`.
+fn method_name(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
     ];

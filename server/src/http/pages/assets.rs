@@ -1,40 +1,39 @@
-//! The built widget and `till.js`, carried in the binary and compressed when it was built.
+//! The widget's files and `till.js`. The build compresses them and puts them into the binary.
 
-use super::message::escaped;
 use super::texts::Texts;
 use crate::flow::App;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use maud::html;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What trunk writes where a nonce belongs; see `Trunk.toml`.
+/// The placeholder that trunk writes for the nonce; see `Trunk.toml`.
 const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
-/// What `index.html` says where no script runs.
+/// The text of `<noscript>` in `index.html`.
 const NO_SCRIPT: &str = "<p>Payments need JavaScript. Please turn it on and reload.</p>";
-/// For files whose name holds a hash of their content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// For files whose name never changes.
-const ASK_AGAIN: &str = "public, max-age=300, must-revalidate";
+/// For files with a hash of the content in their name.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// For files with a fixed name.
+const REVALIDATE: &str = "public, max-age=300, must-revalidate";
 
 struct Asset {
     name: &'static str,
     content_type: &'static str,
-    /// A hash of the content; weak, because it stands for every coding of it (RFC 9110 section
-    /// 8.8.3).
+    /// A hash of the content. Weak, as it is the same for every encoding (RFC 9110 section 8.8.3).
     etag: &'static str,
     plain: &'static [u8],
     brotli: &'static [u8],
     gzip: &'static [u8],
 }
 
-// WIDGET, EMBED: &[Asset]; INDEX: Option<&str>, `None` where `dist/` was missing; LANGUAGES: the
-// name of a language's file, with `LANG` for the language.
+// WIDGET, EMBED: &[Asset]. INDEX: Option<&str>, `None` if `dist/` was missing. LANGUAGES: the name of
+// a language's file, with `LANG` for the language.
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// The files.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(widget))
@@ -42,25 +41,24 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(till_d_ts))
 }
 
-/// The widget's page with this response's nonce; `None` if the widget was not built. The texts are
-/// for those whose browser runs no script.
+/// The widget's page with the nonce of a response and the text for browsers without JavaScript. `None`
+/// if the server was built without the widget.
 pub fn page(nonce: &str, texts: &Texts) -> Option<String> {
-    let [lang, dir, text] = [&texts.lang, &texts.dir, &texts.no_script].map(|t| escaped(t));
-    let no_script = format!("<p lang=\"{lang}\" dir=\"{dir}\">{text}</p>");
+    let no_script = html! { p lang=(texts.lang) dir=(texts.dir) { (texts.no_script) } };
     INDEX.map(|html| {
         html.replace(NONCE_PLACEHOLDER, nonce)
             .replace("locales/LANG.json", LANGUAGES)
-            .replace(NO_SCRIPT, &no_script)
+            .replace(NO_SCRIPT, &no_script.into_string())
     })
 }
 
 /// A file of the widget's page
 #[utoipa::path(get, path = "/widget/{name}", tag = "pages",
-    params(("name" = String, Path, description = "Holds a hash of the content")),
-    responses((status = 200, description = "The file, to be kept for ever"), (status = 404)))]
+    params(("name" = String, Path, description = "Contains a hash of the content")),
+    responses((status = 200, description = "The file, cacheable without limit"), (status = 404)))]
 async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match WIDGET.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, FOR_EVER, &headers),
+        Some(asset) => serve(asset, IMMUTABLE, &headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -81,7 +79,7 @@ async fn till_d_ts(headers: HeaderMap) -> Response {
 
 fn embed(name: &'static str, headers: &HeaderMap) -> Response {
     match EMBED.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, ASK_AGAIN, headers),
+        Some(asset) => serve(asset, REVALIDATE, headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -94,7 +92,7 @@ fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> R
     set(header::CACHE_CONTROL, caching);
     set(header::ETAG, asset.etag);
     set(header::VARY, "accept-encoding");
-    // Any page may load them: they hold nothing of anybody's.
+    // The files are public: any page may load them.
     set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     set(
         HeaderName::from_static("cross-origin-resource-policy"),
@@ -125,7 +123,7 @@ fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> R
     (headers, body).into_response()
 }
 
-/// Whether a list of codings takes this one (RFC 9110 section 12.5.3; `q=0` refuses it).
+/// Whether an `Accept-Encoding` list accepts an encoding (RFC 9110 section 12.5.3; `q=0` excludes it).
 fn accepts(list: &str, coding: &str) -> bool {
     list.split(',').any(|item| {
         let mut parts = item.split(';').map(str::trim);
@@ -140,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encodings_are_taken_as_offered() {
+    fn encodings_are_negotiated() {
         assert!(accepts("gzip, deflate, br, zstd", "br"));
         assert!(accepts("gzip;q=0.5", "gzip"));
         assert!(!accepts("gzip, br;q=0", "br"));

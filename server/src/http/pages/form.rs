@@ -1,5 +1,5 @@
-//! The simple HTML form: an order that a buyer's browser brings. What won't do is told to the
-//! buyer in a page; the reason in detail goes to the log under the request id.
+//! The simple HTML form, which creates an invoice from a buyer's browser. A page tells the buyer what is
+//! wrong with a form; the log has the details under the request id.
 
 use super::message::Message;
 use super::texts::{Lang, Texts};
@@ -25,18 +25,18 @@ use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The form's address.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(pay))
 }
 
-/// For the description only: the form is read field by field.
+/// Only for the OpenAPI document: the form is read field by field.
 #[derive(utoipa::ToSchema)]
-#[allow(dead_code, reason = "it is a description")]
+#[allow(dead_code, reason = "only for the OpenAPI document")]
 struct PayForm {
     /// The project's publishable key.
     project: String,
-    /// The project's number for the order.
+    /// The project's id of the order.
     order_id: String,
     /// A decimal string.
     #[schema(example = "19.99")]
@@ -53,14 +53,14 @@ struct PayForm {
     failure_url: Option<String>,
     /// Sent as `metadata[key]`.
     metadata: Option<BTreeMap<String, String>>,
-    /// Lower-case hex HMAC-SHA256 over the other fields.
+    /// HMAC-SHA256 of the other fields in lower-case hex.
     signature: Option<String>,
 }
 
-/// What is wrong with a form: the status, and sentences for the buyer.
-struct Wrong(StatusCode, Vec<String>);
+/// Why a form is rejected: the status, and sentences for the buyer.
+struct Rejection(StatusCode, Vec<String>);
 
-impl Wrong {
+impl Rejection {
     fn one(status: StatusCode, text: &str) -> Self {
         Self(status, vec![text.to_owned()])
     }
@@ -73,17 +73,17 @@ impl Wrong {
 
 type Fields = Vec<(String, String)>;
 
-/// Pay by a simple HTML form
+/// Pay with a simple HTML form
 ///
-/// The buyer's browser sends it; a good one leads on to the payment page. The same form again
+/// The buyer's browser sends the form. The response redirects to the payment page. The same form again
 /// leads to the same invoice.
 #[utoipa::path(post, path = "/pay", tag = "pages",
     request_body(content = PayForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 303, description = "On to the payment page",
+        (status = 303, description = "Redirects to the payment page",
             headers(("location" = String, description = "`/pay/{invoice}`"))),
-        (status = "4XX", content_type = "text/html", description = "What is wrong, for the buyer"),
-        (status = 502, content_type = "text/html", description = "The project did not confirm")))]
+        (status = "4XX", content_type = "text/html", description = "A page that tells the buyer what is wrong"),
+        (status = 502, content_type = "text/html", description = "The project did not confirm the order")))]
 async fn pay(
     State(app): State<Arc<App>>,
     detached: Detached,
@@ -92,35 +92,35 @@ async fn pay(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Redirect, Message> {
     let fields = read(texts, &headers, body);
-    let fields = fields.map_err(|wrong| refuse(texts, wrong, None))?;
+    let fields = fields.map_err(|rejection| reject(texts, rejection, None))?;
     let texts = texts.preferring(value(&fields, "locale"));
     let project = find_project(&app, texts, &fields).await?;
     Span::current().record("project", project.id.as_str());
-    let back = way_back(&project, &headers);
-    let refused = |wrong| refuse(texts, wrong, back.clone());
-    genuine(&app, texts, &project, &fields).map_err(refused)?;
-    let order = order(texts, &fields).map_err(refused)?;
+    let back = back_url(&project, &headers);
+    let rejected = |rejection| reject(texts, rejection, back.clone());
+    authenticate(&app, texts, &project, &fields).map_err(rejected)?;
+    let order = order(texts, &fields).map_err(rejected)?;
     let id = InvoiceId::from_unique(new_id::unique());
     let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await;
-    let created = created.map_err(|error| refused(explain(texts, error)))?;
+    let created = created.map_err(|error| rejected(explain(texts, error)))?;
     let invoice = &created.invoice;
     let token = app.keys.client_token(&invoice.id);
     Ok(Redirect::to(&view::hosted_page(&app, invoice, &token)))
 }
 
-fn refuse(texts: &'static Texts, wrong: Wrong, back: Option<String>) -> Message {
-    let Wrong(status, reasons) = wrong;
-    tracing::warn!(status = status.as_u16(), ?reasons, "a form was refused");
+fn reject(texts: &'static Texts, rejection: Rejection, back: Option<String>) -> Message {
+    let Rejection(status, reasons) = rejection;
+    tracing::warn!(status = status.as_u16(), ?reasons, "form rejected");
     Message::bad_form(status, texts, reasons).with_back(back)
 }
 
-/// The fields, each one known and there once.
+/// Reads the fields. Unknown and duplicate ones are rejected.
 fn read(
     texts: &Texts,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Fields, Wrong> {
-    let unreadable = |status| Wrong::one(status, &texts.form_unreadable);
+) -> Result<Fields, Rejection> {
+    let unreadable = |status| Rejection::one(status, &texts.form_unreadable);
     let of_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok());
@@ -137,7 +137,7 @@ fn read(
     }
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            Wrong::one(StatusCode::PAYLOAD_TOO_LARGE, &texts.form_too_large)
+            Rejection::one(StatusCode::PAYLOAD_TOO_LARGE, &texts.form_too_large)
         }
         status => unreadable(status),
     })?;
@@ -146,15 +146,15 @@ fn read(
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     for (i, (name, text)) in fields.iter().enumerate() {
-        // What stands for bytes that are no UTF-8.
+        // `form_urlencoded` puts U+FFFD in place of bytes that are not UTF-8.
         if name.contains('\u{fffd}') || text.contains('\u{fffd}') {
             return Err(unreadable(StatusCode::BAD_REQUEST));
         }
         if !is_known(name) {
-            return Err(Wrong::field(&texts.form_unknown, name));
+            return Err(Rejection::field(&texts.form_unknown, name));
         }
         if fields[..i].iter().any(|(other, _)| other == name) {
-            return Err(Wrong::field(&texts.form_twice, name));
+            return Err(Rejection::field(&texts.form_twice, name));
         }
     }
     Ok(fields)
@@ -177,17 +177,17 @@ fn is_known(name: &str) -> bool {
         "failure_url",
         SIGNATURE,
     ];
-    known.contains(&name) || note(name).is_some()
+    known.contains(&name) || metadata_key(name).is_some()
 }
 
 /// The key of `metadata[key]`.
-fn note(name: &str) -> Option<&str> {
+fn metadata_key(name: &str) -> Option<&str> {
     name.strip_prefix("metadata[")?
         .strip_suffix(']')
         .filter(|key| !key.is_empty())
 }
 
-/// A field's value. An input that the buyer left empty is sent as well: it stands for nothing.
+/// The value of a field. An empty input counts as absent.
 fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     let found = fields.iter().find(|(n, _)| n == name);
     found
@@ -195,8 +195,8 @@ fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-fn required<'a>(texts: &Texts, fields: &'a Fields, name: &str) -> Result<&'a str, Wrong> {
-    value(fields, name).ok_or_else(|| Wrong::field(&texts.form_missing, name))
+fn required<'a>(texts: &Texts, fields: &'a Fields, name: &str) -> Result<&'a str, Rejection> {
+    value(fields, name).ok_or_else(|| Rejection::field(&texts.form_missing, name))
 }
 
 async fn find_project(
@@ -204,46 +204,52 @@ async fn find_project(
     texts: &'static Texts,
     fields: &Fields,
 ) -> Result<Project, Message> {
-    let pk = required(texts, fields, "project").map_err(|wrong| refuse(texts, wrong, None))?;
+    let pk =
+        required(texts, fields, "project").map_err(|rejection| reject(texts, rejection, None))?;
     let found = app.store.project_by_pk(pk).await.map_err(|error| {
-        tracing::error!(%error, "a form could not be taken");
+        tracing::error!(%error, "reading the project of a form failed");
         Message::trouble(texts)
     })?;
-    let unknown = || Wrong::one(StatusCode::NOT_FOUND, &texts.form_project);
-    found.ok_or_else(|| refuse(texts, unknown(), None))
+    let unknown = || Rejection::one(StatusCode::NOT_FOUND, &texts.form_project);
+    found.ok_or_else(|| reject(texts, unknown(), None))
 }
 
-/// Signed by the project, or, unsigned, to be confirmed by it.
-fn genuine(app: &App, texts: &Texts, project: &Project, fields: &Fields) -> Result<(), Wrong> {
-    let forged = || Wrong::one(StatusCode::FORBIDDEN, &texts.form_signature);
+/// Verifies the signature. An unsigned form needs a `check_url`, so that the project confirms it.
+fn authenticate(
+    app: &App,
+    texts: &Texts,
+    project: &Project,
+    fields: &Fields,
+) -> Result<(), Rejection> {
+    let invalid = || Rejection::one(StatusCode::FORBIDDEN, &texts.form_signature);
     let given = value(fields, SIGNATURE);
     if let Some(broken) = given.and_then(|_| unsignable(fields)) {
-        return Err(Wrong::field(&texts.form_field, broken));
+        return Err(Rejection::field(&texts.form_field, broken));
     }
     match given {
         Some(given) => match is_signed(&app.keys, project, fields, given) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(forged()),
+            Ok(false) => Err(invalid()),
             Err(error) => Err(explain(texts, error.into())),
         },
         None if project.settings.check_url.is_some() => Ok(()),
-        None => Err(forged()),
+        None => Err(invalid()),
     }
 }
 
-fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Wrong> {
-    let wrong = |field: &str| Wrong::field(&texts.form_field, field);
+fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Rejection> {
+    let invalid = |field: &str| Rejection::field(&texts.form_field, field);
     let currency = required(texts, fields, "currency")?;
-    let parsed: Currency = currency.parse().map_err(|_| wrong("currency"))?;
+    let parsed: Currency = currency.parse().map_err(|_| invalid("currency"))?;
     let amount = required(texts, fields, "amount")?;
     let money = Money::from_decimal(amount, parsed).map_err(|error| {
-        tracing::warn!(amount, currency, %error, "not an amount");
-        wrong("amount")
+        tracing::warn!(amount, currency, %error, "invalid amount");
+        invalid("amount")
     })?;
     let text = |name: &str| value(fields, name).map(str::to_owned);
     let method = value(fields, "method").map(str::parse).transpose();
-    let notes = fields.iter().filter_map(|(name, value)| {
-        let key = note(name)?;
+    let metadata = fields.iter().filter_map(|(name, value)| {
+        let key = metadata_key(name)?;
         Some((key.to_owned(), value.clone()))
     });
     Ok(NewInvoice {
@@ -261,14 +267,14 @@ fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Wrong> {
         locale: text("locale"),
         success_url: text("success_url"),
         failure_url: text("failure_url"),
-        method: method.map_err(|_| wrong("method"))?,
+        method: method.map_err(|_| invalid("method"))?,
         expires_in_seconds: None,
-        metadata: notes.collect(),
+        metadata: metadata.collect(),
     })
 }
 
-/// Why there is no invoice, in the buyer's words.
-fn explain(texts: &Texts, error: Error) -> Wrong {
+/// Explains to the buyer why no invoice was created.
+fn explain(texts: &Texts, error: Error) -> Rejection {
     let (kind, detail, errors) = match error {
         Error::Problem {
             kind,
@@ -276,32 +282,35 @@ fn explain(texts: &Texts, error: Error) -> Wrong {
             errors,
         } => (kind, detail, errors),
         Error::Internal(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "a form could not be taken");
-            return Wrong::one(StatusCode::INTERNAL_SERVER_ERROR, &texts.trouble_text);
+            tracing::error!(
+                cause = format!("{cause:#}"),
+                "creating the invoice of a form failed"
+            );
+            return Rejection::one(StatusCode::INTERNAL_SERVER_ERROR, &texts.trouble_text);
         }
     };
-    tracing::warn!(%kind, detail, ?errors, "no invoice for a form");
+    tracing::warn!(%kind, detail, ?errors, "form not accepted");
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::BAD_REQUEST);
     match kind {
-        ProblemType::OrderIdReused => Wrong::one(status, &texts.form_order_changed),
+        ProblemType::OrderIdReused => Rejection::one(status, &texts.form_order_changed),
         ProblemType::OrderRejected => {
-            Wrong::one(status, &texts.form_rejected.replace("{reason}", &detail))
+            Rejection::one(status, &texts.form_rejected.replace("{reason}", &detail))
         }
-        ProblemType::OrderCheckUnavailable => Wrong::one(status, &texts.form_check),
-        _ if errors.is_empty() => Wrong::one(status, &texts.form_unreadable),
+        ProblemType::OrderCheckUnavailable => Rejection::one(status, &texts.form_check),
+        _ if errors.is_empty() => Rejection::one(status, &texts.form_unreadable),
         _ => {
             let named = errors.iter().map(|e| {
-                // In a form the buyer's data stand beside the rest.
+                // In a form the buyer's fields have no prefix.
                 let field = e.field.strip_prefix("buyer.").unwrap_or(&e.field);
                 texts.form_field.replace("{field}", field)
             });
-            Wrong(status, named.collect())
+            Rejection(status, named.collect())
         }
     }
 }
 
-/// Where the buyer came from, if the project knows that place.
-fn way_back(project: &Project, headers: &HeaderMap) -> Option<String> {
+/// The target of the back link: the referring page, if its origin is allowed, or the failure URL.
+fn back_url(project: &Project, headers: &HeaderMap) -> Option<String> {
     let settings = &project.settings;
     let referer = headers.get(header::REFERER).and_then(|v| v.to_str().ok());
     let came_from = referer

@@ -1,4 +1,4 @@
-//! The widget's page: framed by a project's page, in a popup, or filling a window of its own.
+//! The payment page, which is the widget: in a frame, in a popup or as a whole page.
 
 use super::assets;
 use super::message::{Message, nonce, page_headers};
@@ -15,17 +15,17 @@ use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The pages.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(frame))
         .routes(routes!(widget))
 }
 
-/// The invoice and its project, for a page.
+/// Finds the invoice of a page and its project.
 ///
 /// # Errors
-/// The page to show instead.
+/// The error page.
 pub async fn find(
     app: &App,
     texts: &'static Texts,
@@ -42,23 +42,23 @@ pub async fn find(
 }
 
 fn trouble(texts: &'static Texts, error: crate::store::StoreError) -> Message {
-    tracing::error!(%error, "a page could not be made");
+    tracing::error!(%error, "rendering a page failed");
     Message::trouble(texts)
 }
 
 /// The payment page
 ///
-/// The widget filling the window, or, with `mode` and `origin`, for a page of the project's. The
-/// client token travels in the fragment, so that no server and no log sees it.
+/// The widget as a whole page, or, with `mode` and `origin`, for embedding in a project's page. The
+/// client token is in the URL's fragment, which is not sent to servers or logged.
 #[utoipa::path(get, path = "/pay/{invoice}", tag = "pages",
     params(("invoice" = InvoiceId, Path),
         ("mode" = Option<String>, Query, description = "`iframe`, `inline` or `popup`"),
-        ("origin" = Option<String>, Query, description = "The origin of the page around it"),
+        ("origin" = Option<String>, Query, description = "The origin of the embedding page"),
         ("locale" = Option<String>, Query, description = "A BCP 47 language tag"),
         ("theme" = Option<String>, Query, description = "`auto`, `light` or `dark`")),
     responses((status = 200, content_type = "text/html", description = "The page"),
-        (status = 403, content_type = "text/html", description = "Not for pages of this origin"),
-        (status = 404, content_type = "text/html", description = "There is no such invoice")))]
+        (status = 403, content_type = "text/html", description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", description = "The invoice does not exist")))]
 async fn widget(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
@@ -77,17 +77,17 @@ async fn widget(
     )
 }
 
-/// The payment page, ahead of the click
+/// The payment page, preloaded
 ///
-/// The same page before there is an invoice: `till.js` makes it ready and tells it by a message
-/// which invoice it is for.
+/// The payment page before the invoice is known: `till.js` loads it and sends it the invoice in a
+/// message.
 #[utoipa::path(get, path = "/pay/frame", tag = "pages",
     params(("project" = String, Query, description = "The publishable key"),
         ("mode" = String, Query, description = "`iframe`, `inline` or `popup`"),
-        ("origin" = String, Query, description = "The origin of the page around it")),
+        ("origin" = String, Query, description = "The origin of the embedding page")),
     responses((status = 200, content_type = "text/html", description = "The page"),
-        (status = 403, content_type = "text/html", description = "Not for pages of this origin"),
-        (status = 404, content_type = "text/html", description = "There is no such project")))]
+        (status = 403, content_type = "text/html", description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", description = "The project does not exist")))]
 async fn frame(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
@@ -121,15 +121,15 @@ fn show(
     let origin = param(query, "origin");
     let known = |origin: &Cow<'_, str>| allowed.iter().any(|a| a == origin);
     if param(query, "mode").is_some() && !origin.as_ref().is_some_and(known) {
-        tracing::warn!(project = %project.id, ?origin, "an origin that the project does not allow");
+        tracing::warn!(project = %project.id, ?origin, "origin not allowed");
         return Err(Message::foreign_origin(texts));
     }
     if app.config.live_widget {
-        // The browser takes the fragment, with the token, along by itself.
+        // The browser keeps the fragment, which has the token, across the redirect.
         return Ok(Redirect::to(&format!("/widget/?{which}{query}")).into_response());
     }
     let nonce = nonce().map_err(|error| {
-        tracing::error!(%error, "a page could not be made");
+        tracing::error!(%error, "rendering a page failed");
         Message::trouble(texts)
     })?;
     let html = assets::page(&nonce, texts).ok_or_else(|| Message::not_built(texts))?;
@@ -138,7 +138,8 @@ fn show(
     Ok((headers, Html(html)).into_response())
 }
 
-/// `frame-src` is wide because a verification form may be anybody's; what may frame us is exact.
+/// The content security policy. `frame-src` allows any origin because verification forms are the banks'
+/// own pages; `frame-ancestors` allows the project's origins only.
 fn policy(nonce: &str, allowed_origins: &[String], logo: Option<&str>) -> String {
     let logo = logo.and_then(|url| Url::parse(url).ok());
     let logo = logo.map(|url| url.origin().ascii_serialization());

@@ -1,4 +1,4 @@
-//! What a browser opens.
+//! The pages that browsers open.
 
 pub mod assets;
 mod form;
@@ -11,7 +11,7 @@ use crate::flow::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The pages.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(form::router())

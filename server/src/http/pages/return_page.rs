@@ -1,39 +1,40 @@
-//! Where the payment system sends the buyer back to. How the payment stands is asked of the
-//! payment system, never read from the address. Inside the widget's frame or window the page tells
-//! the widget; otherwise it takes the buyer on.
+//! The page that the payment provider returns the buyer to. The server fetches the payment's status
+//! from the provider and does not read it from the URL. Inside the widget's frame or window, the page
+//! notifies the widget; otherwise it redirects the buyer.
 
-use super::message::{Message, escaped, nonce, page_headers};
 use super::hosted::find;
+use super::message::{Message, nonce, page_headers};
 use super::texts::{Lang, Texts};
 use crate::flow::{App, Detached, give_up, view};
 use crate::store::payments::PaymentRow;
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::payment::PaymentStatus;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The page.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(by_link, by_form))
 }
 
-/// Names and values, our own two (`payment` and `state`) among them.
+/// Names and values. `payment` and `state` are the server's own.
 type Pairs = Vec<(String, String)>;
 
-/// Back from the verification form
+/// Return from the verification form
 ///
-/// The payment system sends the buyer here. How the payment stands is asked of the payment system,
-/// never read from the address.
+/// The payment provider redirects the buyer to this page. The server fetches the payment's status from
+/// the provider and does not read it from the URL.
 #[utoipa::path(get, path = "/pay/{invoice}/return", tag = "pages",
     params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Query),
-        ("state" = String, Query, description = "Proves that the address is one of ours")),
-    responses((status = 200, content_type = "text/html", description = "Takes the buyer on"),
-        (status = 404, content_type = "text/html", description = "Not an address of ours")))]
+        ("state" = String, Query, description = "Proves that the server made the URL")),
+    responses((status = 200, content_type = "text/html", description = "Redirects the buyer"),
+        (status = 404, content_type = "text/html", description = "The URL is not valid")))]
 async fn by_link(
     app: State<Arc<App>>,
     detached: Detached,
@@ -45,14 +46,14 @@ async fn by_link(
     returned(app, detached, texts, invoice, query).await
 }
 
-/// Back from the verification form, by a form
+/// Return from the verification form, by POST
 ///
-/// Some banks send the buyer back with a form; what it says counts as the query does.
+/// Some banks return the buyer with a form. Its fields are read like the query.
 #[utoipa::path(post, path = "/pay/{invoice}/return", tag = "pages",
     params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Query),
-        ("state" = String, Query, description = "Proves that the address is one of ours")),
-    responses((status = 200, content_type = "text/html", description = "Takes the buyer on"),
-        (status = 404, content_type = "text/html", description = "Not an address of ours")))]
+        ("state" = String, Query, description = "Proves that the server made the URL")),
+    responses((status = 200, content_type = "text/html", description = "Redirects the buyer"),
+        (status = 404, content_type = "text/html", description = "The URL is not valid")))]
 async fn by_form(
     app: State<Arc<App>>,
     detached: Detached,
@@ -87,14 +88,14 @@ async fn returned(
     }
     query.retain(|(name, _)| name != "payment" && name != "state");
     let trouble = |error: anyhow::Error| {
-        tracing::error!(%error, %payment, %invoice, "the buyer's return could not be handled");
+        tracing::error!(%error, %payment, %invoice, "handling the buyer's return failed");
         Message::trouble(texts)
     };
     let known = app.store.payment(&payment).await;
     let known = known.map_err(|e| trouble(e.into()))?;
     let known = known.filter(|p| p.invoice == invoice);
     let known = known.ok_or_else(none)?;
-    // Without an answer the widget shows "processing" and the reconciler goes on asking.
+    // If the provider does not respond, the widget shows "processing" and the reconciler polls.
     let standing = give_up::come_back(&detached, &app, &known, &query)
         .await
         .unwrap_or(known);
@@ -106,12 +107,12 @@ async fn returned(
     );
     let token = app.keys.client_token(&invoice);
     let html = page(texts, &nonce, &standing, &token, &next);
-    Ok((page_headers(&policy), Html(html)).into_response())
+    Ok((page_headers(&policy), html).into_response())
 }
 
-/// Where the buyer goes who is not inside a widget.
+/// The URL for a buyer outside of a widget.
 async fn next_url(app: &App, invoice: &InvoiceId, payment: &PaymentRow) -> anyhow::Result<String> {
-    let gone = || anyhow::anyhow!("the invoice is gone");
+    let gone = || anyhow::anyhow!("the invoice does not exist");
     let row = app.store.invoice(invoice).await?.ok_or_else(gone)?;
     let project = app.store.project(&row.project).await?.ok_or_else(gone)?;
     let failed = match payment.status {
@@ -129,21 +130,22 @@ async fn next_url(app: &App, invoice: &InvoiceId, payment: &PaymentRow) -> anyho
     Ok(to_shop.unwrap_or_else(hosted))
 }
 
-fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, token: &str, next: &str) -> String {
-    let next = escaped(next);
-    let (title, label) = (escaped(&texts.redirecting), escaped(&texts.r#continue));
-    format!(
-        "<!doctype html><html lang=\"{}\" dir=\"{}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title>\
-         <noscript><meta http-equiv=\"refresh\" content=\"0;url={next}\"></noscript></head>\
-         <body data-invoice=\"{}\" data-payment=\"{}\" data-token=\"{token}\"><p><a id=\"next\" href=\"{next}\">{label}</a></p>\
-         <script nonce=\"{nonce}\">{SCRIPT}</script></body></html>",
-        escaped(&texts.lang),
-        escaped(&texts.dir),
-        payment.invoice,
-        payment.id
-    )
+fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, token: &str, next: &str) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(texts.lang) dir=(texts.dir) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (texts.redirecting) }
+                noscript { meta http-equiv="refresh" content={ "0;url=" (next) }; }
+            }
+            body data-invoice=(payment.invoice) data-payment=(payment.id) data-token=(token) {
+                p { a #next href=(next) { (texts.r#continue) } }
+                script nonce=(nonce) { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
 }
 
 const SCRIPT: &str = include_str!("return_page.js");

@@ -1,4 +1,4 @@
-//! What pages of ours say to a buyer, in the buyer's language. The widget has texts of its own.
+//! The texts of the server's pages, in the buyer's language. The widget has its own.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::ACCEPT_LANGUAGE;
@@ -13,7 +13,7 @@ macro_rules! locales {
     };
 }
 
-/// English first: it is what is left where nothing else is understood.
+/// The locale files. English is the first and the fallback.
 #[rustfmt::skip]
 const FILES: [&str; 26] = locales!(
     "en", "ar", "cs", "da", "de", "el", "es", "fi", "fr", "he", "hi", "id", "it", "ja", "ko", "nl",
@@ -22,16 +22,16 @@ const FILES: [&str; 26] = locales!(
 
 static ALL: LazyLock<Vec<Texts>> = LazyLock::new(|| {
     let read = FILES.iter().map(|file| serde_json::from_str(file));
-    // Each of them reads: a test says so.
+    // A test parses each of them.
     read.filter_map(Result::ok).collect()
 });
 
 static NONE: LazyLock<Texts> = LazyLock::new(Texts::default);
 
-/// A language's texts. Names in braces stand for what is filled in.
+/// The texts of a language. Names in braces are placeholders.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the texts say it")]
+#[allow(missing_docs, reason = "the locale files describe them")]
 pub struct Texts {
     pub lang: String,
     pub dir: String,
@@ -63,7 +63,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// The first of these BCP 47 tags that there is a language for; English if there is none.
+    /// The texts for the first supported one of these BCP 47 tags, or in English.
     pub fn of<'a>(tags: impl IntoIterator<Item = &'a str>) -> &'static Self {
         let found = tags.into_iter().find_map(|tag| {
             let name = name_of(tag);
@@ -73,7 +73,7 @@ impl Texts {
         found.or_else(|| ALL.first()).unwrap_or(&NONE)
     }
 
-    /// Those of a request, unless a tag says otherwise.
+    /// The texts for a tag, or these if it is absent or not supported.
     pub fn preferring(&'static self, tag: Option<&str>) -> &'static Self {
         match tag {
             Some(tag) => Self::of([tag, &self.lang]),
@@ -101,7 +101,7 @@ fn name_of(tag: &str) -> &str {
     }
 }
 
-/// The texts in the language that the browser asks for (RFC 9110 section 12.5.4).
+/// Extracts the texts in the browser's preferred language (RFC 9110 section 12.5.4).
 pub struct Lang(pub &'static Texts);
 
 impl<S: Send + Sync> FromRequestParts<S> for Lang {

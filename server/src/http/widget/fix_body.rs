@@ -1,4 +1,4 @@
-//! Payment fixation as it is sent.
+//! The body of the payment fixation call.
 
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -8,8 +8,8 @@ use till_shared::payment::Method;
 use till_shared::widget::{CardData, FixPayment};
 use utoipa::ToSchema;
 
-/// Payment fixation: the buyer pressed Pay. The method's data and the buyer's may stand in an object of
-/// their own or beside `method`.
+/// Payment fixation: creates a payment when the buyer presses Pay. The data of the method and of the
+/// buyer are objects of their own or fields beside `method`.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"method": "card", "card": {"number": "4242424242424242", "exp_month": 12, "exp_year": 2039, "cvc": "123"}}))]
 pub struct FixBody {
@@ -31,7 +31,7 @@ pub struct FixBody {
     holder: Option<String>,
 }
 
-/// What is absent is left to the card rules, which name every field at once.
+/// Absent fields read as empty: the card validation then reports every invalid field at once.
 #[derive(Deserialize, ToSchema)]
 pub struct Card {
     #[serde(default)]
@@ -67,7 +67,7 @@ impl From<FixBody> for FixPayment {
             },
             card: card.map(|card| CardData {
                 number: card.number,
-                // Past 255 there is no month; 0 is none either.
+                // 0 is not a month: the card validation reports it.
                 exp_month: u8::try_from(card.exp_month).unwrap_or(0),
                 exp_year: card.exp_year,
                 cvc: card.cvc,
@@ -77,7 +77,7 @@ impl From<FixBody> for FixPayment {
     }
 }
 
-/// A number, or the digits of one: card forms have text in their fields.
+/// Reads a number or a string of digits, as HTML inputs give.
 fn whole_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u16, D::Error> {
     struct Digits;
     impl Visitor<'_> for Digits {

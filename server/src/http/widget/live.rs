@@ -1,5 +1,5 @@
-//! Server-sent events (WHATWG HTML section 9.2) with how an invoice stands: at once, and on every
-//! change.
+//! Server-sent events (WHATWG HTML section 9.2) with the state of an invoice: on subscription and on
+//! every change.
 
 use crate::flow::{App, Error, view};
 use crate::http::middleware::limits;
@@ -16,36 +16,36 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// How often the store is read though nobody told of a change: another server may have made one.
-const RE_READ: Duration = Duration::from_secs(3);
-/// How often a comment keeps the connection from being taken for dead.
+/// How often the store is read without a notification: another server may have changed the invoice.
+const POLL: Duration = Duration::from_secs(3);
+/// How often a comment is sent, so that proxies keep an idle connection open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-struct Watch {
+struct Subscriber {
     app: Arc<App>,
     project: Project,
     invoice: InvoiceId,
     changes: Receiver<InvoiceId>,
-    /// The version the caller has. An event's id is the version it shows.
+    /// The version the client has. The id of an event is the version of the invoice in it.
     seen: Option<i64>,
     first: bool,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
     _counted: Watcher,
 }
 
-/// The events of an invoice from the one after `Last-Event-ID`.
+/// Streams the events of an invoice after `Last-Event-ID`.
 ///
 /// # Errors
-/// `unavailable` when too many watch already.
+/// `unavailable` at the limit of subscribers.
 pub fn events(
     app: Arc<App>,
     project: Project,
     invoice: InvoiceId,
     headers: &HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Error> {
-    let place = limits::watch(&app)?;
+    let permit = limits::subscribe(&app)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
-    let watch = Watch {
+    let subscriber = Subscriber {
         changes: app.live.subscribe(),
         _counted: app.metrics.watcher(),
         app,
@@ -53,17 +53,17 @@ pub fn events(
         invoice,
         seen: last.and_then(|id| id.trim().parse().ok()),
         first: true,
-        _place: place,
+        _permit: permit,
     };
-    let stream = futures::stream::unfold(watch, |mut watch| async move {
-        let event = watch.next().await?;
-        Some((Ok(event), watch))
+    let stream = futures::stream::unfold(subscriber, |mut subscriber| async move {
+        let event = subscriber.next().await?;
+        Some((Ok(event), subscriber))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-impl Watch {
-    /// The next event; `None` ends the stream, and the caller comes back with `Last-Event-ID`.
+impl Subscriber {
+    /// The next event. `None` ends the stream; the client reconnects with `Last-Event-ID`.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if !std::mem::take(&mut self.first) && !self.changed().await {
@@ -80,9 +80,9 @@ impl Watch {
         }
     }
 
-    /// Waits for a reason to look. `false` when the server shuts down.
+    /// Waits until the invoice may have changed. `false` when the server shuts down.
     async fn changed(&mut self) -> bool {
-        let told = async {
+        let notified = async {
             loop {
                 match self.changes.recv().await {
                     Ok(id) if id != self.invoice => {}
@@ -92,8 +92,8 @@ impl Watch {
             }
         };
         tokio::select! {
-            told = told => told,
-            () = tokio::time::sleep(RE_READ) => true,
+            notified = notified => notified,
+            () = tokio::time::sleep(POLL) => true,
             () = self.app.shutdown.cancelled() => false,
         }
     }

@@ -1,5 +1,5 @@
-//! What the widget calls, with the client token; and the first call of a page that has an order
-//! and no invoice yet.
+//! The widget's API, authenticated by the client token; and the creation of an invoice from a page,
+//! authenticated by the publishable key.
 
 mod fix_body;
 mod live;
@@ -29,10 +29,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-/// The calls.
+/// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    // The page's own origin calls this one. Which origins may is the project's to say, so it is
-    // the handler that refuses; no cookie is involved.
+    // Pages of any origin may call this route; the handler checks the project's `allowed_origins`. No
+    // cookies are involved.
     let from_pages = CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())
         .allow_methods([axum::http::Method::POST])
@@ -41,7 +41,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
             header::CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
         ]);
-    // A fallback of its own, so that the layer comes before it and answers the preflight request.
+    // With a fallback of its own, the layer answers the preflight request.
     let create = routes!(create).map(|route| route.fallback(method_not_allowed));
     OpenApiRouter::new()
         .routes(create.layer(from_pages))
@@ -57,10 +57,10 @@ problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Billing data
 ///
-/// All that the widget shows.
+/// Everything that the widget shows.
 #[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", tag = "widget",
     security(("client_token" = [])), params(("invoice" = InvoiceId, Path)),
-    responses((status = 200, body = BillingData, description = "What to show"), ReadProblems))]
+    responses((status = 200, body = BillingData, description = "The billing data"), ReadProblems))]
 async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
     let Client { project, invoice } = client;
     let payments = app.store.payments_of(&invoice.id).await?;
@@ -71,10 +71,11 @@ async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Res
 
 /// Live events
 ///
-/// Server-sent events with how the invoice stands ([`WidgetState`]): at once, and on every change.
+/// Server-sent events with the state of the invoice ([`WidgetState`]): on connection and on every
+/// change.
 #[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", tag = "widget",
     security(("client_token" = [])), params(("invoice" = InvoiceId, Path),
-        ("Last-Event-ID" = Option<String>, Header, description = "Where to go on")),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received")),
     responses((status = 200, body = WidgetState, content_type = "text/event-stream",
         description = "Events of type `state`"), ReadProblems))]
 async fn events(
@@ -84,7 +85,7 @@ async fn events(
 ) -> Result<Response> {
     let Client { project, invoice } = client;
     let events = live::events(app, project, invoice.id, &headers)?;
-    // The second keeps a reverse proxy (nginx) from holding events back.
+    // `X-Accel-Buffering` keeps nginx from buffering events.
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
@@ -98,11 +99,12 @@ problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaT
 
 /// Payment fixation
 ///
-/// The buyer pressed Pay. At most one payment of an invoice is under way at a time.
+/// Creates a payment when the buyer presses Pay. At most one payment of an invoice is in progress at a
+/// time.
 #[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", tag = "widget",
     security(("client_token" = [])), params(("invoice" = InvoiceId, Path), Key),
     request_body = FixBody,
-    responses((status = 201, body = FixedPayment, description = "The payment, and what the buyer has to do"),
+    responses((status = 201, body = FixedPayment, description = "The payment and its verification"),
         FixProblems))]
 async fn fix(
     State(app): State<Arc<App>>,
@@ -120,7 +122,8 @@ async fn fix(
     let fix = body.value.into();
     once(&app, call, async |unique| {
         let id = PaymentId::from_unique(unique);
-        let fixed: FixedPayment = fix_payment(&detached, &app, &project, invoice, id, fix, Form::Ours).await?;
+        let fixed: FixedPayment =
+            fix_payment(&detached, &app, &project, invoice, id, fix, Form::Ours).await?;
         Ok((StatusCode::CREATED, fixed))
     })
     .await
@@ -128,13 +131,14 @@ async fn fix(
 
 problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);
 
-/// Give the verification up
+/// Cancel a payment
 ///
-/// The payment is called off at the payment system, if that is still possible.
+/// The buyer closed the verification form. The payment is canceled at the payment provider, if that is
+/// still possible.
 #[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments/{payment}/cancel",
     tag = "widget", security(("client_token" = [])),
     params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Path)),
-    responses((status = 200, body = WidgetState, description = "How it stands"), CancelProblems))]
+    responses((status = 200, body = WidgetState, description = "The state of the invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
     detached: Detached,
@@ -160,16 +164,16 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
     PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, OrderIdReused, OrderRejected,
     OrderCheckUnavailable);
 
-/// An invoice from the page's own order
+/// Create an invoice from a page
 ///
-/// From an allowed origin, where the project has a `check_url`: the project confirms the order
-/// before the invoice exists.
+/// Takes an allowed origin and a project with a `check_url`: the project confirms the order before the
+/// invoice is created.
 #[utoipa::path(post, path = "/v1/widget/invoices", tag = "widget",
     security(("publishable_key" = [])),
-    params(Key, ("Origin" = String, Header, description = "Among the project's `allowed_origins`")),
+    params(Key, ("Origin" = String, Header, description = "One of the project's `allowed_origins`")),
     request_body = PageOrder,
     responses((status = 201, body = Invoice, description = "The new invoice"),
-        (status = 200, body = Invoice, description = "The invoice that this order has"),
+        (status = 200, body = Invoice, description = "The existing invoice of this order"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
@@ -179,21 +183,25 @@ async fn create(
     body: Json<PageOrder>,
 ) -> Result<Response> {
     let pk = bearer(&headers).filter(|key| key.starts_with("pk_"));
-    let pk = pk.ok_or_else(|| unauthorized("This call takes the project's publishable key."))?;
+    let pk = pk.ok_or_else(|| {
+        unauthorized(
+            "Authenticate with the project's publishable key: Authorization: Bearer pk_...",
+        )
+    })?;
     let project = app.store.project_by_pk(pk).await?;
-    let project = project.ok_or_else(|| unauthorized("There is no such publishable key."))?;
+    let project = project.ok_or_else(|| unauthorized("The publishable key is not valid."))?;
     let origin = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok());
     let allowed = &project.settings.allowed_origins;
     if !origin.is_some_and(|origin| allowed.iter().any(|a| a == origin)) {
         return Err(Error::problem(
             ProblemType::Forbidden,
-            "The page's origin is not among the project's allowed_origins.",
+            "The origin of the page is not one of the project's allowed_origins.",
         ));
     }
     if project.settings.check_url.is_none() {
         return Err(Error::problem(
             ProblemType::Forbidden,
-            "A page may bring its own order only where the project has a check_url to confirm it.",
+            "Creating an invoice from a page requires a check_url in the project's settings.",
         ));
     }
     let call = Call {

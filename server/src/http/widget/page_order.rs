@@ -1,4 +1,4 @@
-//! An order as a page sends it.
+//! The body of the call that creates an invoice from a page.
 
 use crate::flow::Result;
 use crate::flow::create_invoice::NewInvoice;
@@ -13,12 +13,12 @@ use till_shared::money::{Currency, Money};
 use till_shared::payment::Method;
 use utoipa::ToSchema;
 
-/// An order as a page sends it. Its amount is minor units, or a decimal string as in a form.
+/// An order as a page sends it. Its amount is minor units or a decimal string.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"order_id": "42", "amount": "19.99", "currency": "EUR"}))]
 pub struct PageOrder {
     order_id: String,
-    /// Minor units as a whole number, or a decimal string as in a form.
+    /// Minor units as a whole number, or a decimal string.
     #[serde(deserialize_with = "amount")]
     #[schema(value_type = String)]
     amount: Amount,
@@ -72,7 +72,7 @@ impl PageOrder {
     /// The order as a project's server would send it.
     ///
     /// # Errors
-    /// When its decimal amount is none of the currency's.
+    /// When the decimal amount is not valid for the currency.
     pub fn into_new_invoice(self) -> Result<NewInvoice> {
         let amount = match self.amount {
             Amount::Minor(amount) => amount,

@@ -53,7 +53,7 @@ async fn every_described_call_is_there_and_well_described() -> Result<()> {
         ensure!(answer.status != 405, "{method} {path} is not there");
         let nothing_there = answer.json()["detail"]
             .as_str()
-            .is_some_and(|d| d.contains("There is nothing at"));
+            .is_some_and(|d| d.contains("No resource exists at"));
         ensure!(!nothing_there, "{method} {path} is not there");
         ensure!(
             call["summary"].is_string(),
