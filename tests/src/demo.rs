@@ -1,13 +1,12 @@
 //! The demo as a developer starts it: server, sandbox and shop in one process.
 
-use crate::process::{Running, binary};
-use crate::set_up;
+use crate::client::install_crypto_provider;
+use crate::process::{Running, binary, command};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
-use tokio::process::Command;
 
 /// A running demo. It ends with it.
 pub struct Demo {
@@ -21,9 +20,9 @@ pub struct Demo {
 impl Demo {
     /// Starts one.
     pub async fn start() -> Result<Self> {
-        set_up();
+        install_crypto_provider();
         let files = tempfile::tempdir()?;
-        let mut command = Command::new(binary()?);
+        let mut command = command(binary()?);
         command
             .args(["demo", "--data"])
             .arg(files.path())

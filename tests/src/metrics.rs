@@ -1,7 +1,7 @@
 //! What a server tells Prometheus, read strictly, as `promtool check metrics` would.
 
-use crate::World;
-use crate::api::send;
+use crate::app::World;
+use crate::client::send;
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use std::collections::{BTreeMap, BTreeSet};

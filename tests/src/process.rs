@@ -1,6 +1,7 @@
 //! The real binary as a child process.
 
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -26,6 +27,16 @@ pub fn binary() -> Result<PathBuf> {
         bail!("{} is not built: run `cargo xtask test`", path.display());
     }
     Ok(path)
+}
+
+/// A command whose process ends with the test's, even if that one is killed.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        return command;
+    }
+    Command::new(program)
 }
 
 /// A running child; it ends with its owner.

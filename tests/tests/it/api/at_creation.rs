@@ -6,8 +6,8 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Answer, Api, card, send, text};
-use till_tests::world::until;
+use till_tests::client::{Answer, Api, card, send, text};
+use till_tests::wait::until;
 
 const INVOICES: &str = "/v1/invoices";
 

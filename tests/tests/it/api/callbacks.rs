@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use till_tests::World;
-use till_tests::world::until;
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 

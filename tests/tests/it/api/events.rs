@@ -6,8 +6,8 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Api, send, text};
-use till_tests::world::until;
+use till_tests::client::{Api, send, text};
+use till_tests::wait::until;
 use tokio::net::TcpListener;
 
 const APPROVED: &str = "4242424242424242";

@@ -6,9 +6,10 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Api, card, send, text};
-use till_tests::relay::{Fate, Relay};
-use till_tests::world::{Setup, until};
+use till_tests::app::Setup;
+use till_tests::client::{Api, card, send, text};
+use till_tests::faults::relay::{Fate, Relay};
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use till_tests::World;
-use till_tests::api::{Answer, send};
-use till_tests::peers::hmac_hex;
+use till_tests::client::{Answer, send};
+use till_tests::providers::hmac_hex;
 
 type Fields = Vec<(String, String)>;
 

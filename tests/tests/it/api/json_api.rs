@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Api, send};
+use till_tests::client::{Api, send};
 
 const INVOICES: &str = "/v1/invoices";
 

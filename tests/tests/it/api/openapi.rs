@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use till_shared::problem::ProblemType;
 use till_tests::World;
-use till_tests::api::send;
+use till_tests::client::send;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

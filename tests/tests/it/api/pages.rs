@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::World;
-use till_tests::api::{Answer, card, send, text};
-use till_tests::live::Events;
-use till_tests::world::until;
+use till_tests::client::{Answer, card, send, text};
+use till_tests::events::Events;
+use till_tests::wait::until;
 
 async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
     let mut request = world.api.request(Method::GET, path);
@@ -147,12 +147,12 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
     ensure!(state["status"] == "open", "{state}");
     world.api.paid_with(&opened, "4242424242424242").await?;
     let mut seen = vec![];
-    let last = loop {
+    let (last, payment) = loop {
         let (id, state) = events.next().await?;
         seen.push(state["status"].clone());
         if state["status"] == "paid" {
             ensure!(state["payment"]["status"] == "succeeded", "{state}");
-            break id;
+            break (id, text(&state["payment"]["id"])?);
         }
     };
     ensure!(
@@ -168,9 +168,13 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
         state["status"] == "paid",
         "what was missed is told: {state}"
     );
-    let mut nothing = Events::follow(&world.api, &opened, Some(&last)).await?;
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(1), nothing.next()).await;
-    ensure!(waited.is_err(), "nothing was missed: {waited:?}");
+    let mut events = Events::follow(&world.api, &opened, Some(&last)).await?;
+    world.refund(&payment, 500).await?;
+    let (_, state) = events.next().await?;
+    ensure!(
+        state["status"] == "partially_refunded",
+        "nothing was missed before the refund: {state}"
+    );
     Ok(())
 }
 

@@ -5,9 +5,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use till_tests::World;
-use till_tests::api::{Api, send, text};
+use till_tests::client::Keys;
+use till_tests::client::{Api, send, text};
 use till_tests::process::binary;
-use till_tests::world::{Keys, until};
+use till_tests::wait::until;
 
 const PROJECTS: &str = "/v1/projects";
 
@@ -211,7 +212,7 @@ async fn several_accounts_and_one_that_is_removed_goes_on_for_what_it_carries() 
     );
     let euros = api.invoice("3").await?;
     let none = api
-        .pay(&euros, &till_tests::api::card("4242424242424242"))
+        .pay(&euros, &till_tests::client::card("4242424242424242"))
         .await?;
     none.problem(422, "method-unavailable")?;
 

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::World;
-use till_tests::api::{Answer, Opened, send, text};
-use till_tests::world::until;
+use till_tests::client::{Answer, Opened, send, text};
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 

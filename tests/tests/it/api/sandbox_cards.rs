@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use till_tests::World;
-use till_tests::api::{Opened, card, send, text};
-use till_tests::world::until;
+use till_tests::client::{Opened, card, send, text};
+use till_tests::wait::until;
 
 async fn types_told(world: &World, invoice: &str) -> Vec<String> {
     let arrived = world.project.arrived();
@@ -46,7 +46,7 @@ async fn paid_by(number: &str) -> Result<()> {
     );
     ends_paid(&world, &opened).await?;
     // Whatever the sandbox still has to say changes nothing and is told to nobody.
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    world.until_sandbox_is_done().await?;
     ends_paid(&world, &opened).await
 }
 

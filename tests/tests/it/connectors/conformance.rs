@@ -1,126 +1,11 @@
 //! The conformance suite: what every connector does, whichever payment system is behind it. A new
 //! one is a line at the bottom.
 
+use super::shop::Shop;
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
-use serde_json::Value;
-use till_tests::World;
-use till_tests::api::{Answer, Opened, send, text};
-use till_tests::peers::{Message, PaymentSystem, Plan};
-use till_tests::world::until;
-
-/// A shop with one account, at one payment system.
-struct Shop<S> {
-    system: S,
-    world: World,
-}
-
-const ACCOUNT: &str = "main";
-
-impl<S: PaymentSystem> Shop<S> {
-    async fn open() -> Result<Self> {
-        // The sandbox's own timetable has a webhook two seconds after the call it is about.
-        Self::with(&["--connector-timeout-ms", "1500"]).await
-    }
-
-    async fn with(args: &[&str]) -> Result<Self> {
-        let system = S::start().await?;
-        let accounts = [(S::KIND, ACCOUNT, system.credentials())];
-        let world = World::with_accounts(&accounts, args).await?;
-        system.report_to(format!("{}{}", world.api.url, Self::webhooks()));
-        Ok(Self { system, world })
-    }
-
-    fn webhooks() -> String {
-        format!("/v1/connectors/{}/{ACCOUNT}/webhooks", S::KIND)
-    }
-
-    async fn tell(&self, message: &Message) -> Result<Answer> {
-        let mut request = self.world.api.request(Method::POST, &Self::webhooks());
-        for (name, value) in &message.headers {
-            request = request.header(*name, value);
-        }
-        send(request.body(message.body.clone())).await
-    }
-
-    /// Presses Pay.
-    async fn fix(&self, opened: &Opened, plan: Plan) -> Result<Value> {
-        let answer = self.world.api.pay(opened, &self.system.pay(plan)).await?;
-        ensure!(answer.status == 201, "{answer:?}\n{}", self.world.log());
-        let fixed = answer.json();
-        ensure!(fixed["payment"]["connector"] == S::KIND, "{fixed}");
-        Ok(fixed)
-    }
-
-    /// Confirms where that is asked for, and comes back.
-    async fn finish(&self, fixed: &Value) -> Result<()> {
-        if fixed["verification"]["kind"] == "none" {
-            return Ok(());
-        }
-        let back = self
-            .system
-            .confirm(&text(&fixed["verification"]["url"])?)
-            .await?;
-        let answer = send(self.world.api.request(Method::GET, &back)).await?;
-        ensure!(answer.status == 200, "{answer:?}");
-        Ok(())
-    }
-
-    /// Waits until the invoice is paid, by one payment, the money was taken once, and the project
-    /// was told of both.
-    async fn ends_paid(&self, opened: &Opened) -> Result<Value> {
-        let paid = self.world.api.until_status(&opened.id, "paid").await;
-        let invoice = paid.with_context(|| self.world.log())?;
-        let payments = invoice["payments"].as_array().context("no payments")?;
-        ensure!(payments.len() == 1, "{invoice}");
-        ensure!(payments[0]["status"] == "succeeded", "{invoice}");
-        ensure!(payments[0]["reference"].is_string(), "{invoice}");
-        ensure!(
-            self.system.taken().await? == 1999,
-            "{}",
-            self.system.taken().await?
-        );
-        ensure!(self.system.payments().await? == 1);
-        until("the callbacks", async || Ok(self.told(opened).len() >= 2)).await?;
-        ensure!(self.told(opened) == ["payment.succeeded", "invoice.paid"]);
-        Ok(payments[0].clone())
-    }
-
-    fn told(&self, opened: &Opened) -> Vec<String> {
-        let arrived = self.world.project.arrived();
-        let about = arrived
-            .iter()
-            .filter(|a| a.body["data"]["invoice"]["id"] == opened.id.as_str());
-        about
-            .filter_map(|a| a.body["type"].as_str().map(str::to_owned))
-            .collect()
-    }
-
-    /// Asks for a refund and waits until it is through.
-    async fn give_back(&self, payment: &Value, amount: i64) -> Result<()> {
-        let refund = self.world.refund(&text(&payment["id"])?, amount).await?;
-        let store = self.world.store().await?;
-        let sql = "select status, reference from refunds where id = $1";
-        let asked: Result<()> = until("the refund to be asked for", async || {
-            let row: (String, Option<String>) =
-                sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
-            ensure!(row.0 != "failed", "the refund was refused");
-            Ok(row.1.is_some())
-        })
-        .await;
-        asked.with_context(|| self.world.log())?;
-        if let Some(message) = self.system.refunded(&refund)? {
-            let answer = self.tell(&message).await?;
-            ensure!(answer.status == 200, "{answer:?}");
-        }
-        until("the refund to be through", async || {
-            let row: (String, Option<String>) =
-                sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
-            Ok(row.0 == "succeeded")
-        })
-        .await
-    }
-}
+use till_tests::client::{send, text};
+use till_tests::providers::{PaymentSystem, Plan};
 
 async fn create<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
@@ -143,7 +28,8 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
         "{fixed}"
     );
     // The reconciler asks meanwhile, and hears nothing that would change it.
-    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let payment = text(&fixed["payment"]["id"])?;
+    shop.world.until_polled(&payment).await?;
     let invoice = shop.world.api.read(&opened.id).await?;
     ensure!(invoice["status"] == "processing", "{invoice}");
     ensure!(
@@ -321,7 +207,7 @@ async fn another_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> {
         let answer = shop.tell(&shop.system.message(&payment)?).await?;
         ensure!(answer.status == 200, "{answer:?}");
         // The reconciler asks, too, and is told the same.
-        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        shop.world.until_polled(&payment).await?;
         let invoice = shop.world.api.read(&opened.id).await?;
         ensure!(invoice["status"] == "processing", "{invoice}");
         ensure!(
@@ -402,9 +288,9 @@ fn every_connector_of_the_registry_is_here() {
 }
 
 every_connector_does! {
-    sandbox: till_tests::peers::sandbox::Sandbox,
-    stripe: till_tests::peers::stripe::Stripe,
-    adyen: till_tests::peers::adyen::Adyen,
-    paypal: till_tests::peers::paypal::PayPal,
-    mollie: till_tests::peers::mollie::Mollie,
+    sandbox: till_tests::providers::sandbox::Sandbox,
+    stripe: till_tests::providers::stripe::Stripe,
+    adyen: till_tests::providers::adyen::Adyen,
+    paypal: till_tests::providers::paypal::PayPal,
+    mollie: till_tests::providers::mollie::Mollie,
 }

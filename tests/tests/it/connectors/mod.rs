@@ -2,5 +2,7 @@
 
 mod conformance;
 mod described;
-mod foreign;
+mod localstripe;
 mod routing;
+mod shop;
+mod signatures;

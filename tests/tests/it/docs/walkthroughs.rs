@@ -1,19 +1,12 @@
-//! The documentation is true: its walk-throughs are walked, its snippets run.
+//! The documentation's walk-throughs: their commands are carried out.
 
+use super::snippets::{ACCOUNTS, CALLBACKS, EXAMPLE, FORM};
 use anyhow::{Context, Result, ensure};
-use reqwest::Method;
-use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
-use standardwebhooks::Webhook;
-use std::time::SystemTime;
-use till_tests::World;
-use till_tests::api::{Answer, card, send};
+use till_tests::browser::buyer::APPROVED;
 use till_tests::browser::{Browser, Screen};
-use till_tests::buyer::APPROVED;
-use till_tests::docs::{Walk, blocks, docs, pages, snippet_of};
-use till_tests::snippets::{Fields, Snippet};
-use till_tests::world::until;
+use till_tests::docs::{Walk, blocks, pages, snippet_of};
 
 /// The pages whose shell blocks are carried out, the heading before which the buyer pays in the
 /// browser, and the money that the sandbox has taken at the end, in minor units.
@@ -29,19 +22,6 @@ const WALKS: [(&str, Option<&str>, i64); 7] = [
 
 /// Run by the walk through `widget.md`.
 const SHOP: &str = "shop.py";
-const FORM: [&str; 4] = ["form.php", "form.mjs", "form.py", "form.rs"];
-const COMPILED_FORM: &str = env!("CARGO_BIN_EXE_snippet-form");
-const CALLBACKS: [&str; 4] = [
-    "callbacks.php",
-    "callbacks.mjs",
-    "callbacks.py",
-    "callbacks.rs",
-];
-const COMPILED_CALLBACKS: &str = env!("CARGO_BIN_EXE_snippet-callbacks");
-/// Accounts at payment systems.
-const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mollie.json"];
-/// What a callback looks like.
-const EXAMPLE: &str = "invoice-paid.json";
 
 #[test]
 fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
@@ -73,7 +53,7 @@ fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
 
 #[tokio::test]
 async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
-    till_tests::set_up();
+    till_tests::client::install_crypto_provider();
     for (page, buyer, taken) in WALKS {
         let mut walk = Walk::start(page)?;
         if buyer.is_some() {
@@ -121,248 +101,4 @@ async fn captured(ledger: &std::path::Path) -> Result<i64> {
     let db = SqlitePool::connect_with(options).await?;
     let sum = sqlx::query_scalar("select coalesce(sum(captured), 0) from payments");
     Ok(sum.fetch_one(&db).await?)
-}
-
-#[tokio::test]
-async fn signing_snippets_sign_what_the_server_accepts() -> Result<()> {
-    let world = World::start().await?;
-    for name in FORM {
-        signs(&world, name).await.context(name)?;
-    }
-    Ok(())
-}
-
-async fn signs(world: &World, name: &'static str) -> Result<()> {
-    let order = [
-        ("project", world.keys.pk.as_str()),
-        ("order_id", name),
-        ("amount", "19.99"),
-        ("currency", "EUR"),
-        (
-            "description",
-            r#"A "print" & <frame>, größer = 漢字 😀 100 %41+1"#,
-        ),
-        ("email", "buyer+test@shop.example"),
-        ("locale", "de"),
-        // In this order in UTF-8, in the other in UTF-16.
-        ("metadata[\u{fb00}]", "ligature"),
-        ("metadata[\u{1f600}]", "smile"),
-        ("metadata[empty]", ""),
-        ("metadata[Upper]", "before lower"),
-    ];
-    let order: Fields = order.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let secret = &world.keys.signing_secret;
-    let snippet = Snippet::new(name, COMPILED_FORM)?;
-    let signed = snippet.sign(&world.api.url, secret, &order).await?;
-    let accepted = pay(world, &signed).await?;
-    let to = accepted.header("location");
-    ensure!(
-        accepted.status == 303 && to.contains("/pay/inv_"),
-        "{accepted:?}"
-    );
-
-    for (field, other) in [
-        ("amount", "0.99"),
-        ("email", ""),
-        ("metadata[empty]", "no more"),
-    ] {
-        let mut changed = signed.clone();
-        changed.insert("order_id".into(), format!("{name} {field}"));
-        let mut resigned = changed.clone();
-        resigned.remove("signature");
-        let mut resigned = snippet.sign(&world.api.url, secret, &resigned).await?;
-        resigned.insert(field.into(), other.into());
-        let refused = pay(world, &resigned).await?;
-        ensure!((400..500).contains(&refused.status), "{field}: {refused:?}");
-    }
-    let mut foreign = order;
-    foreign.insert("order_id".into(), format!("{name} with another secret"));
-    let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let foreign = snippet.sign(&world.api.url, other, &foreign).await?;
-    let refused = pay(world, &foreign).await?;
-    ensure!((400..500).contains(&refused.status), "{refused:?}");
-    Ok(())
-}
-
-async fn pay(world: &World, fields: &Fields) -> Result<Answer> {
-    send(world.api.request(Method::POST, "/pay").form(fields)).await
-}
-
-#[tokio::test]
-async fn callback_snippets_take_what_is_genuine_and_nothing_else() -> Result<()> {
-    for name in CALLBACKS {
-        takes_callbacks(name).await.context(name)?;
-    }
-    Ok(())
-}
-
-async fn takes_callbacks(name: &'static str) -> Result<()> {
-    let world = World::start().await?;
-    let secret = &world.keys.signing_secret;
-    let snippet = Snippet::new(name, COMPILED_CALLBACKS)?;
-    let (_running, url) = snippet.listen(secret).await?;
-    let id = world.keys.id.as_str();
-    let change = [
-        "project",
-        "update",
-        id,
-        "--dev",
-        "--notify-url",
-        &url,
-        "--check-url",
-        &url,
-    ];
-    world.till(&change).await?.map_err(anyhow::Error::msg)?;
-
-    // By the server itself: the shop knows order 42 at 19.99 and no other.
-    let unknown = world.api.invoice("43").await?;
-    let refused = world.api.pay(&unknown, &card(APPROVED)).await?;
-    refused.problem(422, "order-rejected")?;
-    let known = world.api.invoice("42").await?;
-    world.api.paid_with(&known, APPROVED).await?;
-    until("both callbacks to be taken", async || taken(&world).await).await?;
-
-    // By others, in whatever way.
-    let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let ping = json!({ "type": "ping", "data": {} }).to_string();
-    let cases = [
-        (204, vec![signature(secret, 0, &ping)?]),
-        (
-            204,
-            vec![signature(other, 0, &ping)?, signature(secret, 0, &ping)?],
-        ),
-        (401, vec![signature(other, 0, &ping)?]),
-        (
-            401,
-            vec![signature(secret, 0, &ping.replace("ping", "pong"))?],
-        ),
-        (401, vec![signature(secret, -600, &ping)?]),
-        (401, vec![signature(secret, 600, &ping)?]),
-        (401, vec![]),
-    ];
-    for (number, (status, signatures)) in cases.iter().enumerate() {
-        let answer = callback(&world, &url, signatures, &ping).await?;
-        ensure!(answer.status == *status, "case {number}: {answer:?}");
-    }
-    let check = |order_id: &str| {
-        let data = json!({ "invoice": { "order_id": order_id } });
-        json!({ "type": "order.check", "data": data }).to_string()
-    };
-    for (order_id, expected) in [
-        (
-            "42",
-            json!({ "accept": true, "amount": 1999, "currency": "EUR" }),
-        ),
-        ("43", json!({ "accept": false, "reason": "unknown order" })),
-    ] {
-        let body = check(order_id);
-        let signatures = [signature(secret, 0, &body)?];
-        let answer = callback(&world, &url, &signatures, &body).await?;
-        ensure!(
-            answer.status == 200 && answer.json() == expected,
-            "{answer:?}"
-        );
-    }
-    Ok(())
-}
-
-/// Whether the order's two callbacks have been answered with 204.
-async fn taken(world: &World) -> Result<bool> {
-    let list = send(world.api.secret(Method::GET, "/v1/events"))
-        .await?
-        .json();
-    let events = list["data"].as_array().cloned().unwrap_or_default();
-    let last = |event: &Value| event["attempts"].as_array()?.last()?["status"].as_u64();
-    Ok(events.len() == 2 && events.iter().all(|event| last(event) == Some(204)))
-}
-
-/// A time, in seconds, and the signature of a body at that time.
-fn signature(secret: &str, seconds_from_now: i64, body: &str) -> Result<(i64, String)> {
-    let now = SystemTime::UNIX_EPOCH.elapsed()?;
-    let seconds = i64::try_from(now.as_secs())? + seconds_from_now;
-    let signature = Webhook::new(secret)?.sign("evt_1", seconds, body.as_bytes())?;
-    Ok((seconds, signature))
-}
-
-async fn callback(
-    world: &World,
-    url: &str,
-    signatures: &[(i64, String)],
-    body: &str,
-) -> Result<Answer> {
-    let mut request = world.api.request(Method::POST, url).body(body.to_owned());
-    if let Some((seconds, _)) = signatures.first() {
-        let all: Vec<_> = signatures.iter().map(|(_, text)| text.as_str()).collect();
-        request = request
-            .header("webhook-id", "evt_1")
-            .header("webhook-timestamp", seconds.to_string())
-            .header("webhook-signature", all.join(" "));
-    }
-    send(request).await
-}
-
-#[tokio::test]
-async fn account_files_are_taken() -> Result<()> {
-    let world = World::start().await?;
-    for name in ACCOUNTS {
-        let file = docs()?.join("snippets").join(name);
-        let file = file.to_str().context("a path that is no text")?;
-        let create = [
-            "project",
-            "create",
-            "--dev",
-            "--name",
-            name,
-            "--connector",
-            file,
-        ];
-        let created = world.till(&create).await?;
-        created.map_err(anyhow::Error::msg).context(name)?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_example_of_a_callback_is_like_a_real_one() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("42").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
-    until("both callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
-    })
-    .await?;
-    let arrived = world.project.arrived();
-    let real = arrived.iter().find(|a| a.body["type"] == "invoice.paid");
-    let real = &real.context("no invoice.paid")?.body;
-    let example = std::fs::read_to_string(docs()?.join("snippets").join(EXAMPLE))?;
-    same_shape(&serde_json::from_str(&example)?, real).context("$")
-}
-
-/// The same names everywhere, and values of the same types.
-fn same_shape(example: &Value, real: &Value) -> Result<()> {
-    match (example, real) {
-        (Value::Object(example), Value::Object(real)) => {
-            let names = |o: &serde_json::Map<String, Value>| o.keys().cloned().collect::<Vec<_>>();
-            ensure!(
-                names(example) == names(real),
-                "{:?} and {:?}",
-                names(example),
-                names(real)
-            );
-            for (name, value) in example {
-                same_shape(value, &real[name]).with_context(|| name.clone())?;
-            }
-        }
-        (Value::Array(example), Value::Array(real)) => {
-            ensure!(example.len() == real.len(), "{example:?} and {real:?}");
-            for (example, real) in example.iter().zip(real) {
-                same_shape(example, real)?;
-            }
-        }
-        _ => ensure!(
-            std::mem::discriminant(example) == std::mem::discriminant(real),
-            "{example} and {real}"
-        ),
-    }
-    Ok(())
 }

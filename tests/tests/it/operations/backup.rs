@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use till_tests::World;
-use till_tests::api::{Opened, send, text};
+use till_tests::client::{Opened, send, text};
 use till_tests::project::Arrived;
-use till_tests::world::until;
+use till_tests::wait::until;
 use tokio::process::Command;
 
 const APPROVED: &str = "4242424242424242";

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 use till_tests::World;
-use till_tests::api::{card, send, text};
-use till_tests::world::until;
+use till_tests::client::{card, send, text};
+use till_tests::wait::until;
 
 /// American Express, whose security code has four digits: three might be anything.
 const NUMBER: &str = "378282246310005";
@@ -101,8 +101,8 @@ async fn nothing_secret(world: &World, token: &str) -> Result<()> {
         token,
         "whsec_",
         "sk_",
-        till_tests::world::OPERATOR_TOKEN,
-        till_tests::world::ENCRYPTION_KEY,
+        till_tests::app::OPERATOR_TOKEN,
+        till_tests::app::ENCRYPTION_KEY,
     ] {
         ensure!(!log.contains(secret), "{secret} is in the log");
     }

@@ -6,9 +6,9 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::Value;
 use till_tests::World;
-use till_tests::api::{send, text};
+use till_tests::client::{send, text};
 use till_tests::metrics::Metrics;
-use till_tests::world::until;
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const DECLINED: &str = "4000000000009995";
@@ -113,7 +113,7 @@ async fn order_checks_are_counted_by_their_answer() -> Result<()> {
         .project
         .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
     let opened = world.api.invoice("1").await?;
-    let card = till_tests::api::card(APPROVED);
+    let card = till_tests::client::card(APPROVED);
     world
         .api
         .pay(&opened, &card)

@@ -13,8 +13,8 @@ use prost::Message;
 use reqwest::Method;
 use std::sync::{Arc, Mutex, PoisonError};
 use till_tests::World;
-use till_tests::api::{card, send, text};
-use till_tests::world::until;
+use till_tests::client::{card, send, text};
+use till_tests::wait::until;
 use tokio::net::TcpListener;
 
 const APPROVED: &str = "4242424242424242";

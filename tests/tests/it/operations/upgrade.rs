@@ -12,9 +12,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Opened, card, send};
+use till_tests::client::{Opened, card, send};
 use till_tests::database::Database;
-use till_tests::ledgers::{agree, until_settled};
+use till_tests::ledger::{agree, until_settled};
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";

@@ -2,7 +2,7 @@
 //! same for longer.
 
 use anyhow::Result;
-use till_tests::chaos::{Fault, Plan, run};
+use till_tests::faults::chaos::{Fault, Plan, run};
 
 /// Chance, which is told so that a run can be had again.
 fn seed() -> u64 {

@@ -8,9 +8,9 @@ use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::send;
-use till_tests::ledgers::{agree, until_settled};
-use till_tests::world::until;
+use till_tests::client::send;
+use till_tests::ledger::{agree, until_settled};
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const DECLINED: &str = "4000000000009995";

@@ -8,14 +8,15 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Api, Opened, card, send, text};
+use till_tests::app::Setup;
+use till_tests::client::{Api, Opened, card, send, text};
 use till_tests::database::on_postgres;
-use till_tests::ledgers::{agree, until_settled};
-use till_tests::live::Events;
+use till_tests::events::Events;
+use till_tests::faults::relay::Relay;
+use till_tests::faults::traffic::Customer;
+use till_tests::ledger::{agree, until_settled};
 use till_tests::process::Running;
-use till_tests::relay::Relay;
-use till_tests::traffic::Customer;
-use till_tests::world::{Setup, until};
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
@@ -33,6 +34,13 @@ struct Farm {
 }
 
 impl Farm {
+    /// How many payments have succeeded.
+    async fn paid(&self) -> Result<i64> {
+        let sql = "select count(*) from payments where status = 'succeeded'";
+        let store = self.world.store().await?;
+        Ok(sqlx::query_scalar(sql).fetch_one(&store).await?)
+    }
+
     async fn start() -> Result<Self> {
         let balancer = Relay::start().await?;
         let setup = Setup {
@@ -165,7 +173,8 @@ async fn one_of_them_dies_and_the_others_carry_on() -> Result<()> {
         crowd.spawn(async move { customer.shops().await });
     }
     for _ in 0..2 {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let before = farm.paid().await?;
+        until("more payments", async || Ok(farm.paid().await? > before)).await?;
         farm.others.pop().context("one more")?.kill().await?;
     }
     // The dead are taken out, as a balancer's health check would.

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use till_tests::World;
-use till_tests::api::{Answer, Api, card, send};
-use till_tests::ledgers::{agree, until_settled};
-use till_tests::live::Events;
-use till_tests::relay::{Fate, Relay};
-use till_tests::world::{Setup, until};
+use till_tests::app::Setup;
+use till_tests::client::{Answer, Api, card, send};
+use till_tests::events::Events;
+use till_tests::faults::relay::{Fate, Relay};
+use till_tests::ledger::{agree, until_settled};
+use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";

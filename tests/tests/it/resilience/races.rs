@@ -6,10 +6,10 @@ use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Answer, Api, Opened, card, send, text};
-use till_tests::ledgers::{Agreement, agree, until_settled};
-use till_tests::relay::Relay;
-use till_tests::world::Setup;
+use till_tests::app::Setup;
+use till_tests::client::{Answer, Api, Opened, card, send, text};
+use till_tests::faults::relay::Relay;
+use till_tests::ledger::{Agreement, agree, until_settled};
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Answer, Opened, card, send, text};
-use till_tests::ledgers::{agree, until_settled};
-use till_tests::relay::{Fate, Relay};
-use till_tests::world::{Setup, until, until_within};
+use till_tests::app::Setup;
+use till_tests::client::{Answer, Opened, card, send, text};
+use till_tests::faults::relay::{Fate, Relay};
+use till_tests::ledger::{agree, until_settled};
+use till_tests::wait::{until, until_within};
 
 const APPROVED: &str = "4242424242424242";
 const SETTLES: Duration = Duration::from_secs(60);

@@ -4,10 +4,11 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Answer, card};
-use till_tests::ledgers::{agree, until_settled};
-use till_tests::relay::{Fate, Relay};
-use till_tests::world::{Setup, until};
+use till_tests::app::Setup;
+use till_tests::client::{Answer, card};
+use till_tests::faults::relay::{Fate, Relay};
+use till_tests::ledger::{agree, until_settled};
+use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";

@@ -4,8 +4,8 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 use till_tests::browser::Screen;
-use till_tests::buyer::{APPROVED, Buyer, VERIFIED, Way};
-use till_tests::hosted::{Hosted, STATES};
+use till_tests::browser::buyer::{APPROVED, Buyer, VERIFIED, Way};
+use till_tests::browser::hosted::{Hosted, STATES};
 
 async fn axe_finds_nothing(theme: &'static str) -> Result<()> {
     let hosted = Hosted::with(

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use till_tests::browser::Screen;
-use till_tests::buyer::{APPROVED, Buyer, DECLINED, VERIFIED, Way};
+use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, VERIFIED, Way};
 
 async fn approved(way: Way, name: &'static str, screen: Screen) -> Result<()> {
     let buyer = Buyer::comes(name, screen).await?;

@@ -4,11 +4,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use till_tests::api::Opened;
+use till_tests::browser::hosted::Hosted;
+use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::hosted::Hosted;
-use till_tests::shop::Shop;
-use till_tests::world::until;
+use till_tests::client::Opened;
+use till_tests::wait::until;
 
 /// The names of the languages' files that the page has loaded.
 const LOADED: &str = "return performance.getEntriesByType('resource')
@@ -51,7 +51,7 @@ async fn wishes_have_their_order() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--accept-lang=it"]).await?;
     let lang = "return document.documentElement.lang";
     let plain = hosted.world.api.invoice("1").await?;
-    let mut order = till_tests::api::Api::order("2");
+    let mut order = till_tests::client::Api::order("2");
     order["locale"] = json!("tr");
     let ordered = hosted.world.api.invoice_of(&order).await?;
 

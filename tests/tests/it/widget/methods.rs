@@ -4,12 +4,12 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use till_tests::browser::hosted::{APPROVED, Hosted};
+use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::hosted::{APPROVED, Hosted};
-use till_tests::peers::mollie::Mollie;
-use till_tests::peers::paypal::PayPal;
-use till_tests::peers::{PaymentSystem, Plan};
-use till_tests::shop::Shop;
+use till_tests::providers::mollie::Mollie;
+use till_tests::providers::paypal::PayPal;
+use till_tests::providers::{PaymentSystem, Plan};
 
 /// Payment systems, and the files from which a project is told of its accounts there.
 struct Systems {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use till_tests::browser::Screen;
-use till_tests::buyer::{APPROVED, Buyer, DECLINED, NO_FRAMES, VERIFIED, Way};
+use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, NO_FRAMES, VERIFIED, Way};
 
 #[tokio::test]
 async fn a_bank_that_refuses_frames_opens_beside_the_frame() -> Result<()> {

@@ -5,9 +5,10 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::json;
 use till_tests::World;
-use till_tests::api::send;
+use till_tests::browser::shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::{shop, world::until};
+use till_tests::client::send;
+use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 

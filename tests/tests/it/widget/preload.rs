@@ -4,10 +4,10 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::World;
-use till_tests::api::send;
+use till_tests::browser::hosted::APPROVED;
+use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::hosted::APPROVED;
-use till_tests::shop::Shop;
+use till_tests::client::send;
 
 struct Page {
     shop: Shop,
@@ -121,7 +121,13 @@ async fn a_project_may_do_without() -> Result<()> {
     browser
         .until("the script", "return Boolean(window.Till)")
         .await?;
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    // The script prepares in an idle callback after the page has loaded. Idle callbacks run in the
+    // order they were requested, so this one runs after the script's.
+    let idle = "return new Promise((done) => {
+        const later = () => requestIdleCallback(done, { timeout: 4000 });
+        document.readyState === 'complete' ? later() : addEventListener('load', () => setTimeout(later));
+    })";
+    browser.run(idle).await?;
     let frames = browser
         .run("return document.querySelectorAll('iframe').length")
         .await?;

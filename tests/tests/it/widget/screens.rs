@@ -4,12 +4,11 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use std::time::Duration;
 use till_tests::World;
-use till_tests::api::{Api, Opened, send};
+use till_tests::browser::hosted::{APPROVED, Hosted, STATES, VERIFIED};
+use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::hosted::{APPROVED, Hosted, STATES, VERIFIED};
-use till_tests::shop::Shop;
+use till_tests::client::{Api, Opened, send};
 
 const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
 const THEMES: [&str; 2] = ["light", "dark"];
@@ -91,6 +90,18 @@ async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Re
     browser.block(&[]).await
 }
 
+/// Waits until the frame has had the same height for ten frames.
+const STILL: &str = "return new Promise((done) => {
+    let [last, same] = [0, 0];
+    const look = () => {
+        const { height } = document.querySelector('dialog[open] iframe').getBoundingClientRect();
+        same = height === last ? same + 1 : 0;
+        last = height;
+        same < 10 ? requestAnimationFrame(look) : done();
+    };
+    look();
+})";
+
 /// Over a shop's page: the form, the bank's page, the question before closing.
 async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
     let browser = Browser::with(screen, &["--disable-site-isolation-trials"]).await?;
@@ -100,8 +111,8 @@ async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
             let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
             let keep = async |name: &str| {
                 browser.leave_frames().await?;
-                // The frame follows its content in a moment.
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                // The frame takes its content's height.
+                browser.run(STILL).await?;
                 take(&browser, size, theme, language, name).await?;
                 browser.enter("dialog[open] iframe").await
             };

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use till_tests::World;
-use till_tests::api::send;
+use till_tests::client::send;
 
 /// Everything, in bytes; Adyen's Drop-in, without its frames, comes to 109,917.
 const ALL: usize = 90_000;

@@ -2,10 +2,10 @@
 //! around hears of it. Page, server and bank are on three sites.
 
 use anyhow::{Result, ensure};
+use till_tests::browser::buyer::{Buyer, Way};
+use till_tests::browser::hosted::{Hosted, NO_FRAMES, VERIFIED};
+use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
-use till_tests::buyer::{Buyer, Way};
-use till_tests::hosted::{Hosted, NO_FRAMES, VERIFIED};
-use till_tests::shop::Shop;
 
 const FRAME: &str = "dialog[open] iframe";
 

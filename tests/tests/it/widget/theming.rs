@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use till_tests::browser::Screen;
-use till_tests::hosted::Hosted;
+use till_tests::browser::hosted::Hosted;
 use url::form_urlencoded::byte_serialize;
 
 const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#pay'));
@@ -69,7 +69,7 @@ async fn name_and_logo_are_the_projects() -> Result<()> {
         .world
         .api
         .request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
-    let page = till_tests::api::send(page).await?;
+    let page = till_tests::client::send(page).await?;
     let policy = page.header("content-security-policy");
     let images = format!("img-src 'self' data: {shop};");
     ensure!(policy.contains(&images), "{policy}");

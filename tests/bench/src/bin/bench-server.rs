@@ -1,0 +1,99 @@
+//! `cargo xtask bench server`: how many payments a second one server and three on one database carry,
+//! from the order to the delivered callback. The payment system and the buyers run beside them, on
+//! the same machine, and have their share of it.
+
+use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
+use std::time::{Duration, Instant};
+use till_tests::World;
+use till_tests::app::Setup;
+use till_tests::client::{Api, card};
+use till_tests::database::on_postgres;
+use till_tests::faults::relay::Relay;
+use till_tests::ledger::{agree, until_settled};
+
+const APPROVED: &str = "4242424242424242";
+const BUYERS: usize = 32;
+
+/// Payments until `end`, each from the order on.
+async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
+    let end = Instant::now() + length;
+    let buyer = async |buyer: usize| {
+        let mut took = vec![];
+        for number in 0.. {
+            let start = Instant::now();
+            if start > end {
+                break;
+            }
+            let opened = api.invoice(&format!("{name}-{buyer}-{number}")).await?;
+            let answer = api.pay(&opened, &card(APPROVED)).await?;
+            ensure!(answer.status == 201, "{answer:?}");
+            took.push(start.elapsed());
+        }
+        Ok(took)
+    };
+    let mut all: Vec<_> = try_join_all((0..BUYERS).map(buyer))
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    all.sort();
+    Ok(all)
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let seconds: u64 = std::env::args()
+        .nth(1)
+        .context("how many seconds")?
+        .parse()?;
+    let length = Duration::from_secs(seconds);
+    let store = if on_postgres() {
+        "PostgreSQL"
+    } else {
+        "SQLite"
+    };
+    let mut rates = vec![];
+    for servers in [1, 3] {
+        let balancer = Relay::start().await?;
+        let setup = Setup {
+            to_server: Some(&balancer),
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        let mut others = vec![];
+        for _ in 1..servers {
+            others.push(world.another_server().await?);
+        }
+        let mut urls = vec![world.api.url.as_str()];
+        urls.extend(others.iter().map(|other| other.said.as_str()));
+        balancer.send_to(&urls);
+        let api = Api::new(&balancer.url, &world.keys)?;
+        pay(&api, "warm", Duration::from_secs(2)).await?;
+        let took = pay(&api, "hot", length).await?;
+        let start = Instant::now();
+        until_settled(&world, Duration::from_secs(120)).await?;
+        let rest = start.elapsed();
+        agree(&world).await?;
+        let at = |part: usize| {
+            took.get(took.len() * part / 100)
+                .copied()
+                .unwrap_or_default()
+        };
+        let rate = took.len() as f64 / length.as_secs_f64();
+        println!(
+            "{store}, servers: {servers}: {rate:.0} payments/s; order and payment together take \
+             {:.0?} in the middle, {:.0?} at the 99th percentile; all told {rest:.1?} later",
+            at(50),
+            at(99),
+        );
+        rates.push(rate);
+    }
+    if let [one, three] = rates[..] {
+        println!(
+            "{store}: three servers carry {:.2} of what one does",
+            three / one
+        );
+    }
+    Ok(())
+}

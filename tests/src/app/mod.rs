@@ -1,0 +1,310 @@
+//! A server, a sandbox payment system and a project, made for one test.
+
+mod spawn;
+
+pub use spawn::{ENCRYPTION_KEY, OPERATOR_TOKEN};
+
+use crate::client::{Api, Keys, install_crypto_provider, send, text};
+use crate::database::Database;
+use crate::faults::relay::Relay;
+use crate::process::Running;
+use crate::project::Project;
+use crate::wait::until;
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use spawn::{Home, create_project, serve, start_sandbox, till};
+use sqlx::AnyPool;
+use std::path::Path;
+
+/// Everything one test needs. It all ends with it.
+pub struct World {
+    /// The server, called with the project's keys.
+    pub api: Api,
+    /// The project's endpoint.
+    pub project: Project,
+    /// The project's keys.
+    pub keys: Keys,
+    /// Where the sandbox is.
+    pub sandbox: String,
+    server: Option<Running>,
+    settings: Vec<String>,
+    sandbox_process: Option<Running>,
+    home: Home,
+}
+
+/// What a world is made of, where it is not the ordinary one.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// Further arguments for `till project create`.
+    pub project_args: &'a [&'a str],
+    /// The project's accounts: kind, id and credentials. Where there are none, one at the sandbox.
+    pub accounts: &'a [(&'a str, &'a str, Value)],
+    /// Further arguments for `till serve`.
+    pub settings: &'a [&'a str],
+    /// Between the server and the sandbox.
+    pub to_sandbox: Option<&'a Relay>,
+    /// Between everybody else and the server: its public URL.
+    pub to_server: Option<&'a Relay>,
+    /// Where the database is; one of its own else.
+    pub database: Option<Database>,
+    /// Where the project's endpoint will be; one is started else.
+    pub endpoint: Option<&'a str>,
+}
+
+impl World {
+    /// Starts one with a project that has a `notify_url`.
+    pub async fn start() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// Starts one, with further arguments for `till project create`.
+    pub async fn with(project_args: &[&str]) -> Result<Self> {
+        Self::with_settings(project_args, &[]).await
+    }
+
+    /// Starts one, with further arguments for `till project create` and for `till serve`.
+    pub async fn with_settings(project_args: &[&str], settings: &[&str]) -> Result<Self> {
+        let setup = Setup {
+            project_args,
+            settings,
+            ..Setup::default()
+        };
+        Self::set_up(setup).await
+    }
+
+    /// Starts one whose project has these accounts alone, asked in this order: kind, id and
+    /// credentials; with further arguments for `till serve`.
+    pub async fn with_accounts(
+        accounts: &[(&str, &str, Value)],
+        settings: &[&str],
+    ) -> Result<Self> {
+        let setup = Setup {
+            accounts,
+            settings,
+            ..Setup::default()
+        };
+        Self::set_up(setup).await
+    }
+
+    /// Starts one that is not the ordinary one.
+    pub async fn set_up(setup: Setup<'_>) -> Result<Self> {
+        install_crypto_provider();
+        let files = tempfile::tempdir()?;
+        let database = match setup.database {
+            Some(database) => database,
+            None => Database::new(files.path()).await?,
+        };
+        let home = Home { files, database };
+        let sandbox = start_sandbox(&home, "127.0.0.1:0").await?;
+        let url = sandbox.said.clone();
+        let reached = setup.to_sandbox.map_or(&url, |relay| {
+            relay.send_to(&[&url]);
+            &relay.url
+        });
+        let project = Project::start().await?;
+        let strings =
+            |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
+        let mut args = strings(setup.project_args);
+        if setup.accounts.is_empty() {
+            args.extend(["--sandbox".into(), reached.clone()]);
+        }
+        let mut account_files = vec![];
+        for (kind, id, credentials) in setup.accounts {
+            let file = home.files.path().join(format!("{kind}-{id}.json"));
+            let account = json!({ "kind": kind, "account": id, "credentials": credentials });
+            std::fs::write(&file, account.to_string())?;
+            args.extend(["--connector".into(), file.display().to_string()]);
+            account_files.push(file);
+        }
+        let endpoint = setup.endpoint.unwrap_or(&project.url);
+        let keys = create_project(&home, endpoint, &args).await?;
+        for file in account_files {
+            // What is kept from now on is the server's doing.
+            std::fs::remove_file(file)?;
+        }
+        project.know_secret(&keys.signing_secret);
+        let mut settings = strings(setup.settings);
+        if let Some(relay) = setup.to_server {
+            settings.extend(["--public-url".into(), relay.url.clone()]);
+        }
+        let server = serve(&home, "127.0.0.1:0", &settings).await?;
+        if let Some(relay) = setup.to_server {
+            relay.send_to(&[&server.said]);
+        }
+        Ok(Self {
+            api: Api::new(&server.said, &keys)?,
+            project,
+            keys,
+            sandbox: url,
+            server: Some(server),
+            settings,
+            sandbox_process: Some(sandbox),
+            home,
+        })
+    }
+
+    /// Another project on the same server, with the same endpoint.
+    pub async fn another_project(&self) -> Result<Api> {
+        let keys = self.project_at(&self.project.url, &[]).await?;
+        Api::new(&self.api.url, &keys)
+    }
+
+    /// Another project on the same server, with an endpoint of its own.
+    pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
+        let mut all = vec!["--sandbox".to_owned(), self.sandbox.clone()];
+        all.extend(args.iter().map(ToString::to_string));
+        create_project(&self.home, endpoint, &all).await
+    }
+
+    /// Runs `till` with these arguments on the server's database, and gives what it printed, or
+    /// what it complained of.
+    pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
+        let output = till(&self.home)?.args(args).output().await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        })
+    }
+
+    /// A call with the operator's token.
+    pub fn operator(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)
+    }
+
+    /// Kills the server without warning and starts it again on the same files and port.
+    pub async fn crash_and_restart(&mut self) -> Result<()> {
+        self.crash().await?;
+        self.restart().await
+    }
+
+    /// Kills the server without warning.
+    pub async fn crash(&mut self) -> Result<()> {
+        self.server.take().context("no server")?.kill().await
+    }
+
+    /// Another server on the same database.
+    pub async fn another_server(&self) -> Result<Running> {
+        serve(&self.home, "127.0.0.1:0", &self.settings).await
+    }
+
+    /// Kills the sandbox without warning.
+    pub async fn crash_sandbox(&mut self) -> Result<()> {
+        self.sandbox_process
+            .take()
+            .context("no sandbox")?
+            .kill()
+            .await
+    }
+
+    /// Starts the sandbox again after [`Self::crash_sandbox`].
+    pub async fn restart_sandbox(&mut self) -> Result<()> {
+        let address = self.sandbox.trim_start_matches("http://");
+        self.sandbox_process = Some(start_sandbox(&self.home, address).await?);
+        Ok(())
+    }
+
+    /// Has PostgreSQL drop every connection to the database.
+    pub async fn cut_connections(&self) -> Result<()> {
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+                   where datname = current_database() and pid <> pg_backend_pid()";
+        sqlx::query(sql).execute(&self.store().await?).await?;
+        Ok(())
+    }
+
+    /// Has the next start of the server use another database.
+    pub fn move_to(&mut self, database: Database) {
+        self.home.database = database;
+    }
+
+    /// Asks the server to end, and gives whether it ended well.
+    pub async fn terminate(&mut self) -> Result<bool> {
+        self.server.take().context("no server")?.terminate().await
+    }
+
+    /// Starts the server again after [`Self::terminate`].
+    pub async fn restart(&mut self) -> Result<()> {
+        let address = self.api.url.trim_start_matches("http://").to_owned();
+        self.server = Some(serve(&self.home, &address, &self.settings).await?);
+        Ok(())
+    }
+
+    /// Where the server runs, and its database if that is a file.
+    pub fn files(&self) -> &Path {
+        self.home.files.path()
+    }
+
+    /// The server's `DATABASE_URL`.
+    pub fn database_url(&self) -> &str {
+        &self.home.database.url
+    }
+
+    /// The server's database, to look into.
+    pub async fn store(&self) -> Result<AnyPool> {
+        self.home.database.pool().await
+    }
+
+    /// All that the server and the sandbox keep.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mut all = self.home.database.dump()?;
+        for entry in std::fs::read_dir(self.home.files.path())? {
+            all.extend(std::fs::read(entry?.path())?);
+        }
+        Ok(all)
+    }
+
+    /// What the server has logged so far, of a world with accounts of its own.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.files.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// Asks for a refund of a payment and gives its id.
+    pub async fn refund(&self, payment: &str, amount: i64) -> Result<String> {
+        let path = format!("/v1/payments/{payment}/refunds");
+        let request = self.api.secret(Method::POST, &path);
+        let answer = send(request.json(&json!({ "amount": amount }))).await?;
+        anyhow::ensure!(answer.status == 201, "{answer:?}");
+        text(&answer.json()["id"])
+    }
+
+    /// Waits until the reconciler has polled a payment once more.
+    pub async fn until_polled(&self, payment: &str) -> Result<()> {
+        let store = self.store().await?;
+        let polls = async || -> Result<i64> {
+            let sql = "select checks from payments where id = $1";
+            Ok(sqlx::query_scalar(sql)
+                .bind(payment)
+                .fetch_one(&store)
+                .await?)
+        };
+        // A poll is counted when it begins: once the next but one begins, the next is over.
+        let over = polls().await? + 2;
+        until(
+            "the reconciler to poll",
+            async || Ok(polls().await? >= over),
+        )
+        .await
+    }
+
+    /// Moves an invoice's expiry into the past.
+    pub async fn let_expire(&self, invoice: &str) -> Result<()> {
+        self.expires_at(invoice, 1).await
+    }
+
+    /// Moves an invoice's expiry so many seconds into the future.
+    pub async fn expires_in(&self, invoice: &str, seconds: i64) -> Result<()> {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_millis();
+        self.expires_at(invoice, i64::try_from(now)? + seconds * 1000)
+            .await
+    }
+
+    async fn expires_at(&self, invoice: &str, milliseconds: i64) -> Result<()> {
+        sqlx::query("update invoices set expires_at = $1 where id = $2")
+            .bind(milliseconds)
+            .bind(invoice)
+            .execute(&self.store().await?)
+            .await?;
+        Ok(())
+    }
+}

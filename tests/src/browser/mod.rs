@@ -1,0 +1,325 @@
+//! Chromium, driven through its driver.
+
+pub mod buyer;
+pub mod hosted;
+pub mod shop;
+
+use crate::process::{Running, command};
+use crate::wait::until;
+use anyhow::{Context, Result};
+use axum::http::Method;
+use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use url::Url;
+
+/// How long to wait for something to appear on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The size of a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// 360 CSS pixels wide, touched.
+    Phone,
+    /// 1280 CSS pixels wide.
+    Desk,
+}
+
+/// A browser. It ends with it.
+pub struct Browser {
+    client: Client,
+    _driver: Running,
+    _profile: TempDir,
+}
+
+impl Deref for Browser {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Browser {
+    /// Starts one. Popups open as they would for a buyer's click.
+    pub async fn start(screen: Screen) -> Result<Self> {
+        Self::with(screen, &[]).await
+    }
+
+    /// Starts one that lets no site keep anything: cookies, storage and all else are refused.
+    pub async fn without_storage(screen: Screen) -> Result<Self> {
+        let refused = json!({
+            "profile.default_content_setting_values.cookies": 2,
+            "profile.block_third_party_cookies": true,
+        });
+        Self::begin(screen, &[], refused).await
+    }
+
+    /// Starts one with further switches.
+    pub async fn with(screen: Screen, switches: &[&str]) -> Result<Self> {
+        Self::begin(screen, switches, json!({})).await
+    }
+
+    async fn begin(screen: Screen, switches: &[&str], preferences: Value) -> Result<Self> {
+        let driver = driver().await?;
+        let port = driver.said.trim_end_matches('.');
+        let profile = tempfile::tempdir()?;
+        let mut args = vec![
+            "--headless=new".to_owned(),
+            "--disable-gpu".into(),
+            "--disable-quic".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            "--disable-dev-shm-usage".into(),
+            "--lang=en-US".into(),
+            "--window-size=1280,900".into(),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        args.extend(switches.iter().map(ToString::to_string));
+        if is_root() {
+            // Chromium's own sandbox refuses to run as root, which containers are.
+            args.push("--no-sandbox".into());
+        }
+        let mut options = json!({ "args": args, "prefs": preferences });
+        if let Some(chromium) = std::env::var_os("TILL_CHROMIUM") {
+            options["binary"] = json!(PathBuf::from(chromium));
+        }
+        if screen == Screen::Phone {
+            options["mobileEmulation"] = json!({
+                "deviceMetrics": { "width": 360, "height": 740, "pixelRatio": 2, "touch": true },
+            });
+        }
+        let mut capabilities = Map::<String, Value>::new();
+        capabilities.insert("goog:chromeOptions".into(), options);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await?;
+        Ok(Self {
+            client,
+            _driver: driver,
+            _profile: profile,
+        })
+    }
+
+    /// The element, as soon as it is there.
+    pub async fn see(&self, css: &str) -> Result<Element> {
+        let found = async {
+            // While the page is on its way to another, every question fails.
+            loop {
+                match self.client.find(Locator::Css(css)).await {
+                    Ok(element) => return element,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        if let Ok(element) = tokio::time::timeout(PATIENCE, found).await {
+            return Ok(element);
+        }
+        let text = self
+            .client
+            .execute("return document.body.innerText", vec![]);
+        let shown = text.await.unwrap_or_default();
+        anyhow::bail!("no {css}; the page shows {shown}")
+    }
+
+    /// Clicks on an element as soon as it is there.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        let element = self.see(css).await?;
+        element
+            .click()
+            .await
+            .with_context(|| format!("{css} can't be clicked"))
+    }
+
+    /// Types into a field.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        Ok(self.see(css).await?.send_keys(text).await?)
+    }
+
+    /// Goes into a frame as soon as it is there.
+    pub async fn enter(&self, css: &str) -> Result<()> {
+        Ok(self.see(css).await?.enter_frame().await?)
+    }
+
+    /// Back to the page itself.
+    pub async fn leave_frames(&self) -> Result<()> {
+        // At the top the parent is the page itself; frames here are at most three deep.
+        for _ in 0..3 {
+            self.client.clone().enter_parent_frame().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there are so many windows, and goes to the newest.
+    pub async fn newest_window(&self, count: usize) -> Result<()> {
+        let enough = async {
+            loop {
+                let windows = self.client.windows().await?;
+                if windows.len() == count {
+                    let newest = windows.into_iter().next_back().context("no window")?;
+                    return Ok::<_, anyhow::Error>(self.client.switch_to_window(newest).await?);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, enough).await;
+        waited.with_context(|| format!("there never were {count} windows"))?
+    }
+
+    /// Runs a script and gives its value.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, vec![]).await?)
+    }
+
+    /// From now on calls to these addresses fail, as if the network were down (`*` stands for
+    /// anything).
+    pub async fn block(&self, addresses: &[&str]) -> Result<()> {
+        self.tell("Network.enable", json!({})).await?;
+        self.tell("Network.setBlockedURLs", json!({ "urls": addresses }))
+            .await
+    }
+
+    /// From now on there is no network, or there is again.
+    pub async fn offline(&self, offline: bool) -> Result<()> {
+        let conditions = json!({
+            "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+        });
+        self.tell("Network.enable", json!({})).await?;
+        self.tell("Network.emulateNetworkConditions", conditions)
+            .await
+    }
+
+    /// Media features as the buyer's system would have them: `prefers-color-scheme`,
+    /// `forced-colors` and so on.
+    pub async fn prefers(&self, features: &[(&str, &str)]) -> Result<()> {
+        let features = features
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        let features: Vec<_> = features.collect();
+        self.tell(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await
+    }
+
+    /// The size of the window's content, in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.tell("Emulation.setDeviceMetricsOverride", metrics)
+            .await
+    }
+
+    /// From now on every new page runs this first.
+    pub async fn before_pages(&self, script: &str) -> Result<()> {
+        self.tell(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
+        )
+        .await
+    }
+
+    /// Waits until a script gives true.
+    pub async fn until(&self, what: &str, script: &str) -> Result<()> {
+        until(what, async || Ok(self.run(script).await? == true)).await
+    }
+
+    /// What axe-core finds wrong with the page or frame that is shown now.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        let modules = std::env::var_os("TILL_NODE_MODULES");
+        let modules =
+            modules.context("TILL_NODE_MODULES; run the tests with `cargo xtask test`")?;
+        let rules = std::fs::read_to_string(Path::new(&modules).join("axe-core/axe.min.js"))?;
+        self.run(&rules).await?;
+        let script = "const done = arguments[0];
+            axe.run(document, { resultTypes: ['violations'] }).then((found) => done(
+                found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`)));";
+        let found = self.client.execute_async(script, vec![]).await?;
+        Ok(serde_json::from_value(found)?)
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    pub async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
+        self.client.issue_cmd(DevTools { command, params }).await?;
+        Ok(())
+    }
+
+    /// Keeps what is seen now, or in a moment, when what moves has arrived, under
+    /// `target/screenshots`.
+    pub async fn keep(&self, name: &str) -> Result<()> {
+        let dir = screenshots()?;
+        let arrived = "return Promise.allSettled(document.getAnimations()
+            .filter((a) => a.effect.getComputedTiming().iterations === 1).map((a) => a.finished))";
+        self.run(arrived).await?;
+        let picture = self.client.screenshot().await?;
+        Ok(tokio::fs::write(dir.join(format!("{name}.png")), picture).await?)
+    }
+
+    /// Ends it.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+/// The driver on a port of its own.
+async fn driver() -> Result<Running> {
+    let program = std::env::var_os("TILL_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+    let start = || async {
+        let mut driver = command(&program);
+        driver.arg("--port=0");
+        Running::start(&mut driver, "successfully on port ").await
+    };
+    // It binds one port on two addresses, and on one of them somebody may have been faster.
+    let started = match start().await {
+        Err(_) => start().await,
+        started => started,
+    };
+    started.context("chromedriver; run the tests with `cargo xtask test`")
+}
+
+/// ChromeDriver's own extension of WebDriver.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    params: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.params });
+        (Method::POST, Some(body.to_string()))
+    }
+}
+
+/// Where screenshots are kept for a developer to look at.
+pub fn screenshots() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let dir = root.context("no workspace")?.join("target/screenshots");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+fn is_root() -> bool {
+    std::process::Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}

@@ -1,0 +1,64 @@
+//! A merchant's page of the plainest kind: an HTML text on an origin of its own.
+
+use crate::app::World;
+use crate::browser::Browser;
+use crate::client::Opened;
+use anyhow::Result;
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+/// Serves a page and gives its origin. `TILL` in the text stands for the server.
+pub async fn serve(page: &str, till: &str) -> Result<String> {
+    let page = page.replace("TILL", till);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let router = Router::new().fallback(get(move || async move { Html(page) }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(origin)
+}
+
+/// A page with a button that opens the widget, `window.said` of all that it told, and a server.
+pub struct Shop {
+    /// The server.
+    pub world: World,
+    /// What the button is for.
+    pub opened: Opened,
+    /// The page's origin, on another site than the server's.
+    pub url: String,
+}
+
+const PAGE: &str = "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>
+    <title>Shop</title><script>window.said = [];
+    for (const name of ['open', 'popup_blocked', 'ready', 'fixation', 'verification', 'paid',
+        'declined', 'error', 'close']) addEventListener('till:' + name, () => said.push(name));</script>
+    <script src='TILL/till.js' data-project='PK' ATTRIBUTES async></script>
+    <button id=buy data-till-invoice='INVOICE' data-till-token='TOKEN'>Buy</button>";
+
+impl Shop {
+    /// Opens one, with further attributes of the script tag and arguments for `till project create`.
+    pub async fn open(attributes: &str, project: &[&str]) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://shop.localhost:{}", listener.local_addr()?.port());
+        let world = World::with(&[&["--origin", url.as_str()], project].concat()).await?;
+        let opened = world.api.invoice("1").await?;
+        let page = PAGE
+            .replace("TILL", &world.api.url)
+            .replace("PK", &world.keys.pk)
+            .replace("ATTRIBUTES", attributes)
+            .replace("INVOICE", &opened.id)
+            .replace("TOKEN", &opened.token);
+        let router = Router::new().fallback(get(async move || Html(page.clone())));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { world, opened, url })
+    }
+
+    /// Waits until the shop's page has been told these events, and no others.
+    pub async fn hears(&self, browser: &Browser, events: &str) -> Result<()> {
+        let script = format!("return said.join(' ') === '{events}'");
+        let heard = browser.until(events, &script).await;
+        let said = browser.run("return said.join(' ')").await?;
+        heard.map_err(|error| error.context(format!("the page heard {said}")))
+    }
+}

@@ -1,0 +1,294 @@
+//! The documentation's pages, read as their readers do: shell blocks are carried out in order.
+
+pub mod snippets;
+
+use crate::process::{Running, binary, command};
+use anyhow::{Context, Result, bail, ensure};
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// Where the pages say that things are: what a line of a block starts, and its address there.
+/// Tests have them on ports of their own.
+const ADDRESSES: [(&str, &str); 3] = [
+    ("till sandbox", "127.0.0.1:8788"),
+    ("till serve", "127.0.0.1:8787"),
+    ("", "127.0.0.1:8700"),
+];
+/// How long a block may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Ends a block's output.
+const END: &str = "-- end of block --";
+
+/// `docs/`.
+pub fn docs() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(root.context("no workspace")?.join("docs"))
+}
+
+/// A code block of a page.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Page and line.
+    pub place: String,
+    /// The heading it stands under.
+    pub heading: String,
+    /// The language and further words after the fence.
+    pub info: String,
+    /// The code.
+    pub text: String,
+}
+
+impl Block {
+    /// The language; empty if it has none.
+    pub fn language(&self) -> &str {
+        self.info.split(' ').next().unwrap_or_default()
+    }
+
+    /// Whether it goes on until it is stopped, in a terminal of its own.
+    fn stays(&self) -> bool {
+        self.info == "sh background"
+    }
+}
+
+/// The names of all pages.
+pub fn pages() -> Result<Vec<String>> {
+    let names = fs::read_dir(docs()?)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(names.into_iter().filter(|n| n.ends_with(".md")).collect())
+}
+
+/// The code blocks of a page, in order.
+pub fn blocks(page: &str) -> Result<VecDeque<Block>> {
+    let text = fs::read_to_string(docs()?.join(page))?;
+    let mut blocks = VecDeque::new();
+    let (mut heading, mut in_heading) = (String::new(), false);
+    let mut open: Option<Block> = None;
+    for (event, range) in Parser::new(&text).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { .. }) => (heading, in_heading) = (String::new(), true),
+            Event::End(TagEnd::Heading(_)) => in_heading = false,
+            Event::Start(Tag::CodeBlock(kind)) => {
+                let line = text[..range.start].lines().count() + 1;
+                open = Some(Block {
+                    place: format!("docs/{page}:{line}"),
+                    heading: heading.clone(),
+                    info: match kind {
+                        CodeBlockKind::Fenced(info) => info.into_string(),
+                        CodeBlockKind::Indented => String::new(),
+                    },
+                    text: String::new(),
+                });
+            }
+            Event::End(TagEnd::CodeBlock) => blocks.extend(open.take()),
+            Event::Text(part) | Event::Code(part) => match &mut open {
+                Some(block) => block.text.push_str(&part),
+                None if in_heading => heading.push_str(&part),
+                None => {}
+            },
+            _ => {}
+        }
+    }
+    Ok(blocks)
+}
+
+/// The file under `docs/snippets` that a block shows.
+pub fn snippet_of(block: &Block) -> Result<Option<String>> {
+    for entry in fs::read_dir(docs()?.join("snippets"))? {
+        let path = entry?.path();
+        if path.is_file() && fs::read_to_string(&path)? == block.text {
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+            return Ok(name);
+        }
+    }
+    Ok(None)
+}
+
+/// A page's walk-through: its shell blocks, carried out in a directory of its own that has the
+/// snippets in it. What it started ends with it.
+pub struct Walk {
+    /// The directory.
+    pub files: TempDir,
+    blocks: VecDeque<Block>,
+    /// The addresses of the page, and those here.
+    here: Vec<(&'static str, String)>,
+    running: Vec<Running>,
+    _shell: Child,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Walk {
+    /// At the beginning of a page.
+    pub fn start(page: &str) -> Result<Self> {
+        let files = tempfile::tempdir()?;
+        lay_out_snippets(files.path())?;
+        let mut shell = bash(files.path())?
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("bash")?;
+        let stdin = shell.stdin.take().context("no input")?;
+        let stdout = shell.stdout.take().context("no output")?;
+        Ok(Self {
+            files,
+            blocks: blocks(page)?,
+            here: vec![],
+            running: vec![],
+            _shell: shell,
+            stdin,
+            stdout: BufReader::new(stdout).lines(),
+        })
+    }
+
+    /// What stands in the page for an address, as it is here.
+    pub fn address(&self, there: &str) -> String {
+        self.translated(there)
+    }
+
+    /// Carries out what stands before a heading; all that is left, if there is none.
+    pub async fn on_to(&mut self, heading: Option<&str>) -> Result<()> {
+        while let Some(block) = self.blocks.pop_front() {
+            if heading == Some(&block.heading) {
+                self.blocks.push_front(block);
+                return Ok(());
+            }
+            let done = match block.language() {
+                "sh" if block.stays() => self.begin(&block).await,
+                "sh" => self.carry_out(&block).await,
+                _ => continue,
+            };
+            done.with_context(|| block.place.clone())?;
+        }
+        ensure!(heading.is_none(), "no block stands under {heading:?}");
+        Ok(())
+    }
+
+    /// Starts what stays.
+    async fn begin(&mut self, block: &Block) -> Result<()> {
+        let line = self.translated(block.text.trim());
+        let mut command = bash(self.files.path())?;
+        // The program takes the place of bash, so that it ends with the walk-through.
+        command.args(["-c", &in_place(&line)]);
+        command
+            .env("TILL_LISTEN", "127.0.0.1:0")
+            .env("TILL_SANDBOX_LISTEN", "127.0.0.1:0")
+            .env("PORT", "0");
+        let running = Running::start(&mut command, "listening on http://").await?;
+        let named = ADDRESSES.iter().find(|(start, _)| line.contains(start));
+        let (start, there) = named.context("no address")?;
+        if *start == "till serve" {
+            let listen = format!("export TILL_LISTEN={}", running.said);
+            self.run(&listen).await?;
+        }
+        self.here.push((there, running.said.clone()));
+        self.running.push(running);
+        Ok(())
+    }
+
+    /// Runs a block and compares what it prints with the `text` block after it. What takes a
+    /// moment to come true is looked at again, as a reader would.
+    async fn carry_out(&mut self, block: &Block) -> Result<()> {
+        let expected = self.blocks.front().filter(|next| next.info == "text");
+        let expected = expected.map(|next| next.text.trim().to_owned());
+        let script = self.translated(&block.text);
+        let mut printed = self.run(&script).await?;
+        let Some(expected) = expected else {
+            return Ok(());
+        };
+        for _ in 0..60 {
+            if printed == expected {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            printed = self.run(&script).await?;
+        }
+        bail!("prints {printed:?}, not {expected:?}")
+    }
+
+    /// Runs a script in the page's shell and gives what it prints.
+    async fn run(&mut self, script: &str) -> Result<String> {
+        // In braces, so that no command of it reads what comes after.
+        let script = format!("{{\n{script}\n}} < /dev/null\nprintf '\\n%s\\n' '{END}'\n");
+        self.stdin.write_all(script.as_bytes()).await?;
+        let mut printed = vec![];
+        let reading = async {
+            while let Some(line) = self.stdout.next_line().await? {
+                if line == END {
+                    return Ok(());
+                }
+                printed.push(line);
+            }
+            bail!("a command failed")
+        };
+        let ended = timeout(PATIENCE, reading).await.context("takes too long");
+        ended
+            .flatten()
+            .with_context(|| format!("after it printed {printed:?}"))?;
+        Ok(printed.join("\n").trim().to_owned())
+    }
+
+    fn translated(&self, text: &str) -> String {
+        let replace = |text: String, (there, here): &(&str, String)| text.replace(there, here);
+        self.here.iter().fold(text.to_owned(), replace)
+    }
+}
+
+/// A command line with `exec` after its variables.
+fn in_place(line: &str) -> String {
+    let variables = line
+        .split_inclusive(' ')
+        .take_while(|word| word.contains('='));
+    let end = variables.map(str::len).sum();
+    let (variables, program) = line.split_at(end);
+    format!("{variables}exec {program}")
+}
+
+/// A bash that stops at the first failure, in a directory, with nothing of the developer's
+/// settings, `till` on its path and the libraries that the snippets use.
+fn bash(dir: &Path) -> Result<Command> {
+    let mut command = command("bash");
+    command.args(["-euo", "pipefail"]).current_dir(dir);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("TILL_") || name == "DATABASE_URL" || name == "PORT" {
+            command.env_remove(name.as_ref());
+        }
+    }
+    let till = binary()?;
+    let bin = till.parent().context("no directory")?.to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&path)))?;
+    command.env("PATH", path).env("RUST_LOG", "warn");
+    command.env("PYTHONPATH", library("TILL_PYTHON_PACKAGES")?);
+    Ok(command)
+}
+
+/// Copies the snippets into a directory, beside the Node package that they import.
+pub fn lay_out_snippets(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(docs()?.join("snippets"))? {
+        let path = entry?.path();
+        let name = path.file_name().context("no name")?;
+        if path.is_file() {
+            fs::copy(&path, dir.join(name))?;
+        }
+    }
+    let modules = library("TILL_NODE_MODULES")?;
+    std::os::unix::fs::symlink(modules, dir.join("node_modules"))?;
+    Ok(())
+}
+
+/// Where the set-up has put a library.
+pub fn library(variable: &str) -> Result<PathBuf> {
+    let dir = std::env::var_os(variable).map(PathBuf::from);
+    dir.with_context(|| format!("{variable} is not set: run the tests with `cargo xtask test`"))
+}

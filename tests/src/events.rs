@@ -1,0 +1,39 @@
+//! Live events of an invoice, read as a widget reads them.
+
+use crate::client::{Api, Opened};
+use anyhow::{Context, Result, ensure};
+use eventsource_stream::{Event, EventStreamError, Eventsource};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use reqwest::Method;
+use serde_json::Value;
+
+/// The live events of an invoice.
+pub struct Events(BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>);
+
+impl Events {
+    /// Follows an invoice, from after the event of this id.
+    ///
+    /// # Errors
+    /// When the server does not answer with events.
+    pub async fn follow(api: &Api, opened: &Opened, last: Option<&str>) -> Result<Self> {
+        let mut request = api.widget(Method::GET, opened, "/events");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await?;
+        let kind = answer.headers().get("content-type").context("no type")?;
+        ensure!(kind == "text/event-stream", "{kind:?}");
+        Ok(Self(answer.bytes_stream().eventsource().boxed()))
+    }
+
+    /// The next event's id and data.
+    ///
+    /// # Errors
+    /// When the stream ends.
+    pub async fn next(&mut self) -> Result<(String, Value)> {
+        let event = self.0.next().await.context("the stream ended")??;
+        let data = serde_json::from_str(&event.data)?;
+        Ok((event.id, data))
+    }
+}

@@ -1,0 +1,177 @@
+//! Payments flow while things break. At the end nothing may be lost and nothing doubled.
+
+use crate::app::Setup;
+use crate::app::World;
+use crate::faults::relay::{Fate, Relay, WEBHOOKS};
+use crate::faults::traffic::Customer;
+use crate::ledger::{Agreement, agree, until_settled};
+use crate::wait::until_within;
+use anyhow::{Context, Result, ensure};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use reqwest::Method;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long all may take to settle once nothing breaks any more: leases of what was under way have
+/// to run out, one after the other.
+const SETTLES: Duration = Duration::from_secs(240);
+/// How long whatever was broken may take to be there again.
+const RETURNS: Duration = Duration::from_secs(60);
+
+/// What breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server gets SIGKILL and is started again.
+    Server,
+    /// The same with the payment system.
+    PaymentSystem,
+    /// PostgreSQL drops every connection that the server has.
+    Connections,
+    /// PostgreSQL is stopped without tidying up, and started again.
+    Postgres,
+}
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How often something breaks.
+    pub times: u32,
+    /// What; one of them by chance each time.
+    pub faults: Vec<Fault>,
+    /// Whether calls to the payment system, and its webhooks, are lost, late, doubled, in another
+    /// order, or answered with rubbish.
+    pub weather: bool,
+    /// How many buyers there are at a time.
+    pub buyers: usize,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// When something was lost or doubled, or does not come back.
+pub async fn run(plan: &Plan) -> Result<Agreement> {
+    let (to_sandbox, to_server) = (Relay::start().await?, Relay::start().await?);
+    let setup = Setup {
+        to_sandbox: Some(&to_sandbox),
+        to_server: Some(&to_server),
+        ..Setup::default()
+    };
+    let mut world = World::set_up(setup).await?;
+    if plan.weather {
+        set_weather(&to_sandbox, &to_server, plan.seed);
+    }
+    let enough = CancellationToken::new();
+    let mut crowd = buyers(&world, plan, &enough);
+    let mut chance = StdRng::seed_from_u64(plan.seed);
+    for _ in 0..plan.times {
+        let calm = Duration::from_millis(chance.random_range(20..700));
+        tokio::time::sleep(calm).await;
+        let fault = plan.faults.choose(&mut chance).context("no faults")?;
+        strike(&mut world, *fault).await?;
+    }
+    enough.cancel();
+    to_sandbox.weather(|_, _| Fate::Passed);
+    to_server.weather(|_, _| Fate::Passed);
+    let mut promised = vec![];
+    while let Some(one) = crowd.join_next().await {
+        promised.extend(one??);
+    }
+    until_settled(&world, SETTLES).await?;
+    let agreement = agree(&world).await?;
+    kept(&world, &promised).await?;
+    ensure!(agreement.paid > 0, "nothing was ever paid");
+    Ok(agreement)
+}
+
+/// Buyers that come one after the other until it is enough, and finish what they have begun. Each
+/// gives the payments that it was told to have succeeded.
+fn buyers(world: &World, plan: &Plan, enough: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
+    let number = Arc::new(AtomicUsize::new(0));
+    let mut crowd = JoinSet::new();
+    for _ in 0..plan.buyers {
+        let (api, number, enough) = (world.api.clone(), number.clone(), enough.clone());
+        let seed = plan.seed;
+        crowd.spawn(async move {
+            let mut promised = vec![];
+            while !enough.is_cancelled() {
+                let order = number.fetch_add(1, Ordering::Relaxed);
+                let mut customer = Customer::new(&api, seed, order);
+                let shopped = customer.shops().await;
+                shopped.with_context(|| format!("seed {seed}, order {order}"))?;
+                promised.extend(customer.promised);
+            }
+            Ok(promised)
+        });
+    }
+    crowd
+}
+
+/// What somebody was told to have succeeded has.
+async fn kept(world: &World, promised: &[String]) -> Result<()> {
+    let sql = "select id from payments where status = 'succeeded'";
+    let paid: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&world.store().await?)
+        .await?;
+    let broken: Vec<_> = promised.iter().filter(|id| !paid.contains(id)).collect();
+    ensure!(broken.is_empty(), "told to have succeeded: {broken:?}");
+    Ok(())
+}
+
+async fn strike(world: &mut World, fault: Fault) -> Result<()> {
+    match fault {
+        Fault::Server => {
+            world.crash().await?;
+            // As whatever looks after a server would: again until it is up.
+            until_within(RETURNS, "the server", async || {
+                Ok(world.restart().await.is_ok())
+            })
+            .await
+        }
+        Fault::PaymentSystem => {
+            world.crash_sandbox().await?;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            world.restart_sandbox().await
+        }
+        Fault::Connections => world.cut_connections().await,
+        Fault::Postgres => crate::database::crash_postgres().await,
+    }
+}
+
+fn set_weather(to_sandbox: &Relay, to_server: &Relay, seed: u64) {
+    let ms = Duration::from_millis;
+    let mut chance = StdRng::seed_from_u64(seed);
+    to_sandbox.weather(
+        move |_: &Method, _: &str| match chance.random_range(0..100) {
+            0..60 => Fate::Passed,
+            60..70 => Fate::Late(ms(chance.random_range(0..2_500))),
+            70..74 => Fate::Lost,
+            74..82 => Fate::AnswerLost,
+            82..88 => Fate::Rubbish(200),
+            88..90 => Fate::Rubbish(403),
+            90..92 => Fate::Rubbish(502),
+            92..96 => Fate::Turned(200),
+            96..97 => Fate::Turned(403),
+            97..98 => Fate::Turned(404),
+            _ => Fate::Turned(503),
+        },
+    );
+    let mut chance = StdRng::seed_from_u64(seed + 1);
+    to_server.weather(move |_: &Method, path: &str| {
+        if !path.starts_with(WEBHOOKS) {
+            return Fate::Passed;
+        }
+        match chance.random_range(0..100) {
+            0..40 => Fate::Passed,
+            40..60 => Fate::Swallowed,
+            60..80 => Fate::Twice,
+            _ => Fate::Postponed(ms(chance.random_range(0..4_000))),
+        }
+    });
+}

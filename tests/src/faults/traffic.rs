@@ -1,0 +1,233 @@
+//! Buyers and a project that want to get their business done whatever happens: they ask again, with
+//! the same idempotency key, until they are answered.
+
+use crate::client::{Answer, Api, Opened, card, send, text};
+use anyhow::{Context, Result, bail, ensure};
+use backon::{ConstantBuilder, Retryable};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How often somebody asks again, at [`PAUSE`] between: for longer than the longest pause of the
+/// server's own questions, on the tests' clock.
+const TRIES: usize = 3000;
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many cards a buyer tries.
+const CARDS: u32 = 3;
+
+/// Cards of the sandbox, with how it behaves.
+const APPROVED: &str = "4242424242424242";
+const BEHAVIOURS: [&str; 12] = [
+    APPROVED,
+    APPROVED,
+    "4000000000009995", // declined
+    "4000000000003220", // verified
+    "4000000000009052", // declined after verification
+    "4000000000009045", // verification runs out
+    "4000000000009102", // answer lost
+    "4000000000009110", // answer lost, webhook comes
+    "4000000000009136", // money taken, HTTP 500
+    "4000000000009144", // HTTP 503
+    "4000000000009169", // webhook twice
+    "4000000000009185", // processing, no webhook
+];
+
+/// One buyer's business with one order.
+pub struct Customer {
+    api: Api,
+    order: String,
+    chance: StdRng,
+    /// Payments that somebody was told to have succeeded.
+    pub promised: Vec<String>,
+}
+
+impl Customer {
+    /// A buyer of the order of this number, whose whims come from `seed`.
+    pub fn new(api: &Api, seed: u64, order: usize) -> Self {
+        Self {
+            api: api.clone(),
+            order: format!("{seed}-{order}"),
+            chance: StdRng::seed_from_u64(seed.wrapping_add(order as u64)),
+            promised: vec![],
+        }
+    }
+
+    /// Orders, pays with one card after the other, and sometimes wants the money back.
+    ///
+    /// # Errors
+    /// When something is answered that must not be, or never.
+    pub async fn shops(&mut self) -> Result<()> {
+        let opened = self.orders().await?;
+        let mut invoice = Value::Null;
+        for attempt in 0..CARDS {
+            self.pays(&opened, attempt).await?;
+            invoice = self.outcome(&opened).await?;
+            if invoice["status"] != "open" {
+                break;
+            }
+        }
+        if invoice["status"] == "open" {
+            if self.chance.random_bool(0.5) {
+                let path = format!("/v1/invoices/{}/cancel", opened.id);
+                stubborn(|| self.api.secret(Method::POST, &path)).await?;
+            }
+            return Ok(());
+        }
+        let paid = invoice["payments"].as_array().into_iter().flatten();
+        let paid: Vec<_> = paid.filter(|p| p["status"] == "succeeded").collect();
+        for (number, payment) in paid.iter().enumerate() {
+            self.promised.push(text(&payment["id"])?);
+            if self.chance.random_bool(0.4) {
+                self.refunds(payment, number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn orders(&mut self) -> Result<Opened> {
+        let order = json!({
+            "order_id": self.order, "amount": self.chance.random_range(100..50_000),
+            "currency": "EUR", "description": "A print",
+        });
+        let key = format!("order {}", self.order).replace(' ', "-");
+        let answer = stubborn(|| {
+            let request = self.api.secret(Method::POST, "/v1/invoices");
+            request.header("idempotency-key", &key).json(&order)
+        });
+        let answer = answer.await?;
+        ensure!(matches!(answer.status, 200 | 201), "{answer:?}");
+        Ok(Opened {
+            id: text(&answer.json()["id"])?,
+            token: text(&answer.json()["client_token"])?,
+        })
+    }
+
+    /// One press on Pay, or two at once.
+    async fn pays(&mut self, opened: &Opened, attempt: u32) -> Result<()> {
+        let number = match attempt + 1 == CARDS {
+            true => APPROVED,
+            false => BEHAVIOURS.choose(&mut self.chance).unwrap_or(&APPROVED),
+        };
+        let body = card(number);
+        let press = async |finger: u32| {
+            let key = format!("{}-{attempt}-{finger}", self.order);
+            stubborn(|| {
+                let request = self.api.widget(Method::POST, opened, "/payments");
+                request.header("idempotency-key", &key).json(&body)
+            })
+            .await
+        };
+        let twice = attempt == 0 && self.order.ends_with('7');
+        let answers = match twice {
+            true => {
+                let (one, other) = futures::future::join(press(1), press(2)).await;
+                vec![one?, other?]
+            }
+            false => vec![press(1).await?],
+        };
+        for answer in answers {
+            match answer.status {
+                201 => {
+                    let fixed = answer.json();
+                    if fixed["payment"]["status"] == "succeeded" {
+                        self.promised.push(text(&fixed["payment"]["id"])?);
+                    }
+                }
+                // Another finger was faster, or the invoice was paid meanwhile.
+                409 => {}
+                _ => bail!("{answer:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Confirms, refuses, gives up; comes back or does not.
+    async fn verifies(&mut self, opened: &Opened, payment: &str, form: &str) -> Result<()> {
+        if self.chance.random_bool(0.2) {
+            let path = format!("/payments/{payment}/cancel");
+            stubborn(|| self.api.widget(Method::POST, opened, &path)).await?;
+            return Ok(());
+        }
+        let action = match self.chance.random_bool(0.8) {
+            true => "confirm",
+            false => "cancel",
+        };
+        let answer = stubborn(|| {
+            let request = self.api.request(Method::POST, form);
+            request.form(&[("action", action)])
+        });
+        let answer = answer.await?;
+        // Else the buyer shuts the window, and nobody comes back.
+        if answer.status == 303 && self.chance.random_bool(0.7) {
+            let back = answer.header("location").to_owned();
+            stubborn(|| self.api.request(Method::GET, &back)).await?;
+        }
+        Ok(())
+    }
+
+    /// The invoice, once no payment of it is under way. Verifies a payment that waits for it.
+    async fn outcome(&mut self, opened: &Opened) -> Result<Value> {
+        let path = format!("/v1/invoices/{}", opened.id);
+        let mut verified = None;
+        let mut invoice = Value::Null;
+        for _ in 0..TRIES {
+            let answer = stubborn(|| self.api.secret(Method::GET, &path)).await?;
+            ensure!(answer.status == 200, "{answer:?}");
+            invoice = answer.json();
+            if invoice["status"] != "processing" {
+                return Ok(invoice);
+            }
+            let mut payments = invoice["payments"].as_array().into_iter().flatten();
+            let waits = payments.find(|p| p["status"] == "requires_verification");
+            let waits = waits.and_then(|p| p["id"].as_str()).map(str::to_owned);
+            if let (Some(id), Some(form)) = (&waits, invoice["confirmation_url"].as_str())
+                && verified != waits
+            {
+                self.verifies(opened, id, form).await?;
+                verified = waits;
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        bail!("the payment's fate is not known: {invoice}")
+    }
+
+    async fn refunds(&mut self, payment: &Value, number: usize) -> Result<()> {
+        let amount = payment["amount"].as_i64().context("no amount")?;
+        let path = format!("/v1/payments/{}/refunds", text(&payment["id"])?);
+        for part in 0..self.chance.random_range(1..=2) {
+            let body = json!({ "amount": self.chance.random_range(1..=amount) });
+            let key = format!("back-{}-{number}-{part}", self.order);
+            let answer = stubborn(|| {
+                let request = self.api.secret(Method::POST, &path);
+                request.header("idempotency-key", &key).json(&body)
+            });
+            let answer = answer.await?;
+            // More than is left is refused, and a duplicate's money is on its way back already.
+            ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
+        }
+        Ok(())
+    }
+}
+
+fn pace() -> ConstantBuilder {
+    ConstantBuilder::new()
+        .with_delay(PAUSE)
+        .with_max_times(TRIES)
+}
+
+/// Asks until there is an answer that asking again would not better.
+async fn stubborn(request: impl Fn() -> RequestBuilder) -> Result<Answer> {
+    let ask = || async {
+        let answer = send(request().timeout(Duration::from_secs(10))).await?;
+        let later = answer.status >= 500
+            || answer.status == 429
+            || answer.text.contains("/problems/idempotency-key-in-use");
+        ensure!(!later, "{answer:?}");
+        Ok(answer)
+    };
+    ask.retry(pace()).await
+}

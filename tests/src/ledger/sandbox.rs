@@ -1,0 +1,92 @@
+//! What the sandbox of a world has in its books, looked up behind its back.
+
+use crate::app::World;
+use crate::client::{Answer, send, text};
+use crate::providers::hmac_hex;
+use crate::wait::until;
+use anyhow::Result;
+use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+
+impl World {
+    /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
+    /// and not given back.
+    pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
+        let db = open(self).await?;
+        let sql = "select reference, status, captured - refunded from payments order by id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// What the sandbox has taken, and given back, by our payment's id.
+    pub async fn sandbox_books(&self) -> Result<Vec<(String, i64, i64)>> {
+        let db = open(self).await?;
+        let sql = "select reference, captured, refunded from payments order by id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// Where the sandbox sends the buyer of a payment back to.
+    pub async fn return_url(&self, payment: &str) -> Result<String> {
+        let db = open(self).await?;
+        let sql = "select return_url from payments where reference = $1";
+        Ok(sqlx::query_scalar(sql).bind(payment).fetch_one(&db).await?)
+    }
+
+    /// The project's account at the sandbox: its id, and the secret that signs its webhooks.
+    pub async fn sandbox_account(&self) -> Result<(String, String)> {
+        let db = open(self).await?;
+        let sql = "select id, webhook_secret from accounts";
+        Ok(sqlx::query_as(sql).fetch_one(&db).await?)
+    }
+
+    /// Makes the sandbox take the money of a payment after all, and report it as a payment system
+    /// would: in its ledger and by a signed webhook. Gives how that was answered.
+    pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
+        let db = open(self).await?;
+        let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
+        sqlx::query(
+            "update payments set status = 'succeeded', captured = amount where reference = $1",
+        )
+        .bind(&id)
+        .execute(&db)
+        .await?;
+        let (account, secret) = self.sandbox_account().await?;
+        let body = json!({
+            "id": format!("sbe_late_{id}"), "type": "payment.updated",
+            "created_at": "2026-01-01T00:00:00Z",
+            "data": { "payment": {
+                "id": payment["reference"], "reference": id, "amount": amount,
+                "currency": payment["currency"], "status": "succeeded",
+            } },
+        })
+        .to_string();
+        let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"));
+        let path = format!("/v1/connectors/sandbox/{account}/webhooks");
+        let request = self.api.request(reqwest::Method::POST, &path).body(body);
+        send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await
+    }
+
+    /// Waits until the sandbox has nothing more to do: no payment changes by itself any more, and
+    /// every webhook is sent.
+    pub async fn until_sandbox_is_done(&self) -> Result<()> {
+        let db = open(self).await?;
+        let sql = "select (select count(*) from payments where later_at is not null)
+                       + (select count(*) from deliveries where state = 'pending')";
+        until("the sandbox to be done", async || {
+            let open: i64 = sqlx::query_scalar(sql).fetch_one(&db).await?;
+            Ok(open == 0)
+        })
+        .await
+    }
+
+    /// All the money that the sandbox has taken and not given back.
+    pub async fn taken(&self) -> Result<i64> {
+        Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
+    }
+}
+
+async fn open(world: &World) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new().filename(world.files().join("sandbox.db"));
+    Ok(SqlitePool::connect_with(options).await?)
+}

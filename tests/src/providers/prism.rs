@@ -1,0 +1,223 @@
+//! Payment systems' published descriptions, served and enforced by Prism.
+
+use crate::process::{Running, command};
+use crate::tools::{free_port, installed};
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+
+/// An answer that a description has: its status, and the name of an example if it has any.
+#[derive(Debug, Clone)]
+pub struct Documented {
+    /// The status.
+    pub status: u16,
+    /// The example's name.
+    pub example: Option<String>,
+}
+
+/// Published descriptions, served and enforced by Prism. What a test wants to be answered is put
+/// into each request on its way.
+pub struct Described {
+    /// Where it is.
+    pub base: String,
+    relay: Arc<Relay>,
+    documents: Vec<Value>,
+    _prisms: Vec<Running>,
+}
+
+struct Relay {
+    http: reqwest::Client,
+    /// A path's beginning and who serves it.
+    upstreams: Vec<(String, String)>,
+    /// A method, or any where it is empty, and what its answers are to be.
+    prefer: Mutex<(String, String)>,
+    /// What reads of a path that begins so are answered with by us.
+    instead: Mutex<Option<(String, Value)>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+struct Seen {
+    what: String,
+    violations: Vec<Value>,
+}
+
+impl Described {
+    /// Serves documents, each for paths that begin so.
+    ///
+    /// # Errors
+    /// When Prism does not start.
+    pub async fn start(documents: &[(&str, &Path)]) -> Result<Self> {
+        crate::client::install_crypto_provider();
+        let (mut prisms, mut upstreams, mut read) = (vec![], vec![], vec![]);
+        for (prefix, path) in documents {
+            let port = free_port().await?.to_string();
+            let mut command = command(installed("TILL_PRISM")?);
+            command
+                .args(["mock", "-h", "127.0.0.1", "-p", &port])
+                .arg(path);
+            let prism = Running::start(&mut command, "Prism is listening on").await;
+            prisms.push(prism.context("prism")?);
+            upstreams.push((prefix.to_string(), format!("http://127.0.0.1:{port}")));
+            // JSON is YAML.
+            let text = std::fs::read_to_string(path)?;
+            read.push(serde_yaml_ng::from_str(&text)?);
+        }
+        let relay = Arc::new(Relay {
+            http: reqwest::Client::builder().no_proxy().build()?,
+            upstreams,
+            prefer: Mutex::default(),
+            instead: Mutex::default(),
+            seen: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let router = Router::new()
+            // Not in PayPal's descriptions.
+            .route("/v1/oauth2/token", post(token))
+            .fallback(relayed)
+            .with_state(relay.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self {
+            base,
+            relay,
+            documents: read,
+            _prisms: prisms,
+        })
+    }
+
+    /// What is to be answered from now on.
+    pub fn prefer(&self, answer: &Documented) {
+        self.prefer_for("", answer);
+    }
+
+    /// What calls of one method are to be answered from now on; the others as Prism likes.
+    pub fn prefer_for(&self, method: &str, answer: &Documented) {
+        let mut wish = format!("__code={}", answer.status);
+        if let Some(example) = &answer.example {
+            wish.push_str(&format!("&__example={example}"));
+        }
+        *lock(&self.relay.prefer) = (method.to_owned(), wish);
+    }
+
+    /// What we answer ourselves to reads of a path that begins so, to get to the call behind it.
+    pub fn instead(&self, path: &str, answer: Value) {
+        *lock(&self.relay.instead) = Some((path.to_owned(), answer));
+    }
+
+    /// Reads are answered with something made up from the schema from now on, each time anew.
+    pub fn make_up(&self, status: u16) {
+        *lock(&self.relay.prefer) = ("GET".to_owned(), format!("__code={status}&__dynamic=true"));
+    }
+
+    /// The answers that the description has for a call.
+    pub fn documented(&self, method: &str, path: &str) -> Result<Vec<Documented>> {
+        let found = self.documents.iter().find_map(|document| {
+            let responses = document["paths"][path][method]["responses"].as_object()?;
+            Some((document, responses))
+        });
+        let (document, responses) = found.with_context(|| format!("no {method} {path}"))?;
+        let mut all = vec![];
+        for (status, response) in responses {
+            let Ok(status) = status.parse() else { continue };
+            let named = response["$ref"].as_str().and_then(|r| r.rsplit('/').next());
+            let response = named.map_or(response, |n| &document["components"]["responses"][n]);
+            let content = response["content"].as_object().cloned().unwrap_or_default();
+            let examples = content.values().filter_map(|c| c["examples"].as_object());
+            let names: Vec<_> = examples.flat_map(|e| e.keys().cloned()).collect();
+            if names.is_empty() {
+                let example = None;
+                all.push(Documented { status, example });
+            }
+            all.extend(names.into_iter().map(|name| Documented {
+                status,
+                example: Some(name),
+            }));
+        }
+        Ok(all)
+    }
+
+    /// Checks that every request so far was valid to the description, and that there were some.
+    pub fn all_valid(&self) -> Result<()> {
+        let seen = std::mem::take(&mut *lock(&self.relay.seen));
+        ensure!(!seen.is_empty(), "nothing was asked");
+        for one in seen {
+            let ours = one
+                .violations
+                .iter()
+                .filter(|v| v["location"][0] == "request");
+            let ours: Vec<_> = ours.collect();
+            ensure!(ours.is_empty(), "{}: {ours:?}", one.what);
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn token() -> Response {
+    axum::Json(json!({ "access_token": "token", "expires_in": 32400 })).into_response()
+}
+
+async fn relayed(
+    State(relay): State<Arc<Relay>>,
+    method: Method,
+    uri: Uri,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path_and_query().map_or("/", |p| p.as_str());
+    let upstream = relay
+        .upstreams
+        .iter()
+        .find(|(prefix, _)| path.starts_with(prefix));
+    let Some((_, upstream)) = upstream else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    // PayPal's `Prefer` would be read by Prism as meant for itself, and the wish overlooked.
+    for name in ["host", "content-length", "prefer"] {
+        headers.remove(name);
+    }
+    if method == Method::GET
+        && let Some((begin, answer)) = lock(&relay.instead).as_ref()
+        && path.starts_with(begin)
+    {
+        return axum::Json(answer.clone()).into_response();
+    }
+    let (only, wish) = lock(&relay.prefer).clone();
+    let mut url = format!("{upstream}{path}");
+    if only.is_empty() || only == method.as_str() {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&wish);
+    }
+    let request = relay.http.request(method.clone(), url);
+    let answer = request.headers(headers).body(body.clone()).send().await;
+    let Ok(answer) = answer else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let violations = answer.headers().get("sl-violations").map(|v| {
+        // `Too many violations! [...` where there are.
+        let text = String::from_utf8_lossy(v.as_bytes()).into_owned();
+        let list = text.find('[').and_then(|at| text.get(at..));
+        let list = list.and_then(|list| serde_json::from_str(list).ok());
+        list.unwrap_or_else(|| vec![json!({ "location": ["request"], "unreadable": text })])
+    });
+    let (status, bytes) = (answer.status(), answer.bytes().await.unwrap_or_default());
+    lock(&relay.seen).push(Seen {
+        what: format!(
+            "{method} {path} {} -> {status}",
+            String::from_utf8_lossy(&body)
+        ),
+        violations: violations.unwrap_or_default(),
+    });
+    (status, bytes).into_response()
+}

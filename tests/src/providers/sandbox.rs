@@ -1,0 +1,153 @@
+//! Our own sandbox, the real one.
+
+use super::{Message, PaymentSystem, Plan, hmac_hex, now};
+use crate::client::card;
+use crate::process::{Running, binary, command};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// The sandbox, with an account.
+pub struct Sandbox {
+    files: TempDir,
+    account: Value,
+    /// Messages of our own making, for what an honest ledger never says.
+    said: Mutex<Option<(i64, String)>>,
+    running: Running,
+}
+
+impl Sandbox {
+    async fn db(&self) -> Result<SqlitePool> {
+        let options = SqliteConnectOptions::new().filename(self.files.path().join("sandbox.db"));
+        Ok(SqlitePool::connect_with(options).await?)
+    }
+
+    fn signed(&self, body: String, secret: &str, at: i64) -> Message {
+        let signature = hmac_hex(secret.as_bytes(), &format!("{at}.{body}"));
+        Message {
+            headers: vec![("sandbox-signature", format!("t={at},v1={signature}"))],
+            body,
+        }
+    }
+
+    fn secret(&self) -> &str {
+        self.account["webhook_secret"].as_str().unwrap_or_default()
+    }
+
+    fn body(&self, payment: &str) -> String {
+        let said = self.said.lock().ok().and_then(|said| said.clone());
+        let (amount, currency) = said.unwrap_or((1999, "EUR".into()));
+        json!({
+            "id": format!("evt_{payment}"),
+            "type": "payment.updated",
+            "data": { "payment": {
+                "id": format!("sbx_{payment}"), "reference": payment, "amount": amount,
+                "currency": currency, "status": "succeeded",
+            } },
+        })
+        .to_string()
+    }
+}
+
+impl PaymentSystem for Sandbox {
+    const KIND: &'static str = "sandbox";
+
+    async fn start() -> Result<Self> {
+        crate::client::install_crypto_provider();
+        let files = tempfile::tempdir()?;
+        let mut command = command(binary()?);
+        command
+            .current_dir(files.path())
+            .args(["sandbox", "--listen", "127.0.0.1:0", "--db", "sandbox.db"])
+            .env("RUST_LOG", "warn");
+        let running = Running::start(&mut command, "listening on").await;
+        let running = running.context("the sandbox")?;
+        let url = format!("{}/v1/accounts", running.said);
+        let account = reqwest::Client::new().post(url).send().await?;
+        Ok(Self {
+            files,
+            account: account.json().await?,
+            said: Mutex::default(),
+            running,
+        })
+    }
+
+    fn credentials(&self) -> Value {
+        json!({
+            "base_url": self.running.said,
+            "api_key": self.account["api_key"],
+            "webhook_secret": self.account["webhook_secret"],
+        })
+    }
+
+    fn report_to(&self, _: String) {}
+
+    fn pay(&self, plan: Plan) -> Value {
+        card(match plan {
+            Plan::Approve | Plan::Busy(_) => "4242424242424242",
+            Plan::Verify => "4000000000003220",
+            Plan::Decline => "4000000000009995",
+            Plan::LoseAnswer => "4000000000009102",
+            // Its answer never comes, its webhook does.
+            Plan::WebhookFirst => "4000000000009110",
+            Plan::Fail(_) => "4000000000009144",
+        })
+    }
+
+    async fn confirm(&self, form: &str) -> Result<String> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let answer = http
+            .post(form)
+            .form(&[("action", "confirm")])
+            .send()
+            .await?;
+        let back = answer.headers().get("location").context("not sent back")?;
+        Ok(back.to_str()?.to_owned())
+    }
+
+    async fn taken(&self) -> Result<i64> {
+        let sql = "select coalesce(sum(captured - refunded), 0) from payments";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.db().await?).await?)
+    }
+
+    async fn payments(&self) -> Result<usize> {
+        let count: i64 = sqlx::query_scalar("select count(*) from payments")
+            .fetch_one(&self.db().await?)
+            .await?;
+        Ok(usize::try_from(count)?)
+    }
+
+    fn take(&self, _: &str, amount: i64, currency: &str) -> Result<()> {
+        let mut said = self.said.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
+        *said = Some((amount, currency.to_owned()));
+        Ok(())
+    }
+
+    fn message(&self, payment: &str) -> Result<Message> {
+        Ok(self.signed(self.body(payment), self.secret(), now()))
+    }
+
+    fn refunded(&self, _: &str) -> Result<Option<Message>> {
+        Ok(None)
+    }
+
+    fn forgeries(&self, payment: &str) -> Result<Vec<Message>> {
+        let body = self.body(payment);
+        let good = self.signed(body.clone(), self.secret(), now());
+        Ok(vec![
+            good.altered("1999", "1998"),
+            self.signed(body.clone(), "another's", now()),
+            self.signed(body, self.secret(), now() - 301),
+            good.with("sandbox-signature", "t=,v1="),
+        ])
+    }
+
+    fn keys_seen(&self) -> Vec<String> {
+        vec![]
+    }
+}

@@ -1,0 +1,274 @@
+//! The Stripe connector against `localstripe`, a fake of Stripe by others, with its own signed
+//! webhooks.
+
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use till_tests::World;
+use till_tests::client::{Opened, card, send, text};
+use till_tests::process::{Running, command};
+use till_tests::tools::{free_port, installed};
+use till_tests::wait::until;
+use tokio::net::TcpListener;
+
+const SECRET_KEY: &str = "sk_test_12345";
+const SIGNING_SECRET: &str = "whsec_localstripe";
+
+/// `localstripe` behind a relay. It refuses parameters that Stripe documents and it does not know
+/// (`return_url` and `description` of an intent, `created` of a list) and has no Checkout Sessions:
+/// the relay takes these out of its way. Nothing else is touched.
+struct LocalStripe {
+    base: String,
+    itself: String,
+    relay: Arc<Relay>,
+    _running: Running,
+}
+
+struct Relay {
+    http: reqwest::Client,
+    to: String,
+    /// The next answer about a new intent is kept back.
+    lose: AtomicBool,
+}
+
+impl LocalStripe {
+    async fn start() -> Result<Self> {
+        till_tests::client::install_crypto_provider();
+        let port = free_port().await?.to_string();
+        // Its own program listens on every address of the machine.
+        let program = "import sys; from aiohttp import web; from localstripe.server import app; \
+                       web.run_app(app, host='127.0.0.1', port=int(sys.argv[1]))";
+        let mut command = command(installed("TILL_LOCALSTRIPE_PYTHON")?);
+        command
+            .args(["-c", program, &port])
+            .env("PYTHONUNBUFFERED", "1");
+        let running = Running::start(&mut command, "Running on").await?;
+        let itself = format!("http://127.0.0.1:{port}");
+        let relay = Arc::new(Relay {
+            http: reqwest::Client::builder().no_proxy().build()?,
+            to: itself.clone(),
+            lose: AtomicBool::new(false),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let router = Router::new().fallback(relayed).with_state(relay.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self {
+            base,
+            itself,
+            relay,
+            _running: running,
+        })
+    }
+
+    async fn call(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Result<Value> {
+        let request = self
+            .relay
+            .http
+            .request(method, format!("{}{path}", self.itself));
+        let answer = request.bearer_auth(SECRET_KEY).form(form).send().await?;
+        ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+        Ok(serde_json::from_slice(&answer.bytes().await?).unwrap_or_default())
+    }
+
+    async fn shop(&self) -> Result<World> {
+        let credentials = json!({
+            "secret_key": SECRET_KEY, "webhook_secret": SIGNING_SECRET, "base_url": self.base,
+        });
+        let accounts = [("stripe", "main", credentials)];
+        let limit = ["--connector-timeout-ms", "5000"];
+        let world = World::with_accounts(&accounts, &limit).await?;
+        let url = format!("{}/v1/connectors/stripe/main/webhooks", world.api.url);
+        let form = [("url", url.as_str()), ("secret", SIGNING_SECRET)];
+        self.call(Method::POST, "/_config/webhooks/till", &form)
+            .await?;
+        Ok(world)
+    }
+
+    /// The intents it has: status, and our payment's id.
+    async fn intents(&self) -> Result<Vec<(String, String)>> {
+        let list = self.call(Method::GET, "/v1/payment_intents", &[]).await?;
+        let data = list["data"].as_array().context("no list")?;
+        let known = |i: &Value| {
+            let ours = text(&i["metadata"]["till_payment"])?;
+            Ok((text(&i["status"])?, ours))
+        };
+        data.iter().map(known).collect()
+    }
+}
+
+async fn relayed(
+    State(relay): State<Arc<Relay>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path();
+    if path == "/v1/checkout/sessions" {
+        return axum::Json(json!({ "data": [], "has_more": false })).into_response();
+    }
+    let intents = path == "/v1/payment_intents";
+    let kept = |pairs: &[u8], unknown: &[&str]| {
+        let pairs = url::form_urlencoded::parse(pairs).into_owned();
+        let pairs = pairs.filter(|(name, _)| !unknown.iter().any(|u| name.starts_with(u)));
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish()
+    };
+    let query = kept(uri.query().unwrap_or_default().as_bytes(), &["created"]);
+    let unknown: &[&str] = if intents {
+        &["return_url", "description"]
+    } else {
+        &[]
+    };
+    let mut request = relay
+        .http
+        .request(method.clone(), format!("{}{path}?{query}", relay.to));
+    for name in [
+        "authorization",
+        "idempotency-key",
+        "stripe-version",
+        "content-type",
+    ] {
+        if let Some(value) = headers.get(name) {
+            request = request.header(name, value);
+        }
+    }
+    let Ok(answer) = request.body(kept(&body, unknown)).send().await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let (status, bytes) = (answer.status(), answer.bytes().await.unwrap_or_default());
+    if intents && method == Method::POST && relay.lose.swap(false, Ordering::SeqCst) {
+        // The server gives up first.
+        std::future::pending::<()>().await;
+    }
+    (status, bytes).into_response()
+}
+
+async fn webhooks_taken(world: &World) -> Result<i64> {
+    let sql = "select count(*) from connector_webhooks";
+    Ok(sqlx::query_scalar(sql)
+        .fetch_one(&world.store().await?)
+        .await?)
+}
+
+async fn pay(world: &World, n: &str, number: &str) -> Result<(Opened, Value)> {
+    let opened = world.api.invoice(n).await?;
+    let answer = world.api.pay(&opened, &card(number)).await?;
+    ensure!(answer.status == 201, "{answer:?}\n{}", world.log());
+    Ok((opened, answer.json()))
+}
+
+#[tokio::test]
+async fn a_card_at_localstripe_with_its_own_webhook() -> Result<()> {
+    let stripe = LocalStripe::start().await?;
+    let world = stripe.shop().await?;
+    let (opened, fixed) = pay(&world, "1", "4242424242424242").await?;
+    ensure!(
+        fixed["payment"]["status"] == "succeeded",
+        "{fixed}\n{}",
+        world.log()
+    );
+    world.api.until_status(&opened.id, "paid").await?;
+    until("localstripe's own webhook", async || {
+        Ok(webhooks_taken(&world).await? == 1)
+    })
+    .await?;
+    ensure!(!world.log().contains("a webhook was refused"));
+    let ours = text(&fixed["payment"]["id"])?;
+    ensure!(stripe.intents().await? == [("succeeded".to_owned(), ours.clone())]);
+
+    // Half of it goes back, and is there in localstripe's books.
+    world.refund(&ours, 1000).await?;
+    world
+        .api
+        .until_status(&opened.id, "partially_refunded")
+        .await?;
+    let refunds = stripe.call(Method::GET, "/v1/refunds", &[]).await?;
+    ensure!(refunds["data"][0]["amount"] == 1000, "{refunds}");
+    ensure!(
+        refunds["data"].as_array().is_some_and(|d| d.len() == 1),
+        "{refunds}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_declined_card_at_localstripe() -> Result<()> {
+    let stripe = LocalStripe::start().await?;
+    let world = stripe.shop().await?;
+    let (opened, fixed) = pay(&world, "1", "4000000000000341").await?;
+    ensure!(
+        fixed["payment"]["status"] == "declined",
+        "{fixed}\n{}",
+        world.log()
+    );
+    ensure!(
+        fixed["payment"]["decline"]["code"] == "card_declined",
+        "{fixed}"
+    );
+    until("its webhook", async || {
+        Ok(webhooks_taken(&world).await? == 1)
+    })
+    .await?;
+    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    Ok(())
+}
+
+/// Stripe's 3-D Secure test card. The webhook alone says that the buyer has passed.
+#[tokio::test]
+async fn verification_at_localstripe_told_by_webhook() -> Result<()> {
+    let stripe = LocalStripe::start().await?;
+    let world = stripe.shop().await?;
+    let (opened, fixed) = pay(&world, "1", "4000002500003155").await?;
+    ensure!(
+        fixed["payment"]["status"] == "requires_verification",
+        "{fixed}"
+    );
+    let id = text(&fixed["payment"]["reference"])?;
+    let path = format!("/v1/payment_intents/{id}");
+    let intent = stripe.call(Method::GET, &path, &[]).await?;
+    let secret = text(&intent["client_secret"])?;
+    let form = [("client_secret", secret.as_str()), ("success", "true")];
+    stripe
+        .call(Method::POST, &format!("{path}/_authenticate"), &form)
+        .await?;
+    world.api.until_status(&opened.id, "paid").await?;
+    until("its webhook", async || {
+        Ok(webhooks_taken(&world).await? == 1)
+    })
+    .await?;
+
+    let (opened, fixed) = pay(&world, "2", "4000002500003155").await?;
+    let rest = format!("/payments/{}/cancel", text(&fixed["payment"]["id"])?);
+    let given_up = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    ensure!(
+        given_up.json()["payment"]["status"] == "canceled",
+        "{given_up:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_lost_on_the_way_from_localstripe() -> Result<()> {
+    let stripe = LocalStripe::start().await?;
+    let world = stripe.shop().await?;
+    // No webhook either: only localstripe's list can tell.
+    let elsewhere = [("url", "http://127.0.0.1:9/"), ("secret", SIGNING_SECRET)];
+    stripe
+        .call(Method::POST, "/_config/webhooks/till", &elsewhere)
+        .await?;
+    stripe.relay.lose.store(true, Ordering::SeqCst);
+    let (opened, fixed) = pay(&world, "1", "4242424242424242").await?;
+    ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
+    world.api.until_status(&opened.id, "paid").await?;
+    ensure!(stripe.intents().await?.len() == 1);
+    Ok(())
+}

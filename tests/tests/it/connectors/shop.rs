@@ -1,0 +1,124 @@
+//! A project with one account at one payment system.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+use till_tests::World;
+use till_tests::client::{Answer, Opened, send, text};
+use till_tests::providers::{Message, PaymentSystem, Plan};
+use till_tests::wait::until;
+
+/// A shop with one account, at one payment system.
+pub struct Shop<S> {
+    /// The payment system.
+    pub system: S,
+    /// The server.
+    pub world: World,
+}
+
+const ACCOUNT: &str = "main";
+
+impl<S: PaymentSystem> Shop<S> {
+    pub async fn open() -> Result<Self> {
+        // The sandbox's own timetable has a webhook two seconds after the call it is about.
+        Self::with(&["--connector-timeout-ms", "1500"]).await
+    }
+
+    pub async fn with(args: &[&str]) -> Result<Self> {
+        let system = S::start().await?;
+        let accounts = [(S::KIND, ACCOUNT, system.credentials())];
+        let world = World::with_accounts(&accounts, args).await?;
+        system.report_to(format!("{}{}", world.api.url, Self::webhooks()));
+        Ok(Self { system, world })
+    }
+
+    fn webhooks() -> String {
+        format!("/v1/connectors/{}/{ACCOUNT}/webhooks", S::KIND)
+    }
+
+    pub async fn tell(&self, message: &Message) -> Result<Answer> {
+        let mut request = self.world.api.request(Method::POST, &Self::webhooks());
+        for (name, value) in &message.headers {
+            request = request.header(*name, value);
+        }
+        send(request.body(message.body.clone())).await
+    }
+
+    /// Presses Pay.
+    pub async fn fix(&self, opened: &Opened, plan: Plan) -> Result<Value> {
+        let answer = self.world.api.pay(opened, &self.system.pay(plan)).await?;
+        ensure!(answer.status == 201, "{answer:?}\n{}", self.world.log());
+        let fixed = answer.json();
+        ensure!(fixed["payment"]["connector"] == S::KIND, "{fixed}");
+        Ok(fixed)
+    }
+
+    /// Confirms where that is asked for, and comes back.
+    pub async fn finish(&self, fixed: &Value) -> Result<()> {
+        if fixed["verification"]["kind"] == "none" {
+            return Ok(());
+        }
+        let back = self
+            .system
+            .confirm(&text(&fixed["verification"]["url"])?)
+            .await?;
+        let answer = send(self.world.api.request(Method::GET, &back)).await?;
+        ensure!(answer.status == 200, "{answer:?}");
+        Ok(())
+    }
+
+    /// Waits until the invoice is paid, by one payment, the money was taken once, and the project
+    /// was told of both.
+    pub async fn ends_paid(&self, opened: &Opened) -> Result<Value> {
+        let paid = self.world.api.until_status(&opened.id, "paid").await;
+        let invoice = paid.with_context(|| self.world.log())?;
+        let payments = invoice["payments"].as_array().context("no payments")?;
+        ensure!(payments.len() == 1, "{invoice}");
+        ensure!(payments[0]["status"] == "succeeded", "{invoice}");
+        ensure!(payments[0]["reference"].is_string(), "{invoice}");
+        ensure!(
+            self.system.taken().await? == 1999,
+            "{}",
+            self.system.taken().await?
+        );
+        ensure!(self.system.payments().await? == 1);
+        until("the callbacks", async || Ok(self.told(opened).len() >= 2)).await?;
+        ensure!(self.told(opened) == ["payment.succeeded", "invoice.paid"]);
+        Ok(payments[0].clone())
+    }
+
+    pub fn told(&self, opened: &Opened) -> Vec<String> {
+        let arrived = self.world.project.arrived();
+        let about = arrived
+            .iter()
+            .filter(|a| a.body["data"]["invoice"]["id"] == opened.id.as_str());
+        about
+            .filter_map(|a| a.body["type"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Asks for a refund and waits until it is through.
+    pub async fn give_back(&self, payment: &Value, amount: i64) -> Result<()> {
+        let refund = self.world.refund(&text(&payment["id"])?, amount).await?;
+        let store = self.world.store().await?;
+        let sql = "select status, reference from refunds where id = $1";
+        let asked: Result<()> = until("the refund to be asked for", async || {
+            let row: (String, Option<String>) =
+                sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
+            ensure!(row.0 != "failed", "the refund was refused");
+            Ok(row.1.is_some())
+        })
+        .await;
+        asked.with_context(|| self.world.log())?;
+        if let Some(message) = self.system.refunded(&refund)? {
+            let answer = self.tell(&message).await?;
+            ensure!(answer.status == 200, "{answer:?}");
+        }
+        until("the refund to be through", async || {
+            let row: (String, Option<String>) =
+                sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
+            Ok(row.0 == "succeeded")
+        })
+        .await
+    }
+}

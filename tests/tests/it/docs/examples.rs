@@ -1,0 +1,153 @@
+//! The examples in docs/examples: each takes a payment in a browser.
+
+use super::packages::{install, modules, root, run};
+use anyhow::{Result, ensure};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+use till_tests::World;
+use till_tests::browser::hosted::APPROVED;
+use till_tests::browser::{Browser, Screen};
+use till_tests::client::Api;
+use tokio::net::TcpListener;
+
+/// A project's own server, as small as can be: its page, its bundle, and the order.
+struct Shop {
+    world: World,
+    url: String,
+}
+
+struct Site {
+    api: Api,
+    page: String,
+    bundle: String,
+    orders: AtomicU32,
+}
+
+impl Site {
+    async fn order(&self) -> Result<Value> {
+        let number = self.orders.fetch_add(1, Ordering::Relaxed);
+        let opened = self.api.invoice(&number.to_string()).await?;
+        Ok(json!({ "invoice": opened.id, "token": opened.token }))
+    }
+}
+
+async fn shop(example: &str) -> Result<(Shop, TempDir)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let world = World::with(&["--origin", &url]).await?;
+    let dir = tempfile::tempdir()?;
+    install(dir.path())?;
+    let from = root()?.join("docs/examples").join(example);
+    let fill = |text: String| {
+        text.replace("https://till.example", &world.api.url)
+            .replace("pk_...", &world.keys.pk)
+    };
+    let mut page = fill(std::fs::read_to_string(from.join("index.html"))?);
+    let mut bundle = String::new();
+    for main in ["main.jsx", "main.js"] {
+        let Ok(source) = std::fs::read_to_string(from.join(main)) else {
+            continue;
+        };
+        std::fs::write(dir.path().join(main), fill(source))?;
+        run(Command::new(modules()?.join("esbuild/bin/esbuild"))
+            .args([
+                main,
+                "--bundle",
+                "--outfile=bundle.js",
+                "--log-level=warning",
+            ])
+            .arg("--define:process.env.NODE_ENV=\"production\"")
+            .args([
+                "--define:__VUE_OPTIONS_API__=true",
+                "--define:__VUE_PROD_DEVTOOLS__=false",
+            ])
+            .arg("--define:__VUE_PROD_HYDRATION_MISMATCH_DETAILS__=false")
+            .env("NODE_PATH", modules()?)
+            .current_dir(dir.path()))?;
+        bundle = std::fs::read_to_string(dir.path().join("bundle.js"))?;
+    }
+    if page.contains("inv_...") {
+        let opened = world.api.invoice("plain").await?;
+        page = page
+            .replace("inv_...", &opened.id)
+            .replace("ct_...", &opened.token);
+    }
+    let site = std::sync::Arc::new(Site {
+        api: world.api.clone(),
+        page,
+        bundle,
+        orders: AtomicU32::new(1),
+    });
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |State(site): State<std::sync::Arc<Site>>| Html(site.page.clone())),
+        )
+        .route(
+            "/bundle.js",
+            get(async |State(site): State<std::sync::Arc<Site>>| {
+                ([("content-type", "text/javascript")], site.bundle.clone())
+            }),
+        )
+        .route(
+            "/orders",
+            post(
+                async |State(site): State<std::sync::Arc<Site>>| match site.order().await {
+                    Ok(order) => axum::Json(order).into_response(),
+                    Err(error) => {
+                        (axum::http::StatusCode::BAD_GATEWAY, error.to_string()).into_response()
+                    }
+                },
+            ),
+        )
+        .with_state(site);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok((Shop { world, url }, dir))
+}
+
+async fn pays(browser: &Browser, frame: &str) -> Result<()> {
+    browser.enter(frame).await?;
+    browser.type_into("#number", APPROVED).await?;
+    browser.type_into("#expiry", "1239").await?;
+    browser.type_into("#cvc", "123").await?;
+    browser.click("#pay").await?;
+    browser.see("main [data-screen=paid]").await?;
+    browser.leave_frames().await?;
+    browser
+        .until("the page hears of it", "return /^Thank you! inv_\\w+ is paid\\.$/.test(document.querySelector('#outcome').textContent)")
+        .await
+}
+
+async fn example(name: &str, button: Option<&str>, frame: &str) -> Result<()> {
+    let (shop, _files) = shop(name).await?;
+    let browser = Browser::start(Screen::Desk).await?;
+    browser.goto(&shop.url).await?;
+    if let Some(button) = button {
+        browser.click(button).await?;
+    }
+    pays(&browser, frame).await?;
+    ensure!(shop.world.taken().await? == 1999);
+    browser.close().await
+}
+
+#[tokio::test]
+async fn the_plain_example_takes_a_payment() -> Result<()> {
+    // The script must have arrived before the click means anything.
+    example("plain", Some("#buy"), "dialog[open] iframe").await
+}
+
+#[tokio::test]
+async fn the_react_example_takes_a_payment() -> Result<()> {
+    example("react", Some("#buy"), "dialog[open] iframe").await
+}
+
+#[tokio::test]
+async fn the_vue_example_takes_a_payment() -> Result<()> {
+    example("vue", None, "iframe[data-till=inline]").await
+}

@@ -1,0 +1,286 @@
+//! The life of a payment as a state machine: whatever buyers, project, payment system, clock and
+//! crashes do, in whatever order, the server stands where the model does, and the three books agree.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the state machine's trait knows no errors: a panic is what makes it red"
+)]
+
+mod model;
+
+use anyhow::{Result, ensure};
+use model::{AMOUNT, Herald, Life, Model, Paying, Standing, Step};
+use proptest::test_runner::Config;
+use proptest_state_machine::{StateMachineTest, prop_state_machine};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use std::time::Duration;
+use till_tests::World;
+use till_tests::app::Setup;
+use till_tests::client::{Answer, Opened, card, send, text};
+use till_tests::faults::relay::Relay;
+use till_tests::ledger::{agree, until_all_but};
+use till_tests::wait::until;
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The world of one case. It ends with the case.
+struct Stage {
+    world: World,
+    webhooks: Relay,
+}
+
+impl Stage {
+    async fn start() -> Result<Self> {
+        let webhooks = Relay::keeping_webhooks().await?;
+        let setup = Setup {
+            to_server: Some(&webhooks),
+            settings: &["--speedup", "100", "--connector-timeout-ms", "500"],
+            ..Setup::default()
+        };
+        let world = World::set_up(setup).await?;
+        Ok(Self { world, webhooks })
+    }
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// How often something was done, and what it was the last time, if it was taken.
+type Last<T> = Mutex<(usize, Option<T>)>;
+
+/// What happens on the stage in one case.
+struct Play {
+    stage: Mutex<Stage>,
+    opened: Opened,
+    /// The bank's form that the buyer was led to last.
+    form: Mutex<String>,
+    presses: Last<(Value, Answer)>,
+    refunds: Last<(String, Value, Answer)>,
+}
+
+impl Play {
+    async fn start() -> Result<Self> {
+        let stage = Stage::start().await?;
+        let order = json!({ "order_id": "1", "amount": AMOUNT, "currency": "EUR" });
+        Ok(Self {
+            opened: stage.world.api.invoice_of(&order).await?,
+            stage: Mutex::new(stage),
+            form: Mutex::default(),
+            presses: Last::default(),
+            refunds: Last::default(),
+        })
+    }
+
+    async fn act(&self, step: Step, life: &Life) -> Result<()> {
+        let mut stage = self.stage.lock().await;
+        let Stage { world, webhooks } = &mut *stage;
+        let before = world.api.read(&self.opened.id).await?;
+        let payments = before["payments"].as_array().cloned().unwrap_or_default();
+        let live = payments
+            .iter()
+            .find(|p| p["status"] == "requires_verification");
+        match step {
+            Step::Pay(chosen) => {
+                let mut presses = self.presses.lock().await;
+                presses.0 += 1;
+                let body = card(chosen.number());
+                let answer = self.press(world, presses.0, &body).await?;
+                let open = before["status"] == "open";
+                ensure!(answer.status == if open { 201 } else { 409 }, "{answer:?}");
+                if let Some(url) = answer.json()["verification"]["url"].as_str() {
+                    *self.form.lock().await = url.to_owned();
+                }
+                presses.1 = open.then_some((body, answer));
+            }
+            Step::PayAgain => {
+                let presses = self.presses.lock().await;
+                if let (number, Some((body, first))) = &*presses {
+                    let answer = self.press(world, *number, body).await?;
+                    ensure!(answer.text == first.text, "{answer:?} {first:?}");
+                }
+            }
+            Step::Confirm(herald) => {
+                self.at_bank(world, webhooks, "confirm", herald, live)
+                    .await?
+            }
+            Step::Refuse(herald) => {
+                self.at_bank(world, webhooks, "cancel", herald, live)
+                    .await?
+            }
+            Step::GiveUp => {
+                let id = text(&live.unwrap_or(&Value::Null)["id"])?;
+                let path = format!("/payments/{id}/cancel");
+                let answer = send(world.api.widget(Method::POST, &self.opened, &path)).await?;
+                ensure!(answer.status == 200, "{answer:?}");
+            }
+            Step::Webhook(which) => {
+                if webhooks.kept() > 0 {
+                    let status = webhooks.release(which.index(webhooks.kept())).await?;
+                    ensure!(status == 200, "{status}");
+                }
+            }
+            Step::Return(which) => {
+                if !payments.is_empty() {
+                    let payment = &payments[which.index(payments.len())];
+                    let back = world.return_url(&text(&payment["id"])?).await?;
+                    let answer = send(world.api.request(Method::GET, &back)).await?;
+                    ensure!(answer.status < 400, "{answer:?}");
+                }
+            }
+            Step::TakesAfterAll => {
+                // The model has taken it already: it is the first that is dead here and not there.
+                let dead =
+                    |p: &&Value| matches!(p["status"].as_str(), Some("declined" | "canceled"));
+                let payment = payments.iter().find(dead);
+                let answer = world
+                    .takes_after_all(payment.unwrap_or(&Value::Null))
+                    .await?;
+                ensure!(answer.status == 200, "{answer:?}");
+            }
+            Step::Refund(amount) => self.refund(world, life, &payments, amount).await?,
+            Step::RefundAgain => {
+                let refunds = self.refunds.lock().await;
+                if let (number, Some((path, body, first))) = &*refunds {
+                    let answer = self.give_back(world, path, *number, body).await?;
+                    ensure!(answer.text == first.text, "{answer:?} {first:?}");
+                }
+            }
+            Step::CancelInvoice => {
+                let path = format!("/v1/invoices/{}/cancel", self.opened.id);
+                let answer = send(world.api.secret(Method::POST, &path)).await?;
+                let can = matches!(before["status"].as_str(), Some("open" | "canceled"));
+                ensure!(answer.status == if can { 200 } else { 409 }, "{answer:?}");
+            }
+            Step::Expire => world.let_expire(&self.opened.id).await?,
+            Step::Crash => world.crash_and_restart().await?,
+        }
+        self.stands(world, life).await
+    }
+
+    async fn press(&self, world: &World, number: usize, body: &Value) -> Result<Answer> {
+        let request = world.api.widget(Method::POST, &self.opened, "/payments");
+        let key = format!("press-{number}");
+        send(request.header("idempotency-key", key).json(body)).await
+    }
+
+    async fn at_bank(
+        &self,
+        world: &World,
+        webhooks: &Relay,
+        action: &str,
+        herald: Herald,
+        live: Option<&Value>,
+    ) -> Result<()> {
+        let payment = text(&live.unwrap_or(&Value::Null)["id"])?;
+        // The one that the buyer was led to, though the widget may show another end by now.
+        let form = self.form.lock().await.clone();
+        let kept = webhooks.kept();
+        let request = world.api.request(Method::POST, &form);
+        let answer = send(request.form(&[("action", action)])).await?;
+        ensure!(answer.status == 303, "{answer:?}");
+        match herald {
+            Herald::Nobody => {}
+            Herald::Webhook => {
+                until("the webhook", async || Ok(webhooks.kept() > kept)).await?;
+                let status = webhooks.release(kept).await?;
+                ensure!(status == 200, "{status}");
+            }
+            Herald::Buyer => {
+                let back = world.return_url(&payment).await?;
+                send(world.api.request(Method::GET, &back)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refund(
+        &self,
+        world: &World,
+        life: &Life,
+        payments: &[Value],
+        amount: i64,
+    ) -> Result<()> {
+        let paid = life.payer().and_then(|at| payments.get(at));
+        let Some(paid) = paid else {
+            return Ok(());
+        };
+        let mut refunds = self.refunds.lock().await;
+        refunds.0 += 1;
+        let path = format!("/v1/payments/{}/refunds", text(&paid["id"])?);
+        let body = json!({ "amount": amount });
+        let answer = self.give_back(world, &path, refunds.0, &body).await?;
+        ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
+        let taken = answer.status == 201;
+        refunds.1 = taken.then_some((path, body, answer));
+        Ok(())
+    }
+
+    async fn give_back(
+        &self,
+        world: &World,
+        path: &str,
+        number: usize,
+        body: &Value,
+    ) -> Result<Answer> {
+        let request = world.api.secret(Method::POST, path);
+        let key = format!("{}-{number}", self.opened.id);
+        send(request.header("idempotency-key", key).json(body)).await
+    }
+
+    /// Waits until the server stands where the model does; then the books must agree.
+    async fn stands(&self, world: &World, life: &Life) -> Result<()> {
+        let fits = |payment: &Value, paying: &Paying| match paying.standing {
+            Standing::Waiting => payment["status"] == "requires_verification",
+            Standing::Taken => payment["status"] == "succeeded",
+            Standing::Dead => matches!(payment["status"].as_str(), Some("declined" | "canceled")),
+        };
+        let mut now = Value::Null;
+        let reached = until("the model's state", async || {
+            now = world.api.read(&self.opened.id).await?;
+            let payments = now["payments"].as_array().cloned().unwrap_or_default();
+            Ok(now["status"] == life.status
+                && now["amount_refunded"] == life.back()
+                && payments.len() == life.payments.len()
+                && payments.iter().zip(&life.payments).all(|(a, b)| fits(a, b)))
+        });
+        reached
+            .await
+            .map_err(|_| anyhow::anyhow!("the model: {life:?}, the server: {now}"))?;
+        let waiting = now["payments"].as_array().into_iter().flatten();
+        let waiting = waiting.filter(|p| p["status"] == "requires_verification");
+        let waiting = waiting.filter_map(|p| p["id"].as_str().map(str::to_owned));
+        until_all_but(world, LIMIT, &waiting.collect::<Vec<_>>()).await?;
+        agree(world).await?;
+        Ok(())
+    }
+}
+
+impl StateMachineTest for Play {
+    type SystemUnderTest = Self;
+    type Reference = Model;
+
+    fn init_test(_: &Life) -> Self {
+        RUNTIME.block_on(Self::start()).unwrap()
+    }
+
+    fn apply(play: Self, life: &Life, step: Step) -> Self {
+        RUNTIME.block_on(play.act(step, life)).unwrap();
+        play
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(Config {
+        cases: 24,
+        // A failing case takes a while to be one.
+        max_shrink_time: 120_000,
+        failure_persistence: None,
+        ..Config::default()
+    })]
+
+    #[test]
+    fn of_a_payment(sequential 1..16 => Play);
+}
