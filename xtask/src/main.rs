@@ -8,6 +8,7 @@ mod paths;
 mod process;
 mod setup;
 mod tasks;
+mod test;
 mod widget;
 
 use std::process::ExitCode;
@@ -35,8 +36,10 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Build everything and run all tests, the browser's included
+    /// Build everything, run all tests that this machine can run, and print one summary
     Test {
+        /// Run only the tests whose names contain one of these
+        names: Vec<String>,
         /// Check format and lints as well, once the tests have passed
         #[arg(long)]
         lint: bool,
@@ -44,7 +47,7 @@ enum Task {
         /// on PostgreSQL
         #[arg(long)]
         postgres: bool,
-        /// Passed on to `cargo test`
+        /// Passed on to `cargo nextest run`
         #[arg(last = true)]
         args: Vec<String>,
     },
@@ -96,10 +99,21 @@ fn main() -> ExitCode {
         Task::Setup => tasks::setup(),
         Task::Demo { release, args } => tasks::demo(release, &args),
         Task::Test {
+            names,
             lint,
             postgres,
             args,
-        } => tasks::test(lint, postgres, &args),
+        } => test::run(&test::Options {
+            names,
+            postgres,
+            lint,
+            args,
+        })
+        .map(|passed| {
+            if !passed {
+                std::process::exit(1);
+            }
+        }),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
         Task::Size { top } => measure::size(top),

@@ -10,9 +10,6 @@ use anyhow::{Context, Result};
 use crate::setup::{self, WASM_TARGET, WidgetTools};
 use crate::{paths, process, widget};
 
-/// The rooms of whole-system tests that use the database and no browser.
-const ON_POSTGRES: [&str; 4] = ["api::", "connectors::", "operations::", "resilience::"];
-
 /// `cargo xtask setup`.
 pub fn setup() -> Result<()> {
     setup::widget_tools()?;
@@ -21,6 +18,7 @@ pub fn setup() -> Result<()> {
     setup::peers()?;
     setup::postgres()?;
     setup::npm::TESTS.ensure()?;
+    setup::nextest()?;
     println!("Ready.");
     Ok(())
 }
@@ -36,56 +34,6 @@ pub fn demo(release: bool, args: &[String]) -> Result<()> {
         cargo("build --workspace --bin till --profile").arg(profile),
     )?;
     become_program(process::command(server(release)?).arg("demo").args(args))
-}
-
-/// `cargo xtask test`.
-pub fn test(with_lints: bool, on_postgres: bool, args: &[String]) -> Result<()> {
-    let tools = setup::widget_tools()?;
-    let browser = setup::browser()?;
-    let languages = setup::languages()?;
-    let peers = setup::peers()?;
-    let postgres = setup::postgres()?;
-    let modules = setup::npm::TESTS.ensure()?;
-    widget::build(&tools)?;
-    process::run_step(
-        "building the server and the tests",
-        &mut cargo("build --workspace --bin till --tests"),
-    )?;
-    let server = server(false)?;
-    let tests = |words: &str| {
-        let mut tests = cargo(words);
-        tests
-            .env("TILL_BIN", &server)
-            .env("TILL_NODE_MODULES", &modules);
-        browser.apply(&mut tests);
-        languages.apply(&mut tests);
-        peers.apply(&mut tests);
-        if env::var_os("TILL_SPECS_DIR").is_none()
-            && let Ok(specs) = paths::workspace().join("../shared/specs").canonicalize()
-        {
-            tests.env("TILL_SPECS_DIR", specs);
-        }
-        tests
-    };
-    let mut all = tests("test --workspace --no-fail-fast");
-    let database = on_postgres.then(|| postgres.start()).transpose()?;
-    if let Some(database) = &database {
-        database.apply(&mut all);
-    }
-    process::run(all.args(args))?;
-    if args.is_empty() && !on_postgres {
-        println!("Once more on PostgreSQL: the tests that need no browser.");
-        let database = postgres.start()?;
-        // The whole workspace, so that nothing is compiled anew for another choice of features.
-        let mut again = tests("test --workspace --no-fail-fast");
-        database.apply(&mut again);
-        again.args(["--test", "it", "--"]).args(ON_POSTGRES);
-        process::run(&mut again)?;
-    }
-    if with_lints {
-        lint_with(&tools)?;
-    }
-    Ok(())
 }
 
 /// `cargo xtask chaos`.
@@ -118,7 +66,8 @@ pub fn lint() -> Result<()> {
     lint_with(&setup::widget_tools()?)
 }
 
-fn lint_with(tools: &WidgetTools) -> Result<()> {
+/// Checks format and lints.
+pub fn lint_with(tools: &WidgetTools) -> Result<()> {
     process::run_step("format", &mut cargo("fmt --all --check"))?;
     process::run_step(
         "lints",

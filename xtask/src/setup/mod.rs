@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 pub use browser::Browser;
 pub use languages::Languages;
 pub use peers::Peers;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, Running as RunningPostgres};
 pub use wasm_target::{TARGET as WASM_TARGET, WasmToolchain};
 
 use crate::process;
@@ -103,4 +103,9 @@ pub fn postgres() -> Result<Postgres> {
 /// Twiggy, which tells what is large in a WebAssembly module.
 pub fn twiggy() -> Result<PathBuf> {
     tools::twiggy()
+}
+
+/// The program that runs the tests.
+pub fn nextest() -> Result<PathBuf> {
+    tools::nextest()
 }

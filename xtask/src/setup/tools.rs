@@ -10,6 +10,7 @@ use crate::{paths, process};
 
 const TRUNK: &str = "0.21.14";
 const TWIGGY: &str = "0.8.0";
+const NEXTEST: &str = "0.9.143";
 /// The npm package that has wasm-opt, for every system that has Node.js. What distributions
 /// package is often too old for today's rustc.
 const BINARYEN: &str = "132.0.0";
@@ -69,6 +70,20 @@ pub fn twiggy() -> Result<PathBuf> {
             program: "twiggy",
             version: TWIGGY,
             duration: "about two minutes",
+            options: &["--locked"],
+        },
+    )
+}
+
+/// Finds or installs cargo-nextest.
+pub fn nextest() -> Result<PathBuf> {
+    ensure_crate(
+        &paths::cache()?.join("tools"),
+        &Crate {
+            name: "cargo-nextest",
+            program: "cargo-nextest",
+            version: NEXTEST,
+            duration: "about five minutes",
             options: &["--locked"],
         },
     )

@@ -1,0 +1,144 @@
+//! What the tests need besides the Rust toolchain, and whether this machine has it.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, Browser, Languages, Peers, Postgres, RunningPostgres};
+use crate::{paths, process};
+
+// Which tests need what, as filtersets of nextest's.
+const BROWSER: &str = "binary(it) & test(/^(widget|docs::(examples|walkthroughs))::/)";
+const LANGUAGES: &str = "binary(it) & test(/^docs::(snippets|walkthroughs)::/)";
+const NPM: &str =
+    "binary(it) & test(/^(widget::accessibility|docs)::/) & not test(/^docs::architecture::/)";
+const PROVIDER_LIBRARIES: &str = "binary(it) & test(/^connectors::(described|foreign)::/)";
+const DESCRIPTIONS: &str = "binary(it) & test(/^connectors::described::/)";
+const POSTGRES: &str = "all()";
+const MOUNT: &str = "binary(it) & test(/^resilience::disk_full::/)";
+
+/// The database that the tests run on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// Tests that can't run here, and why.
+pub struct Missing {
+    pub reason: String,
+    pub tests: &'static str,
+}
+
+/// What this machine has for the tests.
+pub struct Machine {
+    browser: Option<Browser>,
+    languages: Option<Languages>,
+    peers: Option<Peers>,
+    npm: Option<PathBuf>,
+    descriptions: Option<PathBuf>,
+    postgres: Option<Postgres>,
+    missing: Vec<Missing>,
+}
+
+impl Machine {
+    /// Finds or installs what the tests need, and notes what can't be had.
+    pub fn prepare() -> Self {
+        let mut missing = vec![];
+        Self {
+            browser: found(setup::browser(), BROWSER, &mut missing),
+            languages: found(setup::languages(), LANGUAGES, &mut missing),
+            peers: found(setup::peers(), PROVIDER_LIBRARIES, &mut missing),
+            npm: found(setup::npm::TESTS.ensure(), NPM, &mut missing),
+            descriptions: found(descriptions(), DESCRIPTIONS, &mut missing),
+            postgres: found(setup::postgres(), POSTGRES, &mut missing),
+            missing: {
+                found(mount(), MOUNT, &mut missing);
+                missing
+            },
+        }
+    }
+
+    /// What can't run on a database.
+    pub fn missing(&self, database: Database) -> impl Iterator<Item = &Missing> {
+        let applies = move |tests| tests != POSTGRES || database == Database::Postgres;
+        self.missing.iter().filter(move |m| applies(m.tests))
+    }
+
+    /// Starts the database's server, where it has one and this machine has it.
+    pub fn start(&self, database: Database) -> Result<Option<RunningPostgres>> {
+        let postgres = self.postgres.as_ref();
+        let postgres = postgres.filter(|_| database == Database::Postgres);
+        postgres.map(Postgres::start).transpose()
+    }
+
+    /// Tells the tests where everything is.
+    pub fn apply(&self, command: &mut Command) {
+        if let Some(browser) = &self.browser {
+            browser.apply(command);
+        }
+        if let Some(languages) = &self.languages {
+            languages.apply(command);
+        }
+        if let Some(peers) = &self.peers {
+            peers.apply(command);
+        }
+        if let Some(modules) = &self.npm {
+            command.env("TILL_NODE_MODULES", modules);
+        }
+        if let Some(specs) = &self.descriptions {
+            command.env("TILL_SPECS_DIR", specs);
+        }
+    }
+}
+
+fn found<T>(result: Result<T>, tests: &'static str, missing: &mut Vec<Missing>) -> Option<T> {
+    result
+        .inspect_err(|error| {
+            let reason = format!("{error:#}");
+            println!("  --: {reason}; the tests that need it are ignored");
+            missing.push(Missing { reason, tests });
+        })
+        .ok()
+}
+
+/// The payment systems' published descriptions, which nothing installs.
+fn descriptions() -> Result<PathBuf> {
+    if let Some(dir) = env::var_os("TILL_SPECS_DIR") {
+        return Ok(dir.into());
+    }
+    let beside = paths::workspace().join("../shared/specs");
+    beside
+        .canonicalize()
+        .ok()
+        .context("no payment systems' descriptions: name their directory in TILL_SPECS_DIR")
+}
+
+/// Whether this user may mount a small disk, which only root may.
+fn mount() -> Result<()> {
+    let dir = env::temp_dir().join(format!("till-mount-{}", std::process::id()));
+    fs::create_dir(&dir)?;
+    let mounted = process::output(
+        process::command("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(&dir),
+    );
+    if mounted.is_ok() {
+        process::output(process::command("umount").arg(&dir))?;
+    }
+    fs::remove_dir(&dir)?;
+    mounted.map(drop).context("no right to mount a tmpfs")
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask test`: runs the tests that this machine can run, and prints one summary of them.
+
+mod machine;
+mod summary;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::setup;
+use crate::tasks::{cargo, lint_with, server};
+use crate::{paths, process, widget};
+use machine::{Database, Machine};
+use summary::Summary;
+
+/// What to run.
+pub struct Options {
+    /// Substrings of the names of the tests to run; all, if there are none.
+    pub names: Vec<String>,
+    /// Run every test on PostgreSQL, instead of all on SQLite and some again on PostgreSQL.
+    pub postgres: bool,
+    /// Check format and lints once the tests have passed.
+    pub lint: bool,
+    /// Further arguments of `cargo nextest run`.
+    pub args: Vec<String>,
+}
+
+/// The whole-system tests that use the database and no browser, as a filterset of nextest's.
+const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilience)::/)";
+/// Tests of what only one of the databases has.
+const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
+const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
+
+/// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
+pub fn run(options: &Options) -> Result<bool> {
+    let start = Instant::now();
+    let tools = setup::widget_tools()?;
+    let nextest = setup::nextest()?;
+    let machine = Machine::prepare();
+    widget::build(&tools)?;
+    process::run_step(
+        "building the server and the tests",
+        &mut cargo("build --workspace --bin till --tests"),
+    )?;
+    let mut runner = Runner {
+        nextest,
+        server: server(false)?,
+        options,
+        summary: Summary::default(),
+    };
+    if options.postgres {
+        runner.run(&machine, Database::Postgres, &format!("not {SQLITE_ONLY}"))?;
+    } else {
+        runner.run(&machine, Database::Sqlite, &format!("not {POSTGRES_ONLY}"))?;
+        let again = format!("{DATABASE} & not {SQLITE_ONLY}");
+        runner.run(&machine, Database::Postgres, &again)?;
+    }
+    let summary = runner.summary;
+    let passed = summary.run() > 0 && summary.failed() == 0;
+    if options.lint && passed {
+        lint_with(&tools)?;
+    }
+    summary.print(start.elapsed());
+    Ok(passed)
+}
+
+struct Runner<'a> {
+    nextest: PathBuf,
+    server: PathBuf,
+    options: &'a Options,
+    summary: Summary,
+}
+
+impl Runner<'_> {
+    /// Runs the tests of a filterset on a database, but for those that this machine can't run.
+    fn run(&mut self, machine: &Machine, database: Database, wanted: &str) -> Result<()> {
+        let mut runnable = format!("({wanted})");
+        for missing in machine.missing(database) {
+            let tests = format!("({wanted}) & ({})", missing.tests);
+            self.summary.ignore(&missing.reason, self.count(&tests)?);
+            runnable += &format!(" & not ({})", missing.tests);
+        }
+        let report = paths::workspace().join("target/nextest/default/junit.xml");
+        if report.exists() {
+            fs::remove_file(&report)?;
+        }
+        let running = machine.start(database)?;
+        println!("Tests on {database}:");
+        let mut command = self.command("run");
+        command
+            .args(["--no-tests", "pass", "--final-status-level", "none", "-E"])
+            .arg(&runnable)
+            .args(&self.options.args)
+            .env("TILL_BIN", &self.server);
+        machine.apply(&mut command);
+        if let Some(running) = &running {
+            running.apply(&mut command);
+        }
+        // The report says which tests failed; what fails otherwise leaves none behind.
+        let status = command.status()?;
+        if report.exists() {
+            return self.summary.add(&fs::read_to_string(&report)?, database);
+        }
+        if !status.success() {
+            bail!("cargo nextest failed ({status}), see above");
+        }
+        Ok(())
+    }
+
+    /// How many of the tests asked for are in a filterset.
+    fn count(&self, tests: &str) -> Result<usize> {
+        let mut command = self.command("list");
+        command.args(["--message-format", "oneline", "-E", tests]);
+        Ok(process::output(&mut command)?.lines().count())
+    }
+
+    fn command(&self, task: &str) -> std::process::Command {
+        let mut command = process::command(&self.nextest);
+        command
+            .args(["nextest", task, "--workspace", "--cargo-quiet"])
+            .args(&self.options.names);
+        command
+    }
+}
