@@ -1,53 +1,106 @@
-//! The test cards: one table, read by the ledger to decide and by the page to explain.
+//! The test cards. One table serves the ledger, the page that lists them and the tests.
+
+/// Succeeds immediately (Visa).
+pub const APPROVED: &str = "4242424242424242";
+/// Succeeds immediately (Mastercard).
+pub const APPROVED_MASTERCARD: &str = "5555555555554444";
+/// Succeeds immediately (American Express).
+pub const APPROVED_AMEX: &str = "378282246310005";
+/// Requires verification in a frame.
+pub const VERIFIED: &str = "4000000000003220";
+/// Requires verification on a page that cannot be framed.
+pub const VERIFIED_BY_REDIRECT: &str = "4000000000003063";
+/// Requires verification, which fails even when the buyer confirms.
+pub const VERIFICATION_FAILED: &str = "4000000000009037";
+/// Requires verification and is declined for insufficient funds after the buyer confirms.
+pub const DECLINED_AFTER_VERIFICATION: &str = "4000000000009052";
+/// Requires verification, which expires after 3 seconds.
+pub const VERIFICATION_EXPIRES: &str = "4000000000009045";
+/// Declines with `insufficient_funds`.
+pub const INSUFFICIENT_FUNDS: &str = "4000000000009995";
+/// Declines with `card_declined`.
+pub const CARD_DECLINED: &str = "4000000000000002";
+/// Declines with `expired_card`.
+pub const EXPIRED_CARD: &str = "4000000000000069";
+/// Declines with `incorrect_cvc`.
+pub const INCORRECT_CVC: &str = "4000000000000127";
+/// Declines with `incorrect_number`.
+pub const INCORRECT_NUMBER: &str = "4000000000009003";
+/// Declines with `fraud_suspected`.
+pub const FRAUD_SUSPECTED: &str = "4100000000000019";
+/// Declines with `limit_exceeded`.
+pub const LIMIT_EXCEEDED: &str = "4000000000009011";
+/// Declines with `method_unavailable`.
+pub const METHOD_UNAVAILABLE: &str = "4000000000009029";
+/// Declines with `processing_error`.
+pub const PROCESSING_ERROR: &str = "4000000000000119";
+/// Succeeds without a response and without a webhook.
+pub const ANSWER_LOST: &str = "4000000000009102";
+/// Succeeds without a response; the webhook is sent after 2 seconds.
+pub const ANSWER_LOST_WEBHOOK: &str = "4000000000009110";
+/// Succeeds; the response takes 5 seconds.
+pub const SLOW: &str = "4000000000009128";
+/// Succeeds; the response is HTTP 500.
+pub const SERVER_ERROR: &str = "4000000000009136";
+/// Responds with HTTP 503 and creates no payment.
+pub const UNAVAILABLE: &str = "4000000000009144";
+/// Processing, then succeeds; the webhook is sent long after the change.
+pub const WEBHOOK_LATE: &str = "4000000000009151";
+/// Succeeds; the webhook is sent twice.
+pub const WEBHOOK_TWICE: &str = "4000000000009169";
+/// Processing, then succeeds; the older webhook is sent after the newer one.
+pub const WEBHOOK_OUT_OF_ORDER: &str = "4000000000009177";
+/// Processing, then succeeds without a webhook.
+pub const WEBHOOK_NEVER: &str = "4000000000009185";
 
 /// What happens to a payment made with a test card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Succeeds in the answer.
+    /// The payment succeeds immediately.
     Approve,
-    /// Declined in the answer, with this code.
+    /// The payment is declined immediately with this code.
     Decline(&'static str),
-    /// Asks for verification. Confirming succeeds, or declines with `confirm_declines`.
+    /// The payment requires verification.
     Verify {
-        /// Whether the form may be shown in a frame.
+        /// Whether the verification form may be shown in a frame.
         framable: bool,
-        /// The decline code that even a confirmation ends in.
+        /// The decline code after the buyer confirms; `None` lets the payment succeed.
         confirm_declines: Option<&'static str>,
     },
-    /// Asks for verification, which runs out after a few seconds.
+    /// The payment requires verification, which expires after a few seconds.
     VerifyExpires,
-    /// Succeeds, but the answer takes seconds.
+    /// The payment succeeds; the response takes seconds.
     Slow,
-    /// Takes the money, never answers, never sends a webhook.
+    /// The payment succeeds. No response and no webhook is sent.
     AnswerLost,
-    /// Takes the money, never answers, sends the webhook later.
+    /// The payment succeeds. No response is sent; the webhook is sent later.
     AnswerLostWebhook,
-    /// Takes the money, then answers 500.
+    /// The payment succeeds; the response is HTTP 500.
     ServerError,
-    /// Answers 503 and takes nothing.
+    /// No payment is created; the response is HTTP 503.
     Unavailable,
-    /// Answers `processing`; the webhook lags far behind the ledger.
+    /// The payment is processing and then succeeds; the webhook is sent long after the change.
     WebhookLate,
-    /// Succeeds at once; the same webhook is sent twice.
+    /// The payment succeeds immediately; the webhook is sent twice.
     WebhookTwice,
-    /// Answers `processing`; the webhook about that arrives after the one about success.
+    /// The payment is processing and then succeeds; the webhook about `processing` is sent last.
     WebhookOutOfOrder,
-    /// Answers `processing`, then succeeds without telling anybody.
+    /// The payment is processing and then succeeds; no webhook is sent.
     WebhookNever,
 }
 
-/// One row of the table of test cards.
+/// A test card.
 #[derive(Clone, Copy, Debug)]
 pub struct TestCard {
-    /// The card's number, digits only.
+    /// The card number, digits only.
     pub number: &'static str,
-    /// The brand, in lower case.
+    /// The brand in lower case.
     pub brand: &'static str,
-    /// The outcome's name: all that the ledger keeps of the choice.
+    /// The outcome's name, which the ledger stores.
     pub name: &'static str,
-    /// What happens.
+    /// What happens to a payment.
     pub outcome: Outcome,
-    /// The same, in words for a person.
+    /// The outcome as a sentence for the page of test cards.
     pub description: &'static str,
 }
 
@@ -82,205 +135,55 @@ const fn verify(framable: bool, confirm_declines: Option<&'static str>) -> Outco
     }
 }
 
-/// Every test card there is.
+/// All test cards.
 #[rustfmt::skip]
 pub const TEST_CARDS: &[TestCard] = &[
-    card("4242424242424242", "approved", Outcome::Approve, "Approved at once"),
-    card("5555555555554444", "approved", Outcome::Approve, "Approved at once"),
-    card("378282246310005", "approved", Outcome::Approve, "Approved at once"),
+    card(APPROVED, "approved", Outcome::Approve, "Succeeds immediately."),
+    card(APPROVED_MASTERCARD, "approved", Outcome::Approve, "Succeeds immediately."),
+    card(APPROVED_AMEX, "approved", Outcome::Approve, "Succeeds immediately."),
 
-    card("4000000000003220", "verified", verify(true, None),
-        "Approved after verification, in a frame"),
-    card("4000000000003063", "verified_redirect", verify(false, None),
-        "Approved after verification on a page that refuses to be framed"),
-    card("4000000000009037", "verification_failed", verify(true, Some("verification_failed")),
-        "Verification is shown; even a confirmation ends declined: verification_failed"),
-    card("4000000000009052", "declined_after_verification", verify(true, Some("insufficient_funds")),
-        "Verification is shown; after a confirmation declined: insufficient_funds"),
-    card("4000000000009045", "verification_expires", Outcome::VerifyExpires,
-        "Verification is shown and runs out after 3 s: declined, verification_abandoned"),
+    card(VERIFIED, "verified", verify(true, None),
+        "Requires verification in a frame. Succeeds after confirmation."),
+    card(VERIFIED_BY_REDIRECT, "verified_redirect", verify(false, None),
+        "Requires verification on a page that cannot be framed. Succeeds after confirmation."),
+    card(VERIFICATION_FAILED, "verification_failed", verify(true, Some("verification_failed")),
+        "Requires verification. Declines with verification_failed after confirmation."),
+    card(DECLINED_AFTER_VERIFICATION, "declined_after_verification", verify(true, Some("insufficient_funds")),
+        "Requires verification. Declines with insufficient_funds after confirmation."),
+    card(VERIFICATION_EXPIRES, "verification_expires", Outcome::VerifyExpires,
+        "Requires verification, which expires after 3 seconds. Declines with verification_abandoned."),
 
-    decline("4000000000009995", "insufficient_funds", "Declined: insufficient_funds"),
-    decline("4000000000000002", "card_declined", "Declined: card_declined"),
-    decline("4000000000000069", "expired_card", "Declined: expired_card"),
-    decline("4000000000000127", "incorrect_cvc", "Declined: incorrect_cvc"),
-    decline("4000000000009003", "incorrect_number", "Declined: incorrect_number"),
-    decline("4100000000000019", "fraud_suspected", "Declined: fraud_suspected"),
-    decline("4000000000009011", "limit_exceeded", "Declined: limit_exceeded"),
-    decline("4000000000009029", "method_unavailable", "Declined: method_unavailable"),
-    decline("4000000000000119", "processing_error", "Declined: processing_error"),
+    decline(INSUFFICIENT_FUNDS, "insufficient_funds", "Declines with insufficient_funds."),
+    decline(CARD_DECLINED, "card_declined", "Declines with card_declined."),
+    decline(EXPIRED_CARD, "expired_card", "Declines with expired_card."),
+    decline(INCORRECT_CVC, "incorrect_cvc", "Declines with incorrect_cvc."),
+    decline(INCORRECT_NUMBER, "incorrect_number", "Declines with incorrect_number."),
+    decline(FRAUD_SUSPECTED, "fraud_suspected", "Declines with fraud_suspected."),
+    decline(LIMIT_EXCEEDED, "limit_exceeded", "Declines with limit_exceeded."),
+    decline(METHOD_UNAVAILABLE, "method_unavailable", "Declines with method_unavailable."),
+    decline(PROCESSING_ERROR, "processing_error", "Declines with processing_error."),
 
-    card("4000000000009102", "answer_lost", Outcome::AnswerLost,
-        "Money is taken, the answer never comes, nor does a webhook: only the status query tells"),
-    card("4000000000009110", "answer_lost_webhook", Outcome::AnswerLostWebhook,
-        "Money is taken, the answer never comes, the webhook does after 2 s"),
-    card("4000000000009128", "slow", Outcome::Slow, "Approved, but the answer takes 5 s"),
-    card("4000000000009136", "server_error", Outcome::ServerError,
-        "Money is taken, the answer is HTTP 500"),
-    card("4000000000009144", "unavailable", Outcome::Unavailable,
-        "HTTP 503 before anything: nothing is taken"),
+    card(ANSWER_LOST, "answer_lost", Outcome::AnswerLost,
+        "Charges the card. Sends no response and no webhook; only a status query shows the result."),
+    card(ANSWER_LOST_WEBHOOK, "answer_lost_webhook", Outcome::AnswerLostWebhook,
+        "Charges the card. Sends no response; sends the webhook after 2 seconds."),
+    card(SLOW, "slow", Outcome::Slow, "Succeeds. The response takes 5 seconds."),
+    card(SERVER_ERROR, "server_error", Outcome::ServerError,
+        "Charges the card. Responds with HTTP 500."),
+    card(UNAVAILABLE, "unavailable", Outcome::Unavailable,
+        "Responds with HTTP 503. Does not charge the card."),
 
-    card("4000000000009151", "webhook_late", Outcome::WebhookLate,
-        "Processing, succeeds after 1 s, the webhook comes 10 s after the answer"),
-    card("4000000000009169", "webhook_twice", Outcome::WebhookTwice,
-        "Approved at once, the same webhook comes twice"),
-    card("4000000000009177", "webhook_out_of_order", Outcome::WebhookOutOfOrder,
-        "Processing, succeeds after 1 s; the older “processing” webhook comes after the newer one"),
-    card("4000000000009185", "webhook_never", Outcome::WebhookNever,
-        "Processing, succeeds after 1 s, no webhook: only the status query tells"),
+    card(WEBHOOK_LATE, "webhook_late", Outcome::WebhookLate,
+        "Processing, succeeds after 1 second. Sends the webhook 10 seconds after the response."),
+    card(WEBHOOK_TWICE, "webhook_twice", Outcome::WebhookTwice,
+        "Succeeds immediately. Sends the same webhook twice."),
+    card(WEBHOOK_OUT_OF_ORDER, "webhook_out_of_order", Outcome::WebhookOutOfOrder,
+        "Processing, succeeds after 1 second. Sends the webhook about processing after the one about success."),
+    card(WEBHOOK_NEVER, "webhook_never", Outcome::WebhookNever,
+        "Processing, succeeds after 1 second. Sends no webhook; only a status query shows the result."),
 ];
 
-/// The test card with this number.
+/// Finds a test card by its number.
 pub fn find(number: &str) -> Option<&'static TestCard> {
     TEST_CARDS.iter().find(|card| card.number == number)
-}
-
-/// What the ledger does for an outcome: how a payment begins, and what follows by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// The status it begins with.
-    pub status: &'static str,
-    /// The decline code it begins with.
-    pub decline: Option<&'static str>,
-    /// When to send a webhook about the beginning, in milliseconds from then; twice, if two.
-    pub webhooks: &'static [i64],
-    /// Whether the verification form may be framed, where there is one.
-    pub framable: Option<bool>,
-    /// The decline code that a confirmation ends in.
-    pub confirm_declines: Option<&'static str>,
-    /// What happens later without anybody's doing.
-    pub later: Option<Later>,
-    /// How the request is answered.
-    pub answer: Answer,
-}
-
-/// A change that a payment goes through by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Later {
-    /// Milliseconds from the beginning.
-    pub after: i64,
-    /// The status then.
-    pub status: &'static str,
-    /// The decline code then.
-    pub decline: Option<&'static str>,
-    /// Milliseconds from the change to its webhook; `None` sends none.
-    pub webhook: Option<i64>,
-}
-
-/// How the request that makes a payment is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// At once.
-    Now,
-    /// After so many seconds.
-    After(u64),
-    /// The connection is held until the client gives up.
-    Never,
-    /// With HTTP 500.
-    ServerError,
-}
-
-/// How long a verification form stays open, in milliseconds.
-const VERIFICATION_LIFETIME: i64 = 30 * 60 * 1000;
-
-const fn abandoned_after(after: i64) -> Option<Later> {
-    Some(Later {
-        after,
-        status: "declined",
-        decline: Some("verification_abandoned"),
-        webhook: Some(0),
-    })
-}
-
-const fn succeeds_after_a_second(webhook: Option<i64>) -> Option<Later> {
-    Some(Later {
-        after: 1000,
-        status: "succeeded",
-        decline: None,
-        webhook,
-    })
-}
-
-impl Outcome {
-    /// The plan for a payment with this outcome. `None`: the payment system is down.
-    pub const fn plan(self) -> Option<Plan> {
-        const APPROVED: Plan = Plan {
-            status: "succeeded",
-            decline: None,
-            webhooks: &[0],
-            framable: None,
-            confirm_declines: None,
-            later: None,
-            answer: Answer::Now,
-        };
-        const VERIFIED: Plan = Plan {
-            status: "requires_verification",
-            webhooks: &[],
-            framable: Some(true),
-            later: abandoned_after(VERIFICATION_LIFETIME),
-            ..APPROVED
-        };
-        const PROCESSING: Plan = Plan {
-            status: "processing",
-            webhooks: &[],
-            ..APPROVED
-        };
-        Some(match self {
-            Self::Approve => APPROVED,
-            Self::Decline(code) => Plan {
-                status: "declined",
-                decline: Some(code),
-                ..APPROVED
-            },
-            Self::Verify {
-                framable,
-                confirm_declines,
-            } => Plan {
-                framable: Some(framable),
-                confirm_declines,
-                ..VERIFIED
-            },
-            Self::VerifyExpires => Plan {
-                later: abandoned_after(3000),
-                ..VERIFIED
-            },
-            Self::Slow => Plan {
-                webhooks: &[5000],
-                answer: Answer::After(5),
-                ..APPROVED
-            },
-            Self::AnswerLost => Plan {
-                webhooks: &[],
-                answer: Answer::Never,
-                ..APPROVED
-            },
-            Self::AnswerLostWebhook => Plan {
-                webhooks: &[2000],
-                answer: Answer::Never,
-                ..APPROVED
-            },
-            Self::ServerError => Plan {
-                answer: Answer::ServerError,
-                ..APPROVED
-            },
-            Self::Unavailable => return None,
-            Self::WebhookLate => Plan {
-                later: succeeds_after_a_second(Some(9000)),
-                ..PROCESSING
-            },
-            Self::WebhookTwice => Plan {
-                webhooks: &[0, 1000],
-                ..APPROVED
-            },
-            Self::WebhookOutOfOrder => Plan {
-                webhooks: &[3000],
-                later: succeeds_after_a_second(Some(0)),
-                ..PROCESSING
-            },
-            Self::WebhookNever => Plan {
-                later: succeeds_after_a_second(None),
-                ..PROCESSING
-            },
-        })
-    }
 }

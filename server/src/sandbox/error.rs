@@ -1,11 +1,11 @@
-//! The sandbox's failures, as its clients see them.
+//! Error responses of the API.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// A request that can't be granted.
+/// A request that failed: `{"error": {"code", "message"}}` with an HTTP status.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -40,7 +40,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "No account has this API key.",
+            "The API key is missing or invalid.",
         )
     }
 
@@ -48,33 +48,37 @@ impl ApiError {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
-            "There is no such thing here.",
+            "No payment has this id.",
         )
     }
 
     pub fn unavailable() -> Self {
-        let message = "The payment system is down; nothing was taken.";
+        let message = "The payment system is unavailable. The card was not charged.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 
     pub fn gateway_timeout() -> Self {
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "No answer in time.")
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            "The request timed out.",
+        )
     }
 
     pub fn internal() -> Self {
-        let message = "Something went wrong.";
+        let message = "Internal error.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    pub fn same_key_other_body() -> Self {
-        let message = "This Idempotency-Key was used with another body.";
+    pub fn idempotency_key_reused() -> Self {
+        let message = "This Idempotency-Key was used with a different request body.";
         Self::unprocessable("idempotency_key_reused", message)
     }
 
     pub fn reference_exists() -> Self {
         Self::conflict(
             "reference_exists",
-            "This reference was used under another Idempotency-Key.",
+            "This reference was used with a different Idempotency-Key.",
         )
     }
 }

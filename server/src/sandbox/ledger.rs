@@ -1,200 +1,77 @@
-//! The payments' rows. Each change of one is a single transaction with the event that tells of it.
+//! The payments' rows. A change of a payment and the event that reports it are one transaction.
 
-use serde_json::{Value, json};
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::cards::Plan;
 use super::error::{ApiError, ApiResult};
-use super::{new_id, new_secret, now_ms};
+use super::outbox;
+use super::payment::{NewPayment, Payment};
 
-/// A payment as the ledger has it.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub(super) struct Payment {
-    pub id: String,
-    pub account: String,
-    pub reference: String,
-    pub idempotency_key: String,
-    pub fingerprint: String,
-    /// The first answer, to give again under the same key.
-    pub answer: String,
-    pub amount: i64,
-    pub currency: String,
-    pub status: String,
-    pub decline_code: Option<String>,
-    pub captured: i64,
-    pub refunded: i64,
-    pub outcome: String,
-    pub brand: Option<String>,
-    pub last4: Option<String>,
-    pub exp_month: Option<i64>,
-    pub exp_year: Option<i64>,
-    pub verify_token: Option<String>,
-    pub framable: Option<bool>,
-    pub confirm_declines: Option<String>,
-    pub return_url: String,
-    pub webhook_url: Option<String>,
-    pub later_at: Option<i64>,
-    pub later_status: Option<String>,
-    pub later_decline: Option<String>,
-    pub later_webhook: Option<i64>,
-    pub created_at: i64,
-}
-
-/// What of a card may be kept.
-#[derive(Clone, Debug)]
-pub(super) struct CardTrace {
-    pub brand: &'static str,
-    pub last4: String,
-    pub exp_month: i64,
-    pub exp_year: i64,
-}
-
-/// A payment about to be written.
-pub(super) struct NewPayment<'a> {
-    pub account: &'a str,
-    pub reference: &'a str,
-    pub idempotency_key: &'a str,
-    pub fingerprint: String,
-    pub amount: i64,
-    pub currency: &'a str,
-    pub outcome: &'static str,
-    pub plan: Plan,
-    pub card: Option<CardTrace>,
-    pub return_url: &'a str,
-    pub webhook_url: Option<&'a str>,
-}
-
-/// The payment made by a call, or by an earlier one with the same key.
+/// The result of [`create`].
 pub(super) enum Created {
-    Now(Payment),
-    Before(Payment),
+    /// The payment was created by this request.
+    New(Payment),
+    /// The payment was created by an earlier request with the same idempotency key.
+    Replayed(Payment),
 }
 
-impl Payment {
-    /// The payment as clients see it.
-    pub fn to_json(&self, public_url: &str) -> Value {
-        let mut object = json!({
-            "id": self.id,
-            "object": "payment",
-            "reference": self.reference,
-            "amount": self.amount,
-            "currency": self.currency,
-            "status": self.status,
-            "captured": self.captured,
-            "refunded": self.refunded,
-            "created_at": rfc3339(self.created_at),
-        });
-        if let Some(code) = &self.decline_code {
-            object["decline_code"] = json!(code);
-        }
-        if let (true, Some(token)) = (self.awaits_verification(), &self.verify_token) {
-            let url = format!("{public_url}/verify/{token}");
-            object["verification"] = json!({"url": url, "framable": self.framable});
-        }
-        if let Some(brand) = &self.brand {
-            object["card"] = json!({
-                "brand": brand,
-                "last4": self.last4,
-                "exp_month": self.exp_month,
-                "exp_year": self.exp_year,
-            });
-        }
-        object
+/// Opens the ledger and creates the file and its tables if they do not exist.
+pub(super) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
+    if let Some(parent) = path.parent() {
+        tokio::fs::create_dir_all(parent).await?;
     }
-
-    pub fn awaits_verification(&self) -> bool {
-        self.status == "requires_verification"
-    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(8)
+        .connect_with(options)
+        .await?;
+    sqlx::raw_sql(include_str!("schema.sql"))
+        .execute(&pool)
+        .await?;
+    Ok(pool)
 }
 
-/// A moment as RFC 3339.
-pub(super) fn rfc3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |at| at.to_string())
-}
-
-/// Opens a transaction that may write: SQLite has one writer, and waiting in line for it here
-/// makes read-then-write safe below.
+/// Opens a write transaction. `begin immediate` takes SQLite's write lock at once, so a
+/// transaction that reads before it writes sees no concurrent change.
 pub(super) async fn begin(pool: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
     pool.begin_with("begin immediate").await
 }
 
-/// Writes a new payment with its first event, or finds the one this key made before.
+/// Creates a payment with its first event, or finds the one created earlier with the same
+/// idempotency key.
 pub(super) async fn create(
     pool: &SqlitePool,
     public_url: &str,
     new: NewPayment<'_>,
 ) -> ApiResult<Created> {
     let mut tx = begin(pool).await?;
-    if let Some(before) = by_key(&mut tx, new.account, new.idempotency_key).await? {
-        return match before.fingerprint == new.fingerprint {
-            true => Ok(Created::Before(before)),
-            false => Err(ApiError::same_key_other_body()),
+    if let Some(existing) =
+        find_by_idempotency_key(&mut tx, new.account, new.idempotency_key).await?
+    {
+        return if existing.fingerprint == new.fingerprint {
+            Ok(Created::Replayed(existing))
+        } else {
+            Err(ApiError::idempotency_key_reused())
         };
     }
     let payment = new.to_payment(public_url);
-    if insert(&mut tx, &payment).await?.is_none() {
+    if !insert(&mut tx, &payment).await? {
         return Err(ApiError::reference_exists());
     }
-    let plan = new.plan;
-    record(
-        &mut tx,
-        &payment,
-        &payment_event(&payment, public_url),
-        plan.webhooks,
-    )
-    .await?;
+    outbox::record_payment(&mut tx, &payment, public_url, new.plan.webhook_delays_ms).await?;
     tx.commit().await?;
-    Ok(Created::Now(payment))
+    Ok(Created::New(payment))
 }
 
-impl NewPayment<'_> {
-    fn to_payment(&self, public_url: &str) -> Payment {
-        let plan = &self.plan;
-        let now = now_ms();
-        let card = self.card.as_ref();
-        let mut payment = Payment {
-            id: new_id("sbp_"),
-            account: self.account.to_owned(),
-            reference: self.reference.to_owned(),
-            idempotency_key: self.idempotency_key.to_owned(),
-            fingerprint: self.fingerprint.clone(),
-            answer: String::new(),
-            amount: self.amount,
-            currency: self.currency.to_owned(),
-            status: plan.status.to_owned(),
-            decline_code: plan.decline.map(str::to_owned),
-            captured: if plan.status == "succeeded" {
-                self.amount
-            } else {
-                0
-            },
-            refunded: 0,
-            outcome: self.outcome.to_owned(),
-            brand: card.map(|card| card.brand.to_owned()),
-            last4: card.map(|card| card.last4.clone()),
-            exp_month: card.map(|card| card.exp_month),
-            exp_year: card.map(|card| card.exp_year),
-            verify_token: plan.framable.map(|_| new_secret("")),
-            framable: plan.framable,
-            confirm_declines: plan.confirm_declines.map(str::to_owned),
-            return_url: self.return_url.to_owned(),
-            webhook_url: self.webhook_url.map(str::to_owned),
-            later_at: plan.later.map(|later| now + later.after),
-            later_status: plan.later.map(|later| later.status.to_owned()),
-            later_decline: plan
-                .later
-                .and_then(|later| later.decline)
-                .map(str::to_owned),
-            later_webhook: plan.later.and_then(|later| later.webhook),
-            created_at: now,
-        };
-        payment.answer = payment.to_json(public_url).to_string();
-        payment
-    }
-}
-
-async fn insert(tx: &mut Transaction<'_, Sqlite>, payment: &Payment) -> sqlx::Result<Option<()>> {
-    let done = sqlx::query(
+/// Inserts a payment. Returns `false` if the account already has a payment with its reference.
+async fn insert(tx: &mut Transaction<'_, Sqlite>, payment: &Payment) -> sqlx::Result<bool> {
+    let result = sqlx::query(
         "insert into payments (id, account, reference, idempotency_key, fingerprint, answer,
             amount, currency, status, decline_code, captured, refunded, outcome, brand, last4,
             exp_month, exp_year, verify_token, framable, confirm_declines, return_url,
@@ -208,7 +85,7 @@ async fn insert(tx: &mut Transaction<'_, Sqlite>, payment: &Payment) -> sqlx::Re
     .bind(&payment.reference)
     .bind(&payment.idempotency_key)
     .bind(&payment.fingerprint)
-    .bind(&payment.answer)
+    .bind(&payment.response)
     .bind(payment.amount)
     .bind(&payment.currency)
     .bind(&payment.status)
@@ -232,10 +109,10 @@ async fn insert(tx: &mut Transaction<'_, Sqlite>, payment: &Payment) -> sqlx::Re
     .bind(payment.created_at)
     .execute(&mut **tx)
     .await?;
-    Ok((done.rows_affected() == 1).then_some(()))
+    Ok(result.rows_affected() == 1)
 }
 
-async fn by_key(
+async fn find_by_idempotency_key(
     tx: &mut Transaction<'_, Sqlite>,
     account: &str,
     key: &str,
@@ -247,7 +124,7 @@ async fn by_key(
         .await
 }
 
-/// One payment of an account.
+/// Finds a payment of an account by its id.
 pub(super) async fn find<'e>(
     db: impl sqlx::Executor<'e, Database = Sqlite>,
     account: &str,
@@ -261,8 +138,8 @@ pub(super) async fn find<'e>(
         .ok_or_else(ApiError::not_found)
 }
 
-/// The payment whose verification form has this token.
-pub(super) async fn by_token<'e>(
+/// Finds the payment whose verification form has this token.
+pub(super) async fn find_by_token<'e>(
     db: impl sqlx::Executor<'e, Database = Sqlite>,
     token: &str,
 ) -> sqlx::Result<Option<Payment>> {
@@ -272,7 +149,7 @@ pub(super) async fn by_token<'e>(
         .await
 }
 
-/// An account's payments, oldest first; those with this reference, if one is given.
+/// Lists an account's payments, oldest first, optionally only those with a reference.
 pub(super) async fn list(
     pool: &SqlitePool,
     account: &str,
@@ -288,15 +165,15 @@ pub(super) async fn list(
     .await
 }
 
-/// Ends a payment that is still under way, with its event. `webhook`: how long the event waits
-/// before it is sent; `None` sends nothing. A payment that has ended stays as it is.
+/// Moves a pending payment to its final status and records the event. The event's webhook is sent
+/// after `webhook_delay_ms`; `None` sends none. A payment in a final status is returned unchanged.
 pub(super) async fn settle(
     tx: &mut Transaction<'_, Sqlite>,
     payment: &Payment,
     public_url: &str,
     status: &str,
     decline: Option<&str>,
-    webhook: Option<i64>,
+    webhook_delay_ms: Option<i64>,
 ) -> sqlx::Result<Payment> {
     let settled: Option<Payment> = sqlx::query_as(
         "update payments set status = $2, decline_code = $3,
@@ -311,50 +188,6 @@ pub(super) async fn settle(
     let Some(settled) = settled else {
         return Ok(payment.clone());
     };
-    let event = payment_event(&settled, public_url);
-    record(tx, &settled, &event, webhook.as_slice()).await?;
+    outbox::record_payment(tx, &settled, public_url, webhook_delay_ms.as_slice()).await?;
     Ok(settled)
-}
-
-fn payment_event(payment: &Payment, public_url: &str) -> Value {
-    event(
-        "payment.updated",
-        json!({"payment": payment.to_json(public_url)}),
-    )
-}
-
-/// The body of a new event.
-pub(super) fn event(kind: &str, data: Value) -> Value {
-    let created_at = rfc3339(now_ms());
-    json!({"id": new_id("sbe_"), "type": kind, "created_at": created_at, "data": data})
-}
-
-/// Puts an event in the outbox, to be sent once for each of `delays`.
-pub(super) async fn record(
-    tx: &mut Transaction<'_, Sqlite>,
-    payment: &Payment,
-    event: &Value,
-    delays: &[i64],
-) -> sqlx::Result<()> {
-    let (Some(url), false) = (&payment.webhook_url, delays.is_empty()) else {
-        return Ok(());
-    };
-    let now = now_ms();
-    let id = event["id"].as_str().unwrap_or_default();
-    sqlx::query("insert into events (id, account, body, created_at) values ($1, $2, $3, $4)")
-        .bind(id)
-        .bind(&payment.account)
-        .bind(event.to_string())
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
-    for delay in delays {
-        sqlx::query("insert into deliveries (event, url, due_at) values ($1, $2, $3)")
-            .bind(id)
-            .bind(url)
-            .bind(now + delay)
-            .execute(&mut **tx)
-            .await?;
-    }
-    Ok(())
 }

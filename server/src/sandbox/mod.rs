@@ -1,17 +1,24 @@
-//! A payment system to try things on: its own ledger in its own file, reached over HTTP only.
+//! A payment system for development and tests. It keeps its own ledger in its own file and is
+//! reached over HTTP only.
 //!
-//! It keeps no card number and no CVC. What a card does is looked up in [`cards::TEST_CARDS`]
-//! while the request is at hand; the ledger stores the outcome's name.
+//! The sandbox stores no card number and no CVC. It looks a card up in [`cards::TEST_CARDS`] when
+//! a payment is created and stores only the name of the outcome.
 
 pub mod cards;
 
-mod api;
+mod accounts;
+mod app;
 mod error;
 mod ledger;
+mod outbox;
 mod pages;
+mod payment;
+mod payments;
+mod plan;
 mod refunds;
-mod verify;
-mod webhooks;
+mod requests;
+mod verification;
+mod worker;
 
 #[cfg(test)]
 mod tests;
@@ -22,62 +29,61 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// What every handler of the sandbox has at hand.
-#[derive(Clone)]
-struct App {
-    pool: SqlitePool,
-    public_url: Arc<str>,
-    /// Tells the worker that something may be due earlier than it thinks.
-    wake: Arc<Notify>,
-    stop: CancellationToken,
-}
+use app::App;
+use worker::Worker;
 
-/// A sandbox running in the background of this process.
+/// A sandbox that runs in the background of this process.
 #[derive(Debug)]
 pub struct Sandbox {
-    /// Where it is reached, e.g. `http://127.0.0.1:4711`.
+    /// The base URL, for example `http://127.0.0.1:4711`.
     pub url: String,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a listener, reached at the listener's own address.
+    /// Starts a sandbox on a listener. Its public URL is the listener's address.
+    ///
+    /// # Errors
+    /// When the listener has no local address.
     pub async fn start(listener: TcpListener, db_path: &Path) -> anyhow::Result<Self> {
         let url = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let (path, public, stopped) = (db_path.to_owned(), url.clone(), stop.clone());
-        let task =
-            tokio::spawn(
-                async move { serve(listener, &path, public, stopped.cancelled_owned()).await },
-            );
+        let (path, public_url, stopped) = (db_path.to_owned(), url.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            serve(listener, &path, public_url, stopped.cancelled_owned()).await
+        });
         Ok(Self { url, stop, task })
     }
 
-    /// Stops it and waits until it has.
+    /// Stops the sandbox and waits for it to end.
+    ///
+    /// # Errors
+    /// When the sandbox failed while it ran; see [`serve`].
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.task.await.context("the sandbox's task")?
     }
 }
 
-/// Serves the sandbox on `listener` until `shutdown`, with its ledger in the file `db_path`.
+/// Serves the sandbox on `listener` until `shutdown` completes. The ledger is the file `db_path`.
 ///
-/// `public_url` is where buyers and merchants reach it, without a slash at the end.
+/// `public_url` is the base URL that buyers and merchants use.
+///
+/// # Errors
+/// When the ledger cannot be opened, the worker cannot start, or the listener fails.
 pub async fn serve(
     listener: TcpListener,
     db_path: &Path,
     public_url: String,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let pool = open(db_path)
+    let pool = ledger::open(db_path)
         .await
         .context("opening the sandbox's ledger")?;
     let stop = CancellationToken::new();
@@ -88,7 +94,7 @@ pub async fn serve(
         wake: Arc::new(Notify::new()),
         stop: stop.clone(),
     };
-    let worker = tokio::spawn(webhooks::Worker::new(app.clone())?.run());
+    let worker = tokio::spawn(Worker::new(app.clone())?.run());
     let on_shutdown = tokio::spawn({
         let stop = stop.clone();
         async move {
@@ -103,50 +109,17 @@ pub async fn serve(
         .await;
     stop.cancel();
     on_shutdown.abort();
-    worker.await.context("the sandbox's webhook worker")?;
+    worker.await.context("the sandbox's worker")?;
     pool.close().await;
     served.context("serving the sandbox")
 }
 
-async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
-    if let Some(parent) = path.parent() {
-        tokio::fs::create_dir_all(parent).await?;
-    }
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .foreign_keys(true);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(8)
-        .connect_with(options)
-        .await?;
-    sqlx::raw_sql(include_str!("schema.sql"))
-        .execute(&pool)
-        .await?;
-    Ok(pool)
-}
-
 fn router(app: App) -> Router {
     Router::new()
-        .merge(api::router())
+        .merge(accounts::router())
+        .merge(payments::router())
         .merge(refunds::router())
-        .merge(verify::router())
+        .merge(verification::router())
         .merge(pages::router())
         .with_state(app)
-}
-
-/// The time now, in milliseconds since the epoch.
-fn now_ms() -> i64 {
-    crate::clock::now().as_millisecond()
-}
-
-/// A new id that sorts by time.
-fn new_id(prefix: &str) -> String {
-    format!("{prefix}{}", uuid::Uuid::now_v7().simple())
-}
-
-/// A new secret of 32 random bytes, in hex after the prefix.
-fn new_secret(prefix: &str) -> String {
-    format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>()))
 }

@@ -1,18 +1,22 @@
-//! Refunds: never more than was captured, and each reference once.
+//! Refunds. Their sum never exceeds the captured amount, and a reference is used once.
 
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::api::{self, Account, ByReference};
+use super::accounts::Account;
+use super::app::App;
 use super::error::{ApiError, ApiResult};
-use super::ledger;
-use super::{App, new_id, now_ms};
+use super::payment::rfc3339;
+use super::requests::{
+    IdempotencyKey, JsonBody, REPLAYED, ReferenceFilter, check_amount, check_reference, fingerprint,
+};
+use super::{ledger, outbox};
+use crate::clock::now_ms;
+use crate::new_id;
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/v1/payments/{id}/refunds", post(create).get(list))
@@ -46,45 +50,40 @@ impl Refund {
             "status": "succeeded",
             "amount": self.amount,
             "currency": self.currency,
-            "created_at": ledger::rfc3339(self.created_at),
+            "created_at": rfc3339(self.created_at),
         })
     }
 }
 
+/// `POST /v1/payments/{id}/refunds`: refunds a payment, in full or in part.
 async fn create(
     State(app): State<App>,
     account: Account,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    IdempotencyKey(key): IdempotencyKey,
+    JsonBody(body): JsonBody<RefundBody>,
 ) -> ApiResult<Response> {
-    let key = api::idempotency_key(&headers)?;
-    let body: RefundBody = api::parse(&body)?;
-    api::check_reference(&body.reference)?;
-    if body.amount <= 0 {
-        return Err(ApiError::unprocessable(
-            "invalid_amount",
-            "The amount is not above zero.",
-        ));
-    }
-    let fingerprint = api::fingerprint(&(&id, &body))?;
+    check_reference(&body.reference)?;
+    check_amount(body.amount)?;
+    let fingerprint = fingerprint(&(&id, &body))?;
 
     let mut tx = ledger::begin(&app.pool).await?;
-    let before: Option<Refund> =
+    let existing: Option<Refund> =
         sqlx::query_as("select * from refunds where account = $1 and idempotency_key = $2")
             .bind(&account.id)
             .bind(&key)
             .fetch_optional(&mut *tx)
             .await?;
-    if let Some(before) = before {
-        return match before.fingerprint == fingerprint {
-            true => Ok((api::REPLAYED, Json(before.to_json())).into_response()),
-            false => Err(ApiError::same_key_other_body()),
+    if let Some(existing) = existing {
+        return if existing.fingerprint == fingerprint {
+            Ok((REPLAYED, Json(existing.to_json())).into_response())
+        } else {
+            Err(ApiError::idempotency_key_reused())
         };
     }
     let payment = ledger::find(&mut *tx, &account.id, &id).await?;
     if body.amount > payment.captured - payment.refunded {
-        let message = "More than is left of what was captured.";
+        let message = "The amount exceeds what is left to refund.";
         return Err(ApiError::unprocessable("amount_too_large", message));
     }
     let refund: Option<Refund> = sqlx::query_as(
@@ -93,7 +92,7 @@ async fn create(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (account, reference) do nothing returning *",
     )
-    .bind(new_id("sbr_"))
+    .bind(format!("sbr_{}", new_id::unique()))
     .bind(&account.id)
     .bind(&payment.id)
     .bind(&body.reference)
@@ -112,23 +111,18 @@ async fn create(
         .await?;
     let payment = ledger::find(&mut *tx, &account.id, &id).await?;
     let data = json!({"payment": payment.to_json(&app.public_url), "refund": refund.to_json()});
-    ledger::record(
-        &mut tx,
-        &payment,
-        &ledger::event("refund.updated", data),
-        &[0],
-    )
-    .await?;
+    outbox::record(&mut tx, &payment, "refund.updated", data, &[0]).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(refund.to_json()).into_response())
 }
 
+/// `GET /v1/payments/{id}/refunds`: lists a payment's refunds, oldest first.
 async fn list(
     State(app): State<App>,
     account: Account,
     Path(id): Path<String>,
-    Query(query): Query<ByReference>,
+    Query(filter): Query<ReferenceFilter>,
 ) -> ApiResult<Json<Value>> {
     let payment = ledger::find(&app.pool, &account.id, &id).await?;
     let refunds: Vec<Refund> = sqlx::query_as(
@@ -136,7 +130,7 @@ async fn list(
          order by created_at, id",
     )
     .bind(&payment.id)
-    .bind(query.reference.as_deref())
+    .bind(filter.reference.as_deref())
     .fetch_all(&app.pool)
     .await?;
     let data: Vec<Value> = refunds.iter().map(Refund::to_json).collect();

@@ -1,4 +1,4 @@
-//! What happens by itself: payments that move on, and webhooks sent from the outbox.
+//! The background worker. It applies scheduled changes of payments and delivers webhooks.
 
 use std::time::Duration;
 
@@ -8,23 +8,27 @@ use reqwest::redirect;
 use sha2::Sha256;
 use tokio::task::JoinSet;
 
-use super::ledger::{self, Payment};
-use super::{App, now_ms};
+use super::app::App;
+use super::ledger;
+use super::payment::Payment;
+use crate::clock::{now, now_ms};
 
-/// Waits before the second, third and fourth attempt, in milliseconds.
-const RETRIES: &[i64] = &[1000, 5000, 30_000];
-/// How long a claimed delivery is nobody else's. Longer than the client's time limit.
-const LEASE: i64 = 20_000;
-/// How many deliveries run at once.
-const AT_ONCE: usize = 32;
-/// The longest the worker sleeps.
-const NAP: i64 = 1000;
+/// The delays before the second, third and fourth attempt, in milliseconds.
+const RETRY_DELAYS_MS: &[i64] = &[1000, 5000, 30_000];
+/// How long a claimed delivery is not claimed again, in milliseconds. Longer than [`TIMEOUT`].
+const LEASE_MS: i64 = 20_000;
+/// The time limit of one attempt.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The number of deliveries that run concurrently.
+const MAX_DELIVERIES: usize = 32;
+/// The longest time between two polls, in milliseconds.
+const MAX_POLL_INTERVAL_MS: i64 = 1000;
 
-/// Moves payments on and sends webhooks until the sandbox stops.
+/// Applies scheduled changes and delivers webhooks until the sandbox stops.
 pub(super) struct Worker {
     app: App,
     client: reqwest::Client,
-    sending: JoinSet<()>,
+    deliveries: JoinSet<()>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -39,45 +43,45 @@ struct Delivery {
 impl Worker {
     pub fn new(app: App) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(10))
+            .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
             .build()
             .context("the webhook client")?;
         Ok(Self {
             app,
             client,
-            sending: JoinSet::new(),
+            deliveries: JoinSet::new(),
         })
     }
 
     pub async fn run(mut self) {
-        // A delivery cut off by the end is sent again after the next start: its lease runs out.
+        // A delivery that the shutdown interrupts is claimed again after its lease expires.
         let stop = self.app.stop.clone();
         stop.run_until_cancelled(async {
             loop {
-                let nap = match self.turn().await {
-                    Ok(nap) => nap,
+                let delay = match self.run_due().await {
+                    Ok(delay) => delay,
                     Err(error) => {
-                        tracing::error!(%error, "sandbox worker");
+                        tracing::error!(%error, "sandbox worker failed");
                         Duration::from_secs(1)
                     }
                 };
                 tokio::select! {
                     () = self.app.wake.notified() => {}
-                    () = tokio::time::sleep(nap) => {}
+                    () = tokio::time::sleep(delay) => {}
                 }
             }
         })
         .await;
-        self.sending.shutdown().await;
+        self.deliveries.shutdown().await;
     }
 
-    /// Does all that is due; answers how long until more is.
-    async fn turn(&mut self) -> sqlx::Result<Duration> {
-        while self.sending.try_join_next().is_some() {}
-        move_payments_on(&self.app).await?;
+    /// Runs all due work. Returns the time until the next poll.
+    async fn run_due(&mut self) -> sqlx::Result<Duration> {
+        while self.deliveries.try_join_next().is_some() {}
+        apply_scheduled_changes(&self.app).await?;
         for delivery in self.claim().await? {
-            self.sending
+            self.deliveries
                 .spawn(deliver(self.app.clone(), self.client.clone(), delivery));
         }
         let next: Option<i64> = sqlx::query_scalar(
@@ -88,12 +92,15 @@ impl Worker {
         )
         .fetch_one(&self.app.pool)
         .await?;
-        let wait = next.map_or(NAP, |due| (due - now_ms()).clamp(10, NAP));
-        Ok(Duration::from_millis(wait.unsigned_abs()))
+        let delay = next.map_or(MAX_POLL_INTERVAL_MS, |due| {
+            (due - now_ms()).clamp(10, MAX_POLL_INTERVAL_MS)
+        });
+        Ok(Duration::from_millis(delay.unsigned_abs()))
     }
 
+    /// Claims due deliveries for [`LEASE_MS`].
     async fn claim(&self) -> sqlx::Result<Vec<Delivery>> {
-        let room = i64::try_from(AT_ONCE.saturating_sub(self.sending.len())).unwrap_or_default();
+        let free = MAX_DELIVERIES.saturating_sub(self.deliveries.len());
         let now = now_ms();
         sqlx::query_as(
             "update deliveries set due_at = $2, attempts = attempts + 1
@@ -106,14 +113,14 @@ impl Worker {
                  where events.id = event) as webhook_secret",
         )
         .bind(now)
-        .bind(now + LEASE)
-        .bind(room)
+        .bind(now + LEASE_MS)
+        .bind(i64::try_from(free).unwrap_or_default())
         .fetch_all(&self.app.pool)
         .await
     }
 }
 
-async fn move_payments_on(app: &App) -> sqlx::Result<()> {
+async fn apply_scheduled_changes(app: &App) -> sqlx::Result<()> {
     let due: Vec<Payment> =
         sqlx::query_as("select * from payments where later_at <= $1 order by later_at limit 100")
             .bind(now_ms())
@@ -133,43 +140,47 @@ async fn move_payments_on(app: &App) -> sqlx::Result<()> {
 }
 
 async fn deliver(app: App, client: reqwest::Client, delivery: Delivery) {
-    let sent = send(&client, &delivery).await;
+    let delivered = send(&client, &delivery).await;
     let retry = usize::try_from(delivery.attempts - 1)
         .ok()
-        .and_then(|n| RETRIES.get(n));
-    let (state, due_at) = match (sent, retry) {
+        .and_then(|n| RETRY_DELAYS_MS.get(n));
+    let (state, due_at) = match (delivered, retry) {
         (true, _) => ("delivered", now_ms()),
-        (false, Some(wait)) => ("pending", now_ms() + wait),
+        (false, Some(delay)) => ("pending", now_ms() + delay),
         (false, None) => ("failed", now_ms()),
     };
-    let noted = sqlx::query("update deliveries set state = $2, due_at = $3 where id = $1")
+    let updated = sqlx::query("update deliveries set state = $2, due_at = $3 where id = $1")
         .bind(delivery.id)
         .bind(state)
         .bind(due_at)
         .execute(&app.pool)
         .await;
-    if let Err(error) = noted {
-        tracing::error!(%error, "sandbox delivery");
+    if let Err(error) = updated {
+        tracing::error!(%error, "sandbox delivery not recorded");
     }
     app.wake.notify_one();
 }
 
+/// Sends a webhook. Returns whether the merchant responded with success.
 async fn send(client: &reqwest::Client, delivery: &Delivery) -> bool {
-    let time = crate::clock::now().as_second();
+    let time = now().as_second();
     let Some(signature) = signature(&delivery.webhook_secret, time, &delivery.body) else {
         return false;
     };
-    let answer = client
+    let response = client
         .post(&delivery.url)
         .header("content-type", "application/json")
         .header("sandbox-signature", signature)
         .body(delivery.body.clone())
         .send()
         .await;
-    match answer {
-        Ok(answer) if answer.status().is_success() => true,
-        Ok(answer) => {
-            tracing::warn!(status = answer.status().as_u16(), "sandbox webhook refused");
+    match response {
+        Ok(response) if response.status().is_success() => true,
+        Ok(response) => {
+            tracing::warn!(
+                status = response.status().as_u16(),
+                "sandbox webhook rejected"
+            );
             false
         }
         Err(error) => {
@@ -179,7 +190,7 @@ async fn send(client: &reqwest::Client, delivery: &Delivery) -> bool {
     }
 }
 
-/// The header that proves a webhook is ours.
+/// Returns the `Sandbox-Signature` header: `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>" in hex>`.
 fn signature(secret: &str, time: i64, body: &str) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(format!("{time}.{body}").as_bytes());
