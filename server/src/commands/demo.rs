@@ -71,8 +71,8 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
         widget_origin: app.base_url.clone(),
         public_url: shop_url.clone(),
         pk: project.project.pk,
-        secret_key: project.sk,
-        signing_secret: project.signing_secret,
+        secret_key: project.sk.into(),
+        signing_secret: project.signing_secret.into(),
         sandbox_url: Some(sandbox.url.clone()),
     };
     let shop = tokio::spawn(demo::serve(

@@ -1,7 +1,8 @@
-//! What the shop's own page calls.
+//! The calls of the shop's page.
 
 use super::orders::{MAX_QUANTITY, OrderView, Way};
-use super::{Shop, pages, till};
+use super::shop::Shop;
+use super::{pages, till};
 use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, State};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// What the page's script sends.
+/// The body of `POST /orders`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
@@ -22,7 +23,7 @@ pub struct NewOrder {
     way: Way,
 }
 
-/// What the form sends.
+/// The form of `POST /orders/link`.
 #[derive(Debug, Deserialize)]
 pub struct LinkForm {
     #[serde(default = "one")]
@@ -35,32 +36,32 @@ fn one() -> u32 {
     1
 }
 
-/// Why there is no order.
+/// Why an order was not created.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+enum OrderError {
     #[error("{0}")]
-    Input(String),
+    InvalidInput(String),
     #[error(transparent)]
     Till(#[from] till::Error),
 }
 
-impl Refusal {
+impl OrderError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Input(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Till(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }
 
-/// `POST /orders`: an order for the widget, with its invoice and the token for it.
+/// `POST /orders`: creates an order and returns it with its invoice and client token.
 pub async fn create(
     State(shop): State<Arc<Shop>>,
     body: Result<Json<NewOrder>, JsonRejection>,
 ) -> Response {
     let result = match body {
-        Ok(Json(new)) => place(&shop, new.quantity, new.email, new.way).await,
-        Err(rejection) => Err(Refusal::Input(rejection.body_text())),
+        Ok(Json(new)) => place_order(&shop, new.quantity, new.email, new.way).await,
+        Err(rejection) => Err(OrderError::InvalidInput(rejection.body_text())),
     };
     match result {
         Ok((order, invoice)) => {
@@ -74,13 +75,13 @@ pub async fn create(
             )
                 .into_response()
         }
-        Err(refusal) => {
-            let status = refusal.status();
+        Err(error) => {
+            let status = error.status();
             let body = json!({
                 "type": "about:blank",
                 "title": status.canonical_reason().unwrap_or_default(),
                 "status": status.as_u16(),
-                "detail": refusal.to_string(),
+                "detail": error.to_string(),
             });
             (
                 status,
@@ -92,37 +93,37 @@ pub async fn create(
     }
 }
 
-/// `POST /orders/link`: an order, and on to the hosted page.
+/// `POST /orders/link`: creates an order and redirects to the hosted payment page.
 pub async fn create_link(
     State(shop): State<Arc<Shop>>,
     form: Result<Form<LinkForm>, FormRejection>,
 ) -> Response {
     let result = match form {
-        Ok(Form(form)) => place(&shop, form.quantity, form.email, Way::Link).await,
-        Err(rejection) => Err(Refusal::Input(rejection.body_text())),
+        Ok(Form(form)) => place_order(&shop, form.quantity, form.email, Way::Link).await,
+        Err(rejection) => Err(OrderError::InvalidInput(rejection.body_text())),
     };
     match result {
         Ok((_, invoice)) => Redirect::to(&invoice.payment_url).into_response(),
-        Err(refusal) => pages::failure(&shop, refusal.status(), &refusal.to_string()),
+        Err(error) => pages::error(&shop, error.status(), &error.to_string()),
     }
 }
 
-/// `GET /orders.json`: all orders, newest first.
+/// `GET /orders.json`: lists all orders, newest first.
 pub async fn list(State(shop): State<Arc<Shop>>) -> Response {
     let body = json!({"data": shop.orders.list()});
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Takes the order down first, so that no callback can come too early, and then asks for the
-/// invoice.
-async fn place(
+/// Stores an order and creates its invoice. The order is stored first, because a callback may
+/// arrive before the response of the call that creates the invoice.
+async fn place_order(
     shop: &Shop,
     quantity: u32,
     email: Option<String>,
     way: Way,
-) -> Result<(OrderView, till::Invoice), Refusal> {
+) -> Result<(OrderView, till::Invoice), OrderError> {
     if !(1..=MAX_QUANTITY).contains(&quantity) {
-        return Err(Refusal::Input(format!(
+        return Err(OrderError::InvalidInput(format!(
             "You can order 1 to {MAX_QUANTITY} prints."
         )));
     }
@@ -131,20 +132,21 @@ async fn place(
         .as_deref()
         .is_some_and(|e| e.len() > 254 || !e.contains('@'))
     {
-        return Err(Refusal::Input("This is not an e-mail address.".to_owned()));
+        let message = "Enter a valid email address.".to_owned();
+        return Err(OrderError::InvalidInput(message));
     }
     let order = shop.orders.create(quantity, email, way);
-    let invoice = match shop.till.invoice(&order).await {
+    let invoice = match shop.till.create_invoice(&order).await {
         Ok(invoice) => invoice,
         Err(error) => {
             tracing::warn!(order = order.id, %error, "demo shop: no invoice");
-            // After a lost answer the invoice may exist: the order stays, for its callbacks.
-            if matches!(error, till::Error::Refused { .. }) {
-                shop.orders.discard(&order.id);
+            // If the response was lost, the invoice may exist. Its callbacks need the order.
+            if matches!(error, till::Error::Rejected { .. }) {
+                shop.orders.remove(&order.id);
             }
             return Err(error.into());
         }
     };
-    let view = shop.orders.invoiced(&order.id, &invoice.id);
+    let view = shop.orders.set_invoice(&order.id, &invoice.id);
     Ok((view.unwrap_or_else(|| order.view()), invoice))
 }

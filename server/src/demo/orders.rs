@@ -1,43 +1,43 @@
-//! The shop's orders, in memory. A real shop has a database; this one forgets at a restart.
+//! The shop's orders. They are kept in memory and lost when the shop restarts.
 
-use super::callbacks::Event;
+use super::event::Event;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The price of one print, in cents.
 pub const PRICE: i64 = 1999;
-/// What the prices are in.
+/// The currency of all prices.
 pub const CURRENCY: &str = "EUR";
-/// What is sold.
-pub const PRODUCT: &str = "Harbour at Dawn, A3 print";
-/// The most prints in one order.
+/// The product.
+pub const PRODUCT: &str = "Harbor at Dawn, A3 print";
+/// The largest quantity of an order.
 pub const MAX_QUANTITY: u32 = 10;
-/// How many orders are remembered.
-const KEPT: usize = 500;
+/// The number of orders that are kept. Older ones are removed.
+const MAX_ORDERS: usize = 500;
 
-/// Where an order stands, as the callbacks told.
+/// The status of an order, as the callbacks reported it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nothing heard yet.
+    /// No callback has changed the order yet.
     New,
-    /// Paid: the goods can go out.
+    /// The order is paid and can be shipped.
     Paid,
-    /// The last attempt did not succeed; the buyer may try again.
+    /// The last payment was declined or failed. The buyer can pay again.
     Declined,
-    /// Not paid in time.
+    /// The invoice expired before it was paid.
     Expired,
-    /// Called off.
+    /// The invoice was canceled.
     Canceled,
-    /// Some of the money went back.
+    /// A part of the amount was refunded.
     PartiallyRefunded,
-    /// All of the money went back.
+    /// The whole amount was refunded.
     Refunded,
 }
 
 impl Status {
-    /// As in the JSON and in `data-status`.
+    /// Returns the name used in JSON and in `data-status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -50,47 +50,47 @@ impl Status {
         }
     }
 
-    /// For people.
+    /// Returns the name that the pages show.
     pub fn label(self) -> &'static str {
         match self {
-            Self::PartiallyRefunded => "partly refunded",
+            Self::PartiallyRefunded => "partially refunded",
             other => other.as_str(),
         }
     }
 
-    /// What the thanks page says.
+    /// Returns the headline of the order's page.
     pub fn headline(self) -> &'static str {
         match self {
-            Self::New => "Thank you. We are waiting to hear that your payment arrived",
+            Self::New => "Thank you. Your payment is being confirmed",
             Self::Paid => "Thank you! Your order is paid",
-            Self::Declined => "Your payment did not go through",
-            Self::Expired => "This order was not paid in time",
+            Self::Declined => "Your payment was declined",
+            Self::Expired => "This order expired before it was paid",
             Self::Canceled => "This order was canceled",
-            Self::PartiallyRefunded => "Part of your money is on its way back",
-            Self::Refunded => "Your money is on its way back",
+            Self::PartiallyRefunded => "Your order was partially refunded",
+            Self::Refunded => "Your order was refunded",
         }
     }
 
-    fn is_settled(self) -> bool {
+    fn is_paid(self) -> bool {
         matches!(self, Self::Paid | Self::PartiallyRefunded | Self::Refunded)
     }
 }
 
-/// How the buyer chose to pay.
+/// The way a buyer pays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// The widget over the page.
+    /// The widget in a frame over the page.
     #[default]
     Iframe,
-    /// The widget in a window of its own.
+    /// The widget in a popup window.
     Popup,
-    /// A link to the hosted page.
+    /// A link to the hosted payment page.
     Link,
 }
 
 impl Way {
-    /// As in the JSON.
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Iframe => "iframe",
@@ -100,38 +100,38 @@ impl Way {
     }
 }
 
-/// An order as the shop keeps it.
+/// An order.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// The shop's own id.
+    /// The order's id.
     pub id: String,
-    /// How many prints.
+    /// The number of prints.
     pub quantity: u32,
-    /// What it costs, in cents.
+    /// The price in cents.
     pub amount: i64,
-    /// The buyer's address, if given. Never leaves the shop but for the invoice.
+    /// The buyer's email address. It is sent to Till only and shown on no page.
     pub email: Option<String>,
-    /// How the buyer chose to pay.
+    /// The way the buyer pays.
     pub way: Way,
-    /// The invoice, once it is known.
+    /// The invoice's id, once it is known.
     pub invoice: Option<String>,
-    /// Where it stands.
+    /// The order's status.
     pub status: Status,
-    /// RFC 3339 UTC.
+    /// The creation time (RFC 3339, UTC).
     pub created_at: String,
     last_sequence: i64,
     seen: HashSet<String>,
 }
 
 impl Order {
-    /// What the pages show of it.
+    /// Returns what the pages show.
     pub fn view(&self) -> OrderView {
         OrderView {
             id: self.id.clone(),
             quantity: self.quantity,
             amount: self.amount,
             currency: CURRENCY,
-            price: price(self.amount),
+            price: format_price(self.amount),
             way: self.way,
             invoice: self.invoice.clone(),
             status: self.status,
@@ -142,7 +142,7 @@ impl Order {
         }
     }
 
-    fn concerns(&self, event: &Event) -> bool {
+    fn matches(&self, event: &Event) -> bool {
         let Some(invoice) = &event.data.invoice else {
             return false;
         };
@@ -154,46 +154,46 @@ impl Order {
     }
 }
 
-/// An order as it is shown. No address in it: the demo shows its orders to everyone.
+/// An order as the pages show it. It has no email address, because every visitor sees all orders.
 #[derive(Debug, Clone, Serialize)]
 pub struct OrderView {
-    /// The shop's own id.
+    /// The order's id.
     pub id: String,
-    /// How many prints.
+    /// The number of prints.
     pub quantity: u32,
-    /// What it costs, in cents.
+    /// The price in cents.
     pub amount: i64,
     /// ISO 4217.
     pub currency: &'static str,
-    /// What it costs, for people.
+    /// The formatted price, for example `19.99 EUR`.
     pub price: String,
-    /// How the buyer chose to pay.
+    /// The way the buyer pays.
     pub way: Way,
-    /// The invoice, once it is known.
+    /// The invoice's id, once it is known.
     pub invoice: Option<String>,
-    /// Where it stands.
+    /// The order's status.
     pub status: Status,
-    /// The status for people.
+    /// The status as the pages show it.
     pub label: &'static str,
-    /// What the thanks page says.
+    /// The headline of the order's page.
     pub headline: &'static str,
-    /// How many different callbacks came in for it.
+    /// The number of different callbacks received for the order.
     pub callbacks: usize,
-    /// RFC 3339 UTC.
+    /// The creation time (RFC 3339, UTC).
     pub created_at: String,
 }
 
-/// What became of a callback.
+/// The result of applying a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was taken over.
+pub enum CallbackResult {
+    /// The callback was applied.
     Applied,
-    /// It was here before.
-    Again,
-    /// Something newer was here before.
+    /// The callback was received before.
+    Duplicate,
+    /// A newer callback was received before.
     Stale,
-    /// It is about no order of ours, or about other money than we asked for.
-    NotOurs,
+    /// No order has this id, invoice, amount and currency.
+    UnknownOrder,
 }
 
 /// All orders, oldest first.
@@ -205,7 +205,7 @@ impl Orders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an order down.
+    /// Creates an order.
     pub fn create(&self, quantity: u32, email: Option<String>, way: Way) -> Order {
         let order = Order {
             id: format!("A-{:012X}", rand::random::<u64>() >> 16),
@@ -220,90 +220,91 @@ impl Orders {
             seen: HashSet::new(),
         };
         let mut orders = self.lock();
-        if orders.len() >= KEPT {
+        if orders.len() >= MAX_ORDERS {
             orders.pop_front();
         }
         orders.push_back(order.clone());
         order
     }
 
-    /// Notes the invoice of an order and returns the order as it now stands.
-    pub fn invoiced(&self, id: &str, invoice: &str) -> Option<OrderView> {
+    /// Stores the invoice's id and returns the order.
+    pub fn set_invoice(&self, id: &str, invoice: &str) -> Option<OrderView> {
         let mut orders = self.lock();
         let order = orders.iter_mut().find(|o| o.id == id)?;
         order.invoice = Some(invoice.to_owned());
         Some(order.view())
     }
 
-    /// Drops an order for which no invoice came about.
-    pub fn discard(&self, id: &str) {
+    /// Removes an order.
+    pub fn remove(&self, id: &str) {
         self.lock().retain(|o| o.id != id);
     }
 
-    /// One order.
+    /// Returns an order.
     pub fn get(&self, id: &str) -> Option<OrderView> {
         self.lock().iter().find(|o| o.id == id).map(Order::view)
     }
 
-    /// All orders, newest first.
+    /// Returns all orders, newest first.
     pub fn list(&self) -> Vec<OrderView> {
         self.lock().iter().rev().map(Order::view).collect()
     }
 
-    /// Whether the order asked about is one of ours, for the same money.
+    /// Whether the shop has the order of an order check, with the same amount and currency.
     pub fn accepts(&self, event: &Event) -> bool {
         let Some(id) = event.order_id() else {
             return false;
         };
-        self.lock().iter().any(|o| o.id == id && o.concerns(event))
+        self.lock().iter().any(|o| o.id == id && o.matches(event))
     }
 
-    /// Takes a callback over: each id once, and nothing older than what is known already.
-    pub fn apply(&self, webhook_id: &str, event: &Event) -> Outcome {
+    /// Applies a callback. A callback that was received before, or that is older than the last one, changes
+    /// nothing.
+    pub fn apply(&self, webhook_id: &str, event: &Event) -> CallbackResult {
         let Some(id) = event.order_id() else {
-            return Outcome::NotOurs;
+            return CallbackResult::UnknownOrder;
         };
         let mut orders = self.lock();
         let Some(order) = orders.iter_mut().find(|o| o.id == id) else {
-            return Outcome::NotOurs;
+            return CallbackResult::UnknownOrder;
         };
-        if !order.concerns(event) {
-            return Outcome::NotOurs;
+        if !order.matches(event) {
+            return CallbackResult::UnknownOrder;
         }
         if !order.seen.insert(webhook_id.to_owned()) {
-            return Outcome::Again;
+            return CallbackResult::Duplicate;
         }
         if event.sequence < order.last_sequence {
-            return Outcome::Stale;
+            return CallbackResult::Stale;
         }
         order.last_sequence = event.sequence;
         if order.invoice.is_none() {
-            // The callback overtook the answer to our own call.
+            // The callback arrived before the response to the call that created the invoice.
             order.invoice = event.data.invoice.as_ref().and_then(|i| i.id.clone());
         }
-        order.status = next(order.status, event);
-        Outcome::Applied
+        order.status = next_status(order.status, event);
+        CallbackResult::Applied
     }
 }
 
-/// The status after an event. Goods go out on `invoice.paid` and on nothing else.
-fn next(now: Status, event: &Event) -> Status {
+/// Returns the status after an event. Only `invoice.paid` makes an order paid.
+fn next_status(current: Status, event: &Event) -> Status {
     match event.kind.as_str() {
         "invoice.paid" => Status::Paid,
-        "payment.declined" | "payment.failed" if !now.is_settled() => Status::Declined,
+        "payment.declined" | "payment.failed" if !current.is_paid() => Status::Declined,
         "invoice.expired" => Status::Expired,
         "invoice.canceled" => Status::Canceled,
         "refund.succeeded" => match event.invoice_status() {
             Some("partially_refunded") => Status::PartiallyRefunded,
-            // A refund that gives back one payment too many leaves the invoice paid.
-            Some("paid") => now,
+            // The refund of a second payment leaves the invoice paid.
+            Some("paid") => current,
             _ => Status::Refunded,
         },
-        _ => now,
+        _ => current,
     }
 }
 
-/// Cents for people.
-pub fn price(cents: i64) -> String {
+/// Formats cents, for example `19.99 EUR`.
+pub fn format_price(cents: i64) -> String {
     format!("{}.{:02} {CURRENCY}", cents / 100, cents % 100)
 }

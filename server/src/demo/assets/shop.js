@@ -5,39 +5,39 @@
     "open", "popup_blocked", "ready", "fixation", "verification", "paid", "declined", "error", "close",
   ];
 
-  // The widget's events, for display only: goods go out on the callback.
-  const say = (text) => { const line = $("status"); if (line) line.textContent = text; };
-  const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+  // Shows the widget's events. Only a callback marks the order as paid.
+  const showStatus = (text) => { const line = $("status"); if (line) line.textContent = text; };
+  const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  async function order(way) {
+  async function createOrder(way) {
     const email = $("email").value.trim();
     const body = { quantity: $("quantity").valueAsNumber, way };
     if (email) body.email = email;
-    const answer = await fetch("/orders", {
+    const response = await fetch("/orders", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    const data = await answer.json();
-    if (!answer.ok) throw new Error(data.detail || "The order could not be made.");
+    const data = await response.json();
+    if (!response.ok) throw new Error(data.detail || "The order could not be created.");
     return data;
   }
 
   async function buy(way) {
-    if (!window.Till) throw new Error("The payment window is still loading. Try again in a moment, or buy on the payment page.");
-    say("Making your order …");
-    const making = order(way);
-    // In the click itself, or a browser would block the popup; the order is made meanwhile.
-    const w = Till({ mode: way }).open(making);
-    const line = [];
+    if (!window.Till) throw new Error("The payment widget is still loading. Try again in a moment, or buy on the payment page.");
+    showStatus("Creating your order …");
+    const pending = createOrder(way);
+    // The widget opens in the click's own task, because a browser blocks a popup that opens later.
+    const widget = Till({ mode: way }).open(pending);
+    const events = [];
     for (const name of EVENTS) {
-      w.on(name, (event) => {
-        line.push(event.code ? `${name} (${event.code})` : name);
+      widget.on(name, (event) => {
+        events.push(event.code ? `${name} (${event.code})` : name);
         $("status").dataset.event = name;
-        say(line.join(" → "));
+        showStatus(events.join(" → "));
       });
     }
-    await making;
+    await pending;
     await refresh();
   }
 
@@ -52,15 +52,15 @@
         try {
           await buy(button.dataset.way);
         } catch (error) {
-          say(error.message);
+          showStatus(error.message);
         } finally {
           enable(true);
-          // A disabled button loses the focus; the widget gives it back to where it was.
+          // A disabled button loses the focus, so the widget cannot restore it.
           if (document.activeElement === document.body) button.focus();
         }
       });
     }
-    // Enter in a field buys as the first button does; without this script it takes the link.
+    // Enter in a field acts like the first button. Without this script it submits the form.
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target.matches("input")) {
         event.preventDefault();
@@ -105,15 +105,15 @@
 
   let shown = "";
   async function refresh() {
-    const answer = await fetch("/orders.json", { cache: "no-store" });
-    if (!answer.ok) return;
-    const text = await answer.text();
+    const response = await fetch("/orders.json", { cache: "no-store" });
+    if (!response.ok) return;
+    const text = await response.text();
     if (text === shown) return;
     shown = text;
     const orders = JSON.parse(text).data;
     const list = $("orders");
     if (list) {
-      // Only what changed is replaced, so that the focus stays where it is.
+      // Only changed rows are replaced, so the focus is kept.
       const old = new Map([...list.rows].map((tr) => [tr.dataset.order, tr]));
       orders.forEach((o, i) => {
         const fresh = row(o);
@@ -133,11 +133,11 @@
     }
   }
 
-  async function follow() {
+  async function poll() {
     for (;;) {
       await refresh().catch(() => {});
       await sleep(1000);
     }
   }
-  if ($("orders") || $("thanks")) follow();
+  if ($("orders") || $("thanks")) poll();
 })();
