@@ -2,6 +2,7 @@
 //! `flow` is the algorithms; `domain`, `store`, `connectors` and `callbacks` are what it stands on.
 //! The sandbox payment system and the demo shop know nothing of the rest but the wire.
 
+pub mod app;
 pub mod callbacks;
 pub mod clock;
 pub mod config;
@@ -15,3 +16,4 @@ pub mod new_id;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+pub mod views;

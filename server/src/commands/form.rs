@@ -3,10 +3,10 @@
 use anyhow::{Context, bail};
 use maud::html;
 use std::str::FromStr;
+use till_server::app::App;
 use till_server::callbacks::sign::valid_secrets;
 use till_server::config::Config;
-use till_server::flow::App;
-use till_server::flow::form::{SIGNATURE, signature, unsignable};
+use till_server::flow::form_signature::{SIGNATURE, signature, unsignable};
 use till_shared::id::ProjectId;
 
 /// What can be done with simple HTML forms.

@@ -6,14 +6,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
+use till_server::app::App;
 use till_server::config::Config;
+use till_server::flow::Error;
 use till_server::flow::accounts::NewAccount;
+use till_server::flow::page::Limit;
 use till_server::flow::projects::{
-    CreatedProject, create_project, rotate_key, rotate_secret, update_project,
+    self, CreatedProject, ProjectView, create_project, rotate_key, rotate_secret, update_project,
 };
-use till_server::flow::{App, Error, view};
 use till_server::http::api::projects::change;
-use till_server::store::projects::Project;
 use till_shared::id::ProjectId;
 
 /// What can be done with projects.
@@ -244,9 +245,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::List(list) => show_all(list.common).await,
         Command::Show(one) => {
             let app = App::new(one.common.config).await?;
-            let project = app.store.project(&one.project).await?;
+            let project = projects::get(&app, &one.project).await.map_err(in_words);
             let project = project.with_context(|| format!("there is no {}", one.project))?;
-            show(&app, &project, one.common.json).await
+            show(&project, one.common.json)
         }
         Command::Update(update) => {
             let mut patch = update.settings.body().await?;
@@ -254,7 +255,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let app = App::new(update.common.config).await?;
             let change = change(patch).map_err(in_words)?;
             let changed = update_project(&app, &update.project, change).await;
-            show(&app, &changed.map_err(in_words)?, update.common.json).await
+            show(&changed.map_err(in_words)?, update.common.json)
         }
         Command::RotateKey(rotate) => {
             let app = App::new(rotate.common.config).await?;
@@ -325,25 +326,28 @@ async fn show_all(common: Common) -> anyhow::Result<()> {
     let app = App::new(common.config).await?;
     let mut before = None;
     loop {
-        let batch = app.store.list_projects(before.as_ref(), BATCH).await?;
-        let Some(last) = batch.last() else {
-            return Ok(());
-        };
-        before = Some(last.id.clone());
-        for project in &batch {
-            match common.json {
-                true => show(&app, project, true).await?,
-                false => println!("{}  {}", project.id, project.settings.name),
+        let limit = Limit::new(Some(BATCH)).map_err(in_words)?;
+        let page = projects::list(&app, before.as_ref(), limit).await;
+        let page = page.map_err(in_words)?;
+        for project in &page.data {
+            if common.json {
+                show(project, true)?;
+            } else {
+                println!("{}  {}", project.id, project.settings.name);
             }
+        }
+        before = page.data.last().map(|project| project.id.clone());
+        if page.next_cursor.is_none() {
+            return Ok(());
         }
     }
 }
 
-async fn show(app: &App, project: &Project, as_json: bool) -> anyhow::Result<()> {
-    let view = view::project(project, &app.store.accounts(&project.id).await?);
-    let text = match as_json {
-        true => serde_json::to_string(&view)?,
-        false => serde_json::to_string_pretty(&view)?,
+fn show(project: &ProjectView, as_json: bool) -> anyhow::Result<()> {
+    let text = if as_json {
+        serde_json::to_string(project)?
+    } else {
+        serde_json::to_string_pretty(project)?
     };
     println!("{text}");
     Ok(())

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use std::net::SocketAddr;
+use till_server::app::App;
 use till_server::config::Config;
-use till_server::flow::App;
 use till_server::http;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -1,15 +1,15 @@
-//! What may happen to an invoice and a payment: pure functions, no clock, no store, no network.
+//! The rules of invoices, payments and refunds as pure functions: no clock, no store, no network.
 
 pub mod invoice;
 pub mod payment;
 pub mod refund;
 
-/// The time a decision is made at, passed in by whoever has a clock.
+/// The time at which a decision is made. Callers read the clock and pass it in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing(i64);
 
 impl Timing {
-    /// At so many milliseconds since 1970-01-01 UTC.
+    /// A time in milliseconds since 1970-01-01 UTC.
     pub const fn at(ms: i64) -> Self {
         Self(ms)
     }

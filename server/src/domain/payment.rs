@@ -1,49 +1,60 @@
-//! The life of a payment and what it does to its invoice.
+//! The life cycle of a payment and its effect on the invoice.
 //!
-//! Every pair of "what we know" and "what we are told" has its answer in [`next_status`], one
-//! exhaustive `match`. The order is: `created`, `requires_verification`, `processing`, then one of
-//! the refusals, then `succeeded`. Success stands above the refusals because it is the payment
-//! system saying that it holds the buyer's money: that is never left unrecorded, however late it
-//! is told and whatever we believed before.
+//! [`next_status`] is one exhaustive `match` over every pair of current and incoming status. The
+//! order is `created`, `requires_verification`, `processing`, then one of the unsuccessful ends,
+//! then `succeeded`. Success overrides the unsuccessful ends because it is the payment system's
+//! statement that it holds the buyer's money: it is always recorded, however late it arrives.
 
 use till_shared::event::EventType;
 use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::PaymentStatus;
 
-/// What is known before something is told.
+/// The state of a payment and its invoice before an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// The payment's status.
+pub struct PaymentContext {
+    /// The payment's status (see [`reported_status`]).
     pub payment: PaymentStatus,
     /// The invoice's status.
     pub invoice: InvoiceStatus,
-    /// Whether the invoice's time is over.
+    /// Whether the invoice is past its expiry.
     pub overdue: bool,
 }
 
-/// What changes.
+/// The effect of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The payment's new status.
     pub payment: PaymentStatus,
     /// The invoice's new status.
     pub invoice: InvoiceStatus,
-    /// What the project is told, in this order.
+    /// The events for the project, in this order.
     pub events: Vec<EventType>,
-    /// The money came a second time and goes back.
+    /// Whether the payment paid an invoice that was paid before, and is refunded.
     pub refund_duplicate: bool,
 }
 
-/// The status after `told`, or `None` where it brings nothing new.
-pub const fn next_status(known: PaymentStatus, told: PaymentStatus) -> Option<PaymentStatus> {
+/// The status that the payment system last reported. `processing` without the payment system's
+/// reference is our own status for an unanswered call: the first report is then applied as to
+/// `created`, so that a buyer whose call timed out can still be sent to the verification form.
+pub const fn reported_status(status: PaymentStatus, has_reference: bool) -> PaymentStatus {
+    match status {
+        PaymentStatus::Processing if !has_reference => PaymentStatus::Created,
+        status => status,
+    }
+}
+
+/// The status after `incoming`; `None` if it changes nothing.
+pub const fn next_status(current: PaymentStatus, incoming: PaymentStatus) -> Option<PaymentStatus> {
     use PaymentStatus::{
         Canceled, Created, Declined, Failed, Processing, RequiresVerification, Succeeded,
     };
-    match (known, told) {
+    match (current, incoming) {
         (Succeeded, _) | (_, Created) => None,
         (_, Succeeded) => Some(Succeeded),
         (Declined | Failed | Canceled, _) => None,
-        (Created | RequiresVerification | Processing, Declined | Failed | Canceled) => Some(told),
+        (Created | RequiresVerification | Processing, Declined | Failed | Canceled) => {
+            Some(incoming)
+        }
         (Created | RequiresVerification, Processing) => Some(Processing),
         (Created, RequiresVerification) => Some(RequiresVerification),
         (Processing, Processing) | (Processing | RequiresVerification, RequiresVerification) => {
@@ -52,12 +63,12 @@ pub const fn next_status(known: PaymentStatus, told: PaymentStatus) -> Option<Pa
     }
 }
 
-/// What a payment system's word does to a payment and its invoice.
-pub fn apply(standing: Standing, told: PaymentStatus) -> Option<Change> {
-    let payment = next_status(standing.payment, told)?;
+/// Decides what a status reported by the payment system changes; `None` if nothing.
+pub fn apply(context: PaymentContext, incoming: PaymentStatus) -> Option<Change> {
+    let payment = next_status(context.payment, incoming)?;
     let mut change = Change {
         payment,
-        invoice: standing.invoice,
+        invoice: context.invoice,
         events: vec![],
         refund_duplicate: false,
     };
@@ -65,7 +76,7 @@ pub fn apply(standing: Standing, told: PaymentStatus) -> Option<Change> {
         PaymentStatus::Created
         | PaymentStatus::RequiresVerification
         | PaymentStatus::Processing => {}
-        PaymentStatus::Succeeded if standing.invoice.was_paid() => change.refund_duplicate = true,
+        PaymentStatus::Succeeded if context.invoice.was_paid() => change.refund_duplicate = true,
         PaymentStatus::Succeeded => {
             change.invoice = InvoiceStatus::Paid;
             change.events = vec![EventType::PaymentSucceeded, EventType::InvoicePaid];
@@ -76,7 +87,7 @@ pub fn apply(standing: Standing, told: PaymentStatus) -> Option<Change> {
     }
     if !payment.is_live() && change.invoice == InvoiceStatus::Processing {
         change.invoice = InvoiceStatus::Open;
-        if standing.overdue {
+        if context.overdue {
             change.invoice = InvoiceStatus::Expired;
             change.events.push(EventType::InvoiceExpired);
         }
@@ -97,19 +108,39 @@ mod tests {
         prop::sample::select(InvoiceStatus::ALL)
     }
 
+    /// Statuses that a consistent payment system reports: at most one kind of unsuccessful end.
+    fn consistent_reports() -> impl Strategy<Value = Vec<PaymentStatus>> {
+        use PaymentStatus::{Canceled, Declined, Failed, Succeeded};
+        let end = prop::sample::select(&[Declined, Failed, Canceled][..]);
+        (prop::collection::vec(any_payment(), 1..8), end).prop_map(|(mut reports, end)| {
+            for status in &mut reports {
+                if !status.is_live() && *status != Succeeded {
+                    *status = end;
+                }
+            }
+            reports
+        })
+    }
+
+    /// The final status after reports in this order.
+    fn end(first: PaymentStatus, reports: &[PaymentStatus]) -> PaymentStatus {
+        let next = |status, report: &PaymentStatus| next_status(status, *report).unwrap_or(status);
+        reports.iter().fold(first, next)
+    }
+
     #[test]
-    fn a_late_success_is_taken_and_told() {
+    fn a_late_success_pays_the_invoice() {
         for invoice in [
             InvoiceStatus::Expired,
             InvoiceStatus::Canceled,
             InvoiceStatus::Open,
         ] {
-            let standing = Standing {
+            let context = PaymentContext {
                 payment: PaymentStatus::Canceled,
                 invoice,
                 overdue: true,
             };
-            let change = apply(standing, PaymentStatus::Succeeded).unwrap();
+            let change = apply(context, PaymentStatus::Succeeded).unwrap();
             assert_eq!(change.invoice, InvoiceStatus::Paid);
             assert_eq!(
                 change.events,
@@ -119,24 +150,21 @@ mod tests {
     }
 
     #[test]
-    fn a_decline_opens_the_invoice_again_unless_its_time_is_over() {
-        let standing = Standing {
+    fn a_decline_reopens_the_invoice_unless_it_is_overdue() {
+        let context = PaymentContext {
             payment: PaymentStatus::Processing,
             invoice: InvoiceStatus::Processing,
             overdue: false,
         };
         assert_eq!(
-            apply(standing, PaymentStatus::Declined).unwrap().invoice,
+            apply(context, PaymentStatus::Declined).unwrap().invoice,
             InvoiceStatus::Open
         );
-        let change = apply(
-            Standing {
-                overdue: true,
-                ..standing
-            },
-            PaymentStatus::Declined,
-        )
-        .unwrap();
+        let overdue = PaymentContext {
+            overdue: true,
+            ..context
+        };
+        let change = apply(overdue, PaymentStatus::Declined).unwrap();
         assert_eq!(change.invoice, InvoiceStatus::Expired);
         assert_eq!(
             change.events,
@@ -144,37 +172,71 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_unanswered_call_does_not_hide_the_verification() {
+        let unanswered = reported_status(PaymentStatus::Processing, false);
+        let verification = PaymentStatus::RequiresVerification;
+        assert_eq!(next_status(unanswered, verification), Some(verification));
+        let answered = reported_status(PaymentStatus::Processing, true);
+        assert_eq!(next_status(answered, verification), None);
+    }
+
     proptest! {
-        /// The same words in any order and any number end the same, as long as the payment
-        /// system does not contradict itself: it names at most one kind of refusal.
+        /// The same reports in any order and number end the same.
         #[test]
-        fn order_and_repetition_do_not_matter(
-            mut told in prop::collection::vec(any_payment(), 1..8),
-            refusal in prop::sample::select(&[PaymentStatus::Declined, PaymentStatus::Failed, PaymentStatus::Canceled][..]),
-            seed in any::<u64>(),
-        ) {
-            for status in &mut told {
-                if !status.is_live() && *status != PaymentStatus::Succeeded { *status = refusal; }
-            }
-            let end = |words: &[PaymentStatus]| words.iter().fold(PaymentStatus::Created, |s, w| next_status(s, *w).unwrap_or(s));
-            let mut shuffled = told.clone();
-            shuffled.extend(told.iter().copied());
+        fn order_and_repetition_do_not_matter(reports in consistent_reports(), seed in any::<u64>()) {
+            let mut shuffled = [&reports[..], &reports[..]].concat();
             let by = seed as usize % shuffled.len();
             shuffled.rotate_left(by);
             shuffled.reverse();
-            prop_assert_eq!(end(&told), end(&shuffled));
+            let first = PaymentStatus::Created;
+            prop_assert_eq!(end(first, &reports), end(first, &shuffled));
+        }
+
+        /// A payment whose call was not answered ends as one that nothing was known of.
+        #[test]
+        fn an_unanswered_call_does_not_change_the_end(reports in consistent_reports()) {
+            let unanswered = reported_status(PaymentStatus::Processing, false);
+            prop_assert_eq!(end(unanswered, &reports), end(PaymentStatus::Created, &reports));
+        }
+
+        /// Only `processing` without a reference is read as another status.
+        #[test]
+        fn every_other_status_is_as_reported(status in any_payment(), has_reference: bool) {
+            let reported = reported_status(status, has_reference);
+            prop_assert_eq!(reported.is_live(), status.is_live());
+            if has_reference || status != PaymentStatus::Processing {
+                prop_assert_eq!(reported, status);
+            }
         }
 
         #[test]
-        fn success_is_final_and_paid_never_unpaid(payment in any_payment(), invoice in any_invoice(), told in any_payment(), overdue: bool) {
-            match apply(Standing { payment, invoice, overdue }, told) {
+        fn success_is_final_and_paid_never_unpaid(
+            status in any_payment(),
+            has_reference: bool,
+            invoice in any_invoice(),
+            incoming in any_payment(),
+            overdue: bool,
+        ) {
+            let payment = reported_status(status, has_reference);
+            match apply(PaymentContext { payment, invoice, overdue }, incoming) {
                 Some(change) => {
-                    prop_assert_ne!(payment, PaymentStatus::Succeeded);
+                    prop_assert_ne!(status, PaymentStatus::Succeeded);
                     prop_assert!(!invoice.was_paid() || change.invoice == invoice);
-                    prop_assert_eq!(change.refund_duplicate, invoice.was_paid() && told == PaymentStatus::Succeeded);
-                    prop_assert_eq!(apply(Standing { payment: change.payment, invoice: change.invoice, overdue }, told), None);
+                    prop_assert_eq!(
+                        change.refund_duplicate,
+                        invoice.was_paid() && incoming == PaymentStatus::Succeeded
+                    );
+                    let after = PaymentContext {
+                        payment: change.payment,
+                        invoice: change.invoice,
+                        overdue,
+                    };
+                    prop_assert_eq!(apply(after, incoming), None);
                 }
-                None => prop_assert!(payment == PaymentStatus::Succeeded || told != PaymentStatus::Succeeded),
+                None => prop_assert!(
+                    status == PaymentStatus::Succeeded || incoming != PaymentStatus::Succeeded
+                ),
             }
         }
     }

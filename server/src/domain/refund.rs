@@ -1,23 +1,23 @@
-//! What a refund does to the invoice it gives money back of.
+//! The effect of refunds on an invoice.
 
 use till_shared::invoice::InvoiceStatus;
 
-/// The invoice's status once `refunded` of its `amount` (minor units) is given back.
-pub const fn invoice_status(known: InvoiceStatus, amount: i64, refunded: i64) -> InvoiceStatus {
-    match known {
+/// The invoice's status once `refunded` of its `amount` is given back. Both are minor units.
+pub const fn invoice_status(current: InvoiceStatus, amount: i64, refunded: i64) -> InvoiceStatus {
+    match current {
         InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded | InvoiceStatus::Refunded => {
             if refunded >= amount {
                 InvoiceStatus::Refunded
             } else if refunded > 0 {
                 InvoiceStatus::PartiallyRefunded
             } else {
-                known
+                current
             }
         }
         InvoiceStatus::Open
         | InvoiceStatus::Processing
         | InvoiceStatus::Canceled
-        | InvoiceStatus::Expired => known,
+        | InvoiceStatus::Expired => current,
     }
 }
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_given_back_shows_in_the_status() {
+    fn refunds_change_a_paid_invoice_only() {
         use InvoiceStatus::{Open, Paid, PartiallyRefunded, Refunded};
         assert_eq!(invoice_status(Paid, 100, 0), Paid);
         assert_eq!(invoice_status(Paid, 100, 1), PartiallyRefunded);

@@ -1,45 +1,85 @@
 //! A project's accounts at payment systems.
 
-use super::{App, Error, Result};
-use crate::connectors;
+use super::error::{Error, Result};
+use crate::app::App;
+use crate::connectors::{self, Account, Connector, Known, Observed};
 use crate::store::Tx;
 use crate::store::accounts::{self, AccountRow, Written};
+use crate::store::payments::PaymentRow;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use std::sync::Arc;
 use till_shared::id::ProjectId;
 use till_shared::money::Currency;
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
 
-/// What an account's credentials are sealed for.
-pub fn credentials_place(kind: &str, account: &str) -> String {
+/// The associated data that an account's credentials are encrypted with.
+fn associated_data(kind: &str, account: &str) -> String {
     format!("connector_accounts/{kind}/{account}")
 }
 
-/// An account at a payment system, as an operator describes it.
+/// The connector of an account, and the account with its credentials decrypted.
+pub fn open_account(app: &App, row: &AccountRow) -> Result<(Arc<dyn Connector>, Account)> {
+    let connector = connectors::by_kind(&row.kind)
+        .ok_or_else(|| anyhow::anyhow!("there is no connector of the kind {}", row.kind))?;
+    let place = associated_data(&row.kind, &row.account);
+    let account = Account {
+        kind: row.kind.clone(),
+        id: row.account.clone(),
+        credentials: app.keys.open(&place, &row.credentials)?,
+    };
+    let observed = Observed {
+        inner: connector,
+        kind: row.kind.clone(),
+        metrics: app.metrics.clone(),
+    };
+    Ok((Arc::new(observed), account))
+}
+
+/// The connector and account of a payment.
+pub async fn account_of(app: &App, payment: &PaymentRow) -> Result<(Arc<dyn Connector>, Account)> {
+    let row = app
+        .store
+        .account(&payment.connector, &payment.account)
+        .await?;
+    let row = row.ok_or_else(|| anyhow::anyhow!("the account of {} is missing", payment.id))?;
+    open_account(app, &row)
+}
+
+/// A payment as its connector identifies it.
+pub fn payment_ref(payment: &PaymentRow) -> Known<'_> {
+    Known {
+        id: &payment.id,
+        reference: payment.reference.as_deref(),
+        created_at: payment.created_at,
+    }
+}
+
+/// An account at a payment system, as the operator describes it.
 #[derive(Deserialize)]
 pub struct NewAccount {
     /// The connector's kind.
     pub kind: String,
     /// Its id here, unique for the kind; part of the webhook's path.
     pub account: String,
-    /// What its owner calls it; the kind where absent.
+    /// A label for the operator; the kind where absent.
     pub label: Option<String>,
-    /// As the connector reads them. Absent, those that are stored stay.
+    /// Credentials in the connector's format. Where absent, the stored ones are kept.
     pub credentials: Option<serde_json::Value>,
-    /// What it is used for; all that the connector supports where empty.
+    /// The methods it is used for; empty means all that the connector supports.
     #[serde(default)]
     pub methods: Vec<Method>,
-    /// ISO 4217 codes; all that the connector supports where empty.
+    /// ISO 4217 codes; empty means all that the connector supports.
     #[serde(default)]
     pub currencies: Vec<Currency>,
 }
 
-/// Makes these a project's accounts, in this order of preference. Others of its take no new
-/// payments from now on.
+/// Replaces a project's accounts by these, in this order of preference. Accounts that are not among
+/// them take no new payments.
 ///
 /// # Errors
-/// When one won't do, or its id is another project's.
+/// When an account is invalid, or its id belongs to another project.
 pub async fn replace(
     app: &App,
     tx: &mut Tx,
@@ -49,13 +89,14 @@ pub async fn replace(
     let mut rows = Vec::with_capacity(new.len());
     let mut errors = vec![];
     for (i, new) in new.into_iter().enumerate() {
-        match checked(app, project, new).await? {
+        match account_row(app, new).await {
             Ok(row) => rows.push((i, row)),
-            Err((field, message)) => errors.push(FieldError::new(
+            Err(AccountError::Invalid { field, message }) => errors.push(FieldError::new(
                 format!("connectors.{i}.{field}"),
                 "invalid",
                 message,
             )),
+            Err(AccountError::Internal(cause)) => return Err(cause.into()),
         }
     }
     if !errors.is_empty() {
@@ -65,61 +106,91 @@ pub async fn replace(
     for (i, row) in rows {
         let position = i64::try_from(i).unwrap_or(i64::MAX);
         if accounts::write(tx, project, position, &row).await? == Written::TakenByAnother {
-            let field = format!("connectors.{i}.account");
-            let message = "another project has an account of this kind and id";
-            return Err(Error::fields(vec![FieldError::new(
-                field, "taken", message,
-            )]));
+            return Err(Error::field(
+                format!("connectors.{i}.account"),
+                "taken",
+                "another project has an account of this kind and id",
+            ));
         }
     }
     Ok(())
 }
 
-type Wrong = (&'static str, String);
+/// Why an account can't be stored.
+#[derive(Debug, thiserror::Error)]
+enum AccountError {
+    /// A field of it is invalid.
+    #[error("{field}: {message}")]
+    Invalid {
+        field: &'static str,
+        message: String,
+    },
+    /// The store or the encryption failed.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
 
-async fn checked(
-    app: &App,
-    project: &ProjectId,
-    new: NewAccount,
-) -> Result<std::result::Result<AccountRow, Wrong>> {
-    let Some(connector) = connectors::by_kind(&new.kind) else {
-        return Ok(Err(("kind", "there is no such connector".into())));
-    };
-    let id = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    if !(1..=64).contains(&new.account.len()) || !new.account.bytes().all(id) {
-        return Ok(Err(("account", "1 to 64 letters, digits, - and _".into())));
+impl AccountError {
+    fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field,
+            message: message.into(),
+        }
     }
-    let can = connector.capabilities();
-    if let Some(method) = new.methods.iter().find(|m| !can.methods.contains(m)) {
-        return Ok(Err((
-            "methods",
-            format!("{} does not take {method}", new.kind),
-        )));
-    }
-    let place = credentials_place(&new.kind, &new.account);
+}
+
+async fn account_row(app: &App, new: NewAccount) -> std::result::Result<AccountRow, AccountError> {
+    let connector = connectors::by_kind(&new.kind)
+        .ok_or_else(|| AccountError::invalid("kind", "there is no such connector"))?;
+    check_description(connector.as_ref(), &new)?;
+    let associated_data = associated_data(&new.kind, &new.account);
     let credentials = match new.credentials {
         Some(credentials) => credentials.to_string(),
-        None => match app.store.account(&new.kind, &new.account).await? {
-            // Whose it is, is checked when it is written.
-            Some(known) => app
-                .keys
-                .open(&place, &known.credentials)?
-                .expose_secret()
-                .to_owned(),
-            None => return Ok(Err(("credentials", "are required".into()))),
-        },
+        None => stored_credentials(app, &new.kind, &new.account).await?,
     };
     let read = serde_json::from_str(&credentials).unwrap_or_default();
-    if let Err(wrong) = connector.check_credentials(&read) {
-        tracing::info!(%project, kind = new.kind, "credentials are not as the connector reads them");
-        return Ok(Err(("credentials", wrong)));
-    }
-    Ok(Ok(AccountRow {
+    connector
+        .check_credentials(&read)
+        .map_err(|message| AccountError::invalid("credentials", message))?;
+    Ok(AccountRow {
         label: new.label.unwrap_or_else(|| new.kind.clone()),
-        credentials: app.keys.seal(&place, &credentials)?,
+        credentials: app.keys.seal(&associated_data, &credentials)?,
         kind: new.kind,
         account: new.account,
         methods: new.methods,
         currencies: new.currencies.iter().map(|c| c.code().to_owned()).collect(),
-    }))
+    })
+}
+
+fn check_description(
+    connector: &dyn Connector,
+    new: &NewAccount,
+) -> std::result::Result<(), AccountError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    if !(1..=64).contains(&new.account.len()) || !new.account.bytes().all(allowed) {
+        let message = "1 to 64 letters, digits, - and _";
+        return Err(AccountError::invalid("account", message));
+    }
+    let supported = connector.capabilities().methods;
+    if let Some(method) = new.methods.iter().find(|m| !supported.contains(m)) {
+        let message = format!("{} does not support {method}", new.kind);
+        return Err(AccountError::invalid("methods", message));
+    }
+    Ok(())
+}
+
+/// The credentials that an account already has. That the account is the project's own is checked
+/// when it is written.
+async fn stored_credentials(
+    app: &App,
+    kind: &str,
+    account: &str,
+) -> std::result::Result<String, AccountError> {
+    let row = app.store.account(kind, account).await;
+    let row = row.map_err(anyhow::Error::from)?;
+    let row = row.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
+    let credentials = app
+        .keys
+        .open(&associated_data(kind, account), &row.credentials)?;
+    Ok(credentials.expose_secret().to_owned())
 }

@@ -1,30 +1,31 @@
-//! The order check: the project says yes before money moves.
+//! The order check: the project confirms an order before it is charged.
 
-use super::{App, Error, Result, view};
+use super::error::{Error, Result};
+use crate::app::App;
 use crate::callbacks::sign;
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
 use crate::telemetry::OrderCheck;
-use crate::{clock, new_id};
+use crate::{clock, new_id, views};
 use std::time::Duration;
 use till_shared::event::{Event, EventData, EventType, OrderCheckAnswer};
 use till_shared::id::EventId;
 use till_shared::problem::ProblemType;
 
-/// How long the project may take.
-const LIMIT: Duration = Duration::from_secs(5);
-/// How often it is asked.
-const TRIES: usize = 2;
+/// How long the project may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many times the project is called.
+const ATTEMPTS: usize = 2;
 
-/// Asks the project whether the order is as it should be. Yes at once where it has no `check_url`.
+/// Asks the project to confirm an order. An order of a project without a `check_url` is accepted.
 ///
 /// # Errors
-/// `order-rejected` with the project's reason; `order-check-unavailable` without a usable answer.
+/// `order-rejected` with the project's reason; `order-check-unavailable` without a valid answer.
 pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> Result<()> {
     let Some(url) = &project.settings.check_url else {
         return Ok(());
     };
-    let checked = ask(app, project, invoice, url).await;
+    let checked = call(app, project, invoice, url).await;
     app.metrics.order_check(match &checked {
         Ok(()) => OrderCheck::Accepted,
         Err(Error::Problem { kind, .. }) if *kind == ProblemType::OrderRejected => {
@@ -37,7 +38,7 @@ pub async fn check_order(app: &App, project: &Project, invoice: &InvoiceRow) -> 
 
 #[tracing::instrument(name = "order_check", level = "error", skip_all,
     fields(invoice = %invoice.id, project = %project.id))]
-async fn ask(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> Result<()> {
+async fn call(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> Result<()> {
     let event = Event {
         id: EventId::from_unique(new_id::unique()),
         r#type: EventType::OrderCheck,
@@ -45,26 +46,26 @@ async fn ask(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> R
         created_at: clock::rfc3339(clock::now_ms()),
         project: project.id.clone(),
         data: EventData {
-            invoice: Some(view::invoice(app, project, invoice, &[])),
+            invoice: Some(views::invoice(app, project, invoice, &[])),
             ..EventData::default()
         },
     };
     let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
     let secrets = sign::valid_secrets(&app.keys, project)?;
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         let answered = app
             .outbox
             .deliverer
-            .post(url, &event.id, &body, &secrets, LIMIT)
+            .post(url, &event.id, &body, &secrets, TIMEOUT)
             .await;
         let answer = answered
             .answer
             .as_deref()
             .filter(|_| answered.status == Some(200));
         match answer.map(serde_json::from_str::<OrderCheckAnswer>) {
-            Some(Ok(answer)) => return judge(&answer, invoice),
+            Some(Ok(answer)) => return evaluate(&answer, invoice),
             Some(Err(error)) => {
-                tracing::warn!(%error, "the order check's answer can't be read");
+                tracing::warn!(%error, "the answer to the order check is invalid");
             }
             None => {
                 let (status, error) = (answered.status, answered.error);
@@ -74,16 +75,16 @@ async fn ask(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> R
     }
     Err(Error::problem(
         ProblemType::OrderCheckUnavailable,
-        "The shop could not confirm the order. Nothing was charged; please try again.",
+        "The shop could not confirm the order. Nothing was charged. Try again in a moment.",
     ))
 }
 
-fn judge(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {
+fn evaluate(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {
     if !answer.accept {
         let reason = answer
             .reason
             .as_deref()
-            .unwrap_or("The shop refused the order.");
+            .unwrap_or("The shop rejected the order.");
         let reason: String = reason.chars().take(500).collect();
         return Err(Error::problem(ProblemType::OrderRejected, reason));
     }
@@ -98,10 +99,10 @@ fn judge(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {
     if same_amount && same_currency {
         Ok(())
     } else {
-        tracing::warn!("the order check names another amount");
+        tracing::warn!("the order check returned a different amount");
         Err(Error::problem(
             ProblemType::OrderRejected,
-            "The shop has another amount for this order.",
+            "The shop has a different amount for this order.",
         ))
     }
 }

@@ -1,31 +1,32 @@
-//! Why a call is not carried out.
+//! Why an operation fails.
 
-use crate::store::StoreError;
+use crate::domain::invoice::NotPayable;
+use crate::store::{self, StoreError};
 use till_shared::problem::{FieldError, ProblemType};
 
-/// The result of a flow.
+/// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call is not carried out.
+/// Why an operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something that the caller is told.
+    /// A problem that is reported to the caller.
     #[error("{kind}: {detail}")]
     Problem {
-        /// What kind of thing.
+        /// The type of the problem.
         kind: ProblemType,
-        /// What happened this time.
+        /// A sentence about this occurrence.
         detail: String,
-        /// The fields that won't do.
+        /// The invalid fields.
         errors: Vec<FieldError>,
     },
-    /// Something that only our log is told.
+    /// An internal failure, reported to the log only.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
 
 impl Error {
-    /// A problem without fields.
+    /// A problem that concerns no field.
     pub fn problem(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self::Problem {
             kind,
@@ -34,10 +35,15 @@ impl Error {
         }
     }
 
-    /// Fields that won't do.
+    /// One invalid field.
+    pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError::new(field, code, message)])
+    }
+
+    /// Several invalid fields.
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let names: Vec<_> = errors.iter().map(|e| e.field.as_str()).collect();
-        let detail = format!("These fields won't do: {}.", names.join(", "));
+        let detail = format!("Some fields are invalid: {}.", names.join(", "));
         Self::Problem {
             kind: ProblemType::InvalidRequest,
             detail,
@@ -45,14 +51,40 @@ impl Error {
         }
     }
 
-    /// Not there, or not the caller's.
+    /// Something that does not exist, or is not the caller's.
     pub fn not_found(what: &str) -> Self {
         Self::problem(ProblemType::NotFound, format!("There is no such {what}."))
+    }
+
+    /// Whether the cause is a transient failure of the database.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Problem { .. } => false,
+            Self::Internal(cause) => store::is_passing(cause),
+        }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<NotPayable> for Error {
+    fn from(reason: NotPayable) -> Self {
+        let (kind, detail) = match reason {
+            NotPayable::Expired => (
+                ProblemType::InvoiceExpired,
+                "The invoice was not paid in time.",
+            ),
+            NotPayable::PaymentInProgress => (
+                ProblemType::PaymentInProgress,
+                "Another payment of this invoice is in progress.",
+            ),
+            NotPayable::Canceled => (ProblemType::InvoiceCanceled, "The invoice was canceled."),
+            NotPayable::Paid => (ProblemType::InvoicePaid, "The invoice is already paid."),
+        };
+        Self::problem(kind, detail)
     }
 }

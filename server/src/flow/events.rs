@@ -1,24 +1,71 @@
-//! What a project can do about its callbacks: ask for a test, and have one sent again.
+//! Events: read, sent again, and tried out by a project.
 
-use super::{App, Error, Result};
+use super::error::{Error, Result};
+use super::page::{Limit, Page};
+use crate::app::App;
 use crate::store::events::{self, EventRow, NewEvent};
 use crate::store::projects::Project;
-use crate::{clock, new_id};
-use till_shared::event::{Event, EventData, EventType};
+use crate::{clock, new_id, views};
+use till_shared::event::{Event, EventData, EventType, SentEvent};
 use till_shared::id::EventId;
-use till_shared::problem::FieldError;
+
+/// Narrows a list of events.
+#[derive(Debug, Default)]
+pub struct EventFilter {
+    /// Only events of this type.
+    pub kind: Option<EventType>,
+    /// Only events written after this one.
+    pub after: Option<EventId>,
+    /// Only events written after this time (milliseconds).
+    pub after_time: Option<i64>,
+    /// Only events older than this one.
+    pub before: Option<EventId>,
+}
+
+/// A page of a project's events, the newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(
+    app: &App,
+    project: &Project,
+    filter: EventFilter,
+    limit: Limit,
+) -> Result<Page<SentEvent>> {
+    let filter = events::EventFilter {
+        kind: filter.kind,
+        after: filter.after,
+        after_time: filter.after_time,
+        before: filter.before,
+        limit: limit.rows(),
+    };
+    let rows = app.store.list_events(&project.id, &filter).await?;
+    let page = Page::new(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(page.data.len());
+    for row in &page.data {
+        data.push(view(app, row).await?);
+    }
+    Ok(page.with_data(data))
+}
+
+/// A project's event, with its delivery attempts.
+///
+/// # Errors
+/// `not-found` if the project has no such event.
+pub async fn get(app: &App, project: &Project, id: &EventId) -> Result<SentEvent> {
+    let row = app.store.event(&project.id, id).await?;
+    let row = row.ok_or_else(|| Error::not_found("event"))?;
+    view(app, &row).await
+}
 
 /// Sends a `ping` to the project's endpoint.
 ///
 /// # Errors
 /// When the project has no endpoint.
-pub async fn ping(app: &App, project: &Project) -> Result<EventRow> {
+pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     if project.settings.notify_url.is_none() {
-        return Err(Error::fields(vec![FieldError::new(
-            "notify_url",
-            "required",
-            "the project has none: there is nobody to send it to",
-        )]));
+        let message = "the project has no notify_url to send it to";
+        return Err(Error::field("notify_url", "required", message));
     }
     let now = clock::now_ms();
     let id = EventId::from_unique(new_id::unique());
@@ -45,26 +92,23 @@ pub async fn ping(app: &App, project: &Project) -> Result<EventRow> {
     events::insert(&mut tx, &new).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.outbox.wake.notify_one();
-    event_of(app, project, &id).await
+    get(app, project, &id).await
 }
 
-/// Sends a callback again now, and from then on by the schedule, whatever became of it before.
+/// Sends an event again now, whatever its delivery state. If it is not accepted, the retry schedule
+/// starts over.
 ///
 /// # Errors
-/// When there is no such event.
-pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<EventRow> {
+/// `not-found` if the project has no such event.
+pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<SentEvent> {
     app.store
         .resend_event(&project.id, id, clock::now_ms())
         .await?;
     app.outbox.wake.notify_one();
-    event_of(app, project, id).await
+    get(app, project, id).await
 }
 
-/// A project's event.
-///
-/// # Errors
-/// When there is none of this id.
-pub async fn event_of(app: &App, project: &Project, id: &EventId) -> Result<EventRow> {
-    let event = app.store.event(&project.id, id).await?;
-    event.ok_or_else(|| Error::not_found("event"))
+async fn view(app: &App, row: &EventRow) -> Result<SentEvent> {
+    let attempts = app.store.attempts_of(&row.id).await?;
+    Ok(views::event(row, attempts).map_err(anyhow::Error::from)?)
 }

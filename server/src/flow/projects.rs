@@ -1,34 +1,93 @@
-//! Making and changing projects. Keys and secrets are shown once; what is kept of them is a hash
-//! or a ciphertext.
+//! Projects: read, created and changed. Keys and secrets are returned once; what is stored of them
+//! is a hash or a ciphertext.
 
 use super::accounts::{self, NewAccount};
-use super::create_invoice::TTL_SECONDS;
-use super::{App, Error, Result};
-use crate::callbacks::guard::check_url;
+use super::error::{Error, Result};
+use super::invoices::order::TTL_SECONDS;
+use super::page::{Limit, Page};
+use super::urls::check_url;
+use crate::app::App;
 use crate::callbacks::sign::secret_place;
-use crate::store::projects::{self, Project, SealedSecret, Settings};
+use crate::store::projects::{self, SealedSecret};
+use crate::views;
 use crate::{clock, crypto, new_id};
 use till_shared::id::ProjectId;
 use till_shared::problem::FieldError;
 use url::Url;
 
-/// How long a replaced key or signing secret stays good, in milliseconds.
+pub use crate::store::projects::{Project, Settings};
+pub use crate::views::ProjectView;
+
+/// How long a replaced key or signing secret stays valid, in milliseconds.
 const OVERLAP_MS: i64 = 24 * 3600 * 1000;
 
-/// A project's keys: shown once, then only their hash and ciphertext exist.
+/// The project with this secret key, if the key is valid now.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_secret_key(app: &App, key: &str) -> Result<Option<Project>> {
+    let hash = crypto::key_hash(key);
+    Ok(app
+        .store
+        .project_by_key_hash(&hash, clock::now_ms())
+        .await?)
+}
+
+/// The project with this publishable key.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_publishable_key(app: &App, key: &str) -> Result<Option<Project>> {
+    Ok(app.store.project_by_pk(key).await?)
+}
+
+/// A project with its accounts.
+///
+/// # Errors
+/// `not-found` if there is no such project.
+pub async fn get(app: &App, id: &ProjectId) -> Result<ProjectView> {
+    let project = app.store.project(id).await?;
+    let project = project.ok_or_else(|| Error::not_found("project"))?;
+    view(app, &project).await
+}
+
+/// A page of all projects, the newest first; older than `before`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(
+    app: &App,
+    before: Option<&ProjectId>,
+    limit: Limit,
+) -> Result<Page<ProjectView>> {
+    let rows = app.store.list_projects(before, limit.rows()).await?;
+    let page = Page::new(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(page.data.len());
+    for row in &page.data {
+        data.push(view(app, row).await?);
+    }
+    Ok(page.with_data(data))
+}
+
+async fn view(app: &App, project: &Project) -> Result<ProjectView> {
+    let accounts = app.store.accounts(&project.id).await?;
+    Ok(views::project(project, &accounts))
+}
+
+/// A new project with its keys, which are stored as hash and ciphertext only.
 pub struct CreatedProject {
     /// The project.
-    pub project: Project,
-    /// For the project's server.
+    pub project: ProjectView,
+    /// The secret key, for the project's server.
     pub sk: String,
-    /// For verifying callbacks.
+    /// The signing secret, which verifies callbacks.
     pub signing_secret: String,
 }
 
-/// Makes a project.
+/// Creates a project.
 ///
 /// # Errors
-/// When a setting or an account won't do.
+/// When a setting or an account is invalid.
 pub async fn create_project(
     app: &App,
     settings: Settings,
@@ -56,44 +115,45 @@ pub async fn create_project(
     accounts::replace(app, &mut tx, &project.id, accounts).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(CreatedProject {
-        project,
+        project: view(app, &project).await?,
         sk,
         signing_secret,
     })
 }
 
-/// What a project's settings become, made from what they are.
-pub type Change = dyn FnOnce(&Settings) -> Result<Settings> + Send;
+/// Makes a project's new settings from its current ones.
+pub type ChangeSettings = dyn FnOnce(&Settings) -> Result<Settings> + Send;
 
 /// A change of a project.
-pub struct Update {
-    /// Carried out in the change's own transaction, so that two edits that meet both count.
-    pub settings: Box<Change>,
-    /// All accounts from now on, where they change.
+pub struct ProjectUpdate {
+    /// Called inside the transaction, so that concurrent changes both take effect.
+    pub settings: Box<ChangeSettings>,
+    /// The new accounts, which replace the current ones.
     pub accounts: Option<Vec<NewAccount>>,
-    /// Refuses the change unless this is the project's version.
+    /// The version that the project must have.
     pub version: Option<i64>,
-    /// Turns on again an endpoint that was turned off by its 410.
+    /// Whether to turn on an endpoint that was turned off because it answered 410.
     pub notify_again: bool,
 }
 
 /// Changes a project.
 ///
 /// # Errors
-/// When there is no such project, a setting or an account won't do, or the version is another.
-pub async fn update_project(app: &App, id: &ProjectId, update: Update) -> Result<Project> {
+/// When there is no such project, it has another version, or a setting or an account is invalid.
+pub async fn update_project(
+    app: &App,
+    id: &ProjectId,
+    update: ProjectUpdate,
+) -> Result<ProjectView> {
     let mut tx = app.store.begin().await?;
     let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     if update.version.is_some_and(|v| v != project.version) {
-        return Err(Error::fields(vec![FieldError::new(
-            "version",
-            "changed",
-            format!(
-                "the project was changed meanwhile: it is at {}",
-                project.version
-            ),
-        )]));
+        let message = format!(
+            "the project was changed meanwhile: its version is {}",
+            project.version
+        );
+        return Err(Error::field("version", "changed", message));
     }
     let settings = (update.settings)(&project.settings)?;
     check_settings(&settings, app.config.dev)?;
@@ -106,16 +166,15 @@ pub async fn update_project(app: &App, id: &ProjectId, update: Update) -> Result
         accounts::replace(app, &mut tx, id, accounts).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    Ok(project)
+    view(app, &project).await
 }
 
-/// When what is replaced now ends.
+/// When a key or secret that is replaced now becomes invalid.
 fn end_of_old(at_once: bool) -> i64 {
     clock::now_ms() + if at_once { 0 } else { OVERLAP_MS }
 }
 
-/// Gives a project a new secret key. The old one stays good for 24 hours, unless it is to end
-/// `at_once`.
+/// Gives a project a new secret key. The old one stays valid for 24 hours, or ends `at_once`.
 ///
 /// # Errors
 /// When there is no such project.
@@ -131,8 +190,8 @@ pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<Stri
     Ok(sk)
 }
 
-/// Gives a project a new signing secret. The old one stays good for 24 hours, in which callbacks
-/// are signed with both, unless it is to end `at_once`.
+/// Gives a project a new signing secret. The old one stays valid for 24 hours, during which
+/// callbacks are signed with both, or ends `at_once`.
 ///
 /// # Errors
 /// When there is no such project.
@@ -158,57 +217,26 @@ pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<S
 
 fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
     let mut errors = vec![];
-    let mut wrong = |field: &str, message: String| {
-        errors.push(FieldError::new(field, "invalid", message));
-    };
     let name = &settings.name;
     if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        wrong("name", "from 1 to 100 characters".into());
+        errors.push(invalid("name", "from 1 to 100 characters"));
     }
-    for origin in &settings.allowed_origins {
-        let same =
-            Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
-        if !same {
-            let message = "an origin such as https://shop.example, nothing after it";
-            wrong("allowed_origins", message.into());
-        }
-    }
-    let urls = [
-        ("check_url", &settings.check_url),
-        ("notify_url", &settings.notify_url),
-        ("success_url", &settings.success_url),
-        ("failure_url", &settings.failure_url),
-        ("widget.logo_url", &settings.widget.logo_url),
-    ];
-    for (field, url) in urls {
-        if let Some(message) = url.as_deref().and_then(|url| bad_url(url, dev)) {
-            wrong(field, message);
-        }
-    }
+    check_urls(settings, dev, &mut errors);
     if !TTL_SECONDS.contains(&settings.invoice_ttl_seconds) {
-        let (least, most) = (TTL_SECONDS.start(), TTL_SECONDS.end());
-        wrong("invoice_ttl_seconds", format!("from {least} to {most}"));
+        let (min, max) = (TTL_SECONDS.start(), TTL_SECONDS.end());
+        errors.push(invalid(
+            "invoice_ttl_seconds",
+            format!("from {min} to {max}"),
+        ));
     }
-    let colour = |c: &str| {
-        c.strip_prefix('#')
-            .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-    };
-    if settings
-        .widget
-        .accent
-        .as_deref()
-        .is_some_and(|c| !colour(c))
-    {
-        wrong("widget.accent", "a colour such as #1d4ed8".into());
+    let accent = settings.widget.accent.as_deref();
+    if accent.is_some_and(|color| !is_hex_color(color)) {
+        errors.push(invalid("widget.accent", "a color such as #1d4ed8"));
     }
-    let tag = |t: &str| {
-        (2..=35).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    if settings.widget.locale.as_deref().is_some_and(|t| !tag(t)) {
-        wrong(
-            "widget.locale",
-            "a BCP 47 language tag such as de or pt-BR".into(),
-        );
+    let locale = settings.widget.locale.as_deref();
+    if locale.is_some_and(|tag| !is_language_tag(tag)) {
+        let message = "a BCP 47 language tag such as de or pt-BR";
+        errors.push(invalid("widget.locale", message));
     }
     if errors.is_empty() {
         Ok(())
@@ -217,10 +245,38 @@ fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
     }
 }
 
-/// Why a URL of a project won't do, if it won't.
-pub fn bad_url(url: &str, dev: bool) -> Option<String> {
-    match Url::parse(url) {
-        Ok(url) => check_url(&url, dev).err().map(|e| e.to_string()),
-        Err(_) => Some("not an absolute URL".into()),
+fn check_urls(settings: &Settings, dev: bool, errors: &mut Vec<FieldError>) {
+    let is_origin = |text: &String| {
+        Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == *text)
+    };
+    for origin in &settings.allowed_origins {
+        if !is_origin(origin) {
+            let message = "an origin such as https://shop.example, without a path";
+            errors.push(invalid("allowed_origins", message));
+        }
     }
+    for (field, url) in [
+        ("check_url", &settings.check_url),
+        ("notify_url", &settings.notify_url),
+        ("success_url", &settings.success_url),
+        ("failure_url", &settings.failure_url),
+        ("widget.logo_url", &settings.widget.logo_url),
+    ] {
+        if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, dev)) {
+            errors.push(invalid(field, error.to_string()));
+        }
+    }
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> FieldError {
+    FieldError::new(field, "invalid", message)
+}
+
+fn is_hex_color(text: &str) -> bool {
+    text.strip_prefix('#')
+        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn is_language_tag(text: &str) -> bool {
+    (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

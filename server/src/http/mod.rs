@@ -9,8 +9,9 @@ mod pages;
 mod webhooks;
 mod widget;
 
+use crate::app::App;
 use crate::callbacks;
-use crate::flow::{App, housekeeping};
+use crate::flow::background;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -51,8 +52,8 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
 
 async fn serve_to_the_end(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let outbox = tokio::spawn(callbacks::worker::run(app.outbox.clone()));
-    let chores = tokio::spawn(housekeeping::run(app.clone()));
-    let others = tokio::spawn(housekeeping::follow_others(app.clone()));
+    let chores = tokio::spawn(background::run(app.clone()));
+    let others = tokio::spawn(background::follow_other_servers(app.clone()));
     let served = axum::serve(listener, router(app.clone()))
         .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
         .await;
@@ -60,7 +61,7 @@ async fn serve_to_the_end(app: Arc<App>, listener: TcpListener) -> anyhow::Resul
     app.tasks.close();
     app.tasks.wait().await;
     outbox.await.context("the outbox worker")?;
-    chores.await.context("housekeeping")?;
+    chores.await.context("the background jobs")?;
     others.await.context("following other servers")?;
     served.context("the listener")
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document, generated from the handlers, and a viewer for it at `/docs`.
 
-use crate::flow::App;
+use crate::app::App;
 use axum::Json;
 use axum::Router;
 use axum::routing::get;

@@ -1,8 +1,9 @@
 //! Health checks and metrics for the operator.
 
 use super::openapi::problems;
-use crate::flow::standing::{Warning, scraped, standing, warnings};
-use crate::flow::{App, Error, Result};
+use crate::app::App;
+use crate::flow::health::{self, Warning};
+use crate::flow::{Error, Result};
 use crate::telemetry::METRICS_TYPE;
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +12,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use till_shared::problem::ProblemType;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -49,12 +49,9 @@ struct Ready {
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Ready, description = "The server is ready"), ReadyProblems))]
 async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
-    let standing = standing(&app).await.ok_or_else(|| {
-        Error::problem(ProblemType::Unavailable, "The database does not respond.")
-    })?;
     Ok(Json(Ready {
         status: "ready",
-        warnings: warnings(&standing),
+        warnings: health::check(&app).await?,
     }))
 }
 
@@ -65,8 +62,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, content_type = "text/plain", body = String, description = "The metrics")))]
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
-    let text = app.metrics.expose(&scraped(&app).await);
-    let text = text.map_err(anyhow::Error::from)?;
+    let text = health::metrics(&app).await?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response())
 }
 

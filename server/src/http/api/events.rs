@@ -1,11 +1,12 @@
 //! Callbacks: list, read, resend, ping.
 
-use super::pagination::{Limit, Page};
-use crate::flow::{App, Result, events, view};
+use crate::app::App;
+use crate::flow::Result;
+use crate::flow::events::{self, EventFilter};
+use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Query, id, parsed};
 use crate::http::openapi::problems;
-use crate::store::events::{EventFilter, EventRow};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -24,11 +25,6 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(read))
         .routes(routes!(resend))
         .routes(routes!(ping))
-}
-
-async fn shown(app: &App, row: &EventRow) -> Result<SentEvent> {
-    let attempts = app.store.attempts_of(&row.id).await?;
-    Ok(view::event(row, attempts)?)
 }
 
 /// Filters for the list of events.
@@ -56,7 +52,7 @@ async fn list(
     Secret(project): Secret,
     Query(query): Query<EventQuery>,
 ) -> Result<Answer<Page<SentEvent>>> {
-    let limit = Limit::checked(query.limit)?;
+    let limit = Limit::new(query.limit)?;
     let after = query.after.as_deref();
     let by_id = after.filter(|text| text.starts_with(EventId::PREFIX));
     let by_time = after.filter(|_| by_id.is_none());
@@ -66,15 +62,8 @@ async fn list(
         after: parsed("after", by_id)?,
         after_time: time.map(|time| time.as_millisecond()),
         before: parsed("cursor", query.cursor.as_deref())?,
-        limit: limit.and_one(),
     };
-    let rows = app.store.list_events(&project.id, &filter).await?;
-    let (rows, next) = Page::<SentEvent>::of(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(rows.len());
-    for row in &rows {
-        data.push(shown(&app, row).await?);
-    }
-    Ok(Answer(Page::with(data, next)))
+    Ok(Answer(events::list(&app, &project, filter, limit).await?))
 }
 
 problems!(ReadProblems: Unauthorized, NotFound);
@@ -88,8 +77,8 @@ async fn read(
     Secret(project): Secret,
     Path(event): Path<String>,
 ) -> Result<Answer<SentEvent>> {
-    let row = events::event_of(&app, &project, &id(&event, "event")?).await?;
-    Ok(Answer(shown(&app, &row).await?))
+    let event = events::get(&app, &project, &id(&event, "event")?).await?;
+    Ok(Answer(event))
 }
 
 /// Resend an event
@@ -103,8 +92,8 @@ async fn resend(
     Secret(project): Secret,
     Path(event): Path<String>,
 ) -> Result<(StatusCode, Answer<SentEvent>)> {
-    let row = events::resend(&app, &project, &id(&event, "event")?).await?;
-    Ok((StatusCode::ACCEPTED, Answer(shown(&app, &row).await?)))
+    let event = events::resend(&app, &project, &id(&event, "event")?).await?;
+    Ok((StatusCode::ACCEPTED, Answer(event)))
 }
 
 problems!(PingProblems: InvalidRequest, Unauthorized);
@@ -116,6 +105,6 @@ async fn ping(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
 ) -> Result<(StatusCode, Answer<SentEvent>)> {
-    let row = events::ping(&app, &project).await?;
-    Ok((StatusCode::ACCEPTED, Answer(shown(&app, &row).await?)))
+    let event = events::ping(&app, &project).await?;
+    Ok((StatusCode::ACCEPTED, Answer(event)))
 }

@@ -1,15 +1,15 @@
 //! Invoices: create, retrieve, list, cancel.
 
-use super::pagination::{Limit, Page};
-use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
-use crate::flow::end_invoice::cancel_invoice;
-use crate::flow::{App, Detached, Error, Result, view};
+use crate::app::App;
+use crate::flow::invoices::{
+    self, InvoiceFilter, NewInvoice, Origin, cancel_invoice, create_invoice,
+};
+use crate::flow::page::{Limit, Page};
+use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Json, Query, id, parsed};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
-use crate::store::invoices::{InvoiceFilter, InvoiceRow};
-use crate::store::projects::Project;
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -60,18 +60,14 @@ async fn create(
         let id = InvoiceId::from_unique(unique);
         let created =
             create_invoice(&detached, &app, &project, id, body.value, Origin::Server).await?;
-        let status = match created.new {
-            true => StatusCode::CREATED,
-            false => StatusCode::OK,
+        let status = if created.new {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
         };
-        Ok((status, created.view(&app, &project)))
+        Ok((status, created.invoice))
     })
     .await
-}
-
-async fn shown(app: &App, project: &Project, row: &InvoiceRow) -> Result<Invoice> {
-    let payments = app.store.payments_of(&row.id).await?;
-    Ok(view::invoice(app, project, row, &payments))
 }
 
 problems!(ReadProblems: Unauthorized, NotFound);
@@ -86,9 +82,7 @@ async fn read(
     Path(invoice): Path<String>,
 ) -> Result<Answer<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
-    let row = app.store.project_invoice(&project.id, &id).await?;
-    let row = row.ok_or_else(|| Error::not_found("invoice"))?;
-    Ok(Answer(shown(&app, &project, &row).await?))
+    Ok(Answer(invoices::get(&app, &project, &id).await?))
 }
 
 problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid, InvoiceExpired);
@@ -105,8 +99,7 @@ async fn cancel(
     Path(invoice): Path<String>,
 ) -> Result<Answer<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
-    let row = cancel_invoice(&app, &project, &id).await?;
-    Ok(Answer(shown(&app, &project, &row).await?))
+    Ok(Answer(cancel_invoice(&app, &project, &id).await?))
 }
 
 /// Filters for the list of invoices.
@@ -136,20 +129,13 @@ async fn list(
     Secret(project): Secret,
     Query(query): Query<InvoiceQuery>,
 ) -> Result<Answer<Page<Invoice>>> {
-    let limit = Limit::checked(query.limit)?;
+    let limit = Limit::new(query.limit)?;
     let after: Option<jiff::Timestamp> = parsed("created_after", query.created_after.as_deref())?;
     let filter = InvoiceFilter {
         order_id: query.order_id,
         status: parsed("status", query.status.as_deref())?,
         created_after: after.map(|time| time.as_millisecond()),
         before: parsed("cursor", query.cursor.as_deref())?,
-        limit: limit.and_one(),
     };
-    let rows = app.store.list_invoices(&project.id, &filter).await?;
-    let (rows, next) = Page::<Invoice>::of(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(rows.len());
-    for row in &rows {
-        data.push(shown(&app, &project, row).await?);
-    }
-    Ok(Answer(Page::with(data, next)))
+    Ok(Answer(invoices::list(&app, &project, filter, limit).await?))
 }

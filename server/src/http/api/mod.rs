@@ -2,11 +2,10 @@
 
 mod events;
 mod invoices;
-mod pagination;
 mod payments;
 pub mod projects;
 
-use crate::flow::App;
+use crate::app::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 

@@ -1,8 +1,9 @@
 //! Payments and refunds: list, retrieve, refund.
 
-use super::pagination::{Limit, Page};
-use crate::flow::refund::{RefundWish, refund};
-use crate::flow::{App, Detached, Error, Result, view};
+use crate::app::App;
+use crate::flow::page::{Limit, Page};
+use crate::flow::refunds::{RefundRequest, refund_payment};
+use crate::flow::{Detached, Result, payments, refunds};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{OptionalJson, Query, id, parsed};
 use crate::http::middleware::idempotency::{Call, Key, once};
@@ -41,9 +42,7 @@ async fn read(
     Path(payment): Path<String>,
 ) -> Result<Answer<Payment>> {
     let id: PaymentId = id(&payment, "payment")?;
-    let row = app.store.project_payment(&project.id, &id).await?;
-    let row = row.ok_or_else(|| Error::not_found("payment"))?;
-    Ok(Answer(view::payment(&row)))
+    Ok(Answer(payments::get(&app, &project, &id).await?))
 }
 
 /// Filters for the list of payments.
@@ -69,23 +68,11 @@ async fn list(
     Secret(project): Secret,
     Query(query): Query<PaymentQuery>,
 ) -> Result<Answer<Page<Payment>>> {
-    let limit = Limit::checked(query.limit)?;
+    let limit = Limit::new(query.limit)?;
     let invoice: Option<InvoiceId> = parsed("invoice", query.invoice.as_deref())?;
     let before: Option<PaymentId> = parsed("cursor", query.cursor.as_deref())?;
-    let rows = app
-        .store
-        .list_payments(
-            &project.id,
-            invoice.as_ref(),
-            before.as_ref(),
-            limit.and_one(),
-        )
-        .await?;
-    let (rows, next) = Page::<Payment>::of(rows, limit, |row| row.id.to_string());
-    Ok(Answer(Page::with(
-        rows.iter().map(view::payment).collect(),
-        next,
-    )))
+    let page = payments::list(&app, &project, invoice.as_ref(), before.as_ref(), limit).await?;
+    Ok(Answer(page))
 }
 
 /// A refund to create.
@@ -123,14 +110,14 @@ async fn create_refund(
         scope: format!("project {}", project.id),
         request: format!("POST {id} refunds {}", body.canonical),
     };
-    let wish = RefundWish {
+    let refund = RefundRequest {
         amount: body.value.amount,
         reason: body.value.reason,
     };
     once(&app, call, async |unique| {
         let refund_id = RefundId::from_unique(unique);
-        let (row, payment) = refund(&detached, &app, &project, &id, refund_id, wish).await?;
-        Ok((StatusCode::CREATED, view::refund(&row, &payment)))
+        let refund = refund_payment(&detached, &app, &project, &id, refund_id, refund).await?;
+        Ok((StatusCode::CREATED, refund))
     })
     .await
 }
@@ -145,9 +132,5 @@ async fn read_refund(
     Path(refund): Path<String>,
 ) -> Result<Answer<Refund>> {
     let id: RefundId = id(&refund, "refund")?;
-    let row = app.store.project_refund(&project.id, &id).await?;
-    let row = row.ok_or_else(|| Error::not_found("refund"))?;
-    let payment = app.store.project_payment(&project.id, &row.payment).await?;
-    let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
-    Ok(Answer(view::refund(&row, &payment)))
+    Ok(Answer(refunds::get(&app, &project, &id).await?))
 }

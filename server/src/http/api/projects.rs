@@ -1,16 +1,16 @@
 //! The operator's API: projects, their keys and their accounts at payment providers.
 
-use super::pagination::{Limit, Page};
+use crate::app::App;
+use crate::flow::Result;
 use crate::flow::accounts::NewAccount;
+use crate::flow::page::{Limit, Page};
 use crate::flow::projects::{
-    CreatedProject, Update, create_project, rotate_key, rotate_secret, update_project,
+    self, CreatedProject, ProjectUpdate, ProjectView, Settings, create_project, rotate_key,
+    rotate_secret, update_project,
 };
-use crate::flow::view::{self, ProjectView};
-use crate::flow::{App, Error, Result};
 use crate::http::middleware::auth::Operator;
 use crate::http::middleware::extract::{Json, Query, id, parsed, read_value};
 use crate::http::openapi::problems;
-use crate::store::projects::{Project, Settings};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -75,13 +75,6 @@ struct NewProjectView {
     signing_secret: String,
 }
 
-async fn shown(app: &App, project: &Project) -> Result<ProjectView> {
-    Ok(view::project(
-        project,
-        &app.store.accounts(&project.id).await?,
-    ))
-}
-
 /// Takes the accounts out of a body. The remaining fields are the settings.
 fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>>> {
     #[derive(Deserialize)]
@@ -121,7 +114,7 @@ async fn create(
         signing_secret,
     } = create_project(&app, settings, accounts).await?;
     let created = NewProjectView {
-        project: shown(&app, &project).await?,
+        project,
         sk,
         signing_secret,
     };
@@ -150,18 +143,9 @@ async fn list(
     _: Operator,
     Query(query): Query<ProjectQuery>,
 ) -> Result<Answer<Page<ProjectView>>> {
-    let limit = Limit::checked(query.limit)?;
+    let limit = Limit::new(query.limit)?;
     let before: Option<ProjectId> = parsed("cursor", query.cursor.as_deref())?;
-    let rows = app
-        .store
-        .list_projects(before.as_ref(), limit.and_one())
-        .await?;
-    let (rows, next) = Page::<ProjectView>::of(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(rows.len());
-    for row in &rows {
-        data.push(shown(&app, row).await?);
-    }
-    Ok(Answer(Page::with(data, next)))
+    Ok(Answer(projects::list(&app, before.as_ref(), limit).await?))
 }
 
 problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
@@ -175,9 +159,8 @@ async fn read(
     _: Operator,
     Path(project): Path<String>,
 ) -> Result<Answer<ProjectView>> {
-    let row = app.store.project(&id(&project, "project")?).await?;
-    let row = row.ok_or_else(|| Error::not_found("project"))?;
-    Ok(Answer(shown(&app, &row).await?))
+    let project = projects::get(&app, &id(&project, "project")?).await?;
+    Ok(Answer(project))
 }
 
 problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
@@ -200,22 +183,22 @@ async fn update(
     body: Json<Map<String, Value>>,
 ) -> Result<Answer<ProjectView>> {
     let change = change(body.value)?;
-    let row = update_project(&app, &id(&project, "project")?, change).await?;
-    Ok(Answer(shown(&app, &row).await?))
+    let project = update_project(&app, &id(&project, "project")?, change).await?;
+    Ok(Answer(project))
 }
 
 /// The update that a merge patch describes.
 ///
 /// # Errors
 /// When an account or the version in it is invalid.
-pub fn change(mut patch: Map<String, Value>) -> Result<Update> {
+pub fn change(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
     #[derive(Deserialize)]
     struct Version {
         version: Option<i64>,
     }
     let version = patch.remove("version").unwrap_or_default();
     let Version { version } = read_value(serde_json::json!({ "version": version }))?;
-    Ok(Update {
+    Ok(ProjectUpdate {
         accounts: take_accounts(&mut patch)?,
         version,
         notify_again: patch.contains_key("notify_url"),

@@ -2,10 +2,10 @@
 
 use super::error::unauthorized;
 use super::extract::id;
-use crate::flow::{App, Error};
-use crate::store::invoices::InvoiceRow;
-use crate::store::projects::Project;
-use crate::{clock, crypto};
+use crate::app::App;
+use crate::flow::invoices::InvoiceRow;
+use crate::flow::projects::Project;
+use crate::flow::{Error, invoices, projects};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -45,10 +45,7 @@ impl FromRequestParts<Arc<App>> for Secret {
                     "Authenticate with the project's secret key: Authorization: Bearer sk_...",
                 )
             })?;
-        let project = app
-            .store
-            .project_by_key_hash(&crypto::key_hash(key), clock::now_ms())
-            .await?;
+        let project = projects::find_by_secret_key(app, key).await?;
         let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
         Span::current().record("project", project.id.as_str());
         Ok(Self(project))
@@ -75,10 +72,8 @@ impl FromRequestParts<Arc<App>> for Client {
                 "The client token is not valid for this invoice.",
             ));
         }
-        let invoice = app.store.invoice(&id).await?;
-        let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
-        let project = app.store.project(&invoice.project).await?;
-        let project = project.ok_or_else(|| Error::not_found("project"))?;
+        let found = invoices::find(app, &id).await?;
+        let (project, invoice) = found.ok_or_else(|| Error::not_found("invoice"))?;
         Span::current().record("project", project.id.as_str());
         Ok(Self { project, invoice })
     }

@@ -2,7 +2,6 @@
 
 use super::request_id;
 use crate::flow::Error;
-use crate::store;
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -11,13 +10,14 @@ use till_shared::problem::{FieldError, Problem, ProblemType};
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        let transient = self.is_transient();
         match self {
             Self::Problem {
                 kind,
                 detail,
                 errors,
             } => document(kind, detail, errors),
-            Self::Internal(cause) if store::is_passing(&cause) => {
+            Self::Internal(cause) if transient => {
                 tracing::error!(cause = format!("{cause:#}"), "database unavailable");
                 let detail = "The database is unavailable. Try again in a moment.";
                 document(ProblemType::Unavailable, detail.into(), vec![])

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: a request that is sent again has one effect and one response.
 
 use super::error::field;
-use crate::flow::{App, Error, Result};
+use crate::app::App;
+use crate::flow::{Error, Result};
 use crate::store::idempotency::Claim;
 use crate::{clock, new_id};
 use axum::extract::FromRequestParts;

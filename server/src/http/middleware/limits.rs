@@ -1,7 +1,8 @@
 //! Sheds load: requests beyond the limit get 503.
 
 use super::request_id;
-use crate::flow::{App, Detached, Error};
+use crate::app::App;
+use crate::flow::{Detached, Error};
 use crate::http::pages::message::Message;
 use crate::http::pages::texts::Lang;
 use axum::extract::{FromRequestParts, Request, State};

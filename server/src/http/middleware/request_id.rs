@@ -1,6 +1,6 @@
 //! Request ids: in each response, problem document and log line.
 
-use crate::flow::App;
+use crate::app::App;
 use crate::new_id;
 use crate::telemetry::{Request as Answered, continue_trace};
 use axum::RequestExt;

@@ -1,7 +1,7 @@
 //! The widget's files and `till.js`. The build compresses them and puts them into the binary.
 
 use super::texts::Texts;
-use crate::flow::App;
+use crate::app::App;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -3,11 +3,12 @@
 
 use super::message::Message;
 use super::texts::{Lang, Texts};
-use crate::flow::create_invoice::{NewInvoice, Origin, create_invoice};
-use crate::flow::form::{SIGNATURE, is_signed, unsignable};
-use crate::flow::{App, Detached, Error, view};
+use crate::app::App;
+use crate::flow::form_signature::{SIGNATURE, is_signed, unsignable};
+use crate::flow::invoices::{NewInvoice, Origin, create_invoice};
+use crate::flow::projects::Project;
+use crate::flow::{Detached, Error, projects};
 use crate::new_id;
-use crate::store::projects::Project;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -103,9 +104,7 @@ async fn pay(
     let id = InvoiceId::from_unique(new_id::unique());
     let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await;
     let created = created.map_err(|error| rejected(explain(texts, error)))?;
-    let invoice = &created.invoice;
-    let token = app.keys.client_token(&invoice.id);
-    Ok(Redirect::to(&view::hosted_page(&app, invoice, &token)))
+    Ok(Redirect::to(&created.invoice.payment_url))
 }
 
 fn reject(texts: &'static Texts, rejection: Rejection, back: Option<String>) -> Message {
@@ -206,7 +205,8 @@ async fn find_project(
 ) -> Result<Project, Message> {
     let pk =
         required(texts, fields, "project").map_err(|rejection| reject(texts, rejection, None))?;
-    let found = app.store.project_by_pk(pk).await.map_err(|error| {
+    let found = projects::find_by_publishable_key(app, pk).await;
+    let found = found.map_err(|error| {
         tracing::error!(%error, "reading the project of a form failed");
         Message::trouble(texts)
     })?;

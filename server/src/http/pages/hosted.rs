@@ -3,8 +3,9 @@
 use super::assets;
 use super::message::{Message, nonce, page_headers};
 use super::texts::{Lang, Texts};
-use crate::flow::App;
-use crate::store::projects::Project;
+use crate::app::App;
+use crate::flow::projects::Project;
+use crate::flow::{Error, invoices, projects};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
@@ -34,14 +35,13 @@ pub async fn find(
     let trouble = |error| trouble(texts, error);
     let none = || Message::no_invoice(texts);
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
-    let row = app.store.invoice(&id).await.map_err(trouble)?;
-    let row = row.ok_or_else(none)?;
-    Span::current().record("project", row.project.as_str());
-    let project = app.store.project(&row.project).await.map_err(trouble)?;
-    Ok((project.ok_or_else(none)?, id))
+    let found = invoices::find(app, &id).await.map_err(trouble)?;
+    let (project, _) = found.ok_or_else(none)?;
+    Span::current().record("project", project.id.as_str());
+    Ok((project, id))
 }
 
-fn trouble(texts: &'static Texts, error: crate::store::StoreError) -> Message {
+fn trouble(texts: &'static Texts, error: Error) -> Message {
     tracing::error!(%error, "rendering a page failed");
     Message::trouble(texts)
 }
@@ -96,7 +96,7 @@ async fn frame(
     let query = query.unwrap_or_default();
     let none = || Message::no_invoice(texts);
     let pk = param(&query, "project").ok_or_else(none)?;
-    let project = app.store.project_by_pk(&pk).await;
+    let project = projects::find_by_publishable_key(&app, &pk).await;
     let project = project.map_err(|error| trouble(texts, error))?;
     let project = project.ok_or_else(none)?;
     if param(&query, "mode").is_none() {

@@ -7,7 +7,7 @@ pub mod message;
 mod return_page;
 pub mod texts;
 
-use crate::flow::App;
+use crate::app::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 

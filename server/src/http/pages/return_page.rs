@@ -5,8 +5,9 @@
 use super::hosted::find;
 use super::message::{Message, nonce, page_headers};
 use super::texts::{Lang, Texts};
-use crate::flow::{App, Detached, give_up, view};
-use crate::store::payments::PaymentRow;
+use crate::app::App;
+use crate::flow::Detached;
+use crate::flow::payments::{BuyerReturn, handle_return};
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -14,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::payment::PaymentStatus;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -76,61 +76,36 @@ async fn returned(
     Path(invoice): Path<String>,
     mut query: Pairs,
 ) -> Result<Response, Message> {
-    let (_, invoice) = find(&app, texts, &invoice).await?;
+    let (project, invoice) = find(&app, texts, &invoice).await?;
     let none = || Message::no_invoice(texts);
     let own = |name: &str| {
         let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);
         value.ok_or_else(none)
     };
     let payment: PaymentId = own("payment")?.parse().map_err(|_| none())?;
-    if !app.keys.is_return_state(&payment, own("state")?) {
-        return Err(none());
-    }
+    let state = own("state")?.to_owned();
     query.retain(|(name, _)| name != "payment" && name != "state");
     let trouble = |error: anyhow::Error| {
         tracing::error!(%error, %payment, %invoice, "handling the buyer's return failed");
         Message::trouble(texts)
     };
-    let known = app.store.payment(&payment).await;
-    let known = known.map_err(|e| trouble(e.into()))?;
-    let known = known.filter(|p| p.invoice == invoice);
-    let known = known.ok_or_else(none)?;
-    // If the provider does not respond, the widget shows "processing" and the reconciler polls.
-    let standing = give_up::come_back(&detached, &app, &known, &query)
-        .await
-        .unwrap_or(known);
-    let next = next_url(&app, &invoice, &standing).await;
-    let next = next.map_err(trouble)?;
+    let returned = handle_return(
+        &detached, &app, &project, &invoice, &payment, &state, &query,
+    )
+    .await;
+    let returned = returned.map_err(|error| trouble(error.into()))?;
+    let returned = returned.ok_or_else(none)?;
     let nonce = nonce().map_err(trouble)?;
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'"
     );
-    let token = app.keys.client_token(&invoice);
-    let html = page(texts, &nonce, &standing, &token, &next);
+    let html = page(texts, &nonce, &invoice, &returned);
     Ok((page_headers(&policy), html).into_response())
 }
 
-/// The URL for a buyer outside of a widget.
-async fn next_url(app: &App, invoice: &InvoiceId, payment: &PaymentRow) -> anyhow::Result<String> {
-    let gone = || anyhow::anyhow!("the invoice does not exist");
-    let row = app.store.invoice(invoice).await?.ok_or_else(gone)?;
-    let project = app.store.project(&row.project).await?.ok_or_else(gone)?;
-    let failed = match payment.status {
-        PaymentStatus::Declined | PaymentStatus::Failed | PaymentStatus::Canceled => true,
-        PaymentStatus::Created
-        | PaymentStatus::RequiresVerification
-        | PaymentStatus::Processing
-        | PaymentStatus::Succeeded => false,
-    };
-    let to_shop = view::continue_url(&project, &row).or_else(|| {
-        let url = view::failure_url(&project, &row).filter(|_| failed)?;
-        view::with_outcome(url, &row)
-    });
-    let hosted = || view::hosted_page(app, &row, &app.keys.client_token(&row.id));
-    Ok(to_shop.unwrap_or_else(hosted))
-}
-
-fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, token: &str, next: &str) -> Markup {
+fn page(texts: &Texts, nonce: &str, invoice: &InvoiceId, returned: &BuyerReturn) -> Markup {
+    let next = &returned.next_url;
+    let token = &returned.client_token;
     html! {
         (DOCTYPE)
         html lang=(texts.lang) dir=(texts.dir) {
@@ -140,7 +115,7 @@ fn page(texts: &Texts, nonce: &str, payment: &PaymentRow, token: &str, next: &st
                 title { (texts.redirecting) }
                 noscript { meta http-equiv="refresh" content={ "0;url=" (next) }; }
             }
-            body data-invoice=(payment.invoice) data-payment=(payment.id) data-token=(token) {
+            body data-invoice=(invoice) data-payment=(returned.payment) data-token=(token) {
                 p { a #next href=(next) { (texts.r#continue) } }
                 script nonce=(nonce) { (PreEscaped(SCRIPT)) }
             }

@@ -1,9 +1,10 @@
 //! Server-sent events (WHATWG HTML section 9.2) with the state of an invoice: on subscription and on
 //! every change.
 
-use crate::flow::{App, Error, view};
+use crate::app::App;
+use crate::flow::projects::Project;
+use crate::flow::{Error, widget};
 use crate::http::middleware::limits;
-use crate::store::projects::Project;
 use crate::telemetry::Watcher;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -46,7 +47,7 @@ pub fn events(
     let permit = limits::subscribe(&app)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let subscriber = Subscriber {
-        changes: app.live.subscribe(),
+        changes: app.invoice_changes.subscribe(),
         _counted: app.metrics.watcher(),
         app,
         project,
@@ -99,18 +100,15 @@ impl Subscriber {
     }
 
     async fn read(&mut self) -> anyhow::Result<Option<Event>> {
-        let Some(row) = self.app.store.invoice(&self.invoice).await? else {
+        let changed =
+            widget::state_if_changed(&self.app, &self.project, &self.invoice, self.seen).await?;
+        let Some((version, state)) = changed else {
             return Ok(None);
         };
-        if self.seen == Some(row.version) {
-            return Ok(None);
-        }
-        let payments = self.app.store.payments_of(&self.invoice).await?;
-        let state = view::widget_state(&self.project, &row, &payments);
-        self.seen = Some(row.version);
+        self.seen = Some(version);
         let event = Event::default()
             .event("state")
-            .id(row.version.to_string())
+            .id(version.to_string())
             .json_data(state)?;
         Ok(Some(event))
     }

@@ -10,10 +10,10 @@ use super::middleware::error::{method_not_allowed, unauthorized};
 use super::middleware::extract::{Json, id};
 use super::middleware::idempotency::{Call, Key, once};
 use super::openapi::problems;
-use crate::flow::create_invoice::{Origin, create_invoice};
-use crate::flow::fix_payment::{Form, fix_payment};
-use crate::flow::give_up::give_up;
-use crate::flow::{App, Detached, Error, Result, view};
+use crate::app::App;
+use crate::flow::invoices::{Origin, create_invoice};
+use crate::flow::payments::{PaymentForm, cancel_payment, fix_payment};
+use crate::flow::{Detached, Error, Result, projects, widget};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -63,9 +63,7 @@ problems!(ReadProblems: Unauthorized, NotFound);
     responses((status = 200, body = BillingData, description = "The billing data"), ReadProblems))]
 async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
     let Client { project, invoice } = client;
-    let payments = app.store.payments_of(&invoice.id).await?;
-    let accounts = app.store.accounts(&project.id).await?;
-    let data = view::billing_data(&project, &invoice, &payments, &accounts);
+    let data = widget::billing_data(&app, &project, &invoice).await?;
     Ok((NO_STORE, Answer(data)).into_response())
 }
 
@@ -122,8 +120,9 @@ async fn fix(
     let fix = body.value.into();
     once(&app, call, async |unique| {
         let id = PaymentId::from_unique(unique);
+        let form = PaymentForm::Widget;
         let fixed: FixedPayment =
-            fix_payment(&detached, &app, &project, invoice, id, fix, Form::Ours).await?;
+            fix_payment(&detached, &app, &project, invoice, id, fix, form).await?;
         Ok((StatusCode::CREATED, fixed))
     })
     .await
@@ -146,18 +145,9 @@ async fn cancel(
     Path((_, payment)): Path<(String, String)>,
 ) -> Result<Answer<WidgetState>> {
     let payment: PaymentId = id(&payment, "payment")?;
-    let known = app.store.payment(&payment).await?;
-    let known = known.filter(|p| p.invoice == client.invoice.id);
-    let known = known.ok_or_else(|| Error::not_found("payment"))?;
-    give_up(&detached, &app, &known).await?;
-    let invoice = app.store.invoice(&client.invoice.id).await?;
-    let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
-    let payments = app.store.payments_of(&invoice.id).await?;
-    Ok(Answer(view::widget_state(
-        &client.project,
-        &invoice,
-        &payments,
-    )))
+    let Client { project, invoice } = client;
+    let state = cancel_payment(&detached, &app, &project, &invoice, &payment).await?;
+    Ok(Answer(state))
 }
 
 problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
@@ -188,7 +178,7 @@ async fn create(
             "Authenticate with the project's publishable key: Authorization: Bearer pk_...",
         )
     })?;
-    let project = app.store.project_by_pk(pk).await?;
+    let project = projects::find_by_publishable_key(&app, pk).await?;
     let project = project.ok_or_else(|| unauthorized("The publishable key is not valid."))?;
     let origin = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok());
     let allowed = &project.settings.allowed_origins;
@@ -213,11 +203,12 @@ async fn create(
     once(&app, call, async |unique| {
         let id = InvoiceId::from_unique(unique);
         let created = create_invoice(&detached, &app, &project, id, new, Origin::Browser).await?;
-        let status = match created.new {
-            true => StatusCode::CREATED,
-            false => StatusCode::OK,
+        let status = if created.new {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
         };
-        Ok((status, created.view(&app, &project)))
+        Ok((status, created.invoice))
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! The body of the call that creates an invoice from a page.
 
 use crate::flow::Result;
-use crate::flow::create_invoice::NewInvoice;
+use crate::flow::invoices::NewInvoice;
 use crate::http::middleware::error::field;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};

@@ -46,11 +46,11 @@ async fn a_payment_is_followed_by_its_id() -> Result<()> {
     until("everything to be logged", async || {
         let lines = lines(&world)?;
         Ok(messages(&lines, "callback delivered").len() == 3
-            && !messages(&lines, "a webhook came").is_empty())
+            && !messages(&lines, "webhook received").is_empty())
     })
     .await?;
     let lines = lines(&world)?;
-    let written = messages(&lines, "payment written down");
+    let written = messages(&lines, "payment created");
     let [written] = written.as_slice() else {
         anyhow::bail!("{written:?}");
     };

@@ -194,7 +194,7 @@ async fn questions_after_a_payment_are_traced_and_a_lost_answer_is_an_error() ->
     );
     let status = lost.status.clone().unwrap_or_default();
     ensure!(status.code() == Outcome::Error, "{lost:?}");
-    let asked = named(&about, "ask_after")?;
+    let asked = named(&about, "poll_status")?;
     let of_asked = about.iter().filter(|s| s.parent_span_id == asked.span_id);
     let of_asked: Vec<_> = of_asked.cloned().collect();
     named(&of_asked, "sandbox fetch")?;

@@ -31,13 +31,18 @@ const MOST_LINES: usize = 400;
 const MOST_LINES_OF_A_CONNECTOR: usize = 250;
 
 /// What each module of the server may use of the others.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("connectors", &["domain"]),
     ("callbacks", &["store"]),
-    ("flow", &["domain", "store", "connectors", "callbacks"]),
-    ("http", &["flow"]),
+    ("app", &["store", "connectors", "callbacks"]),
+    ("views", &["app", "store"]),
+    (
+        "flow",
+        &["app", "views", "domain", "store", "connectors", "callbacks"],
+    ),
+    ("http", &["app", "flow"]),
     ("telemetry", &[]),
     ("sandbox", &[]),
     ("demo", &[]),

@@ -1,4 +1,4 @@
-//! The simple HTML form's signature: it says that the order is the project's own.
+//! The signature of the simple HTML form, which proves that the order is the project's own.
 
 use crate::callbacks::sign::{key_bytes, valid_secrets};
 use crate::crypto::{Keys, hmac_sha256};
@@ -6,11 +6,11 @@ use crate::store::projects::Project;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
-/// The field that holds the signature, and is not signed itself.
+/// The field that holds the signature. It is not signed itself.
 pub const SIGNATURE: &str = "signature";
 
-/// The signature of a form: HMAC-SHA256 in lower-case hex over every field but the signature,
-/// sorted by name bytewise, as `name=value` joined by line feeds.
+/// The signature of a form: HMAC-SHA256 in lower-case hex over every field except the signature,
+/// sorted bytewise by name, as `name=value` joined by line feeds.
 ///
 /// # Errors
 /// When the secret is not `whsec_` and base64.
@@ -28,39 +28,39 @@ pub fn signature(secret: &SecretString, fields: &[(String, String)]) -> anyhow::
     Ok(hex::encode(mac))
 }
 
-/// The field that no signature can stand for: a line feed in it would read as the beginning of the
-/// next field, and two different forms would have one signature.
+/// The first field that can't be signed because it contains a line feed: two different forms would
+/// have the same signature.
 pub fn unsignable(fields: &[(String, String)]) -> Option<&str> {
-    let broken = |(name, value): &&(String, String)| name.contains('\n') || value.contains('\n');
-    fields.iter().find(broken).map(|(name, _)| name.as_str())
+    let ambiguous = |(name, value): &&(String, String)| name.contains('\n') || value.contains('\n');
+    fields.iter().find(ambiguous).map(|(name, _)| name.as_str())
 }
 
-/// Whether a form was signed with one of the project's valid secrets.
+/// Whether a form is signed with one of the project's valid secrets.
 ///
 /// # Errors
-/// When a secret does not open with the server's key.
+/// When a secret can't be decrypted with the server's key.
 pub fn is_signed(
     keys: &Keys,
     project: &Project,
     fields: &[(String, String)],
     given: &str,
 ) -> anyhow::Result<bool> {
-    let mut good = subtle::Choice::from(0);
+    let mut valid = subtle::Choice::from(0);
     for secret in valid_secrets(keys, project)? {
         let expected = signature(&secret, fields)?;
-        good |= expected.as_bytes().ct_eq(given.as_bytes());
+        valid |= expected.as_bytes().ct_eq(given.as_bytes());
     }
-    Ok(good.into())
+    Ok(valid.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Worked out with another implementation:
+    /// Computed with OpenSSL:
     /// `printf 'amount=19.99\nmetadata[a]=ä\norder_id=1' | openssl dgst -sha256 -hmac key`.
     #[test]
-    fn fields_are_sorted_and_the_signature_left_out() {
+    fn fields_are_sorted_and_the_signature_is_not_signed() {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let secret = SecretString::from("whsec_a2V5");
         let fields = [

@@ -1,0 +1,119 @@
+//! The composition root: everything a running server holds, made once at startup.
+
+mod account_limits;
+
+use crate::callbacks::deliver::Deliverer;
+use crate::callbacks::worker::Outbox;
+use crate::config::Config;
+use crate::connectors::{self, Account, Ctx};
+use crate::crypto::Keys;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use account_limits::AccountLimits;
+use std::sync::Arc;
+use till_shared::id::InvoiceId;
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How much longer a lease lasts than the call it covers may take, in milliseconds.
+const LEASE_MARGIN_MS: i64 = 10_000;
+
+/// The parts of a running server.
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// The server's own keys.
+    pub keys: Arc<Keys>,
+    /// The settings.
+    pub config: Config,
+    /// The server's public URL, without a trailing slash.
+    pub base_url: String,
+    /// The HTTP client for payment systems.
+    pub http: reqwest::Client,
+    /// Sends callbacks to projects.
+    pub outbox: Arc<Outbox>,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Publishes the ids of invoices that changed.
+    pub invoice_changes: broadcast::Sender<InvoiceId>,
+    /// Limits the buyers' concurrent calls to each account of a payment system.
+    pub(crate) account_limits: AccountLimits,
+    /// Permits for subscribers of live events.
+    pub subscribers: Arc<Semaphore>,
+    /// Wakes the background jobs.
+    pub background_wake: Notify,
+    /// Cancelled when the server shuts down.
+    pub shutdown: CancellationToken,
+    /// Work that runs to completion even if its request is gone.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Opens the store and sets up the clients.
+    ///
+    /// # Errors
+    /// When a setting is invalid or the database can't be opened.
+    pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
+        let base_url = config.base_url()?;
+        let keys = Arc::new(Keys::from_base64(&config.key()?)?);
+        let store = Store::open(&config.database_url, config.database_connections).await?;
+        let metrics = Arc::new(Metrics::new(
+            connectors::REGISTRY.iter().map(|(kind, _)| *kind),
+        ));
+        let shutdown = CancellationToken::new();
+        let outbox = Outbox {
+            store: store.clone(),
+            keys: keys.clone(),
+            deliverer: Deliverer::new(config.dev)?,
+            metrics: metrics.clone(),
+            wake: Notify::new(),
+            shutdown: shutdown.clone(),
+            speedup: config.speedup,
+        };
+        Ok(Arc::new(Self {
+            store,
+            keys,
+            base_url,
+            http: connectors::http_client(config.connector_timeout())?,
+            outbox: Arc::new(outbox),
+            metrics,
+            invoice_changes: broadcast::channel(1024).0,
+            account_limits: AccountLimits::new(config.max_account_calls),
+            subscribers: Arc::new(Semaphore::new(config.max_watchers)),
+            background_wake: Notify::new(),
+            shutdown,
+            tasks: TaskTracker::new(),
+            config,
+        }))
+    }
+
+    /// How long work that calls a payment system is leased to one server, in milliseconds.
+    pub fn call_lease_ms(&self) -> i64 {
+        i64::try_from(self.config.connector_timeout_ms)
+            .map_or(i64::MAX / 2, |ms| ms + LEASE_MARGIN_MS)
+    }
+
+    /// What a connector needs for a call.
+    pub(crate) fn ctx<'a>(&'a self, account: &'a Account) -> Ctx<'a> {
+        Ctx {
+            http: &self.http,
+            account,
+        }
+    }
+
+    /// The URL of an invoice's payment page. The client token is in the fragment, which browsers
+    /// send to no server.
+    pub fn payment_page_url(&self, invoice: &InvoiceId) -> String {
+        let token = self.keys.client_token(invoice);
+        format!("{}/pay/{invoice}#token={token}", self.base_url)
+    }
+
+    /// Publishes that an invoice changed, and wakes the workers.
+    pub(crate) fn invoice_changed(&self, invoice: &InvoiceId) {
+        // An error means that there are no subscribers.
+        let _ = self.invoice_changes.send(invoice.clone());
+        self.outbox.wake.notify_one();
+        self.background_wake.notify_one();
+    }
+}

@@ -1,0 +1,203 @@
+//! Creating an invoice from an order. The order id works as the project's idempotency key: the
+//! same order returns the same invoice.
+
+use super::order::NewInvoice;
+use super::queries::view;
+use super::validate::validate;
+use crate::app::App;
+use crate::clock;
+use crate::domain::invoice::payable;
+use crate::flow::check_order::check_order;
+use crate::flow::detached::Detached;
+use crate::flow::error::{Error, Result};
+use crate::flow::payments::PaymentForm;
+use crate::flow::payments::fix_payment;
+use crate::flow::payments::routing::accounts_for;
+use crate::new_id;
+use crate::store::invoices::{self, Inserted, InvoiceRow};
+use crate::store::projects::Project;
+use till_shared::buyer::Buyer;
+use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::invoice::{Invoice, InvoiceStatus};
+use till_shared::payment::Method;
+use till_shared::problem::{FieldError, ProblemType};
+use till_shared::widget::FixPayment;
+
+/// Where an order comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The project's own server.
+    Server,
+    /// A browser: the project confirms the order before the invoice is created.
+    Browser,
+}
+
+/// An invoice, and whether this call created it.
+pub struct Created {
+    /// The invoice.
+    pub invoice: Invoice,
+    /// Whether the invoice is new.
+    pub new: bool,
+}
+
+/// Creates an invoice with this id, or finds the one that the same order created. If a project's
+/// server names a method, the payment is submitted at once, with the payment system's own form.
+///
+/// # Errors
+/// When a field is invalid, the order id belongs to another order, no account supports the method,
+/// or the project does not confirm the order. No invoice is created then.
+pub async fn create_invoice(
+    detached: &Detached,
+    app: &App,
+    project: &Project,
+    id: InvoiceId,
+    new: NewInvoice,
+    origin: Origin,
+) -> Result<Created> {
+    let method = new.method.filter(|_| origin == Origin::Server);
+    let mut row = draft(app, project, id, new)?;
+    if let Some(method) = method {
+        accounts_for(app, project, &row, method, PaymentForm::Provider).await?;
+        check_nothing_missing(project, &row)?;
+    }
+    let (row, new) = match find_same_order(app, project, &row).await? {
+        Some(known) => {
+            // A call that was interrupted and is continued has the same id.
+            let new = known.id == row.id;
+            (known, new)
+        }
+        None => {
+            if origin == Origin::Browser || method.is_some() {
+                check_order(app, project, &row).await?;
+                // An order from a browser is checked again before its first payment.
+                row.checked = origin == Origin::Server;
+            }
+            insert(app, project, row).await?
+        }
+    };
+    let row = match method {
+        Some(method) => submit_payment(detached, app, project, row, method).await?,
+        None => row,
+    };
+    Ok(Created {
+        invoice: view(app, project, &row).await?,
+        new,
+    })
+}
+
+fn draft(app: &App, project: &Project, id: InvoiceId, new: NewInvoice) -> Result<InvoiceRow> {
+    let money = validate(&new, app.config.dev)?;
+    let body = serde_json::to_vec(&new).map_err(anyhow::Error::from)?;
+    let order_hash = app
+        .keys
+        .fingerprint(&[project.id.as_str().as_bytes(), &body]);
+    let now = clock::now_ms();
+    let ttl = new
+        .expires_in_seconds
+        .unwrap_or(project.settings.invoice_ttl_seconds);
+    Ok(InvoiceRow {
+        id,
+        project: project.id.clone(),
+        order_id: new.order_id,
+        order_hash,
+        money,
+        description: new.description,
+        items: new.items,
+        buyer: new.buyer,
+        locale: new.locale,
+        success_url: new.success_url,
+        failure_url: new.failure_url,
+        metadata: new.metadata,
+        method: new.method,
+        status: InvoiceStatus::Open,
+        amount_refunded: 0,
+        checked: false,
+        event_seq: 0,
+        version: 1,
+        created_at: now,
+        expires_at: now + i64::from(ttl) * 1000,
+        paid_at: None,
+    })
+}
+
+/// Checks that the order has every required buyer field: the payment system's own form does not ask
+/// for them.
+fn check_nothing_missing(project: &Project, row: &InvoiceRow) -> Result<()> {
+    let missing = row.buyer.missing(&project.settings.required_buyer_fields);
+    let required = |field| {
+        let message = "is required by this project";
+        FieldError::new(format!("buyer.{field}"), "required", message)
+    };
+    let errors: Vec<_> = missing.into_iter().map(required).collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::fields(errors))
+    }
+}
+
+/// Inserts the invoice, unless a concurrent call inserted the same order. Returns the stored
+/// invoice, and whether it is new.
+async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<(InvoiceRow, bool)> {
+    let mut tx = app.store.begin().await?;
+    if let Inserted::New = invoices::insert(&mut tx, &row).await? {
+        tx.commit().await.map_err(anyhow::Error::from)?;
+        return Ok((row, true));
+    }
+    drop(tx);
+    let known = find_same_order(app, project, &row).await?;
+    let known = known.ok_or_else(|| anyhow::anyhow!("the invoice of a taken order id is gone"))?;
+    Ok((known, false))
+}
+
+/// The invoice that the same order created before.
+///
+/// # Errors
+/// When the order id belongs to another order.
+async fn find_same_order(
+    app: &App,
+    project: &Project,
+    new: &InvoiceRow,
+) -> Result<Option<InvoiceRow>> {
+    let known = app.store.invoice_by_order(&project.id, &new.order_id);
+    let Some(known) = known.await? else {
+        return Ok(None);
+    };
+    if known.order_hash != new.order_hash {
+        return Err(Error::Problem {
+            kind: ProblemType::OrderIdReused,
+            detail: "Another order of this project has this order_id.".into(),
+            errors: vec![FieldError::new(
+                "order_id",
+                "taken",
+                "belongs to another order",
+            )],
+        });
+    }
+    Ok(Some(known))
+}
+
+/// Submits a payment with the payment system's own form, if the invoice is payable. Returns the
+/// invoice afterwards.
+async fn submit_payment(
+    detached: &Detached,
+    app: &App,
+    project: &Project,
+    row: InvoiceRow,
+    method: Method,
+) -> Result<InvoiceRow> {
+    if payable(row.status, row.expires_at <= clock::now_ms()).is_err() {
+        return Ok(row);
+    }
+    let id = row.id.clone();
+    let fix = FixPayment {
+        method,
+        buyer: Buyer::default(),
+        card: None,
+    };
+    let payment = PaymentId::from_unique(new_id::unique());
+    let form = PaymentForm::Provider;
+    fix_payment(detached, app, project, row, payment, fix, form).await?;
+    let row = app.store.invoice(&id).await?;
+    row.ok_or_else(|| Error::not_found("invoice"))
+}

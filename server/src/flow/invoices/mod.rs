@@ -1,0 +1,13 @@
+//! Invoices: created from an order, and ended without a payment.
+
+mod create;
+mod end;
+pub mod order;
+mod queries;
+mod validate;
+
+pub use crate::store::invoices::InvoiceRow;
+pub use create::{Created, Origin, create_invoice};
+pub use end::{cancel_invoice, expire_invoice};
+pub use order::NewInvoice;
+pub use queries::{InvoiceFilter, find, get, list};

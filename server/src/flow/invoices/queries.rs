@@ -1,0 +1,77 @@
+//! Reading invoices.
+
+use crate::app::App;
+use crate::flow::error::{Error, Result};
+use crate::flow::page::{Limit, Page};
+use crate::store::invoices::{self, InvoiceRow};
+use crate::store::projects::Project;
+use crate::views;
+use till_shared::id::InvoiceId;
+use till_shared::invoice::{Invoice, InvoiceStatus};
+
+/// Narrows a list of invoices.
+#[derive(Debug, Default)]
+pub struct InvoiceFilter {
+    /// Only the invoice of this order.
+    pub order_id: Option<String>,
+    /// Only invoices in this status.
+    pub status: Option<InvoiceStatus>,
+    /// Only invoices created after this time (milliseconds).
+    pub created_after: Option<i64>,
+    /// Only invoices older than this one.
+    pub before: Option<InvoiceId>,
+}
+
+/// An invoice and its project, regardless of who asks. `None` if there is no such invoice.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find(app: &App, id: &InvoiceId) -> Result<Option<(Project, InvoiceRow)>> {
+    let Some(invoice) = app.store.invoice(id).await? else {
+        return Ok(None);
+    };
+    let project = app.store.project(&invoice.project).await?;
+    Ok(project.map(|project| (project, invoice)))
+}
+
+/// A project's invoice.
+///
+/// # Errors
+/// `not-found` if the project has no such invoice.
+pub async fn get(app: &App, project: &Project, id: &InvoiceId) -> Result<Invoice> {
+    let row = app.store.project_invoice(&project.id, id).await?;
+    let row = row.ok_or_else(|| Error::not_found("invoice"))?;
+    view(app, project, &row).await
+}
+
+/// A page of a project's invoices, the newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(
+    app: &App,
+    project: &Project,
+    filter: InvoiceFilter,
+    limit: Limit,
+) -> Result<Page<Invoice>> {
+    let filter = invoices::InvoiceFilter {
+        order_id: filter.order_id,
+        status: filter.status,
+        created_after: filter.created_after,
+        before: filter.before,
+        limit: limit.rows(),
+    };
+    let rows = app.store.list_invoices(&project.id, &filter).await?;
+    let page = Page::new(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(page.data.len());
+    for row in &page.data {
+        data.push(view(app, project, row).await?);
+    }
+    Ok(page.with_data(data))
+}
+
+/// An invoice with its payments.
+pub(super) async fn view(app: &App, project: &Project, row: &InvoiceRow) -> Result<Invoice> {
+    let payments = app.store.payments_of(&row.id).await?;
+    Ok(views::invoice(app, project, row, &payments))
+}

@@ -1,0 +1,62 @@
+//! Cursor pagination.
+
+use super::error::{Error, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+pub struct Page<T> {
+    /// Newest first.
+    pub data: Vec<T>,
+    /// The `cursor` of the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+}
+
+impl<R> Page<R> {
+    /// A page of rows, of which one more than `limit` was read. `cursor` is a row's cursor.
+    pub fn new(mut rows: Vec<R>, limit: Limit, cursor: impl Fn(&R) -> String) -> Self {
+        let limit = usize::try_from(limit.0).unwrap_or(usize::MAX);
+        let has_next = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| has_next).map(cursor);
+        Self {
+            data: rows,
+            next_cursor,
+        }
+    }
+
+    /// The same page with other data: its rows, converted.
+    pub fn with_data<T>(self, data: Vec<T>) -> Page<T> {
+        Page {
+            data,
+            next_cursor: self.next_cursor,
+        }
+    }
+}
+
+/// The number of objects on a page.
+#[derive(Clone, Copy)]
+pub struct Limit(i64);
+
+impl Limit {
+    /// The number where the caller names none.
+    const DEFAULT: i64 = 20;
+
+    /// Checks the caller's limit.
+    ///
+    /// # Errors
+    /// When it is not from 1 to 100.
+    pub fn new(limit: Option<i64>) -> Result<Self> {
+        match limit.unwrap_or(Self::DEFAULT) {
+            limit @ 1..=100 => Ok(Self(limit)),
+            _ => Err(Error::field("limit", "out_of_range", "from 1 to 100")),
+        }
+    }
+
+    /// The number of rows to read: one more than the page holds, to know whether there is a next
+    /// page.
+    pub const fn rows(self) -> i64 {
+        self.0 + 1
+    }
+}

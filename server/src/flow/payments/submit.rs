@@ -1,0 +1,236 @@
+//! Payment fixation: creates a payment and submits it to a payment system.
+
+use super::fix::validate;
+use super::routing::{PaymentForm, accounts_for, asks_for_card};
+use super::transition::apply_payment_update;
+use crate::app::App;
+use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::domain::invoice::{NotPayable, payable};
+use crate::flow::accounts::open_account;
+use crate::flow::check_order::check_order;
+use crate::flow::detached::Detached;
+use crate::flow::error::{Error, Result};
+use crate::store::accounts::AccountRow;
+use crate::store::invoices::{self, InvoiceRow};
+use crate::store::payments::{self, Inserted, PaymentRow};
+use crate::store::projects::Project;
+use crate::{clock, new_id, views};
+use till_shared::buyer::Buyer;
+use till_shared::card::{self, CardSummary};
+use till_shared::id::PaymentId;
+use till_shared::invoice::InvoiceStatus;
+use till_shared::payment::PaymentStatus;
+use till_shared::problem::ProblemType;
+use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
+use tracing::Span;
+use tracing::field::Empty;
+
+/// Creates a payment with this id and submits it. If the payment exists, it was created by an
+/// earlier attempt of the same call, and is returned as it is.
+///
+/// The project's accounts are tried in order of preference. If an account certainly did not charge
+/// (no connection, the account refused the call), the next one is tried with a new payment: a
+/// payment's id is only ever sent to the account in its row. A decline is final, and an unknown
+/// outcome is left to the reconciler.
+///
+/// # Errors
+/// When a field is invalid, the invoice takes no payment now, the project rejects the order, or no
+/// account supports the payment. Nothing has changed then.
+#[tracing::instrument(level = "error", skip_all,
+    fields(invoice = %invoice.id, project = %project.id, method = %fix.method))]
+pub async fn fix_payment(
+    _: &Detached,
+    app: &App,
+    project: &Project,
+    invoice: InvoiceRow,
+    id: PaymentId,
+    fix: FixPayment,
+    form: PaymentForm,
+) -> Result<FixedPayment> {
+    if let Some(known) = app.store.payment(&id).await? {
+        return Ok(views::fixed_payment(&known));
+    }
+    payable(invoice.status, invoice.expires_at <= clock::now_ms())?;
+    let accounts = accounts_for(app, project, &invoice, fix.method, form).await?;
+    let card_required = form == PaymentForm::Widget && accounts.first().is_some_and(asks_for_card);
+    let (buyer, fix) = validate(project, &invoice, fix, card_required)?;
+    if !invoice.checked {
+        check_order(app, project, &invoice).await?;
+    }
+    let payment = submit_to_accounts(app, &accounts, &invoice, id, &buyer, &fix).await?;
+    Ok(views::fixed_payment(&payment))
+}
+
+/// Submits to each account in turn until one may have charged. Returns the last payment.
+async fn submit_to_accounts(
+    app: &App,
+    accounts: &[AccountRow],
+    invoice: &InvoiceRow,
+    mut id: PaymentId,
+    buyer: &Buyer,
+    fix: &FixPayment,
+) -> Result<PaymentRow> {
+    let mut not_charged = None;
+    for account in accounts {
+        match submit(app, account, invoice, id, buyer, fix).await {
+            Ok(Submission::Submitted(payment)) => return Ok(payment),
+            Ok(Submission::NotCharged(payment)) => not_charged = Some(payment),
+            Ok(Submission::RateLimited) => {}
+            Err(error) => return not_charged.ok_or(error),
+        }
+        id = PaymentId::from_unique(new_id::unique());
+    }
+    not_charged.ok_or_else(|| {
+        Error::problem(
+            ProblemType::Unavailable,
+            "The payment system is overloaded. Nothing was charged. Try again in a moment.",
+        )
+    })
+}
+
+/// The outcome of submitting a payment to one account.
+enum Submission {
+    /// The payment system has the payment, or may have it.
+    Submitted(PaymentRow),
+    /// The provider did not charge and never will; the next account may be tried.
+    NotCharged(PaymentRow),
+    /// There is no payment: the account is at its limit of concurrent calls.
+    RateLimited,
+}
+
+/// Creates a payment and submits it to one account.
+#[tracing::instrument(name = "payment", level = "error", skip_all,
+    fields(payment = Empty, connector = account.kind, account = account.account))]
+async fn submit(
+    app: &App,
+    account: &AccountRow,
+    invoice: &InvoiceRow,
+    id: PaymentId,
+    buyer: &Buyer,
+    fix: &FixPayment,
+) -> Result<Submission> {
+    let Some(_permit) = app
+        .account_limits
+        .try_acquire(&account.kind, &account.account)
+    else {
+        return Ok(Submission::RateLimited);
+    };
+    let (connector, account) = open_account(app, account)?;
+    let (invoice, payment) = insert_pending(app, invoice, id, buyer, fix, &account).await?;
+    app.invoice_changed(&invoice.id);
+    app.metrics.attempt(&payment.connector, payment.method);
+    Span::current().record("payment", payment.id.as_str());
+    tracing::info!("payment created");
+    let card = fix.card.as_ref();
+    submit_to_provider(app, connector.as_ref(), &account, &invoice, payment, card).await
+}
+
+/// Inserts the payment before the payment system is called, so that it is known whatever happens
+/// to this process.
+async fn insert_pending(
+    app: &App,
+    invoice: &InvoiceRow,
+    id: PaymentId,
+    buyer: &Buyer,
+    fix: &FixPayment,
+    account: &Account,
+) -> Result<(InvoiceRow, PaymentRow)> {
+    let now = clock::now_ms();
+    let payment = PaymentRow {
+        id,
+        invoice: invoice.id.clone(),
+        project: invoice.project.clone(),
+        method: fix.method,
+        connector: account.kind.clone(),
+        account: account.id.clone(),
+        reference: None,
+        money: invoice.money,
+        status: PaymentStatus::Created,
+        decline: None,
+        card: fix.card.as_ref().map(summary),
+        verification: Verification::None,
+        checks: 0,
+        // If this process dies before the answer, the reconciler polls once the call has timed out.
+        next_check_at: Some(now + app.call_lease_ms()),
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.store.begin().await?;
+    let locked = invoices::lock(&mut tx, &invoice.id).await?;
+    let mut locked = locked.ok_or_else(|| Error::not_found("invoice"))?;
+    payable(locked.status, locked.expires_at <= now)?;
+    if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {
+        return Err(NotPayable::PaymentInProgress.into());
+    }
+    locked.status = InvoiceStatus::Processing;
+    locked.buyer = buyer.clone();
+    locked.checked = true;
+    invoices::save(&mut tx, &mut locked).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    Ok((locked, payment))
+}
+
+fn summary(card: &CardData) -> CardSummary {
+    let last4 = card
+        .number
+        .get(card.number.len().saturating_sub(4)..)
+        .unwrap_or_default();
+    CardSummary {
+        brand: card::Brand::of(&card.number),
+        last4: last4.to_owned(),
+        exp_month: card.exp_month,
+        exp_year: card.exp_year,
+    }
+}
+
+/// Calls the payment system and applies its answer.
+async fn submit_to_provider(
+    app: &App,
+    connector: &dyn Connector,
+    account: &Account,
+    invoice: &InvoiceRow,
+    payment: PaymentRow,
+    card: Option<&CardData>,
+) -> Result<Submission> {
+    let return_url = format!(
+        "{}/pay/{}/return?payment={}&state={}",
+        app.base_url,
+        payment.invoice,
+        payment.id,
+        app.keys.return_state(&payment.id)
+    );
+    let webhook_url = format!(
+        "{}/v1/connectors/{}/{}/webhooks",
+        app.base_url, account.kind, account.id
+    );
+    let new = NewPayment {
+        id: &payment.id,
+        method: payment.method,
+        money: payment.money,
+        card,
+        order_id: &invoice.order_id,
+        description: invoice.description.as_deref(),
+        buyer: &invoice.buyer,
+        locale: invoice.locale.as_deref(),
+        return_url: &return_url,
+        webhook_url: &webhook_url,
+    };
+    let created = connector.create(&app.ctx(account), &new).await;
+    if let Err(error) = &created {
+        tracing::warn!(%error, "the payment system did not accept the payment");
+    }
+    let (update, not_charged) = match created {
+        Ok(update) => (update, false),
+        Err(CallError::NotSent(_) | CallError::Refused(_)) => {
+            (PaymentUpdate::status(PaymentStatus::Failed), true)
+        }
+        Err(CallError::Unknown(_)) => (PaymentUpdate::status(PaymentStatus::Processing), false),
+    };
+    let applied = apply_payment_update(app, &payment.id, update).await?;
+    let payment = applied.unwrap_or(payment);
+    if not_charged && payment.status == PaymentStatus::Failed {
+        Ok(Submission::NotCharged(payment))
+    } else {
+        Ok(Submission::Submitted(payment))
+    }
+}

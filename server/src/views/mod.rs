@@ -1,0 +1,14 @@
+//! Stored rows as the types that go over the wire. There are no rules here: what to show is decided
+//! in `flow`.
+
+mod event;
+mod invoice;
+mod payment;
+mod project;
+mod widget;
+
+pub use event::event;
+pub use invoice::invoice;
+pub use payment::{fixed_payment, payment, refund};
+pub use project::{ConnectorView, ProjectView, project};
+pub use widget::{billing_data, widget_state};

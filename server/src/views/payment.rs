@@ -1,0 +1,55 @@
+//! Payments and refunds.
+
+use crate::clock::rfc3339;
+use crate::store::payments::PaymentRow;
+use crate::store::refunds::RefundRow;
+use till_shared::payment::Payment;
+use till_shared::refund::Refund;
+use till_shared::widget::{FixedPayment, Verification};
+
+/// A payment.
+pub fn payment(row: &PaymentRow) -> Payment {
+    Payment {
+        id: row.id.clone(),
+        object: "payment".into(),
+        invoice: row.invoice.clone(),
+        method: row.method,
+        connector: row.connector.clone(),
+        reference: row.reference.clone(),
+        amount: row.money.amount,
+        currency: row.money.currency,
+        status: row.status,
+        decline: row.decline.map(Into::into),
+        card: row.card.clone(),
+        created_at: rfc3339(row.created_at),
+        updated_at: rfc3339(row.updated_at),
+    }
+}
+
+/// A payment with what the buyer has to do for it.
+pub fn fixed_payment(row: &PaymentRow) -> FixedPayment {
+    FixedPayment {
+        payment: payment(row),
+        verification: if row.status.is_live() {
+            row.verification.clone()
+        } else {
+            Verification::None
+        },
+    }
+}
+
+/// A refund of a payment.
+pub fn refund(row: &RefundRow, payment: &PaymentRow) -> Refund {
+    Refund {
+        id: row.id.clone(),
+        object: "refund".into(),
+        payment: row.payment.clone(),
+        invoice: payment.invoice.clone(),
+        amount: row.amount,
+        currency: payment.money.currency,
+        reason: row.reason.clone(),
+        status: row.status,
+        created_at: rfc3339(row.created_at),
+        updated_at: rfc3339(row.updated_at),
+    }
+}

@@ -1,0 +1,70 @@
+//! Projects, without their secrets.
+
+use crate::clock::rfc3339;
+use crate::store::accounts::AccountRow;
+use crate::store::projects::{Project, Settings};
+use serde::Serialize;
+use till_shared::id::ProjectId;
+use till_shared::payment::Method;
+use utoipa::ToSchema;
+
+/// A project as the operator sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectView {
+    /// Its id.
+    pub id: ProjectId,
+    /// Always `project`.
+    pub object: &'static str,
+    /// The publishable key.
+    pub pk: String,
+    /// The project's settings.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Its accounts at payment systems, in order of preference.
+    pub connectors: Vec<ConnectorView>,
+    /// Since when `notify_url` is turned off because it answered 410; RFC 3339 UTC.
+    pub notify_off_since: Option<String>,
+    /// Incremented by every change.
+    pub version: i64,
+    /// RFC 3339 UTC.
+    pub created_at: String,
+}
+
+/// An account at a payment system, without its credentials.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectorView {
+    /// The connector's kind.
+    pub kind: String,
+    /// Its id, unique for the kind; part of the webhook's path.
+    pub account: String,
+    /// The label its owner gave it.
+    pub label: String,
+    /// The methods it is used for; empty means all that the connector supports.
+    pub methods: Vec<Method>,
+    /// ISO 4217 codes; empty means all that the connector supports.
+    pub currencies: Vec<String>,
+}
+
+/// A project with its accounts.
+pub fn project(row: &Project, accounts: &[AccountRow]) -> ProjectView {
+    ProjectView {
+        id: row.id.clone(),
+        object: "project",
+        pk: row.pk.clone(),
+        settings: row.settings.clone(),
+        connectors: accounts.iter().map(connector).collect(),
+        notify_off_since: row.notify_off.map(rfc3339),
+        version: row.version,
+        created_at: rfc3339(row.created_at),
+    }
+}
+
+fn connector(row: &AccountRow) -> ConnectorView {
+    ConnectorView {
+        kind: row.kind.clone(),
+        account: row.account.clone(),
+        label: row.label.clone(),
+        methods: row.methods.clone(),
+        currencies: row.currencies.clone(),
+    }
+}
