@@ -1,6 +1,7 @@
 //! The architecture: dependencies point one way, no files use each other in a loop, files stay
 //! small, and the paths that ARCHITECTURE.md names exist.
 
+mod dependencies;
 mod graph;
 
 use anyhow::{Context, Result, ensure};
