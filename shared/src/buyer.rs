@@ -1,19 +1,32 @@
 //! What a project may want to know of its buyer, and when such a field is acceptable.
 
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// A field of [`Buyer`] that a project may require.
-    pub enum BuyerField ("buyer field") {
-        /// An e-mail address.
-        Email = "email",
-        /// A full name.
-        Name = "name",
-        /// A telephone number.
-        Phone = "phone",
-        /// An ISO 3166-1 alpha-2 code.
-        Country = "country",
+/// A field of [`Buyer`] that a project may require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum BuyerField {
+    /// An e-mail address.
+    Email,
+    /// A full name.
+    Name,
+    /// A telephone number.
+    Phone,
+    /// An ISO 3166-1 alpha-2 code.
+    Country,
+}
+
+impl BuyerField {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -1,35 +1,46 @@
 //! Card rules both ends apply: the widget while the buyer types, the server before it believes.
 
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// A card scheme.
-    pub enum Brand ("card brand") {
-        /// Visa.
-        Visa = "visa",
-        /// Mastercard.
-        Mastercard = "mastercard",
-        /// American Express.
-        Amex = "amex",
-        /// Discover.
-        Discover = "discover",
-        /// Diners Club.
-        Diners = "diners",
-        /// JCB.
-        Jcb = "jcb",
-        /// UnionPay.
-        Unionpay = "unionpay",
-        /// Maestro.
-        Maestro = "maestro",
-        /// Mir.
-        Mir = "mir",
-        /// Any other scheme of ISO/IEC 7812.
-        Unknown = "unknown",
-    }
+/// A card scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Brand {
+    /// Visa.
+    Visa,
+    /// Mastercard.
+    Mastercard,
+    /// American Express.
+    Amex,
+    /// Discover.
+    Discover,
+    /// Diners Club.
+    Diners,
+    /// JCB.
+    Jcb,
+    /// UnionPay.
+    Unionpay,
+    /// Maestro.
+    Maestro,
+    /// Mir.
+    Mir,
+    /// Any other scheme of ISO/IEC 7812.
+    Unknown,
 }
 
 impl Brand {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// The scheme of a number, complete or just begun, by the issuer ranges that the schemes
     /// publish. `number` holds digits only.
     pub fn of(number: &str) -> Self {

@@ -4,34 +4,67 @@ use crate::id::{EventId, ProjectId};
 use crate::invoice::Invoice;
 use crate::payment::Payment;
 use crate::refund::Refund;
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// What a callback tells.
-    pub enum EventType ("event type") {
-        /// The question before money moves.
-        OrderCheck = "order.check",
-        /// The invoice is paid.
-        InvoicePaid = "invoice.paid",
-        /// A payment took the money.
-        PaymentSucceeded = "payment.succeeded",
-        /// A payment was declined.
-        PaymentDeclined = "payment.declined",
-        /// A payment could not be carried out.
-        PaymentFailed = "payment.failed",
-        /// A second success on one invoice was given back.
-        PaymentDuplicateRefunded = "payment.duplicate_refunded",
-        /// The invoice was not paid in time.
-        InvoiceExpired = "invoice.expired",
-        /// The invoice was called off.
-        InvoiceCanceled = "invoice.canceled",
-        /// A refund was carried out.
-        RefundSucceeded = "refund.succeeded",
-        /// A refund was refused.
-        RefundFailed = "refund.failed",
-        /// A test of the endpoint.
-        Ping = "ping",
+/// What a callback tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+pub enum EventType {
+    /// The question before money moves.
+    #[serde(rename = "order.check")]
+    #[strum(serialize = "order.check")]
+    OrderCheck,
+    /// The invoice is paid.
+    #[serde(rename = "invoice.paid")]
+    #[strum(serialize = "invoice.paid")]
+    InvoicePaid,
+    /// A payment took the money.
+    #[serde(rename = "payment.succeeded")]
+    #[strum(serialize = "payment.succeeded")]
+    PaymentSucceeded,
+    /// A payment was declined.
+    #[serde(rename = "payment.declined")]
+    #[strum(serialize = "payment.declined")]
+    PaymentDeclined,
+    /// A payment could not be carried out.
+    #[serde(rename = "payment.failed")]
+    #[strum(serialize = "payment.failed")]
+    PaymentFailed,
+    /// A second success on one invoice was given back.
+    #[serde(rename = "payment.duplicate_refunded")]
+    #[strum(serialize = "payment.duplicate_refunded")]
+    PaymentDuplicateRefunded,
+    /// The invoice was not paid in time.
+    #[serde(rename = "invoice.expired")]
+    #[strum(serialize = "invoice.expired")]
+    InvoiceExpired,
+    /// The invoice was called off.
+    #[serde(rename = "invoice.canceled")]
+    #[strum(serialize = "invoice.canceled")]
+    InvoiceCanceled,
+    /// A refund was carried out.
+    #[serde(rename = "refund.succeeded")]
+    #[strum(serialize = "refund.succeeded")]
+    RefundSucceeded,
+    /// A refund was refused.
+    #[serde(rename = "refund.failed")]
+    #[strum(serialize = "refund.failed")]
+    RefundFailed,
+    /// A test of the endpoint.
+    #[serde(rename = "ping")]
+    #[strum(serialize = "ping")]
+    Ping,
+}
+
+impl EventType {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -68,15 +101,28 @@ pub struct EventData {
     pub refund: Option<Refund>,
 }
 
-text_enum! {
-    /// What became of a callback so far.
-    pub enum DeliveryState ("delivery state") {
-        /// It is on its way, or will be tried again.
-        Pending = "pending",
-        /// The project took it.
-        Delivered = "delivered",
-        /// Given up; it can be resent.
-        Failed = "failed",
+/// What became of a callback so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum DeliveryState {
+    /// It is on its way, or will be tried again.
+    Pending,
+    /// The project took it.
+    Delivered,
+    /// Given up; it can be resent.
+    Failed,
+}
+
+impl DeliveryState {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

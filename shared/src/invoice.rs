@@ -4,31 +4,42 @@ use crate::buyer::{Buyer, BuyerField};
 use crate::id::{InvoiceId, ProjectId};
 use crate::money::Currency;
 use crate::payment::Payment;
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// Where an invoice stands.
-    pub enum InvoiceStatus ("invoice status") {
-        /// Waiting for a payment.
-        Open = "open",
-        /// A payment is under way.
-        Processing = "processing",
-        /// Paid in full.
-        Paid = "paid",
-        /// Paid, and some of it given back.
-        PartiallyRefunded = "partially_refunded",
-        /// Paid, and all of it given back.
-        Refunded = "refunded",
-        /// Called off by the project before it was paid.
-        Canceled = "canceled",
-        /// Not paid in time.
-        Expired = "expired",
-    }
+/// Where an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum InvoiceStatus {
+    /// Waiting for a payment.
+    Open,
+    /// A payment is under way.
+    Processing,
+    /// Paid in full.
+    Paid,
+    /// Paid, and some of it given back.
+    PartiallyRefunded,
+    /// Paid, and all of it given back.
+    Refunded,
+    /// Called off by the project before it was paid.
+    Canceled,
+    /// Not paid in time.
+    Expired,
 }
 
 impl InvoiceStatus {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// Whether money was taken for it, given back since or not.
     pub const fn was_paid(self) -> bool {
         matches!(self, Self::Paid | Self::PartiallyRefunded | Self::Refunded)

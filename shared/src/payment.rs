@@ -3,30 +3,41 @@
 use crate::card::CardSummary;
 use crate::id::{InvoiceId, PaymentId};
 use crate::money::Currency;
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// Where a payment stands. Moves forward only; see the server's `domain::payment`.
-    pub enum PaymentStatus ("payment status") {
-        /// Written down; the payment system has not been heard yet.
-        Created = "created",
-        /// The buyer has to confirm on the verification form.
-        RequiresVerification = "requires_verification",
-        /// Its fate is open: with the payment system, or simply unknown.
-        Processing = "processing",
-        /// The money was taken.
-        Succeeded = "succeeded",
-        /// The payment system or the bank said no. Nothing was taken.
-        Declined = "declined",
-        /// It could not be carried out, and nothing was taken.
-        Failed = "failed",
-        /// Given up by the buyer or the project before money moved.
-        Canceled = "canceled",
-    }
+/// Where a payment stands. Moves forward only; see the server's `domain::payment`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Written down; the payment system has not been heard yet.
+    Created,
+    /// The buyer has to confirm on the verification form.
+    RequiresVerification,
+    /// Its fate is open: with the payment system, or simply unknown.
+    Processing,
+    /// The money was taken.
+    Succeeded,
+    /// The payment system or the bank said no. Nothing was taken.
+    Declined,
+    /// It could not be carried out, and nothing was taken.
+    Failed,
+    /// Given up by the buyer or the project before money moved.
+    Canceled,
 }
 
 impl PaymentStatus {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// Whether it may still succeed by the ordinary way. At most one such payment an invoice.
     pub const fn is_live(self) -> bool {
         match self {
@@ -36,35 +47,46 @@ impl PaymentStatus {
     }
 }
 
-text_enum! {
-    /// Why a payment was declined, the same words for every payment system.
-    pub enum DeclineCode ("decline code") {
-        /// Not enough money on the account.
-        InsufficientFunds = "insufficient_funds",
-        /// Refused without a reason that may be told.
-        CardDeclined = "card_declined",
-        /// The card is past its expiry.
-        ExpiredCard = "expired_card",
-        /// The security code is wrong.
-        IncorrectCvc = "incorrect_cvc",
-        /// There is no such card number.
-        IncorrectNumber = "incorrect_number",
-        /// The buyer did not pass the verification.
-        VerificationFailed = "verification_failed",
-        /// The buyer left the verification.
-        VerificationAbandoned = "verification_abandoned",
-        /// Refused on suspicion of fraud.
-        FraudSuspected = "fraud_suspected",
-        /// Above a limit of the card or account.
-        LimitExceeded = "limit_exceeded",
-        /// The method can't be used for this payment.
-        MethodUnavailable = "method_unavailable",
-        /// The payment system erred; nothing was taken.
-        ProcessingError = "processing_error",
-    }
+/// Why a payment was declined, the same words for every payment system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum DeclineCode {
+    /// Not enough money on the account.
+    InsufficientFunds,
+    /// Refused without a reason that may be told.
+    CardDeclined,
+    /// The card is past its expiry.
+    ExpiredCard,
+    /// The security code is wrong.
+    IncorrectCvc,
+    /// There is no such card number.
+    IncorrectNumber,
+    /// The buyer did not pass the verification.
+    VerificationFailed,
+    /// The buyer left the verification.
+    VerificationAbandoned,
+    /// Refused on suspicion of fraud.
+    FraudSuspected,
+    /// Above a limit of the card or account.
+    LimitExceeded,
+    /// The method can't be used for this payment.
+    MethodUnavailable,
+    /// The payment system erred; nothing was taken.
+    ProcessingError,
 }
 
 impl DeclineCode {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// An English sentence for projects and logs; the widget has its own, in the buyer's language.
     pub const fn message(self) -> &'static str {
         match self {
@@ -102,23 +124,34 @@ impl From<DeclineCode> for Decline {
     }
 }
 
-text_enum! {
-    /// A way to pay.
-    pub enum Method ("payment method") {
-        /// A card whose data the buyer types into the widget.
-        Card = "card",
-        /// A PayPal account.
-        Paypal = "paypal",
-        /// iDEAL, from the buyer's bank in the Netherlands.
-        Ideal = "ideal",
-        /// Bancontact, Belgium's debit cards.
-        Bancontact = "bancontact",
-        /// EPS, from the buyer's bank in Austria.
-        Eps = "eps",
-    }
+/// A way to pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Method {
+    /// A card whose data the buyer types into the widget.
+    Card,
+    /// A PayPal account.
+    Paypal,
+    /// iDEAL, from the buyer's bank in the Netherlands.
+    Ideal,
+    /// Bancontact, Belgium's debit cards.
+    Bancontact,
+    /// EPS, from the buyer's bank in Austria.
+    Eps,
 }
 
 impl Method {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// The currencies it pays in whoever carries it, as ISO 4217 codes; `None` where that is the
     /// payment system's to say.
     pub const fn currencies(self) -> Option<&'static [&'static str]> {

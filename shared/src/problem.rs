@@ -1,57 +1,70 @@
 //! Problem documents, RFC 9457.
 
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// What went wrong, for programs. On the wire the last segment of the document's `type`.
-    pub enum ProblemType ("problem type") {
-        /// The data sent is not acceptable; `errors` names the fields.
-        InvalidRequest = "invalid-request",
-        /// No credentials, or none that fit.
-        Unauthorized = "unauthorized",
-        /// The credentials fit, but this is not allowed with them.
-        Forbidden = "forbidden",
-        /// There is no such thing, or not for you.
-        NotFound = "not-found",
-        /// The path exists, the method doesn't.
-        MethodNotAllowed = "method-not-allowed",
-        /// The body is not of a type that is taken here.
-        UnsupportedMediaType = "unsupported-media-type",
-        /// The body is larger than is taken here.
-        PayloadTooLarge = "payload-too-large",
-        /// The idempotency key was used with another body.
-        IdempotencyKeyReused = "idempotency-key-reused",
-        /// The first call with this idempotency key is still running.
-        IdempotencyKeyInUse = "idempotency-key-in-use",
-        /// The project has another order under this number.
-        OrderIdReused = "order-id-reused",
-        /// The invoice is paid already.
-        InvoicePaid = "invoice-paid",
-        /// The invoice was not paid in time.
-        InvoiceExpired = "invoice-expired",
-        /// The invoice was called off.
-        InvoiceCanceled = "invoice-canceled",
-        /// Another payment of the invoice is under way.
-        PaymentInProgress = "payment-in-progress",
-        /// The payment can't be changed that way any more.
-        PaymentFinal = "payment-final",
-        /// There is nothing of this payment that could be given back.
-        NotRefundable = "not-refundable",
-        /// The project has no connector for this method and currency.
-        MethodUnavailable = "method-unavailable",
-        /// The project refused the order.
-        OrderRejected = "order-rejected",
-        /// The project did not answer the order check.
-        OrderCheckUnavailable = "order-check-unavailable",
-        /// Something failed on our side; the cause is in our log under the request id.
-        Internal = "internal-error",
-        /// Too much to do just now.
-        Unavailable = "unavailable",
-    }
+/// What went wrong, for programs. On the wire the last segment of the document's `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum ProblemType {
+    /// The data sent is not acceptable; `errors` names the fields.
+    InvalidRequest,
+    /// No credentials, or none that fit.
+    Unauthorized,
+    /// The credentials fit, but this is not allowed with them.
+    Forbidden,
+    /// There is no such thing, or not for you.
+    NotFound,
+    /// The path exists, the method doesn't.
+    MethodNotAllowed,
+    /// The body is not of a type that is taken here.
+    UnsupportedMediaType,
+    /// The body is larger than is taken here.
+    PayloadTooLarge,
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused,
+    /// The first call with this idempotency key is still running.
+    IdempotencyKeyInUse,
+    /// The project has another order under this number.
+    OrderIdReused,
+    /// The invoice is paid already.
+    InvoicePaid,
+    /// The invoice was not paid in time.
+    InvoiceExpired,
+    /// The invoice was called off.
+    InvoiceCanceled,
+    /// Another payment of the invoice is under way.
+    PaymentInProgress,
+    /// The payment can't be changed that way any more.
+    PaymentFinal,
+    /// There is nothing of this payment that could be given back.
+    NotRefundable,
+    /// The project has no connector for this method and currency.
+    MethodUnavailable,
+    /// The project refused the order.
+    OrderRejected,
+    /// The project did not answer the order check.
+    OrderCheckUnavailable,
+    /// Something failed on our side; the cause is in our log under the request id.
+    #[serde(rename = "internal-error")]
+    #[strum(serialize = "internal-error")]
+    Internal,
+    /// Too much to do just now.
+    Unavailable,
 }
 
 impl ProblemType {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     /// The HTTP status it goes with.
     pub const fn status(self) -> u16 {
         match self {

@@ -2,18 +2,31 @@
 
 use crate::id::{InvoiceId, PaymentId, RefundId};
 use crate::money::Currency;
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// Where a refund stands. Moves forward only.
-    pub enum RefundStatus ("refund status") {
-        /// Written down; the payment system has not said how it ended.
-        Pending = "pending",
-        /// The money is on its way back.
-        Succeeded = "succeeded",
-        /// The payment system refused; nothing was given back.
-        Failed = "failed",
+/// Where a refund stands. Moves forward only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum RefundStatus {
+    /// Written down; the payment system has not said how it ended.
+    Pending,
+    /// The money is on its way back.
+    Succeeded,
+    /// The payment system refused; nothing was given back.
+    Failed,
+}
+
+impl RefundStatus {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -5,29 +5,55 @@ use crate::id::{InvoiceId, PaymentId};
 use crate::invoice::{InvoiceStatus, Item};
 use crate::money::Currency;
 use crate::payment::{Method, Payment};
-use crate::text_enum;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-text_enum! {
-    /// The widget's colours.
-    pub enum Theme ("theme") {
-        /// As the browser asks for.
-        Auto = "auto",
-        /// Light.
-        Light = "light",
-        /// Dark.
-        Dark = "dark",
+/// The widget's colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Theme {
+    /// As the browser asks for.
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-text_enum! {
-    /// How a project's page opens the widget.
-    pub enum OpenMode ("widget mode") {
-        /// In a dialog over the page.
-        Iframe = "iframe",
-        /// In a window of its own.
-        Popup = "popup",
+/// How a project's page opens the widget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum OpenMode {
+    /// In a dialog over the page.
+    Iframe,
+    /// In a window of its own.
+    Popup,
+}
+
+impl OpenMode {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
