@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::wasm_target::{TARGET, has_target};
+use super::rustc::{TARGET, has_target};
 use super::{debian, script};
 use crate::{paths, process};
 

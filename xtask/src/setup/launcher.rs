@@ -1,12 +1,11 @@
 //! `trunk` on PATH, so that a plain `trunk serve` works as well.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::script;
-use super::tools::Tools;
 use super::wasm_target::WasmToolchain;
 use crate::{paths, process};
 
@@ -14,13 +13,13 @@ use crate::{paths, process};
 const MARK: &str = "# Written by Till's `cargo xtask setup`; delete it if you like.";
 
 /// Puts a launcher beside cargo, unless there is a trunk that is not ours.
-pub fn ensure(toolchain: &WasmToolchain, tools: &Tools) -> Result<()> {
+pub fn ensure(toolchain: &WasmToolchain, trunk: &Path, dirs: &[PathBuf]) -> Result<()> {
     let launcher = paths::cargo_bin()?.join("trunk");
     let foreign = |path: &Path| path.exists() && !is_ours(path);
     if process::find("trunk").is_some_and(|found| foreign(&found)) || foreign(&launcher) {
         return Ok(());
     }
-    let body = body(toolchain, tools)?;
+    let body = body(toolchain, trunk, dirs)?;
     if script::is_written(&launcher, &body) {
         return Ok(());
     }
@@ -40,10 +39,10 @@ pub fn is_ours(path: &Path) -> bool {
     })
 }
 
-fn body(toolchain: &WasmToolchain, tools: &Tools) -> Result<String> {
+fn body(toolchain: &WasmToolchain, trunk: &Path, dirs: &[PathBuf]) -> Result<String> {
     let mut lines = vec![MARK.to_owned()];
     let mut path = String::new();
-    for dir in &tools.dirs {
+    for dir in dirs {
         path.push_str(&script::quoted(dir)?);
         path.push(':');
     }
@@ -55,6 +54,6 @@ fn body(toolchain: &WasmToolchain, tools: &Tools) -> Result<String> {
     }
     lines.push("# Trunk refuses the customary NO_COLOR=1.".to_owned());
     lines.push(r#"if [ -n "${NO_COLOR:-}" ]; then export NO_COLOR=true; fi"#.to_owned());
-    lines.push(format!("exec {} \"$@\"", script::quoted(&tools.trunk)?));
+    lines.push(format!("exec {} \"$@\"", script::quoted(trunk)?));
     Ok(lines.join("\n"))
 }

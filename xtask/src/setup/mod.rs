@@ -11,6 +11,7 @@ mod launcher;
 pub mod npm;
 mod peers;
 mod postgres;
+mod rustc;
 mod script;
 mod tools;
 mod version;
@@ -27,7 +28,8 @@ pub use browser::Browser;
 pub use languages::Languages;
 pub use peers::Peers;
 pub use postgres::{Postgres, Running as RunningPostgres};
-pub use wasm_target::{TARGET as WASM_TARGET, WasmToolchain};
+pub use rustc::TARGET as WASM_TARGET;
+pub use wasm_target::WasmToolchain;
 
 use crate::process;
 
@@ -68,7 +70,7 @@ pub fn widget_tools() -> Result<WidgetTools> {
     println!("Set-up:");
     let toolchain = wasm_target::ensure()?;
     let tools = tools::ensure()?;
-    launcher::ensure(&toolchain, &tools)?;
+    launcher::ensure(&toolchain, &tools.trunk, &tools.dirs)?;
     let inherited = env::var_os("PATH").unwrap_or_default();
     let dirs = tools.dirs.iter().cloned();
     let path = env::join_paths(dirs.chain(env::split_paths(&inherited)))

@@ -2,12 +2,11 @@
 //! directory of its own in the cache.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::tools::install_from_npm;
-use crate::paths;
+use crate::{paths, process};
 
 /// For the tests: the accessibility rules, the type checker, what the examples are bundled with and
 /// made of, and the library that verifies callbacks in the documentation.
@@ -47,8 +46,25 @@ impl Packages {
             println!("  ok: npm packages for {}", self.name);
             return Ok(modules);
         }
-        install_from_npm(&root, self.list)?;
+        install(&root, self.list)?;
         fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(modules)
     }
+}
+
+/// Installs npm packages, each given as `name@version`, into a directory.
+pub fn install(root: &Path, packages: &[&str]) -> Result<()> {
+    let names = packages.join(", ");
+    if process::find("npm").is_none() {
+        bail!("npm is missing, and {names} comes from it: install Node.js (https://nodejs.org)");
+    }
+    fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    process::run_step(
+        &format!("installing {names} with npm"),
+        process::command("npm")
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args(["--save-exact", "--prefix"])
+            .arg(root)
+            .args(packages),
+    )
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::tools::install_from_npm;
+use super::npm;
 use crate::{paths, process};
 
 const PRISM: (&str, &str) = ("@stoplight/prism-cli", "5.16.0");
@@ -41,10 +41,10 @@ impl Peers {
 /// Finds or installs them all.
 pub fn ensure() -> Result<Peers> {
     let cache = paths::cache()?.join("tools");
-    let prism = npm(&cache, PRISM)?.join(".bin/prism");
+    let prism = npm_modules(&cache, PRISM)?.join(".bin/prism");
     let libraries: Vec<PathBuf> = NODE_LIBRARIES
         .into_iter()
-        .map(|library| npm(&cache, library))
+        .map(|library| npm_modules(&cache, library))
         .collect::<Result<_>>()?;
     let node_path = env::join_paths(&libraries)
         .context("the cache directory has a name that NODE_PATH cannot hold")?;
@@ -57,7 +57,7 @@ pub fn ensure() -> Result<Peers> {
 }
 
 /// A package's `node_modules`.
-fn npm(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
+fn npm_modules(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     let name = package.trim_start_matches('@').replace('/', "-");
     let root = cache.join(format!("{name}-{version}"));
     let modules = root.join("node_modules");
@@ -65,7 +65,7 @@ fn npm(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     if modules.join(".package-lock.json").exists() {
         println!("  ok: {package} {version} ({})", root.display());
     } else {
-        install_from_npm(&root, &[&format!("{package}@{version}")])?;
+        npm::install(&root, &[&format!("{package}@{version}")])?;
     }
     Ok(modules)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{launcher, version};
+use super::{launcher, npm, version};
 use crate::{paths, process};
 
 const TRUNK: &str = "0.21.14";
@@ -136,28 +136,11 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
         );
         return Ok(found);
     }
-    install_from_npm(&root, &[&format!("binaryen@{BINARYEN}")])?;
+    npm::install(&root, &[&format!("binaryen@{BINARYEN}")])?;
     if !cached.exists() {
         bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
     }
     Ok(cached)
-}
-
-/// Installs packages of npm's, each as `name@version`, into a directory of their own.
-pub fn install_from_npm(root: &Path, packages: &[&str]) -> Result<()> {
-    let names = packages.join(", ");
-    if process::find("npm").is_none() {
-        bail!("npm is missing, and {names} comes from it: install Node.js (https://nodejs.org)");
-    }
-    fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
-    process::run_step(
-        &format!("installing {names} with npm"),
-        process::command("npm")
-            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-            .args(["--save-exact", "--prefix"])
-            .arg(root)
-            .args(packages),
-    )
 }
 
 /// The cached program, which its directory's name vouches for, or one on PATH of that version.

@@ -1,16 +1,13 @@
 //! The standard library for `wasm32-unknown-unknown`: rustup's, or Debian's where rustup can
 //! fetch nothing.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::rustc::{TARGET, has_target};
 use super::{debian, debian_wasm};
 use crate::process;
-
-/// The target that the widget is compiled for.
-pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The toolchain that compiles the widget. All else is compiled by the default one.
 pub enum WasmToolchain {
@@ -59,20 +56,4 @@ pub fn ensure() -> Result<WasmToolchain> {
     }
     debian_wasm::install()?;
     Ok(WasmToolchain::Linked(debian_wasm::NAME))
-}
-
-/// Asks rustc itself where its library for the target would be, and looks there.
-pub fn has_target(rustc: &mut Command) -> bool {
-    process::output(rustc.args(["--print", "target-libdir", "--target", TARGET]))
-        .is_ok_and(|dir| has_core(Path::new(&dir)))
-}
-
-fn has_core(dir: &Path) -> bool {
-    dir.read_dir().is_ok_and(|entries| {
-        entries.flatten().any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with("libcore-") && name.ends_with(".rlib")
-        })
-    })
 }
