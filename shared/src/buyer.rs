@@ -1,9 +1,9 @@
-//! What a project may want to know of its buyer, and when such a field is acceptable.
+//! The buyer's details and their validation.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// A field of [`Buyer`] that a project may require.
+/// A field of [`Buyer`] that a project can require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -30,7 +30,7 @@ impl BuyerField {
     }
 }
 
-/// Who pays, as far as it is known.
+/// The buyer's details, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Buyer {
@@ -49,7 +49,7 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// The field's value, if there is one.
+    /// Returns the value of a field.
     pub fn get(&self, field: BuyerField) -> Option<&str> {
         match field {
             BuyerField::Email => self.email.as_deref(),
@@ -69,7 +69,7 @@ impl Buyer {
         }
     }
 
-    /// Those of `required` that are not known yet.
+    /// Returns the fields of `required` that have no value yet.
     pub fn missing(&self, required: &[BuyerField]) -> Vec<BuyerField> {
         required
             .iter()
@@ -79,8 +79,8 @@ impl Buyer {
     }
 }
 
-/// Whether a trimmed value will do for a field. Lenient on purpose: a buyer with an unusual name
-/// or address must be able to pay.
+/// Returns whether a trimmed value is valid for a field. The rules are lenient: a buyer with an
+/// unusual name or address must be able to pay.
 pub fn acceptable(field: BuyerField, value: &str) -> bool {
     let chars = value.chars().count();
     if value.trim() != value || value.chars().any(char::is_control) {
@@ -98,7 +98,7 @@ pub fn acceptable(field: BuyerField, value: &str) -> bool {
                 })
         }
         BuyerField::Name => (1..=200).contains(&chars),
-        // E.164 allows 15 digits; spaces and punctuation are how people write them.
+        // E.164 allows up to 15 digits. People write them with spaces and punctuation.
         BuyerField::Phone => {
             let digits = value.bytes().filter(u8::is_ascii_digit).count();
             (5..=15).contains(&digits)
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lenient_but_not_blind() {
-        for (field, value, good) in [
+    fn validates_each_field() {
+        for (field, value, valid) in [
             (BuyerField::Email, "a@b.example", true),
             (BuyerField::Email, "tag+x@sub.b.example", true),
             (BuyerField::Email, "a@b", false),
@@ -129,7 +129,7 @@ mod tests {
             (BuyerField::Country, "DE", true),
             (BuyerField::Country, "de", false),
         ] {
-            assert_eq!(acceptable(field, value), good, "{value}");
+            assert_eq!(acceptable(field, value), valid, "{value}");
         }
     }
 }

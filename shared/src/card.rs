@@ -1,9 +1,9 @@
-//! Card rules both ends apply: the widget while the buyer types, the server before it believes.
+//! Card validation. The widget applies it while the buyer types, and the server to every request.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// A card scheme.
+/// A card brand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -28,7 +28,7 @@ pub enum Brand {
     Maestro,
     /// Mir.
     Mir,
-    /// Any other scheme of ISO/IEC 7812.
+    /// Any other brand.
     Unknown,
 }
 
@@ -41,8 +41,8 @@ impl Brand {
         self.into()
     }
 
-    /// The scheme of a number, complete or just begun, by the issuer ranges that the schemes
-    /// publish. `number` holds digits only.
+    /// Returns the brand of a complete or partial card number, by the issuer ranges that the card
+    /// networks publish. `number` holds digits only.
     pub fn of(number: &str) -> Self {
         // The first six digits, padded with zeros: "51" reads as 510000.
         let mut head = 0u32;
@@ -73,7 +73,7 @@ impl Brand {
         }
     }
 
-    /// Lengths a complete number may have.
+    /// The valid lengths of a complete number.
     pub fn number_lengths(self) -> std::ops::RangeInclusive<usize> {
         match self {
             Self::Amex => 15..=15,
@@ -85,17 +85,7 @@ impl Brand {
         }
     }
 
-    /// The length at which the form moves on to the next field.
-    pub fn usual_length(self) -> usize {
-        match self {
-            Self::Amex => 15,
-            Self::Diners => 14,
-            Self::Maestro | Self::Unknown => 19,
-            _ => 16,
-        }
-    }
-
-    /// Digits of the security code.
+    /// The valid lengths of the security code.
     pub fn cvc_length(self) -> std::ops::RangeInclusive<usize> {
         match self {
             Self::Amex => 4..=4,
@@ -104,8 +94,8 @@ impl Brand {
         }
     }
 
-    /// Where the groups of a printed number end: after 4, 10 and 15 digits for American Express,
-    /// every four for the rest.
+    /// The positions after which a printed number has a space: 4 and 10 for American Express and
+    /// Diners Club, every fourth digit for the others.
     pub fn group_ends(self) -> &'static [usize] {
         match self {
             Self::Amex => &[4, 10],
@@ -114,7 +104,7 @@ impl Brand {
         }
     }
 
-    /// The scheme's name as people know it.
+    /// The brand's name for display.
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Visa => "Visa",
@@ -131,7 +121,7 @@ impl Brand {
     }
 }
 
-/// The number with a space after each of its brand's groups.
+/// Formats a number in the groups that its brand prints.
 pub fn group_number(digits: &str) -> String {
     let ends = Brand::of(digits).group_ends();
     let mut out = String::with_capacity(digits.len() + ends.len());
@@ -144,7 +134,7 @@ pub fn group_number(digits: &str) -> String {
     out
 }
 
-/// The check digit of ISO/IEC 7812-1 annex B (Luhn).
+/// Returns whether the check digit is correct (Luhn, ISO/IEC 7812-1 annex B).
 pub fn luhn(digits: &str) -> bool {
     let sum: u32 = digits
         .bytes()
@@ -162,21 +152,21 @@ pub fn luhn(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && sum.is_multiple_of(10)
 }
 
-/// Why a card field won't do. The word is the `code` in a problem document's `errors`.
+/// Why a card field is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardError {
-    /// Nothing there.
+    /// The field is empty.
     Required,
-    /// Too short for its brand.
+    /// The value is too short for the brand.
     Incomplete,
-    /// Not a number of that kind, or its check digit is wrong.
+    /// The value has the wrong form, or its check digit is wrong.
     Invalid,
-    /// The month it names is over.
+    /// The expiry month is in the past.
     Expired,
 }
 
 impl CardError {
-    /// The word on the wire.
+    /// The `code` in the `errors` of a problem document.
     pub fn code(self) -> &'static str {
         match self {
             Self::Required => "required",
@@ -187,7 +177,7 @@ impl CardError {
     }
 }
 
-/// Checks a card number: digits only, the length of its brand, the check digit.
+/// Validates a card number: digits only, a length of its brand, and the check digit.
 pub fn check_number(digits: &str) -> Result<Brand, CardError> {
     if digits.is_empty() {
         return Err(CardError::Required);
@@ -205,7 +195,7 @@ pub fn check_number(digits: &str) -> Result<Brand, CardError> {
     Ok(brand)
 }
 
-/// A two-digit year as cards print it, in the century of `now_year`; a four-digit one as it is.
+/// Expands a two-digit year to the century of `now_year`; returns a four-digit year unchanged.
 pub fn full_year(year: u16, now_year: u16) -> u16 {
     if year < 100 {
         now_year / 100 * 100 + year
@@ -214,8 +204,8 @@ pub fn full_year(year: u16, now_year: u16) -> u16 {
     }
 }
 
-/// Checks an expiry (month 1 to 12, year in full) against the present month. A card is good to
-/// the end of the month it names; more than 30 years ahead is a typing error.
+/// Validates an expiry date (month 1 to 12, four-digit year) against the current month. A card is
+/// valid until the end of its expiry month. A year more than 30 years ahead is a typing error.
 pub fn check_expiry(month: u8, year: u16, now_month: u8, now_year: u16) -> Result<(), CardError> {
     if !(1..=12).contains(&month) || year > now_year + 30 {
         Err(CardError::Invalid)
@@ -226,7 +216,7 @@ pub fn check_expiry(month: u8, year: u16, now_month: u8, now_year: u16) -> Resul
     }
 }
 
-/// Checks a security code against the brand's length.
+/// Validates a security code against the lengths of its brand.
 pub fn check_cvc(cvc: &str, brand: Brand) -> Result<(), CardError> {
     if cvc.is_empty() {
         Err(CardError::Required)
@@ -239,17 +229,17 @@ pub fn check_cvc(cvc: &str, brand: Brand) -> Result<(), CardError> {
     }
 }
 
-/// What of a card may be kept and shown.
+/// The card details that may be stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CardSummary {
-    /// The scheme.
+    /// The brand.
     pub brand: Brand,
     /// The last four digits.
     pub last4: String,
-    /// 1 to 12.
+    /// The expiry month, 1 to 12.
     pub exp_month: u8,
-    /// In full, for example 2030.
+    /// The expiry year, four digits.
     pub exp_year: u16,
 }
 
@@ -258,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brands_by_their_ranges() {
+    fn finds_the_brand_of_a_number() {
         for (number, brand) in [
             ("4", Brand::Visa),
             ("51", Brand::Mastercard),
@@ -277,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_lengths_and_check_digits() {
+    fn validates_numbers() {
         assert_eq!(check_number("4242424242424242"), Ok(Brand::Visa));
         assert_eq!(check_number("378282246310005"), Ok(Brand::Amex));
         assert_eq!(check_number("4242424242424241"), Err(CardError::Invalid));
@@ -289,14 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn grouping_follows_the_brand() {
+    fn groups_numbers_by_brand() {
         assert_eq!(group_number("4242424242424242"), "4242 4242 4242 4242");
         assert_eq!(group_number("378282246310005"), "3782 822463 10005");
         assert_eq!(group_number("42424"), "4242 4");
     }
 
     #[test]
-    fn a_card_is_good_to_the_end_of_its_month() {
+    fn a_card_is_valid_until_the_end_of_its_month() {
         assert_eq!(check_expiry(11, 2026, 11, 2026), Ok(()));
         assert_eq!(check_expiry(10, 2026, 11, 2026), Err(CardError::Expired));
         assert_eq!(check_expiry(13, 2027, 11, 2026), Err(CardError::Invalid));
@@ -306,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn security_codes_have_the_brands_length() {
+    fn validates_security_codes() {
         assert_eq!(check_cvc("123", Brand::Visa), Ok(()));
         assert_eq!(check_cvc("1234", Brand::Visa), Err(CardError::Invalid));
         assert_eq!(check_cvc("123", Brand::Amex), Err(CardError::Incomplete));

@@ -1,4 +1,4 @@
-//! Callbacks to the project: Standard Webhooks bodies. A contract: a field never leaves it.
+//! Callbacks to the project: the bodies of Standard Webhooks requests. Fields are never removed.
 
 use crate::id::{EventId, ProjectId};
 use crate::invoice::Invoice;
@@ -7,12 +7,12 @@ use crate::refund::Refund;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// What a callback tells.
+/// The type of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 pub enum EventType {
-    /// The question before money moves.
+    /// Asks the project to confirm the order before the payment.
     #[serde(rename = "order.check")]
     #[strum(serialize = "order.check")]
     OrderCheck,
@@ -20,7 +20,7 @@ pub enum EventType {
     #[serde(rename = "invoice.paid")]
     #[strum(serialize = "invoice.paid")]
     InvoicePaid,
-    /// A payment took the money.
+    /// A payment succeeded.
     #[serde(rename = "payment.succeeded")]
     #[strum(serialize = "payment.succeeded")]
     PaymentSucceeded,
@@ -28,31 +28,31 @@ pub enum EventType {
     #[serde(rename = "payment.declined")]
     #[strum(serialize = "payment.declined")]
     PaymentDeclined,
-    /// A payment could not be carried out.
+    /// A payment failed. No money was taken.
     #[serde(rename = "payment.failed")]
     #[strum(serialize = "payment.failed")]
     PaymentFailed,
-    /// A second success on one invoice was given back.
+    /// A second successful payment of the same invoice was refunded.
     #[serde(rename = "payment.duplicate_refunded")]
     #[strum(serialize = "payment.duplicate_refunded")]
     PaymentDuplicateRefunded,
-    /// The invoice was not paid in time.
+    /// The invoice expired unpaid.
     #[serde(rename = "invoice.expired")]
     #[strum(serialize = "invoice.expired")]
     InvoiceExpired,
-    /// The invoice was called off.
+    /// The invoice was canceled.
     #[serde(rename = "invoice.canceled")]
     #[strum(serialize = "invoice.canceled")]
     InvoiceCanceled,
-    /// A refund was carried out.
+    /// A refund succeeded.
     #[serde(rename = "refund.succeeded")]
     #[strum(serialize = "refund.succeeded")]
     RefundSucceeded,
-    /// A refund was refused.
+    /// A refund failed. No money was returned.
     #[serde(rename = "refund.failed")]
     #[strum(serialize = "refund.failed")]
     RefundFailed,
-    /// A test of the endpoint.
+    /// A test of the callback endpoint.
     #[serde(rename = "ping")]
     #[strum(serialize = "ping")]
     Ping,
@@ -72,21 +72,21 @@ impl EventType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
-    /// Its id, `webhook-id` in the headers.
+    /// The event's id, sent as the `webhook-id` header.
     pub id: EventId,
-    /// What it tells.
+    /// The event's type.
     pub r#type: EventType,
-    /// Counts up by one per invoice, from 1. 0 where no order is kept (order check, ping).
+    /// The position among the events of the invoice, starting at 1. 0 for `order.check` and `ping`.
     pub sequence: i64,
-    /// RFC 3339 UTC.
+    /// When the event was created, RFC 3339 UTC.
     pub created_at: String,
-    /// The project it is for.
+    /// The project that receives it.
     pub project: ProjectId,
-    /// What it is about.
+    /// The objects that the event is about.
     pub data: EventData,
 }
 
-/// What an event is about, as it stood when the event was written.
+/// The objects of an event, as they were when the event was created.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventData {
@@ -101,18 +101,18 @@ pub struct EventData {
     pub refund: Option<Refund>,
 }
 
-/// What became of a callback so far.
+/// The delivery state of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DeliveryState {
-    /// It is on its way, or will be tried again.
+    /// Not delivered yet; another attempt follows.
     Pending,
-    /// The project took it.
+    /// The project acknowledged it.
     Delivered,
-    /// Given up; it can be resent.
+    /// All attempts failed. It can be resent.
     Failed,
 }
 
@@ -126,54 +126,54 @@ impl DeliveryState {
     }
 }
 
-/// A callback and what became of it, for the project to look up.
+/// A callback with its delivery attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SentEvent {
-    /// The body, as it is sent.
+    /// The body, as sent.
     #[serde(flatten)]
     pub event: Event,
     /// Always `event`.
     pub object: String,
-    /// What became of it.
+    /// The delivery state.
     pub state: DeliveryState,
-    /// Every attempt, the first one first.
+    /// Every delivery attempt, oldest first.
     pub attempts: Vec<DeliveryAttempt>,
-    /// When it is tried next, RFC 3339 UTC.
+    /// When the next attempt is due, RFC 3339 UTC.
     pub next_attempt_at: Option<String>,
     /// When it was first delivered, RFC 3339 UTC.
     pub delivered_at: Option<String>,
 }
 
-/// One attempt to deliver a callback.
+/// An attempt to deliver a callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryAttempt {
-    /// RFC 3339 UTC.
+    /// When the attempt started, RFC 3339 UTC.
     pub at: String,
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status of the response, if there was one.
     pub status: Option<u16>,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub duration_ms: i64,
-    /// Why there was no answer.
+    /// Why there was no response.
     pub error: Option<String>,
-    /// The first 1 KiB of the answer.
+    /// The first 1 KiB of the response body.
     pub response: Option<String>,
 }
 
-/// The project's answer to an order check.
+/// The project's response to an order check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderCheckAnswer {
-    /// Whether the order is as it should be.
+    /// Whether the project accepts the order.
     pub accept: bool,
-    /// Why not; the buyer sees it.
+    /// Why the order was rejected. Shown to the buyer.
     #[serde(default)]
     pub reason: Option<String>,
-    /// What the project thinks it costs, in minor units.
+    /// The amount that the project expects, in minor units.
     #[serde(default)]
     pub amount: Option<i64>,
-    /// What the project thinks it costs it in.
+    /// The currency that the project expects.
     #[serde(default)]
     pub currency: Option<String>,
 }

@@ -1,15 +1,16 @@
-//! Prefixed ids. They sort by time because the server fills the rest with a UUIDv7 (RFC 9562).
+//! Prefixed ids. They sort by creation time because the server generates them from UUIDv7
+//! (RFC 9562).
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// Longest id accepted from outside, prefix included.
+/// The longest id that is accepted, in bytes, prefix included.
 const MAX_LEN: usize = 64;
 
-/// Text that isn't an id of the expected kind.
+/// The error for text that is not an id of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadId {
-    /// The prefix such an id begins with, for example `inv_`.
+    /// The expected prefix, for example `inv_`.
     pub prefix: &'static str,
 }
 
@@ -30,15 +31,15 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// What every id of this kind begins with.
+            /// The prefix of these ids.
             pub const PREFIX: &'static str = $prefix;
 
-            /// The id with this unique part: lower-case letters and digits.
+            /// Creates an id from its unique part, which must be lowercase letters and digits.
             pub fn from_unique(unique: impl fmt::Display) -> Self {
                 Self(format!("{}{unique}", $prefix))
             }
 
-            /// The id as text, prefix included.
+            /// Returns the id as text, prefix included.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -71,27 +72,29 @@ macro_rules! id {
 }
 
 id!(
-    /// A project: the merchant's site or game.
+    /// The id of a project: the merchant's site or game.
     ProjectId, "prj_", "prj_019abc0de0007000800000000000000a"
 );
 id!(
-    /// An invoice: what is owed for one order.
+    /// The id of an invoice.
     InvoiceId, "inv_", "inv_019abc0de0007000800000000000000a"
 );
 id!(
-    /// A payment: one attempt to pay an invoice. Also the idempotency key sent to payment systems.
+    /// The id of a payment: one attempt to pay an invoice. Also sent to payment systems as the
+    /// idempotency key.
     PaymentId, "pay_", "pay_019abc0de0007000800000000000000a"
 );
 id!(
-    /// A refund of a payment, whole or in part.
+    /// The id of a refund.
     RefundId, "rfd_", "rfd_019abc0de0007000800000000000000a"
 );
 id!(
-    /// A callback to the project; `webhook-id` on every attempt to deliver it.
+    /// The id of a callback. Sent as the `webhook-id` header on every delivery attempt.
     EventId, "evt_", "evt_019abc0de0007000800000000000000a"
 );
 id!(
-    /// One request to the server, in its answer's `x-request-id` and in every log line about it.
+    /// The id of a request to the server. Sent in the `x-request-id` response header and written to
+    /// every log line of the request.
     RequestId, "req_", "req_019abc0de0007000800000000000000a"
 );
 
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_told_apart_by_prefix() {
+    fn an_id_needs_its_prefix() {
         assert!("inv_0190a".parse::<InvoiceId>().is_ok());
         for bad in ["pay_0190a", "inv_", "inv_A", "inv_a/b", "", "inv_a b"] {
             assert!(bad.parse::<InvoiceId>().is_err(), "{bad}");

@@ -1,4 +1,4 @@
-//! An invoice: what is owed for one order of a project.
+//! Invoices. An invoice is the amount owed for one order of a project.
 
 use crate::buyer::{Buyer, BuyerField};
 use crate::id::{InvoiceId, ProjectId};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// Where an invoice stands.
+/// The status of an invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -17,17 +17,17 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 pub enum InvoiceStatus {
     /// Waiting for a payment.
     Open,
-    /// A payment is under way.
+    /// A payment is in progress.
     Processing,
     /// Paid in full.
     Paid,
-    /// Paid, and some of it given back.
+    /// Paid and partially refunded.
     PartiallyRefunded,
-    /// Paid, and all of it given back.
+    /// Paid and fully refunded.
     Refunded,
-    /// Called off by the project before it was paid.
+    /// Canceled by the project before it was paid.
     Canceled,
-    /// Not paid in time.
+    /// Expired unpaid.
     Expired,
 }
 
@@ -40,71 +40,71 @@ impl InvoiceStatus {
         self.into()
     }
 
-    /// Whether money was taken for it, given back since or not.
+    /// Returns whether the invoice was paid, even if it was refunded since.
     pub const fn was_paid(self) -> bool {
         matches!(self, Self::Paid | Self::PartiallyRefunded | Self::Refunded)
     }
 }
 
-/// A line of an order, for display.
+/// A line item of an order, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
-    /// What it is.
+    /// The name of the item.
     pub name: String,
-    /// How many.
+    /// The quantity.
     pub quantity: u32,
-    /// The price of one, in minor units of the invoice's currency.
+    /// The unit price, in minor units of the invoice's currency.
     pub amount: i64,
 }
 
-/// An invoice as it goes over the wire.
+/// An invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invoice {
-    /// Its id.
+    /// The invoice's id.
     pub id: InvoiceId,
     /// Always `invoice`.
     pub object: String,
     /// The project it belongs to.
     pub project: ProjectId,
-    /// The project's own number, unique in the project.
+    /// The project's order number, unique within the project.
     pub order_id: String,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: Currency,
-    /// What the buyer reads.
+    /// The description shown to the buyer.
     pub description: Option<String>,
-    /// The order's lines.
+    /// The line items.
     pub items: Vec<Item>,
-    /// What is known of the buyer.
+    /// The buyer's details, as far as they are known.
     pub buyer: Buyer,
-    /// What the project requires of the buyer and isn't known yet.
+    /// The buyer fields that the project requires and that have no value yet.
     pub missing: Vec<BuyerField>,
-    /// Where it stands.
+    /// The status.
     pub status: InvoiceStatus,
-    /// Every attempt, oldest first.
+    /// All payments of the invoice, oldest first.
     pub payments: Vec<Payment>,
-    /// Minor units given back so far.
+    /// The amount refunded so far, in minor units.
     pub amount_refunded: i64,
-    /// Our hosted page for it.
+    /// The hosted payment page.
     pub payment_url: String,
-    /// The payment system's form, where a method was given at creation.
+    /// The payment system's page, if the invoice was created with a payment method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation_url: Option<String>,
-    /// What the widget presents for this invoice, and for no other.
+    /// The token that the widget sends. Valid for this invoice only.
     pub client_token: String,
-    /// A BCP 47 language tag.
+    /// The language of the widget, a BCP 47 tag.
     pub locale: Option<String>,
-    /// The project's own notes.
+    /// Key-value data of the project's own.
     pub metadata: BTreeMap<String, String>,
-    /// Whether it is of a test project.
+    /// Whether the invoice belongs to a test project.
     pub test: bool,
-    /// RFC 3339 UTC.
+    /// When the invoice was created, RFC 3339 UTC.
     pub created_at: String,
-    /// RFC 3339 UTC.
+    /// When the invoice expires, RFC 3339 UTC.
     pub expires_at: String,
-    /// RFC 3339 UTC, once paid.
+    /// When the invoice was paid, RFC 3339 UTC.
     pub paid_at: Option<String>,
 }

@@ -1,5 +1,6 @@
-//! What goes over the wire between project, widget, server and payment systems, and the rules
-//! both ends must agree on. No I/O, no clock: whoever needs the time passes it in.
+//! The types that go over the wire between project, widget and server, and the validation rules
+//! that the widget and the server share. No I/O and no clock: functions take the time as an
+//! argument.
 
 pub mod buyer;
 pub mod card;

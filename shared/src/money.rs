@@ -1,24 +1,24 @@
-//! Money in integer minor units with an ISO 4217 currency. Never a float.
+//! Amounts of money: integer minor units with an ISO 4217 currency. Never floating point.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// An ISO 4217 currency that has minor units defined (so not gold, not "no currency").
+/// An ISO 4217 currency with defined minor units (excludes gold and "no currency").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, example = "EUR"))]
 pub struct Currency(iso_currency::Currency);
 
-/// Why text or a number is not money.
+/// Why a value is not a valid amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoneyError {
-    /// Not an ISO 4217 code in upper case, or one without minor units.
+    /// Not an uppercase ISO 4217 code, or a currency without minor units.
     UnknownCurrency,
     /// Not a plain decimal number such as `19.99`.
     NotDecimal,
     /// More decimals than the currency has.
     TooManyDecimals {
-        /// How many it has.
+        /// The number of decimals of the currency.
         allowed: u32,
     },
     /// Zero, negative, or above [`Money::MAX_AMOUNT`].
@@ -43,12 +43,12 @@ impl fmt::Display for MoneyError {
 impl std::error::Error for MoneyError {}
 
 impl Currency {
-    /// How many decimals the currency has by ISO 4217: EUR 2, JPY 0, KWD 3.
+    /// Returns the number of decimals by ISO 4217: EUR 2, JPY 0, KWD 3.
     pub fn exponent(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
 
-    /// The three-letter code.
+    /// Returns the three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
@@ -83,21 +83,24 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// An amount of one currency, in its minor units (cents, yen, fils).
+/// An amount in the minor units of a currency (cents, yen, fils).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: Currency,
 }
 
 impl Money {
-    /// The largest amount an order may have, in minor units: exact in a JavaScript number, and
-    /// with room for sums in an `i64`.
+    /// The largest amount of an order, in minor units. It is exact in a JavaScript number, and sums
+    /// fit into an `i64`.
     pub const MAX_AMOUNT: i64 = 999_999_999_999;
 
-    /// What an order may cost: from 1 to [`Self::MAX_AMOUNT`] minor units.
+    /// Creates the amount of an order: from 1 to [`Self::MAX_AMOUNT`] minor units.
+    ///
+    /// # Errors
+    /// [`MoneyError::OutOfRange`] for any other amount.
     pub fn for_order(amount: i64, currency: Currency) -> Result<Self, MoneyError> {
         if (1..=Self::MAX_AMOUNT).contains(&amount) {
             Ok(Self { amount, currency })
@@ -106,8 +109,11 @@ impl Money {
         }
     }
 
-    /// Reads a decimal string as HTML forms carry it: digits, then at most one point and at most
-    /// as many decimals as the currency has. No sign, no grouping, no exponent.
+    /// Parses a decimal string from an HTML form: digits, then optionally a point and at most as many
+    /// decimals as the currency has. No sign, no grouping, no exponent.
+    ///
+    /// # Errors
+    /// When the text is not such a decimal, or the amount is out of range for an order.
     pub fn from_decimal(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -125,7 +131,8 @@ impl Money {
         Self::for_order(amount, currency)
     }
 
-    /// The decimal string with all of the currency's decimals: `19.99`, `500`, `-0.05`.
+    /// Formats the amount as a decimal string with all decimals of the currency: `19.99`, `500`,
+    /// `-0.05`.
     pub fn to_decimal(self) -> String {
         let sign = if self.amount < 0 { "-" } else { "" };
         let exponent = self.currency.exponent() as usize;
@@ -158,9 +165,9 @@ mod tests {
         code.parse().unwrap()
     }
 
-    /// ISO 4217 list one: every exponent that is not 2 (funds codes left out).
+    /// ISO 4217 list one: every exponent other than 2, without funds codes.
     #[test]
-    fn exponents_are_iso_4217s() {
+    fn exponents_match_iso_4217() {
         let zero = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
         let three = "BHD IQD JOD KWD LYD OMR TND";
         for code in zero.split(' ') {
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_money_is_refused() {
+    fn rejects_invalid_amounts() {
         let eur = currency("EUR");
         for text in [
             "", ".", "1.", ".5", "-1", "+1", "1e3", "1,000", " 1", "1 ", "١", "0x1", "1.2.3",
@@ -210,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_decimal_string_has_the_currencys_decimals() {
+    fn formats_all_decimals() {
         assert_eq!(
             Money::from_decimal("705.00", currency("EUR"))
                 .unwrap()
@@ -249,13 +256,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decimal_and_back(amount in 1..=Money::MAX_AMOUNT, code in "EUR|JPY|KWD|CLF") {
+        fn decimal_round_trip(amount in 1..=Money::MAX_AMOUNT, code in "EUR|JPY|KWD|CLF") {
             let money = Money { amount, currency: currency(&code) };
             prop_assert_eq!(Money::from_decimal(&money.to_decimal(), money.currency), Ok(money));
         }
 
         #[test]
-        fn any_text_is_answered(text in ".*", code in ".{0,4}") {
+        fn any_text_is_parsed_without_a_panic(text in ".*", code in ".{0,4}") {
             if let Ok(c) = code.parse::<Currency>() { let _ = Money::from_decimal(&text, c); }
             let _ = Money::from_decimal(&text, currency("EUR"));
         }

@@ -1,4 +1,4 @@
-//! A payment: one attempt to pay an invoice.
+//! Payments. A payment is one attempt to pay an invoice.
 
 use crate::card::CardSummary;
 use crate::id::{InvoiceId, PaymentId};
@@ -6,26 +6,27 @@ use crate::money::Currency;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// Where a payment stands. Moves forward only; see the server's `domain::payment`.
+/// The status of a payment. It only moves forward; the server's `domain::payment` has the
+/// transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PaymentStatus {
-    /// Written down; the payment system has not been heard yet.
+    /// Stored; the payment system has not responded yet.
     Created,
     /// The buyer has to confirm on the verification form.
     RequiresVerification,
-    /// Its fate is open: with the payment system, or simply unknown.
+    /// The outcome is pending at the payment system or unknown.
     Processing,
-    /// The money was taken.
+    /// The payment succeeded.
     Succeeded,
-    /// The payment system or the bank said no. Nothing was taken.
+    /// The payment system or the bank declined the payment. No money was taken.
     Declined,
-    /// It could not be carried out, and nothing was taken.
+    /// The payment could not be processed. No money was taken.
     Failed,
-    /// Given up by the buyer or the project before money moved.
+    /// Canceled by the buyer or the project before money was taken.
     Canceled,
 }
 
@@ -38,7 +39,7 @@ impl PaymentStatus {
         self.into()
     }
 
-    /// Whether it may still succeed by the ordinary way. At most one such payment an invoice.
+    /// Returns whether the payment is in progress. An invoice has at most one such payment.
     pub const fn is_live(self) -> bool {
         match self {
             Self::Created | Self::RequiresVerification | Self::Processing => true,
@@ -47,34 +48,34 @@ impl PaymentStatus {
     }
 }
 
-/// Why a payment was declined, the same words for every payment system.
+/// The reason for a decline, the same for every payment system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum DeclineCode {
-    /// Not enough money on the account.
+    /// Insufficient funds on the account.
     InsufficientFunds,
-    /// Refused without a reason that may be told.
+    /// Declined without a specific reason.
     CardDeclined,
-    /// The card is past its expiry.
+    /// The card has expired.
     ExpiredCard,
-    /// The security code is wrong.
+    /// The security code is incorrect.
     IncorrectCvc,
-    /// There is no such card number.
+    /// The card number is incorrect.
     IncorrectNumber,
-    /// The buyer did not pass the verification.
+    /// The verification failed.
     VerificationFailed,
-    /// The buyer left the verification.
+    /// The buyer abandoned the verification.
     VerificationAbandoned,
-    /// Refused on suspicion of fraud.
+    /// Suspected fraud.
     FraudSuspected,
-    /// Above a limit of the card or account.
+    /// The payment exceeds a limit of the card or account.
     LimitExceeded,
-    /// The method can't be used for this payment.
+    /// The payment method is not available for this payment.
     MethodUnavailable,
-    /// The payment system erred; nothing was taken.
+    /// An error at the payment system. No money was taken.
     ProcessingError,
 }
 
@@ -87,7 +88,8 @@ impl DeclineCode {
         self.into()
     }
 
-    /// An English sentence for projects and logs; the widget has its own, in the buyer's language.
+    /// Returns an English message for projects and logs. The widget has its own messages, in the
+    /// buyer's language.
     pub const fn message(self) -> &'static str {
         match self {
             Self::InsufficientFunds => "The account has insufficient funds.",
@@ -95,9 +97,9 @@ impl DeclineCode {
             Self::ExpiredCard => "The card has expired.",
             Self::IncorrectCvc => "The security code is incorrect.",
             Self::IncorrectNumber => "The card number is incorrect.",
-            Self::VerificationFailed => "The buyer did not pass the verification.",
-            Self::VerificationAbandoned => "The buyer left the verification.",
-            Self::FraudSuspected => "The payment was refused on suspicion of fraud.",
+            Self::VerificationFailed => "The verification failed.",
+            Self::VerificationAbandoned => "The buyer abandoned the verification.",
+            Self::FraudSuspected => "The payment was declined on suspicion of fraud.",
             Self::LimitExceeded => "The payment exceeds a limit of the card.",
             Self::MethodUnavailable => "The payment method is not available for this payment.",
             Self::ProcessingError => "The payment system could not process the payment.",
@@ -105,13 +107,13 @@ impl DeclineCode {
     }
 }
 
-/// A decline with its reason.
+/// A decline and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decline {
     /// The reason, for programs.
     pub code: DeclineCode,
-    /// The reason, for people (English).
+    /// The reason, for people, in English.
     pub message: String,
 }
 
@@ -124,22 +126,22 @@ impl From<DeclineCode> for Decline {
     }
 }
 
-/// A way to pay.
+/// A payment method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Method {
-    /// A card whose data the buyer types into the widget.
+    /// A card, entered in the widget.
     Card,
-    /// A PayPal account.
+    /// PayPal.
     Paypal,
-    /// iDEAL, from the buyer's bank in the Netherlands.
+    /// iDEAL, bank payments in the Netherlands.
     Ideal,
-    /// Bancontact, Belgium's debit cards.
+    /// Bancontact, debit cards in Belgium.
     Bancontact,
-    /// EPS, from the buyer's bank in Austria.
+    /// EPS, bank payments in Austria.
     Eps,
 }
 
@@ -152,8 +154,8 @@ impl Method {
         self.into()
     }
 
-    /// The currencies it pays in whoever carries it, as ISO 4217 codes; `None` where that is the
-    /// payment system's to say.
+    /// Returns the currencies of the method as ISO 4217 codes, or `None` if they depend on the
+    /// payment system.
     pub const fn currencies(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Card | Self::Paypal => None,
@@ -162,36 +164,36 @@ impl Method {
     }
 }
 
-/// A payment as it goes over the wire.
+/// A payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Payment {
-    /// Its id.
+    /// The payment's id.
     pub id: PaymentId,
     /// Always `payment`.
     pub object: String,
-    /// The invoice it pays.
+    /// The invoice.
     pub invoice: InvoiceId,
-    /// The way it is paid.
+    /// The payment method.
     pub method: Method,
-    /// The kind of the connector that carries it, for example `sandbox`.
+    /// The connector that processes the payment, for example `sandbox`.
     pub connector: String,
-    /// The payment system's own id for it, once known.
+    /// The payment system's id of the payment, once known.
     pub reference: Option<String>,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: Currency,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
-    /// Why it was declined, if it was.
+    /// The reason for the decline, if the payment was declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
-    /// What may be shown of the card.
+    /// The card details that may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardSummary>,
-    /// RFC 3339 UTC.
+    /// When the payment was created, RFC 3339 UTC.
     pub created_at: String,
-    /// RFC 3339 UTC.
+    /// When the payment last changed, RFC 3339 UTC.
     pub updated_at: String,
 }

@@ -3,56 +3,56 @@
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// What went wrong, for programs. On the wire the last segment of the document's `type`.
+/// The type of a problem: the last path segment of a document's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ProblemType {
-    /// The data sent is not acceptable; `errors` names the fields.
+    /// The request is invalid; `errors` names the fields.
     InvalidRequest,
-    /// No credentials, or none that fit.
+    /// The credentials are missing or invalid.
     Unauthorized,
-    /// The credentials fit, but this is not allowed with them.
+    /// The credentials do not permit the request.
     Forbidden,
-    /// There is no such thing, or not for you.
+    /// The resource does not exist or is not accessible.
     NotFound,
-    /// The path exists, the method doesn't.
+    /// The path does not support the HTTP method.
     MethodNotAllowed,
-    /// The body is not of a type that is taken here.
+    /// The content type of the body is not supported.
     UnsupportedMediaType,
-    /// The body is larger than is taken here.
+    /// The body is too large.
     PayloadTooLarge,
-    /// The idempotency key was used with another body.
+    /// The idempotency key was used with a different body.
     IdempotencyKeyReused,
-    /// The first call with this idempotency key is still running.
+    /// A request with the same idempotency key is in progress.
     IdempotencyKeyInUse,
-    /// The project has another order under this number.
+    /// The order id belongs to a different order of the project.
     OrderIdReused,
-    /// The invoice is paid already.
+    /// The invoice is already paid.
     InvoicePaid,
-    /// The invoice was not paid in time.
+    /// The invoice has expired.
     InvoiceExpired,
-    /// The invoice was called off.
+    /// The invoice was canceled.
     InvoiceCanceled,
-    /// Another payment of the invoice is under way.
+    /// Another payment of the invoice is in progress.
     PaymentInProgress,
-    /// The payment can't be changed that way any more.
+    /// The payment is final and cannot be changed.
     PaymentFinal,
-    /// There is nothing of this payment that could be given back.
+    /// The payment cannot be refunded by this amount.
     NotRefundable,
-    /// The project has no connector for this method and currency.
+    /// The project has no account for this payment method and currency.
     MethodUnavailable,
-    /// The project refused the order.
+    /// The project rejected the order.
     OrderRejected,
-    /// The project did not answer the order check.
+    /// The project did not respond to the order check.
     OrderCheckUnavailable,
-    /// Something failed on our side; the cause is in our log under the request id.
+    /// An internal error. The server logs the cause with the request id.
     #[serde(rename = "internal-error")]
     #[strum(serialize = "internal-error")]
     Internal,
-    /// Too much to do just now.
+    /// The server is overloaded or not ready.
     Unavailable,
 }
 
@@ -65,7 +65,7 @@ impl ProblemType {
         self.into()
     }
 
-    /// The HTTP status it goes with.
+    /// Returns the HTTP status of the problem type.
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::IdempotencyKeyReused => 422,
@@ -90,29 +90,29 @@ impl ProblemType {
         }
     }
 
-    /// A short summary that is the same for every occurrence.
+    /// Returns the title, the same for every occurrence.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "The request is not valid",
-            Self::Unauthorized => "Credentials are missing or wrong",
-            Self::Forbidden => "Not allowed with these credentials",
+            Self::InvalidRequest => "The request is invalid",
+            Self::Unauthorized => "The credentials are missing or invalid",
+            Self::Forbidden => "The credentials do not permit this request",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::PayloadTooLarge => "The body is too large",
-            Self::IdempotencyKeyReused => "The idempotency key was used with another body",
-            Self::IdempotencyKeyInUse => "The first call with this idempotency key still runs",
-            Self::OrderIdReused => "The order id belongs to another order",
-            Self::InvoicePaid => "The invoice is paid",
+            Self::IdempotencyKeyReused => "The idempotency key was used with a different body",
+            Self::IdempotencyKeyInUse => "A request with this idempotency key is in progress",
+            Self::OrderIdReused => "The order id belongs to a different order",
+            Self::InvoicePaid => "The invoice is already paid",
             Self::InvoiceExpired => "The invoice has expired",
             Self::InvoiceCanceled => "The invoice was canceled",
             Self::PaymentInProgress => "A payment is in progress",
-            Self::PaymentFinal => "The payment can't be changed any more",
-            Self::NotRefundable => "The payment can't be refunded",
+            Self::PaymentFinal => "The payment is final",
+            Self::NotRefundable => "The payment cannot be refunded",
             Self::MethodUnavailable => "The payment method is not available",
             Self::OrderRejected => "The order was rejected",
-            Self::OrderCheckUnavailable => "The order could not be checked",
-            Self::Internal => "Something went wrong on our side",
+            Self::OrderCheckUnavailable => "The order could not be confirmed",
+            Self::Internal => "Internal error",
             Self::Unavailable => "Temporarily unavailable",
         }
     }
@@ -122,45 +122,45 @@ impl ProblemType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// A URI reference that ends in the [`ProblemType`]'s word: `/problems/order-rejected`.
+    /// A URI reference that ends in the [`ProblemType`], for example `/problems/order-rejected`.
     pub r#type: String,
-    /// The type in words.
+    /// A summary of the problem type.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened this time.
+    /// What happened in this request.
     pub detail: String,
-    /// The request, as the log knows it.
+    /// The request id, also written to the log.
     pub request_id: String,
-    /// Every field that won't do.
+    /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 impl Problem {
-    /// The type's word, if it is one of ours.
+    /// Returns the problem type, if it is known.
     pub fn kind(&self) -> Option<ProblemType> {
         self.r#type
             .rsplit('/')
             .next()
-            .and_then(|word| word.parse().ok())
+            .and_then(|segment| segment.parse().ok())
     }
 }
 
-/// One field that won't do.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
-    /// The field, with dots for nesting: `card.number`.
+    /// The name of the field, with dots for nesting: `card.number`.
     pub field: String,
-    /// What is wrong with it, for programs: `required`, `invalid`, `unknown_field`, ...
+    /// The error, for programs: `required`, `invalid`, `unknown_field`, ...
     pub code: String,
-    /// What is wrong with it, for people (English).
+    /// The error, for people, in English.
     pub message: String,
 }
 
 impl FieldError {
-    /// A field error of three texts.
+    /// Creates a field error.
     pub fn new(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),

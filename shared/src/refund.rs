@@ -1,22 +1,22 @@
-//! A refund: money given back of a payment, whole or in part.
+//! Refunds. A refund returns all or part of a payment.
 
 use crate::id::{InvoiceId, PaymentId, RefundId};
 use crate::money::Currency;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// Where a refund stands. Moves forward only.
+/// The status of a refund. It only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RefundStatus {
-    /// Written down; the payment system has not said how it ended.
+    /// Stored; the payment system has not reported the outcome yet.
     Pending,
-    /// The money is on its way back.
+    /// The payment system accepted the refund.
     Succeeded,
-    /// The payment system refused; nothing was given back.
+    /// The payment system rejected the refund. No money was returned.
     Failed,
 }
 
@@ -30,28 +30,28 @@ impl RefundStatus {
     }
 }
 
-/// A refund as it goes over the wire.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refund {
-    /// Its id.
+    /// The refund's id.
     pub id: RefundId,
     /// Always `refund`.
     pub object: String,
-    /// The payment it is of.
+    /// The refunded payment.
     pub payment: PaymentId,
-    /// The invoice that payment paid.
+    /// The invoice of the payment.
     pub invoice: InvoiceId,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: Currency,
-    /// Why, in the project's words.
+    /// The reason given by the project.
     pub reason: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: RefundStatus,
-    /// RFC 3339 UTC.
+    /// When the refund was created, RFC 3339 UTC.
     pub created_at: String,
-    /// RFC 3339 UTC.
+    /// When the refund last changed, RFC 3339 UTC.
     pub updated_at: String,
 }

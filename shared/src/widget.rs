@@ -1,4 +1,4 @@
-//! What the widget and the server say to each other.
+//! The types of the widget API: requests and responses between the widget and the server.
 
 use crate::buyer::{Buyer, BuyerField};
 use crate::id::{InvoiceId, PaymentId};
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// The widget's colours.
+/// The widget's color theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Theme {
-    /// As the browser asks for.
+    /// Follows the browser's preference.
     Auto,
     /// Light.
     Light,
@@ -34,16 +34,16 @@ impl Theme {
     }
 }
 
-/// How a project's page opens the widget.
+/// How a page opens the widget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum OpenMode {
-    /// In a dialog over the page.
+    /// In a dialog on the page.
     Iframe,
-    /// In a window of its own.
+    /// In a separate window.
     Popup,
 }
 
@@ -57,90 +57,91 @@ impl OpenMode {
     }
 }
 
-/// What the widget needs to know of the project.
+/// The project, as the widget shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProjectInfo {
-    /// Its name.
+    /// The project's name.
     pub name: String,
-    /// Its logo, https.
+    /// The URL of the project's logo, https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
 }
 
-/// A method the buyer may choose, with the fields it asks for.
+/// A payment method that the buyer can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MethodInfo {
-    /// Which.
+    /// The payment method.
     pub method: Method,
-    /// Names of its fields in [`FixPayment`], for a card `number`, `exp_month` and so on.
+    /// The fields that the method requires in [`FixPayment`]; for a card `number`, `exp_month` and so
+    /// on.
     pub fields: Vec<String>,
 }
 
-/// Billing data: all that the widget shows.
+/// Billing data: everything that the widget shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BillingData {
     /// The invoice.
     pub invoice: InvoiceId,
-    /// Who sells.
+    /// The project.
     pub project: ProjectInfo,
-    /// The project's number for the order.
+    /// The project's order number.
     pub order_id: String,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: Currency,
-    /// How many decimals the currency has, so that the page needs no table of its own.
+    /// The number of decimals of the currency.
     pub exponent: u32,
-    /// What the buyer reads.
+    /// The description shown to the buyer.
     pub description: Option<String>,
-    /// The order's lines.
+    /// The line items.
     pub items: Vec<Item>,
-    /// What has to be asked of the buyer before Pay.
+    /// The buyer fields that the widget has to ask for.
     pub missing: Vec<BuyerField>,
-    /// The ways to pay.
+    /// The available payment methods.
     pub methods: Vec<MethodInfo>,
-    /// The project's choice of colours.
+    /// The project's color theme.
     pub theme: Theme,
-    /// The project's accent colour, `#rrggbb`.
+    /// The project's accent color, `#rrggbb`.
     pub accent: Option<String>,
-    /// A BCP 47 language tag, if the order or the project names one.
+    /// The language set by the order or the project, a BCP 47 tag.
     pub locale: Option<String>,
-    /// Where the invoice stands, and its payment if there is one to show.
+    /// The state of the invoice.
     #[serde(flatten)]
     pub state: WidgetState,
-    /// RFC 3339 UTC.
+    /// When the invoice expires, RFC 3339 UTC.
     pub expires_at: String,
-    /// Whether no real money moves.
+    /// Whether the project is in test mode.
     pub test: bool,
 }
 
-/// What changes while the widget is open: the body of every live event.
+/// The state of an invoice: the body of every live event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WidgetState {
-    /// Where the invoice stands.
+    /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The newest payment, if there is one.
+    /// The latest payment, if there is one.
     pub payment: Option<Payment>,
-    /// What the buyer has to do for that payment.
+    /// The verification that the payment requires.
     pub verification: Verification,
-    /// Where the buyer goes on to once it is over, if the project says so.
+    /// Where to send the buyer after the payment, if the project set a URL.
     pub continue_url: Option<String>,
 }
 
-/// Payment fixation: the buyer pressed Pay.
+/// The request of payment fixation, sent when the buyer presses Pay.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FixPayment {
-    /// The way to pay.
+    /// The payment method.
     pub method: Method,
     /// The missing buyer fields.
     #[serde(default)]
     pub buyer: Buyer,
-    /// The card, where the method is one.
+    /// The card, for the method `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardData>,
 }
@@ -153,15 +154,15 @@ impl fmt::Debug for FixPayment {
     }
 }
 
-/// A card as the buyer typed it. Its `Debug` tells nothing, so that no log can.
+/// The card as the buyer entered it. Its `Debug` output is redacted to keep it out of logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CardData {
-    /// Digits only.
+    /// The card number, digits only.
     pub number: String,
-    /// 1 to 12.
+    /// The expiry month, 1 to 12.
     pub exp_month: u8,
-    /// Two digits or four.
+    /// The expiry year, two or four digits.
     pub exp_year: u16,
     /// The security code.
     pub cvc: String,
@@ -176,7 +177,7 @@ impl fmt::Debug for CardData {
     }
 }
 
-/// What the buyer has to do before the payment goes on.
+/// What the buyer has to do before the payment can proceed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -184,25 +185,25 @@ pub enum Verification {
     /// Nothing.
     #[default]
     None,
-    /// Go to this page, which refuses to be framed.
+    /// Open this page in a window: it cannot be shown in a frame.
     Redirect {
-        /// The verification form.
+        /// The URL of the verification form.
         url: String,
     },
-    /// Confirm on this page, which may be shown in a frame.
+    /// Open this page in a frame.
     Frame {
-        /// The verification form.
+        /// The URL of the verification form.
         url: String,
     },
 }
 
-/// The answer to payment fixation.
+/// The response to payment fixation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FixedPayment {
-    /// The payment as it stands now.
+    /// The payment.
     pub payment: Payment,
-    /// What the buyer has to do.
+    /// What the buyer has to do next.
     pub verification: Verification,
 }
 
