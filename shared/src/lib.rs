@@ -7,6 +7,7 @@ pub mod card;
 pub mod event;
 pub mod id;
 pub mod invoice;
+pub mod language;
 pub mod message;
 pub mod money;
 pub mod payment;
@@ -47,6 +48,7 @@ mod tests {
             crate::event::DeliveryState,
             crate::event::EventType,
             crate::invoice::InvoiceStatus,
+            crate::message::EventName,
             crate::payment::DeclineCode,
             crate::payment::Method,
             crate::payment::PaymentStatus,

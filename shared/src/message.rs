@@ -1,58 +1,146 @@
-//! Messages between the project's page (`till.js`) and the widget, bound to exact origins by
-//! whoever posts and whoever receives them.
+//! Messages between the page (`till.js`), the widget and the return page, sent with `postMessage`.
+//! The sender names the exact target origin; the receiver checks the origin and the source.
+//!
+//! The TypeScript declarations that the scripts are checked against are generated from these types.
 
 use crate::id::{InvoiceId, PaymentId};
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// From the widget to the page.
+/// A message from the widget to the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "till", rename_all = "snake_case")]
 pub enum ToPage {
-    /// Billing data is shown.
-    Ready(Progress),
-    /// The payment fixation call was answered.
-    Fixation(Progress),
-    /// The verification form is shown.
-    Verification(Progress),
-    /// The invoice is paid. For display only: goods are handed out on the callback.
-    Paid(Progress),
-    /// The payment was declined; the buyer may try again.
-    Declined(Progress),
-    /// Something else went wrong.
-    Error(Progress),
-    /// The widget is done: take it away.
-    Close(Progress),
-    /// The content's height changed.
+    /// A preloaded frame is ready to receive [`ToWidget::Prepare`] and [`ToWidget::Open`].
+    Loaded,
+    /// The accessible names of the dialog, in the widget's language.
+    Named {
+        /// The name of the dialog and of the frame.
+        payment: String,
+        /// The name of the close button.
+        close: String,
+    },
+    /// See [`EventName::Ready`].
+    Ready(TillEvent),
+    /// See [`EventName::Fixation`].
+    Fixation(TillEvent),
+    /// See [`EventName::Verification`].
+    Verification(TillEvent),
+    /// See [`EventName::Paid`].
+    Paid(TillEvent),
+    /// See [`EventName::Declined`].
+    Declined(TillEvent),
+    /// See [`EventName::Error`].
+    Error(TillEvent),
+    /// See [`EventName::Close`].
+    Close(TillEvent),
+    /// The height of the content changed.
     Resize {
-        /// CSS pixels.
+        /// The height in CSS pixels.
         height: u32,
     },
-    /// The verification form refuses frames: take the whole page there.
+    /// The page has to go to a URL: the verification form cannot be shown in a frame and the buyer
+    /// chose to continue in this tab.
     Navigate {
-        /// The verification form.
+        /// The URL, http or https.
         url: String,
     },
 }
 
-/// What every event tells.
+/// A message from the page to the widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The invoice.
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "till", rename_all = "snake_case")]
+pub enum ToWidget {
+    /// Load the billing data of an invoice that the buyer is likely to open.
+    Prepare(InvoiceAndToken),
+    /// Show an invoice: the buyer opened the widget.
+    Open(InvoiceAndToken),
+    /// Close. The widget asks the buyer first while a payment is in progress.
+    Close,
+}
+
+/// An invoice and the token that gives access to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct InvoiceAndToken {
+    /// The invoice's `id`.
+    #[cfg_attr(test, ts(type = "string"))]
     pub invoice: InvoiceId,
+    /// The invoice's `client_token`.
+    pub token: String,
+}
+
+/// A message from the return page to the widget that opened the verification form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Returned {
+    /// The payment that the buyer returned from.
+    pub till_returned: ReturnedPayment,
+}
+
+/// The content of [`Returned`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ReturnedPayment {
+    /// The payment's id.
+    #[cfg_attr(test, ts(type = "string"))]
+    pub payment: PaymentId,
+}
+
+/// The events of a widget, in the order in which they occur. `ready` and `paid` occur at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum EventName {
+    /// The widget opens.
+    Open,
+    /// The browser blocked the popup. The widget opens in a dialog instead.
+    PopupBlocked,
+    /// The widget shows the invoice.
+    Ready,
+    /// The buyer pressed Pay, and the payment was created.
+    Fixation,
+    /// The payment needs the buyer's verification.
+    Verification,
+    /// The invoice is paid.
+    Paid,
+    /// The payment was declined. The buyer can try again.
+    Declined,
+    /// An error. `code` has the reason.
+    Error,
+    /// The widget closed.
+    Close,
+}
+
+impl EventName {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name in messages and in the names of DOM events.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The detail of an event. For display only: deliver goods on the callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct TillEvent {
+    /// The invoice, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
+    pub invoice: Option<InvoiceId>,
     /// The payment, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub payment: Option<PaymentId>,
     /// The invoice's status, or `error`.
     pub status: String,
     /// A decline code or a problem type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-}
-
-/// From the page to the widget.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "till", rename_all = "snake_case")]
-pub enum ToWidget {
-    /// The buyer pressed Esc or clicked outside: close, but ask first while money may be moving.
-    Close,
 }

@@ -97,12 +97,15 @@ impl Money {
     /// fit into an `i64`.
     pub const MAX_AMOUNT: i64 = 999_999_999_999;
 
-    /// Creates the amount of an order: from 1 to [`Self::MAX_AMOUNT`] minor units.
+    /// The valid amounts of an order, in minor units.
+    pub const ORDER_AMOUNTS: std::ops::RangeInclusive<i64> = 1..=Self::MAX_AMOUNT;
+
+    /// Creates the amount of an order, one of [`Self::ORDER_AMOUNTS`].
     ///
     /// # Errors
     /// [`MoneyError::OutOfRange`] for any other amount.
     pub fn for_order(amount: i64, currency: Currency) -> Result<Self, MoneyError> {
-        if (1..=Self::MAX_AMOUNT).contains(&amount) {
+        if Self::ORDER_AMOUNTS.contains(&amount) {
             Ok(Self { amount, currency })
         } else {
             Err(MoneyError::OutOfRange)
@@ -256,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decimal_round_trip(amount in 1..=Money::MAX_AMOUNT, code in "EUR|JPY|KWD|CLF") {
+        fn decimal_round_trip(amount in Money::ORDER_AMOUNTS, code in "EUR|JPY|KWD|CLF") {
             let money = Money { amount, currency: currency(&code) };
             prop_assert_eq!(Money::from_decimal(&money.to_decimal(), money.currency), Ok(money));
         }

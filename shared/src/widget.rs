@@ -1,7 +1,7 @@
 //! The types of the widget API: requests and responses between the widget and the server.
 
 use crate::buyer::{Buyer, BuyerField};
-use crate::id::{InvoiceId, PaymentId};
+use crate::id::InvoiceId;
 use crate::invoice::{InvoiceStatus, Item};
 use crate::money::Currency;
 use crate::payment::{Method, Payment};
@@ -205,12 +205,4 @@ pub struct FixedPayment {
     pub payment: Payment,
     /// What the buyer has to do next.
     pub verification: Verification,
-}
-
-/// What the return page tells the widget around it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Returned {
-    /// The payment whose verification is over, one way or the other.
-    pub payment: PaymentId,
 }

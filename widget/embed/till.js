@@ -1,29 +1,29 @@
-// Till's embed script: opens the payment widget over a page, in it, or in a window of its own.
-// Runs under a strict content security policy: `script-src HOST; frame-src HOST` is all it needs.
+// Till's embed script: opens the payment widget in a dialog, in an element or in a popup. Content security
+// policy: `script-src HOST; frame-src HOST`.
 (() => {
   "use strict";
   if (window.Till) return;
 
-  const script = document.currentScript; // none where a bundler has it: then `host` must be given
+  const script = document.currentScript; // null in a bundle, which needs the `host` setting
   const preset = script?.dataset ?? {};
   const MODES = ["iframe", "popup"];
   const NAMES = ["ready", "fixation", "verification", "paid", "declined", "error"];
   const BUTTONS = "[data-till-invoice], [data-till-order]";
-  let overlay = null; // the one dialog there may be
-  let spare = null; // one made ready before the click
+  let overlay = null; // the open dialog
+  let pooledFrame = null; // a preloaded dialog
 
   const styled = (element, style) => (Object.assign(element.style, style), element);
   const label = (element, text) => element.setAttribute("aria-label", text);
   const wide = () => innerWidth > 480;
 
-  /** Takes settings, gives `{ open }`. */
+  /** Returns an instance for the settings. */
   function Till(settings) {
-    const config = configured(settings);
-    idle(() => warm(config));
+    const config = configure(settings);
+    idle(() => preload(config));
     return { open: (what, options = {}) => open(config, what, options) };
   }
 
-  function configured(settings = {}) {
+  function configure(settings = {}) {
     const config = { mode: "iframe" };
     for (const name of ["host", "project", "mode", "locale", "theme", "variables"]) {
       config[name] = settings[name] ?? preset[name] ?? config[name];
@@ -36,7 +36,7 @@
     return config;
   }
 
-  /** Opens the widget; must run inside the click itself, or the browser blocks the popup. */
+  /** Opens the widget. Must be called during the click, or the browser blocks the popup. */
   function open(config, what, { container } = {}) {
     check(config, what);
     const mode = container ? "inline" : config.mode;
@@ -44,31 +44,31 @@
     const handle = {
       on: (name, fn) => (handlers.set(name, [...(handlers.get(name) ?? []), fn]), handle),
       off: (name, fn) => (handlers.set(name, (handlers.get(name) ?? []).filter((f) => f !== fn)), handle),
-      close: () => view?.ask(),
+      close: () => view?.requestClose(),
     };
     let closed = false;
     const emit = (name, detail) => {
       if (closed) return;
       closed = name === "close";
       for (const fn of handlers.get(name) ?? []) {
-        // One handler's mistake must not keep the others from hearing.
+        // An error in one handler must not stop the others.
         try { fn(detail); } catch (error) { console.error(error); }
       }
     };
     const known = typeof what.then === "function" ? null : what;
     const status = { invoice: known?.invoice, status: "open" };
-    // Whoever attaches a handler right after `open` still hears of everything.
+    // Asynchronous, so that handlers attached right after `open` receive it.
     queueMicrotask(() => emit("open", { ...status }));
 
     let view;
     if (mode === "popup") {
-      // Opened on its address where that is known: a page with COOP loses hold of an empty one.
+      // Opened with its URL, if known: a page with COOP cannot navigate an empty popup.
       view = popup(config, known, emit, status);
       if (!view) queueMicrotask(() => emit("popup_blocked", { ...status }));
     }
     view ??= container ? inline(config, container, emit, status) : dialog(config, known, emit, status);
     Promise.resolve(what)
-      .then((given) => (check(config, given), given.invoice ? given : invoiceFor(config, given.order)))
+      .then((target) => (check(config, target), target.invoice ? target : createInvoice(config, target.order)))
       .then(({ invoice, token }) => {
         if (closed) return;
         status.invoice = invoice;
@@ -77,7 +77,7 @@
       .catch((error) => {
         emit("error", { ...status, status: "error", code: error.code ?? "not-opened" });
         console.error(error);
-        view.shut();
+        view.close();
       });
     return handle;
   }
@@ -94,61 +94,66 @@
     }
   }
 
-  async function invoiceFor({ host, project }, order) {
-    const answer = await fetch(`${host}/v1/widget/invoices`, {
+  async function createInvoice({ host, project }, order) {
+    const response = await fetch(`${host}/v1/widget/invoices`, {
       method: "POST",
       headers: { authorization: `Bearer ${project}`, "content-type": "application/json" },
       body: JSON.stringify(order),
     });
-    const body = await answer.json();
-    if (answer.ok) return { invoice: body.id, token: body.client_token };
+    const body = await response.json();
+    if (response.ok) return { invoice: body.id, token: body.client_token };
     throw Object.assign(new Error(body.detail), { code: body.type?.split("/").pop() });
   }
 
-  /** The widget's page: of an invoice, or, without one, of the project, to be told later. */
-  function address({ host, project, locale, theme, variables }, mode, invoice, token) {
+  /** Returns the URL of the widget: for an invoice, or for a project to preload it. */
+  function widgetUrl({ host, project, locale, theme, variables }, mode, invoice, token) {
     const query = new URLSearchParams({ mode, origin: location.origin });
-    const kept = new URLSearchParams();
+    const fragment = new URLSearchParams();
     if (locale) query.set("locale", locale);
     if (theme) query.set("theme", theme);
     if (!invoice) query.set("project", project);
-    if (token) kept.set("token", token);
-    if (variables) kept.set("variables", typeof variables === "string" ? variables : JSON.stringify(variables));
-    return `${host}/pay/${encodeURIComponent(invoice ?? "frame")}?${query}#${kept}`;
+    if (token) fragment.set("token", token);
+    if (variables) fragment.set("variables", typeof variables === "string" ? variables : JSON.stringify(variables));
+    return `${host}/pay/${encodeURIComponent(invoice ?? "frame")}?${query}#${fragment}`;
   }
 
-  /** What all views have in common: messages from the widget's window, and the end. */
-  function connect(view, { host }, target, emit, status, on, gone) {
-    // A popup that comes back from a bank's page begins anew.
+  /** Connects a view to the widget's window: handles its messages and closes the view. */
+  function connect(view, { host }, target, emit, status, on, remove) {
+    // A popup that returns from a bank's page posts these events again.
     const once = new Set();
-    const heard = ({ origin, source, data }) => {
+    const handleMessage = ({ origin, source, data }) => {
       if (origin !== host || source !== target() || !data?.till) return;
       const { till, ...detail } = data;
       if (till === "ready" || till === "error") view.ready = true;
       on?.[till]?.(detail);
-      if (till === "close") return view.shut();
-      // The bank's page refuses frames and the buyer chose to go on in this tab.
+      if (till === "close") return view.close();
+      // The bank's page cannot be shown in a frame and the buyer chose to continue in this tab.
       if (till === "navigate" && /^https?:/.test(detail.url)) location.assign(detail.url);
       if (!NAMES.includes(till) || once.has(till)) return;
       if (till === "ready" || till === "paid") once.add(till);
       Object.assign(status, { code: undefined }, detail);
       emit(till, detail);
     };
-    addEventListener("message", heard);
-    // The widget asks the buyer first while money may be moving. Before it can, we just close.
-    view.ask = () => (view.ready ? target().postMessage({ till: "close" }, host) : view.shut());
-    view.shut = () => {
-      view.shut = () => {};
-      removeEventListener("message", heard);
-      gone();
+    addEventListener("message", handleMessage);
+    // While a payment is in progress the widget asks the buyer first. A loading widget is closed at once.
+    view.requestClose = () => (view.ready ? post(target(), { till: "close" }, host) : view.close());
+    view.close = () => {
+      view.close = () => {};
+      removeEventListener("message", handleMessage);
+      remove();
       emit("close", { ...status });
     };
     return view;
   }
 
-  function frame(mode) {
+  /** @param {Window} target @param {ToWidget} message @param {string} host */
+  function post(target, message, host) {
+    target.postMessage(message, host);
+  }
+
+  function newIframe(mode) {
     const iframe = document.createElement("iframe");
-    // Until it says what it is called in its language.
+    // Replaced by the name in the widget's language.
     iframe.title = "Till";
     iframe.tabIndex = 0;
     iframe.allow = "payment; publickey-credentials-get *";
@@ -157,14 +162,14 @@
   }
 
   /**
-   * A closed dialog with the widget in it, which waits to hear of its invoice if that is not known.
-   * Laid out unseen, so that nothing moves when it is shown.
+   * Creates a hidden dialog with the widget. Without a known invoice, the widget receives it by a message.
+   * The dialog is laid out while hidden, so that nothing moves when it opens.
    */
-  function made(config, known) {
+  function createFrame(config, known) {
     const box = document.createElement("dialog");
     const dark = config.theme === "dark" || config.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches;
     box.inert = true;
-    // It grows downwards, so that nothing in it moves when it does.
+    // It grows downwards, so that its content does not move.
     styled(box, {
       display: "block", visibility: "hidden", position: "fixed", inset: "0", border: "0", padding: "0",
       background: dark ? "#15181f" : "#fff", colorScheme: dark ? "dark" : "light",
@@ -173,8 +178,8 @@
       margin: wide() ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
       borderRadius: wide() ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
     });
-    const iframe = styled(frame("iframe"), { height: wide() ? "640px" : "100%" });
-    // A way out until the widget has its own.
+    const iframe = styled(newIframe("iframe"), { height: wide() ? "640px" : "100%" });
+    // Shown until the widget has its own close button.
     const x = styled(document.createElement("button"), {
       position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
       border: "0", background: "none", color: "#6b7280", font: "24px/1 sans-serif", cursor: "pointer",
@@ -182,14 +187,14 @@
     x.textContent = "×";
     box.append(iframe, x);
     label(box, iframe.title);
-    const it = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
-    if (it.known || config.project) it.url = address(config, "iframe", known?.invoice, known?.token);
-    const waiting = [];
-    it.say = (message) => (it.loaded ? iframe.contentWindow.postMessage(message, it.host) : waiting.push(message));
+    const frame = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
+    if (frame.known || config.project) frame.url = widgetUrl(config, "iframe", known?.invoice, known?.token);
+    const queue = [];
+    frame.post = (message) => (frame.loaded ? post(iframe.contentWindow, message, frame.host) : queue.push(message));
     const on = {
       loaded() {
-        it.loaded = true;
-        waiting.splice(0).forEach(it.say);
+        frame.loaded = true;
+        queue.splice(0).forEach(frame.post);
       },
       named({ payment, close }) {
         label(box, iframe.title = payment);
@@ -197,53 +202,53 @@
       },
       resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
     };
-    it.heard = ({ origin, source, data }) => {
-      if (origin === it.host && source === iframe.contentWindow) on[data?.till]?.(data);
+    frame.handleMessage = ({ origin, source, data }) => {
+      if (origin === frame.host && source === iframe.contentWindow) on[data?.till]?.(data);
     };
-    addEventListener("message", it.heard);
-    if (it.url) iframe.src = it.url;
+    addEventListener("message", frame.handleMessage);
+    if (frame.url) iframe.src = frame.url;
     document.body.append(box);
-    return it;
+    return frame;
   }
 
-  function unmade({ box, heard }) {
-    removeEventListener("message", heard);
+  function destroyFrame({ box, handleMessage }) {
+    removeEventListener("message", handleMessage);
     box.remove();
   }
 
-  function warm(config) {
-    const unwanted = config.mode !== "iframe" || !config.project || preset.preload === "none";
-    if (unwanted || overlay || navigator.connection?.saveData) return;
-    spare ??= made(config);
+  function preload(config) {
+    const disabled = config.mode !== "iframe" || !config.project || preset.preload === "none";
+    if (disabled || overlay || navigator.connection?.saveData) return;
+    pooledFrame ??= createFrame(config);
   }
 
   function dialog(config, known, emit, status) {
-    overlay?.shut();
+    overlay?.close();
     const before = document.activeElement;
-    // One that was made ready for other settings is of no use.
-    const fits = spare && spare.url === address(config, "iframe");
-    if (spare && !fits) unmade(spare);
-    const it = fits ? spare : made(config, known);
-    spare = null;
-    const { box, iframe, x } = it;
+    // A dialog preloaded with other settings cannot be used.
+    const fits = pooledFrame && pooledFrame.url === widgetUrl(config, "iframe");
+    if (pooledFrame && !fits) destroyFrame(pooledFrame);
+    const frame = fits ? pooledFrame : createFrame(config, known);
+    pooledFrame = null;
+    const { box, iframe, x } = frame;
     const root = document.documentElement;
     const { overflow } = root.style;
     const view = { show: (invoice, token) => {
-      if (it.known) return;
-      if (it.url) it.say({ till: "open", invoice, token });
-      else iframe.src = address(config, "iframe", invoice, token);
+      if (frame.known) return;
+      if (frame.url) frame.post({ till: "open", invoice, token });
+      else iframe.src = widgetUrl(config, "iframe", invoice, token);
     } };
     const on = { ready: () => x.remove(), error: () => x.remove() };
     connect(view, config, () => iframe.contentWindow, emit, status, on, () => {
       box.close();
-      unmade(it);
+      destroyFrame(frame);
       root.style.overflow = overflow;
       before?.focus?.();
       if (overlay === view) overlay = null;
     });
-    x.onclick = () => view.ask();
-    box.addEventListener("cancel", (event) => (event.preventDefault(), view.ask()));
-    box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.ask());
+    x.onclick = () => view.requestClose();
+    box.addEventListener("cancel", (event) => (event.preventDefault(), view.requestClose()));
+    box.addEventListener("click", (event) => event.target === box && outside(box, event) && view.requestClose());
     root.style.overflow = "hidden";
     box.inert = false;
     box.style.visibility = "";
@@ -258,8 +263,8 @@
   }
 
   function inline(config, container, emit, status) {
-    const iframe = styled(frame("inline"), { height: "560px" });
-    const view = { show: (invoice, token) => (iframe.src = address(config, "inline", invoice, token)) };
+    const iframe = styled(newIframe("inline"), { height: "560px" });
+    const view = { show: (invoice, token) => (iframe.src = widgetUrl(config, "inline", invoice, token)) };
     const on = {
       resize: ({ height }) => height > 0 && (iframe.style.height = `${height}px`),
       named: ({ payment }) => (iframe.title = payment),
@@ -270,7 +275,7 @@
   }
 
   function popup(config, known, emit, status) {
-    const url = known?.invoice && address(config, "popup", known.invoice, known.token);
+    const url = known?.invoice && widgetUrl(config, "popup", known.invoice, known.token);
     const [width, height] = [460, 780];
     const left = Math.max(0, screenX + (outerWidth - width) / 2);
     const top = Math.max(0, screenY + (outerHeight - height) / 2);
@@ -278,31 +283,31 @@
     const opened = window.open(url ?? "", `till-${known?.invoice ?? Date.now()}`, features);
     if (!opened) return null;
     opened.focus();
-    const view = { show: (invoice, token) => url || opened.location.replace(address(config, "popup", invoice, token)) };
-    // A hint only, by hand or by a policy of the page: what was paid is the server's to say.
-    const watch = setInterval(() => opened.closed && view.shut(), 500);
+    const view = { show: (invoice, token) => url || opened.location.replace(widgetUrl(config, "popup", invoice, token)) };
+    // Closed by the buyer, or reported so under the page's COOP. Only the server knows what was paid.
+    const watch = setInterval(() => opened.closed && view.close(), 500);
     return connect(view, config, () => opened, emit, status, {}, () => {
       clearInterval(watch);
       opened.close();
     });
   }
 
-  /** What an element asks for in its attributes. */
-  function asked({ tillInvoice, tillToken, tillOrder }) {
+  /** Returns the invoice or order of an element's attributes. */
+  function readTarget({ tillInvoice, tillToken, tillOrder }) {
     return tillOrder ? { order: JSON.parse(tillOrder) } : { invoice: tillInvoice, token: tillToken };
   }
 
-  /** Opens for an element and tells of everything by `till:...` events on it. */
+  /** Opens the widget for an element and dispatches its events as `till:...` events on it. */
   function openFor(element, what, options) {
-    const tell = (name) => (detail) =>
+    const dispatch = (name) => (detail) =>
       element.dispatchEvent(new CustomEvent(`till:${name}`, { bubbles: true, detail }));
     try {
       const handle = Till().open(what(), options);
-      for (const name of ["open", "popup_blocked", ...NAMES, "close"]) handle.on(name, tell(name));
+      for (const name of ["open", "popup_blocked", ...NAMES, "close"]) handle.on(name, dispatch(name));
       return handle;
     } catch (error) {
       console.error(error);
-      tell("error")({ status: "error", code: "not-opened" });
+      dispatch("error")({ status: "error", code: "not-opened" });
     }
   }
 
@@ -310,15 +315,15 @@
     const button = event.target.closest?.(BUTTONS);
     if (!button || button.disabled) return;
     event.preventDefault();
-    openFor(button, () => asked(button.dataset));
+    openFor(button, () => readTarget(button.dataset));
   });
 
-  // Before the click: the widget's code, and the billing data of the button that is likely next.
+  // Before the click: preloads the widget and the billing data of the button likely to be clicked.
   function prepare(button) {
     if (!button) return;
-    warm(configured());
+    preload(configure());
     const { tillInvoice: invoice, tillToken: token } = button.dataset;
-    if (invoice && token) spare?.say({ till: "prepare", invoice, token });
+    if (invoice && token) pooledFrame?.post({ till: "prepare", invoice, token });
   }
   function idle(run) {
     const later = () => (window.requestIdleCallback ?? setTimeout)(run, { timeout: 2000 });
@@ -329,7 +334,7 @@
       document.addEventListener(name, (event) => prepare(event.target.closest?.(BUTTONS)), { passive: true });
     }
     idle(() => {
-      warm(configured());
+      preload(configure());
       prepare(document.querySelector("[data-till-invoice]"));
     });
   }
@@ -338,7 +343,7 @@
     connectedCallback() {
       const [tillInvoice, tillToken, tillOrder] = ["invoice", "token", "order"].map((n) => this.getAttribute(n));
       this.style.display ||= "block";
-      this.handle ??= openFor(this, () => asked({ tillInvoice, tillToken, tillOrder }), { container: this });
+      this.handle ??= openFor(this, () => readTarget({ tillInvoice, tillToken, tillOrder }), { container: this });
     }
   });
 

@@ -8,25 +8,25 @@ use std::time::Duration;
 use till_shared::problem::ProblemType;
 use wasm_bindgen::JsValue;
 
-/// Why a call brought nothing.
+/// Why a request failed.
 pub enum Failure {
-    /// The server says why.
+    /// The server responded with a problem document.
     Problem(Problem),
-    /// No answer of use came: what became of the call is not known.
-    Lost,
+    /// There was no valid response: the outcome of the request is unknown.
+    NoResponse,
 }
 
 impl Failure {
-    /// The problem's type.
+    /// Returns the type of the problem.
     pub fn kind(&self) -> Option<ProblemType> {
         match self {
             Self::Problem(problem) => problem.kind,
-            Self::Lost => None,
+            Self::NoResponse => None,
         }
     }
 
-    /// Whether the same call, with the same key, may fare better in a moment.
-    fn passes(&self) -> bool {
+    /// Returns whether to retry the same request, with the same idempotency key.
+    fn is_transient(&self) -> bool {
         match self.kind() {
             Some(kind) => matches!(
                 kind,
@@ -39,75 +39,77 @@ impl Failure {
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// A call that is made again, with growing pauses, for as long as no answer comes.
+/// A request that is retried with exponential backoff while there is no response.
 struct Call<'a> {
     method: &'static str,
-    rest: &'a str,
+    path: &'a str,
     body: Option<&'a str>,
     key: Option<&'a str>,
-    /// The page has made it once already, before this code arrived.
-    begun: Cell<bool>,
+    /// Whether `start.js` has already sent the first attempt.
+    sent: Cell<bool>,
 }
 
 impl Call<'_> {
-    async fn made(&self, times: usize) -> Result<Json> {
-        let pauses = ExponentialBuilder::default()
+    async fn send(&self, times: usize) -> Result<Json> {
+        let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(400))
             .with_max_delay(Duration::from_secs(6))
             .with_max_times(times);
-        let once = || async {
-            let answer = match self.begun.take() {
-                true => browser::first().await,
-                false => browser::call(self.method, self.rest, self.body, self.key).await,
-            };
-            read(answer)
+        let attempt = || async {
+            read(if self.sent.take() {
+                browser::initial_billing().await
+            } else {
+                browser::call(self.method, self.path, self.body, self.key).await
+            })
         };
-        once.retry(pauses)
+        attempt
+            .retry(backoff)
             .sleep(gloo_timers::future::sleep)
-            .when(Failure::passes)
+            .when(Failure::is_transient)
             .await
     }
 }
 
 fn read(answer: std::result::Result<JsValue, JsValue>) -> Result<Json> {
-    let answer = Json::of(answer.map_err(|_| Failure::Lost)?);
+    let answer = Json::of(answer.map_err(|_| Failure::NoResponse)?);
     let body = answer.get("body");
-    match answer.is("ok") {
-        true => Ok(body),
-        false => Err(Failure::Problem(Problem::read(&body))),
+    if answer.is("ok") {
+        Ok(body)
+    } else {
+        Err(Failure::Problem(Problem::read(&body)))
     }
 }
 
-/// Billing data; `begun` takes the answer to the page's own first question.
-pub async fn billing(begun: bool) -> Result<Billing> {
+/// Loads the billing data. `sent`: `start.js` has already sent the request.
+pub async fn billing(sent: bool) -> Result<Billing> {
     let call = Call {
         method: "GET",
-        rest: "",
+        path: "",
         body: None,
         key: None,
-        begun: Cell::new(begun),
+        sent: Cell::new(sent),
     };
-    Billing::read(&call.made(3).await?).ok_or(Failure::Lost)
+    Billing::read(&call.send(3).await?).ok_or(Failure::NoResponse)
 }
 
-/// Payment fixation. `key` is the press of Pay: a lost answer is asked for again with the same
-/// key, so that one press makes at most one payment.
+/// Submits a payment. `key` is the idempotency key of one press of Pay: retries use the same key, so
+/// that one press creates at most one payment.
 pub async fn fix(key: &str, body: &str) -> Result<(Payment, Verification)> {
     let call = Call {
         method: "POST",
-        rest: "/payments",
+        path: "/payments",
         body: Some(body),
         key: Some(key),
-        begun: Cell::new(false),
+        sent: Cell::new(false),
     };
-    let fixed = call.made(5).await?;
-    let payment = Payment::read(&fixed.get("payment")).ok_or(Failure::Lost)?;
+    let fixed = call.send(5).await?;
+    let payment = Payment::read(&fixed.get("payment")).ok_or(Failure::NoResponse)?;
     Ok((payment, Verification::read(&fixed.get("verification"))))
 }
 
-/// The buyer gave up the verification.
+/// Cancels a payment that waits for verification.
 pub async fn cancel(payment: &str) -> Result<State> {
-    let rest = ["/payments/", payment, "/cancel"].concat();
-    let answer = browser::call("POST", &rest, None, None).await;
-    State::read(&read(answer)?).ok_or(Failure::Lost)
+    let path = ["/payments/", payment, "/cancel"].concat();
+    let answer = browser::call("POST", &path, None, None).await;
+    State::read(&read(answer)?).ok_or(Failure::NoResponse)
 }

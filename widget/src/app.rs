@@ -1,18 +1,18 @@
-//! The screens, and where the focus goes between them.
+//! The root view: the screens and the focus between them.
 
 use crate::browser::{self, Mode};
-use crate::dom::{El, button, el, focus, follow, message};
+use crate::dom::{El, button, effect, el, focus, message};
 use crate::i18n::t;
 use crate::outcome::{close_question, outcome};
 use crate::pay_form::{Forms, pay_form};
-use crate::session::{Screen, Session, Trouble};
+use crate::session::{LoadError, Screen, Session};
 use crate::summary::summary;
 use crate::verification::{processing, verification};
 use leptos::prelude::*;
 
-/// Puts the widget into the page.
+/// Mounts the widget.
 pub fn start() {
-    let session = Session::begin();
+    let session = Session::start();
     let forms = Forms::new();
     let screen = Memo::new(move |_| session.screen());
     let shown = move || screen.get() != Screen::Loading;
@@ -26,13 +26,19 @@ pub fn start() {
             vec![outcome(session, screen.get_untracked())]
         }
     };
-    let offline = move || match session.offline.get() && shown() {
-        true => t("offline"),
-        false => String::new(),
+    let offline = move || {
+        if session.offline.get() && shown() {
+            t("offline")
+        } else {
+            String::new()
+        }
     };
-    let top = move || match shown() {
-        true => vec![summary(session)],
-        false => vec![],
+    let top = move || {
+        if shown() {
+            vec![summary(session)]
+        } else {
+            vec![]
+        }
     };
     let section = el("section")
         .class("screen")
@@ -40,46 +46,50 @@ pub fn start() {
             el("p")
                 .id("offline")
                 .attr("role", "status")
-                .live_text(offline),
+                .reactive_text(offline),
         )
-        .child(el("div").class("body").live_children(body));
+        .child(el("div").class("body").reactive_children(body));
     let all = el("div")
         .class("all")
-        .live_flag("inert", move || session.closing.get())
-        .child(el("div").class("top").live_children(top))
+        .reactive_flag("inert", move || session.closing.get())
+        .child(el("div").class("top").reactive_children(top))
         .child(section);
-    let close = move || match shown() && session.mode != Mode::Hosted {
-        true => vec![
-            button("close", "", "", move || session.ask_to_close()).attr("aria-label", &t("close")),
-        ],
-        false => vec![],
+    let close = move || {
+        if !shown() || session.mode == Mode::Hosted {
+            return vec![];
+        }
+        let close = button("close", "", "", move || session.ask_to_close());
+        vec![close.attr("aria-label", &t("close"))]
     };
-    let question = move || match session.closing.get() {
-        true => vec![close_question(session)],
-        false => vec![],
+    let question = move || {
+        if session.closing.get() {
+            vec![close_question(session)]
+        } else {
+            vec![]
+        }
     };
     el("main")
         .id("till")
-        .live_flag("hidden", move || !shown())
-        .child(el("div").live_children(close))
+        .reactive_flag("hidden", move || !shown())
+        .child(el("div").reactive_children(close))
         .child(all)
-        .child(el("div").live_children(question))
+        .child(el("div").reactive_children(question))
         .mount();
-    follow(move || {
+    effect(move || {
         if shown()
             && let Some(skeleton) = document().get_element_by_id("skeleton")
         {
             skeleton.remove();
         }
     });
-    keep_focus(session, screen);
+    manage_focus(session, screen);
 }
 
-/// The focus follows the screen: to the first field that is open, and then to what is new. Only
-/// where the buyer is in here already, or came here to pay.
-fn keep_focus(session: Session, screen: Memo<Screen>) {
+/// Moves the focus when the screen changes: to the first field, then to the heading of each new
+/// screen. An inline widget takes no focus on its first screen.
+fn manage_focus(session: Session, screen: Memo<Screen>) {
     let before = StoredValue::new(Screen::Loading);
-    follow(move || {
+    effect(move || {
         let (now, last) = (screen.get(), before.get_value());
         if !session.shown.get() || now == last {
             return;
@@ -99,7 +109,7 @@ fn keep_focus(session: Session, screen: Memo<Screen>) {
         }
     });
     let asked = StoredValue::new(false);
-    follow(move || {
+    effect(move || {
         let asks = session.closing.get();
         if asks {
             focus("#stay");
@@ -111,8 +121,8 @@ fn keep_focus(session: Session, screen: Memo<Screen>) {
 }
 
 fn failed(session: Session) -> El {
-    match session.trouble.get_untracked() {
-        Some(Trouble::Unreachable) => message(
+    match session.load_error.get_untracked() {
+        Some(LoadError::Unreachable) => message(
             "failed",
             "mark bad",
             &t("load_failed"),

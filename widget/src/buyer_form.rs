@@ -1,8 +1,8 @@
-//! What the order did not say of the buyer and the project needs to know.
+//! The form's section for missing buyer details.
 
 use crate::browser;
 use crate::dom::{El, el, value_of};
-use crate::field::{FieldState, Help, Problem, field, labelled};
+use crate::field::{FieldAttributes, FieldState, Problem, field, labeled};
 use crate::i18n::t;
 use crate::input;
 use crate::wire::Json;
@@ -31,7 +31,7 @@ pub struct BuyerForm {
 }
 
 impl BuyerForm {
-    /// An empty one.
+    /// Creates empty fields.
     pub fn new() -> Self {
         Self {
             email: FieldState::new(),
@@ -50,7 +50,8 @@ impl BuyerForm {
         }
     }
 
-    /// Those of the data that are missing, or the first that won't do; then every error is shown.
+    /// Returns the missing details. If one is invalid, shows all errors and returns the id of the first
+    /// invalid field.
     pub fn read(&self, missing: &[BuyerField]) -> Result<Vec<(BuyerField, String)>, &'static str> {
         let mut buyer = vec![];
         for field in missing {
@@ -65,17 +66,17 @@ impl BuyerForm {
         }
     }
 
-    /// The first field with an error.
+    /// Returns the id of the first field with an error.
     pub fn first_error(&self, missing: &[BuyerField]) -> Option<&'static str> {
         let wrong = |field: &&BuyerField| self.field(**field).error.get_untracked().is_some();
         missing.iter().find(wrong).map(|field| id(*field))
     }
 
-    /// Shows what the server found.
-    pub fn refuse(&self, field: &str) {
+    /// Shows an error that the server reported.
+    pub fn show_error(&self, field: &str) {
         let field = field.strip_prefix("buyer.").and_then(|f| f.parse().ok());
         if let Some(field) = field {
-            self.field(field).error.set(Some(wrong(field)));
+            self.field(field).error.set(Some(check_message(field)));
         }
     }
 }
@@ -89,7 +90,7 @@ fn id(field: BuyerField) -> &'static str {
     }
 }
 
-fn wrong(field: BuyerField) -> &'static str {
+fn check_message(field: BuyerField) -> &'static str {
     match field {
         BuyerField::Email => "check_email",
         BuyerField::Phone => "check_phone",
@@ -100,11 +101,11 @@ fn wrong(field: BuyerField) -> &'static str {
 fn error(field: BuyerField, text: &str) -> Problem {
     match text {
         "" => Some("required"),
-        text => (!acceptable(field, text)).then_some(wrong(field)),
+        text => (!acceptable(field, text)).then_some(check_message(field)),
     }
 }
 
-/// The fields that are missing.
+/// Renders the fields.
 pub fn buyer_fields(form: BuyerForm, missing: &[BuyerField]) -> El {
     let one = |asked: &BuyerField| {
         let asked = *asked;
@@ -115,14 +116,14 @@ pub fn buyer_fields(form: BuyerForm, missing: &[BuyerField]) -> El {
             BuyerField::Phone => ("tel", "tel"),
             BuyerField::Country => return country_field(state),
         };
-        let help = Help {
+        let attributes = FieldAttributes {
             id: id(asked),
             label: asked.as_str(),
             autocomplete,
             inputmode,
         };
         let check = Box::new(move |text: &str| error(asked, text.trim()));
-        field(help, "", state, input::as_typed, check, None)
+        field(attributes, "", state, input::unchanged, check, None)
     };
     el("fieldset")
         .child(el("legend").text(&t("your_details")))
@@ -137,9 +138,10 @@ fn country_field(state: FieldState) -> El {
         let code = pair.text("0").unwrap_or_default();
         let name = pair.text("1").unwrap_or_else(|| code.clone());
         let option = el("option").attr("value", &code).text(&name);
-        match value.get_untracked() == code {
-            true => option.attr("selected", ""),
-            false => option,
+        if value.get_untracked() == code {
+            option.attr("selected", "")
+        } else {
+            option
         }
     });
     let chosen = move |event| {
@@ -152,7 +154,7 @@ fn country_field(state: FieldState) -> El {
         .child(el("option").attr("value", "").text(&t("choose_country")))
         .children(options.collect());
     let field = BuyerField::Country;
-    labelled(id(field), field.as_str(), error, select, None)
+    labeled(id(field), field.as_str(), error, select, None)
 }
 
 #[cfg(test)]

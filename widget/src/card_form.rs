@@ -1,7 +1,7 @@
-//! The card's fields.
+//! The form's section for the card.
 
 use crate::dom::{El, el, focus};
-use crate::field::{FieldState, Help, Problem, field};
+use crate::field::{FieldAttributes, FieldState, Problem, field};
 use crate::i18n::t;
 use crate::input;
 use crate::wire::Card;
@@ -10,7 +10,7 @@ use till_shared::buyer::{BuyerField, acceptable};
 use till_shared::card::{self, Brand, CardError};
 use till_shared::payment::DeclineCode;
 
-/// A card as it is typed.
+/// The card fields.
 #[derive(Clone, Copy)]
 pub struct CardForm {
     number: FieldState,
@@ -20,7 +20,7 @@ pub struct CardForm {
 }
 
 impl CardForm {
-    /// An empty one.
+    /// Creates empty fields.
     pub fn new() -> Self {
         Self {
             number: FieldState::new(),
@@ -30,7 +30,8 @@ impl CardForm {
         }
     }
 
-    /// The card, or the first field that won't do; then every error is shown.
+    /// Returns the card. If a field is invalid, shows all errors and returns the id of the first invalid
+    /// field.
     pub fn read(&self) -> Result<Card, &'static str> {
         let value = |field: &FieldState| field.value.get_untracked();
         let number = input::digits(&value(&self.number));
@@ -53,7 +54,7 @@ impl CardForm {
         })
     }
 
-    /// The first field with an error.
+    /// Returns the id of the first field with an error.
     pub fn first_error(&self) -> Option<&'static str> {
         let fields = [
             ("number", self.number),
@@ -67,8 +68,8 @@ impl CardForm {
         fields.iter().find_map(wrong)
     }
 
-    /// Shows what the server found.
-    pub fn refuse(&self, field: &str) {
+    /// Shows an error that the server reported.
+    pub fn show_error(&self, field: &str) {
         match field.trim_start_matches("card.") {
             "number" => self.number.error.set(Some("number_invalid")),
             "exp_month" | "exp_year" => self.expiry.error.set(Some("expiry_invalid")),
@@ -78,20 +79,20 @@ impl CardForm {
         }
     }
 
-    /// The code is typed anew for every payment and kept nowhere.
-    pub fn forget_code(&self) {
+    /// Clears the security code. The buyer enters it for every payment, and it is never stored.
+    pub fn clear_code(&self) {
         self.code.clear();
     }
 
-    /// Nor is the card, in a page that a browser may keep.
-    pub fn forget(&self) {
+    /// Clears the card, in a page that the browser may keep.
+    pub fn clear(&self) {
         for field in [self.number, self.expiry, self.code] {
             field.clear();
         }
     }
 
-    /// Puts the focus where another try begins.
-    pub fn focus_after(code: DeclineCode) {
+    /// Focuses the field to correct after a decline.
+    pub fn focus_for_retry(code: DeclineCode) {
         focus(match code {
             DeclineCode::IncorrectNumber => "#number",
             DeclineCode::ExpiredCard => "#expiry",
@@ -100,7 +101,7 @@ impl CardForm {
     }
 }
 
-/// This month and year, as the browser knows them.
+/// Returns the current month and year of the browser's clock.
 fn today() -> (u8, u16) {
     let now = js_sys::Date::new_0();
     let month = u8::try_from(now.get_month() + 1).unwrap_or(1);
@@ -150,7 +151,7 @@ fn holder_error(text: &str) -> Problem {
     (!good).then_some("check_field")
 }
 
-/// The fields.
+/// Renders the fields.
 pub fn card_fields(form: CardForm) -> El {
     let typed = form.number.value;
     let brand = move || typed.with(|text| Brand::of(&input::digits(text)));
@@ -161,16 +162,16 @@ pub fn card_fields(form: CardForm) -> El {
     let badge = el("span")
         .class("brand")
         .attr("aria-live", "polite")
-        .live_attr("data-brand", move || brand().as_str())
-        .live_text(name);
-    let help = |id, label, autocomplete| Help {
+        .reactive_attr("data-brand", move || brand().as_str())
+        .reactive_text(name);
+    let attributes = |id, label, autocomplete| FieldAttributes {
         id,
         label,
         autocomplete,
         inputmode: "numeric",
     };
     let number = field(
-        help("number", "card_number", "cc-number"),
+        attributes("number", "card_number", "cc-number"),
         "1234 1234 1234 1234",
         form.number,
         input::card_number,
@@ -178,7 +179,7 @@ pub fn card_fields(form: CardForm) -> El {
         Some(badge),
     );
     let expiry = field(
-        help("expiry", "expiry", "cc-exp"),
+        attributes("expiry", "expiry", "cc-exp"),
         &t("expiry_hint"),
         form.expiry,
         input::expiry,
@@ -187,7 +188,7 @@ pub fn card_fields(form: CardForm) -> El {
     );
     let brand = move || untrack(brand);
     let code = field(
-        help("cvc", "security_code", "cc-csc"),
+        attributes("cvc", "security_code", "cc-csc"),
         "CVC",
         form.code,
         input::security_code,
@@ -195,13 +196,13 @@ pub fn card_fields(form: CardForm) -> El {
         None,
     );
     let holder = field(
-        Help {
+        FieldAttributes {
             inputmode: "text",
-            ..help("holder", "holder", "cc-name")
+            ..attributes("holder", "holder", "cc-name")
         },
         "",
         form.holder,
-        input::as_typed,
+        input::unchanged,
         Box::new(holder_error),
         None,
     );

@@ -1,4 +1,4 @@
-//! The time that is left to pay, counted down near its end.
+//! The countdown to the invoice's expiry.
 
 use crate::browser;
 use crate::dom::{El, el};
@@ -8,19 +8,19 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// From when on it is shown, in seconds.
-const NEAR: f64 = 600.0;
-/// When it is said aloud: a voice at every second helps nobody. In minutes.
-const SAID: [u32; 3] = [1, 2, 5];
+/// The countdown is shown when fewer seconds are left.
+const SHOW_BELOW: f64 = 600.0;
+/// The minutes that are announced. Screen readers are told the minutes only.
+const ANNOUNCED: [u32; 3] = [1, 2, 5];
 
-/// The countdown, for eyes and for ears.
+/// Renders the countdown: visible with seconds, and as minutes for screen readers.
 pub fn expiry(session: Session, expires_at: String) -> Vec<El> {
     let left = RwSignal::new(browser::seconds_until(&expires_at));
     spawn_local(async move {
         loop {
             TimeoutFuture::new(1_000).await;
             let now = browser::seconds_until(&expires_at);
-            // The view is gone, and its signal with it.
+            // The view was removed.
             if left.try_set(now).is_some() {
                 return;
             }
@@ -32,14 +32,14 @@ pub fn expiry(session: Session, expires_at: String) -> Vec<El> {
     });
     let seconds = move || {
         let left = left.get();
-        (left < NEAR && session.screen() == Screen::Form).then_some(left.max(0.0) as u32)
+        (left < SHOW_BELOW && session.screen() == Screen::Form).then_some(left.max(0.0) as u32)
     };
     let seen = move || {
         let clock = seconds().map(browser::clock);
         clock.map_or_else(String::new, |clock| fill("time_left", "{time}", &clock))
     };
     let said = move || {
-        let near = seconds().and_then(|s| SAID.into_iter().find(|m| s <= m * 60));
+        let near = seconds().and_then(|s| ANNOUNCED.into_iter().find(|m| s <= m * 60));
         near.map_or_else(String::new, |minutes| {
             browser::plural("minutes_left", minutes)
         })
@@ -48,7 +48,10 @@ pub fn expiry(session: Session, expires_at: String) -> Vec<El> {
         el("p")
             .class("expiry")
             .attr("aria-hidden", "true")
-            .live_text(seen),
-        el("p").class("said").attr("role", "status").live_text(said),
+            .reactive_text(seen),
+        el("p")
+            .class("visually-hidden")
+            .attr("role", "status")
+            .reactive_text(said),
     ]
 }

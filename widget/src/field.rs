@@ -1,5 +1,5 @@
-//! A labelled text field whose error stands beside it: found when the buyer leaves the field, gone
-//! as soon as it is right.
+//! A text field with a label and an error. The error appears when the buyer leaves the field and
+//! disappears as soon as the value is valid.
 
 use crate::dom::{El, el, target};
 use crate::i18n::t;
@@ -9,23 +9,23 @@ use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::{Event, HtmlInputElement};
 
-/// The name of the text that says what is wrong, if anything.
+/// The name of the error text, if the value is invalid.
 pub type Problem = Option<&'static str>;
 
-/// What is wrong with a text.
+/// Validates a value.
 pub type Check = Box<dyn Fn(&str) -> Problem>;
 
-/// A field's state. It outlives the form, so that nothing typed is lost on the way.
+/// The state of a field. It outlives the form: the buyer's input is kept between screens.
 #[derive(Clone, Copy)]
 pub struct FieldState {
-    /// The text.
+    /// The value.
     pub value: RwSignal<String>,
-    /// What is wrong with it.
+    /// The error.
     pub error: RwSignal<Problem>,
 }
 
 impl FieldState {
-    /// An empty field.
+    /// Creates an empty field.
     pub fn new() -> Self {
         Self {
             value: RwSignal::new(String::new()),
@@ -33,34 +33,34 @@ impl FieldState {
         }
     }
 
-    /// Empties it.
+    /// Clears the value and the error.
     pub fn clear(&self) {
         self.value.set(String::new());
         self.error.set(None);
     }
 }
 
-/// How a browser helps with a field.
+/// The attributes of a field.
 #[derive(Clone, Copy)]
-pub struct Help {
+pub struct FieldAttributes {
     /// The element's id.
     pub id: &'static str,
-    /// The name of its label's text.
+    /// The name of the label's text.
     pub label: &'static str,
-    /// What autofill puts there (WHATWG HTML section 4.10.18.7).
+    /// The autofill field name (WHATWG HTML section 4.10.18.7).
     pub autocomplete: &'static str,
-    /// The keyboard on a phone.
+    /// The keyboard on touch devices.
     pub inputmode: &'static str,
 }
 
-/// The field; `beside` stands in its box, behind the text.
+/// Renders a text field. `suffix` is shown at the end of the input.
 pub fn field(
-    help: Help,
+    attributes: FieldAttributes,
     placeholder: &str,
     state: FieldState,
     edit: fn(&str, usize, bool) -> Edit,
     check: Check,
-    beside: Option<El>,
+    suffix: Option<El>,
 ) -> El {
     let FieldState { value, error } = state;
     let check = Rc::new(check);
@@ -75,7 +75,7 @@ pub fn field(
         if edited.text != raw {
             input.set_value(&edited.text);
             let caret = u32::try_from(edited.caret).unwrap_or(0);
-            // It fails for kinds of fields that have no caret.
+            // It fails for input types without a caret.
             let _ = input.set_selection_range(caret, caret);
         }
         if error.get_untracked().is_some() {
@@ -91,43 +91,43 @@ pub fn field(
     };
     let input = el("input")
         .attr("type", "text")
-        .attr("autocomplete", help.autocomplete)
-        .attr("inputmode", help.inputmode)
+        .attr("autocomplete", attributes.autocomplete)
+        .attr("inputmode", attributes.inputmode)
         .attr("placeholder", placeholder)
         .attr("autocapitalize", "off")
         .attr("spellcheck", "false")
-        .live_value(value)
+        .bind_value(value)
         .on("input", typed)
         .on("blur", left);
-    labelled(help.id, help.label, error, input, beside)
+    labeled(attributes.id, attributes.label, error, input, suffix)
 }
 
-/// A control with its label above and its error below.
-pub fn labelled(
+/// Renders a control with its label and its error.
+pub fn labeled(
     id: &str,
     label: &str,
     error: RwSignal<Problem>,
     control: El,
-    beside: Option<El>,
+    suffix: Option<El>,
 ) -> El {
     let said = [id, "-error"].concat();
-    let control = control.id(id).attr("aria-describedby", &said).live_attr(
-        "aria-invalid",
-        move || match error.get() {
+    let control = control
+        .id(id)
+        .attr("aria-describedby", &said)
+        .reactive_attr("aria-invalid", move || match error.get() {
             Some(_) => "true",
             None => "false",
-        },
-    );
+        });
     let text = move || error.get().map(t).unwrap_or_default();
     el("div")
         .class("field")
         .child(el("label").attr("for", id).text(&t(label)))
-        .child(el("div").class("box").child(control).maybe(beside))
+        .child(el("div").class("box").child(control).optional_child(suffix))
         .child(
             el("p")
                 .class("error")
                 .id(&said)
                 .attr("aria-live", "polite")
-                .live_text(text),
+                .reactive_text(text),
         )
 }

@@ -1,11 +1,11 @@
-//! What the buyer reads: a file for each language under `locales/`, of which one is loaded. Tests
-//! hold every file to the English one, and the code to the names in it.
+//! The widget's texts. Each language has a file in `locales/`, and the widget loads one of them. Tests
+//! compare every file with the English one, and the names in the code with the files.
 
 use crate::browser;
 use till_shared::payment::DeclineCode;
 
-/// For when not even the texts could be loaded.
-const WITHOUT_TEXTS: [(&str, &str); 3] = [
+/// The texts to use when no language file could be loaded.
+const FALLBACK_TEXTS: [(&str, &str); 3] = [
     ("load_failed", "The payment could not be loaded"),
     (
         "load_failed_text",
@@ -14,24 +14,24 @@ const WITHOUT_TEXTS: [(&str, &str); 3] = [
     ("retry", "Try again"),
 ];
 
-/// A text in the buyer's language.
+/// Returns a text in the buyer's language.
 pub fn t(name: &str) -> String {
     let text = browser::text(name);
     if !text.is_empty() {
         return text;
     }
-    let english = WITHOUT_TEXTS.iter().find(|(known, _)| *known == name);
+    let english = FALLBACK_TEXTS.iter().find(|(known, _)| *known == name);
     english
         .map(|(_, text)| (*text).to_owned())
         .unwrap_or_default()
 }
 
-/// A text with a place filled in.
-pub fn fill(name: &str, place: &str, value: &str) -> String {
-    t(name).replace(place, value)
+/// Returns a text with a placeholder replaced.
+pub fn fill(name: &str, placeholder: &str, value: &str) -> String {
+    t(name).replace(placeholder, value)
 }
 
-/// Why a payment was declined, and what helps.
+/// Returns the message for a decline code.
 pub fn decline(code: DeclineCode) -> String {
     t(&["decline_", code.as_str()].concat())
 }
@@ -43,54 +43,51 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use till_shared::buyer::BuyerField;
+    use till_shared::language::LANGUAGES;
     use till_shared::payment::DeclineCode;
 
-    fn languages() -> Vec<(String, Map<String, Value>)> {
+    fn languages() -> Vec<(&'static str, Map<String, Value>)> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("locales");
-        let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
-        let read = |path: std::path::PathBuf| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let text = fs::read_to_string(&path).unwrap();
-            (name, serde_json::from_str(&text).unwrap())
+        let read = |language| {
+            let text = fs::read_to_string(dir.join(format!("{language}.json"))).unwrap();
+            (language, serde_json::from_str(&text).unwrap())
         };
-        files.map(read).collect()
+        LANGUAGES.into_iter().map(read).collect()
     }
 
     fn english() -> Map<String, Value> {
         let mut all = languages().into_iter();
-        all.find(|(name, _)| name == "en").unwrap().1
+        all.find(|(name, _)| *name == "en").unwrap().1
     }
 
-    /// The places of a text, each as often as it stands there.
-    fn places(text: &Value) -> Vec<String> {
+    /// The placeholders of a text, sorted.
+    fn placeholders(text: &Value) -> Vec<String> {
         let text = text.as_str().unwrap();
         let ends = text
             .split('{')
             .skip(1)
             .map(|rest| rest.split('}').next().unwrap());
-        let mut places: Vec<_> = ends.map(str::to_owned).collect();
-        places.sort();
-        places
+        let mut placeholders: Vec<_> = ends.map(str::to_owned).collect();
+        placeholders.sort();
+        placeholders
     }
 
-    /// A text's forms: one, or one for each plural category.
+    /// The forms of a text: one, or one for each plural category.
     fn forms(text: &Value) -> Vec<&Value> {
         text.as_object()
             .map_or(vec![text], |forms| forms.values().collect())
     }
 
     #[test]
-    fn no_language_lacks_a_text_or_a_place_in_it() {
+    fn every_language_has_every_text_and_placeholder() {
         let english = english();
-        let all = languages();
-        assert!(all.len() >= 24, "{} languages", all.len());
-        for (language, texts) in all {
+        for (language, texts) in languages() {
             let names = |texts: &Map<String, Value>| texts.keys().cloned().collect::<BTreeSet<_>>();
             assert_eq!(names(&texts), names(&english), "{language}");
             for (name, text) in &texts {
                 for form in forms(text) {
-                    let expected = places(forms(&english[name])[0]);
-                    assert_eq!(places(form), expected, "{language}: {name}");
+                    let expected = placeholders(forms(&english[name])[0]);
+                    assert_eq!(placeholders(form), expected, "{language}: {name}");
                     let filled = form.as_str().unwrap();
                     assert!(
                         !filled.trim().is_empty() && filled.trim() == filled,
@@ -101,11 +98,11 @@ mod tests {
         }
     }
 
-    /// But for the few words that some languages share with English.
+    /// A few words are the same in English and other languages.
     #[test]
-    fn no_text_was_left_in_english() {
+    fn every_text_is_translated() {
         let english = english();
-        for (language, texts) in languages().into_iter().filter(|(name, _)| name != "en") {
+        for (language, texts) in languages().into_iter().filter(|(name, _)| *name != "en") {
             let same = texts.iter().filter(|(name, text)| english[*name] == **text);
             let same: Vec<_> = same.map(|(name, _)| name.as_str()).collect();
             let shared = ["email", "expiry_hint", "paid_with"];
@@ -117,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_is_used_and_every_used_text_is_there() {
+    fn every_text_is_used_and_every_used_text_exists() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut code = String::new();
         for dir in [dir.clone(), dir.join("session")] {
@@ -129,18 +126,18 @@ mod tests {
             }
         }
         let english = english();
-        // Declines and buyer fields are looked up by their words on the wire.
-        let by_word =
+        // Declines and buyer fields are looked up by their values on the wire.
+        let by_value =
             |name: &str| name.starts_with("decline_") || name.parse::<BuyerField>().is_ok();
         let script = include_str!("../start.js");
-        for name in english.keys().filter(|name| !by_word(name)) {
+        for name in english.keys().filter(|name| !by_value(name)) {
             let used = code.contains(&format!("\"{name}\""));
             let used = used || script.contains(&format!("texts.{name}"));
             assert!(used, "{name} is not used");
         }
         for call in ["t(\"", "fill(\"", "plural(\""] {
             for (at, _) in code.match_indices(call) {
-                // `text(` is another.
+                // Skips functions whose names end in the same letters.
                 if code[..at].ends_with(char::is_alphanumeric) {
                     continue;
                 }
@@ -158,7 +155,6 @@ mod tests {
         let script = include_str!("../start.js");
         let list = script.split("const LANGUAGES =\n    \"").nth(1).unwrap();
         let list: BTreeSet<_> = list.split('"').next().unwrap().split(' ').collect();
-        let all = languages();
-        assert_eq!(list, all.iter().map(|(name, _)| name.as_str()).collect());
+        assert_eq!(list, LANGUAGES.into_iter().collect());
     }
 }

@@ -1,17 +1,17 @@
-//! What typing does to the text of a field. Pure: text and caret in, text and caret out.
+//! Input formatting: pure functions from text and caret to text and caret.
 
 use till_shared::card::{Brand, group_number};
 
-/// A field's text, and the caret as a count of characters before it.
+/// The formatted text and the caret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
     /// The text.
     pub text: String,
-    /// The caret.
+    /// The caret, as the number of characters before it.
     pub caret: usize,
 }
 
-/// Only the ASCII digits of a text.
+/// Returns the ASCII digits of a text.
 pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
@@ -23,8 +23,8 @@ fn digits_before(text: &str, caret: usize) -> usize {
         .count()
 }
 
-/// The caret right behind the `n`th digit.
-fn behind_digit(text: &str, n: usize) -> usize {
+/// Returns the caret after the `n`th digit.
+fn caret_after_digit(text: &str, n: usize) -> usize {
     let digits = text.chars().enumerate().filter(|(_, c)| c.is_ascii_digit());
     match n {
         0 => 0,
@@ -32,17 +32,17 @@ fn behind_digit(text: &str, n: usize) -> usize {
     }
 }
 
-/// A card number, in its brand's groups.
+/// Formats a card number in the groups of its brand.
 pub fn card_number(text: &str, caret: usize, _deleted: bool) -> Edit {
     let mut number = digits(text);
     number.truncate(*Brand::of(&number).number_lengths().end());
     let before = digits_before(text, caret).min(number.len());
     let text = group_number(&number);
-    let caret = behind_digit(&text, before);
+    let caret = caret_after_digit(&text, before);
     Edit { text, caret }
 }
 
-/// A security code.
+/// Formats a security code.
 pub fn security_code(text: &str, caret: usize, _deleted: bool) -> Edit {
     let mut code = digits(text);
     code.truncate(4);
@@ -50,13 +50,13 @@ pub fn security_code(text: &str, caret: usize, _deleted: bool) -> Edit {
     Edit { text: code, caret }
 }
 
-/// An expiry as `MM / YY`; a year of four digits, as autofill brings it, is shortened to two.
+/// Formats an expiry date as `MM / YY`. A four-digit year, as autofill enters it, is shortened.
 pub fn expiry(text: &str, caret: usize, deleted: bool) -> Edit {
     let (mut typed, mut before) = (digits(text), digits_before(text, caret));
     let single = text
         .split_once('/')
         .is_some_and(|(month, _)| digits(month).len() == 1);
-    // A month is two digits: `3` can't go on to be one, and `3/` says that it is done.
+    // A month has two digits: `3` starts no month, and `3/` ends one.
     if typed.starts_with(|c| ('2'..='9').contains(&c)) || single && !typed.starts_with('0') {
         typed.insert(0, '0');
         before += 1;
@@ -74,14 +74,14 @@ pub fn expiry(text: &str, caret: usize, deleted: bool) -> Edit {
         _ => month.to_owned(),
     };
     let caret = match before {
-        // The digit to come goes behind the slash.
+        // The next digit goes after the slash.
         2 if !deleted => text.len().min(5),
-        before => behind_digit(&text, before),
+        before => caret_after_digit(&text, before),
     };
     Edit { text, caret }
 }
 
-/// Month and year of an expiry; 0 for what is not there yet.
+/// Returns the month and the two-digit year of an expiry date, 0 for a missing part.
 pub fn month_and_year(expiry: &str) -> (u8, u16) {
     let typed = digits(expiry);
     let (month, year) = typed.split_at(typed.len().min(2));
@@ -89,8 +89,8 @@ pub fn month_and_year(expiry: &str) -> (u8, u16) {
     (month.parse().unwrap_or(0), year.parse().unwrap_or(0))
 }
 
-/// Text that is left as it was typed.
-pub fn as_typed(text: &str, caret: usize, _deleted: bool) -> Edit {
+/// Leaves the text unchanged.
+pub fn unchanged(text: &str, caret: usize, _deleted: bool) -> Edit {
     Edit {
         text: text.to_owned(),
         caret,
@@ -101,7 +101,7 @@ pub fn as_typed(text: &str, caret: usize, _deleted: bool) -> Edit {
 mod tests {
     use super::*;
 
-    /// Types one character after another at the end.
+    /// Types one character after another.
     fn typed(edit: fn(&str, usize, bool) -> Edit, keys: &str) -> String {
         keys.chars().fold(String::new(), |text, key| {
             let text = format!("{text}{key}");
@@ -129,7 +129,7 @@ mod tests {
         // A digit typed in the middle: 42|42 4242 becomes 429|4 2424 2.
         let edit = card_number("42942 4242", 3, false);
         assert_eq!((edit.text.as_str(), edit.caret), ("4294 2424 2", 3));
-        // Backspace over the space leaves the digits and steps back over it.
+        // Backspace over a space keeps the digits and moves the caret.
         let edit = card_number("42424242", 4, true);
         assert_eq!((edit.text.as_str(), edit.caret), ("4242 4242", 4));
         let edit = card_number("4242 4", 6, false);
@@ -156,7 +156,7 @@ mod tests {
                 "{pasted}"
             );
         }
-        // Backspace takes the slash away and does not put it back.
+        // Backspace removes the slash, and it is not added again.
         assert_eq!(
             expiry("12 /", 4, true),
             Edit {

@@ -1,5 +1,5 @@
-//! The invoice's live events. Read with fetch, because `EventSource` sends no token; while they
-//! can't be had, billing data is asked for instead.
+//! The live events of the invoice. They are read with `fetch` because `EventSource` sends no token.
+//! While they are unavailable, the widget polls the billing data.
 
 use crate::wire::{Json, State};
 use crate::{api, browser};
@@ -8,23 +8,23 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;
 
-/// Between one try and the next, in milliseconds.
-const PAUSE: u32 = 3_000;
+/// The delay between attempts, in milliseconds.
+const RETRY_DELAY: u32 = 3_000;
 
-/// Follows the invoice for as long as the widget lives.
-pub async fn watch(changed: impl Fn(State)) {
+/// Watches the invoice until the page is closed.
+pub async fn watch(on_state: impl Fn(State)) {
     let mut last_id = String::new();
     loop {
-        // However the stream ended, it is begun again.
-        let _ = stream(&mut last_id, &changed).await;
+        // The stream is restarted whether it ended or failed.
+        let _ = stream(&mut last_id, &on_state).await;
         if let Ok(data) = api::billing(false).await {
-            changed(data.state);
+            on_state(data.state);
         }
-        TimeoutFuture::new(PAUSE).await;
+        TimeoutFuture::new(RETRY_DELAY).await;
     }
 }
 
-async fn stream(last_id: &mut String, changed: &impl Fn(State)) -> Result<(), JsValue> {
+async fn stream(last_id: &mut String, on_state: &impl Fn(State)) -> Result<(), JsValue> {
     let reader: ReadableStreamDefaultReader = browser::events(last_id).await?.unchecked_into();
     let mut text = String::new();
     loop {
@@ -37,14 +37,14 @@ async fn stream(last_id: &mut String, changed: &impl Fn(State)) -> Result<(), Js
             let event = Event::parse(event);
             text = rest.to_owned();
             if let Some(state) = Json::parse(&event.data).and_then(|json| State::read(&json)) {
-                changed(state);
+                on_state(state);
                 *last_id = event.id;
             }
         }
     }
 }
 
-/// One event (WHATWG HTML section 9.2.6), as far as our server uses them.
+/// A server-sent event (WHATWG HTML section 9.2.6), with the fields that the server uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Event {
     id: String,
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_read_and_comments_are_not() {
+    fn parses_events_and_ignores_comments() {
         let event = Event::parse("event: state\nid: 7\ndata: {\"a\":\ndata:1}");
         assert_eq!(
             event,

@@ -1,5 +1,5 @@
-//! The payment widget: opens on an invoice's billing data, takes the buyer through payment
-//! fixation and verification, and shows how it ended. The server alone decides what is shown.
+//! The payment widget: shows an invoice, submits the payment, guides the buyer through verification
+//! and shows the outcome. The server decides which screen is shown.
 
 mod api;
 mod app;

@@ -1,17 +1,17 @@
-//! The ways to pay. A card is typed in here; every other method has a page of its own, to which the
-//! buyer is taken.
+//! The payment methods. The buyer enters a card in the widget; every other method redirects to the
+//! payment system's page.
 
 use crate::dom::{El, el};
 use crate::i18n::t;
 use leptos::prelude::*;
 
-/// The method with fields of ours.
+/// The method whose fields the widget has.
 pub const CARD: &str = "card";
 
-/// Names that are not just their word with a capital.
+/// The names that differ from the capitalized method.
 const NAMES: [(&str, &str); 3] = [("eps", "EPS"), ("ideal", "iDEAL"), ("paypal", "PayPal")];
 
-/// A method's name as people know it.
+/// Returns the display name of a method.
 pub fn name(method: &str) -> String {
     if method == CARD {
         return t("card");
@@ -26,7 +26,7 @@ pub fn name(method: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The choice; nothing where there is none.
+/// Renders the choice of methods, if there are several.
 pub fn chooser(methods: &[String], chosen: RwSignal<String>) -> Option<El> {
     let option = |method: &String| {
         let (word, choose) = (method.clone(), method.clone());
@@ -34,7 +34,7 @@ pub fn chooser(methods: &[String], chosen: RwSignal<String>) -> Option<El> {
             .attr("type", "radio")
             .attr("name", "method")
             .attr("value", method)
-            .live_flag("checked", move || chosen.with(|chosen| *chosen == word))
+            .reactive_flag("checked", move || chosen.with(|chosen| *chosen == word))
             .on("change", move |_| chosen.set(choose.clone()));
         let label = el("label").class("method").child(radio);
         label.child(el("span").text(&name(method)))
@@ -52,7 +52,7 @@ mod tests {
     use super::name;
 
     #[test]
-    fn methods_have_the_names_that_people_know() {
+    fn methods_have_display_names() {
         for (method, expected) in [
             ("paypal", "PayPal"),
             ("ideal", "iDEAL"),

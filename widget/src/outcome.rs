@@ -1,17 +1,17 @@
-//! How it ended.
+//! The outcome screen and the question before closing.
 
 use crate::browser::{self, Mode};
-use crate::dom::{El, button, el, follow, message};
+use crate::dom::{El, button, effect, el, message};
 use crate::i18n::{fill, t};
 use crate::session::{Screen, Session};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// How long the outcome is shown before the buyer is taken back, in milliseconds.
-const SHOWN: u32 = 5_000;
+/// The delay before the hosted page returns the buyer to the shop, in milliseconds.
+const RETURN_DELAY: u32 = 5_000;
 
-/// The last screen. It stays until the buyer closes it or, on the hosted page, is taken back.
+/// Renders the outcome. It stays until the buyer closes it or, on the hosted page, returns to the shop.
 pub fn outcome(session: Session, screen: Screen) -> El {
     let Some(data) = session.data.get_untracked() else {
         return el("div");
@@ -30,46 +30,48 @@ pub fn outcome(session: Session, screen: Screen) -> El {
             el("p").class("hint").text(&text.replace("{last4}", &last4))
         });
     let go_on = match session.mode {
-        Mode::Hosted => way_back(session, &data.shop),
+        Mode::Hosted => back_to_shop(session, &data.shop),
         Mode::Iframe | Mode::Inline | Mode::Popup => {
             button("done", "main", &t("done"), move || session.close())
         }
     };
     let more = card.into_iter().chain([go_on]).collect();
-    message(screen.word(), mark, &t(title), &text, more)
+    message(screen.as_str(), mark, &t(title), &text, more)
 }
 
-/// The hosted page takes the buyer back to the shop, where the project says where to.
-fn way_back(session: Session, shop: &str) -> El {
+/// Renders the link back to the shop and follows it after a delay, if the project set a URL.
+fn back_to_shop(session: Session, shop: &str) -> El {
     let next = move || {
         session
             .data
             .with(|data| data.as_ref()?.state.continue_url.clone())
     };
-    follow(move || {
+    effect(move || {
         if let Some(url) = next() {
             spawn_local(async move {
-                TimeoutFuture::new(SHOWN).await;
-                // The address was checked when the project gave it.
-                browser::leave(&url);
+                TimeoutFuture::new(RETURN_DELAY).await;
+                // The server validated the URL.
+                browser::redirect(&url);
             });
         }
     });
     let back = fill("back_to_shop", "{shop}", shop);
-    el("div").class("back").live_children(move || match next() {
-        Some(url) => vec![
-            el("p").class("hint").text(&t("taking_you_back")),
-            el("a")
-                .id("continue")
-                .class("main")
-                .attr("href", &url)
-                .text(&back),
-        ],
-        None => vec![],
-    })
+    el("div")
+        .class("back")
+        .reactive_children(move || match next() {
+            Some(url) => vec![
+                el("p").class("hint").text(&t("taking_you_back")),
+                el("a")
+                    .id("continue")
+                    .class("main")
+                    .attr("href", &url)
+                    .text(&back),
+            ],
+            None => vec![],
+        })
 }
 
-/// Asked before the widget closes over a payment whose fate is open.
+/// Renders the question before closing while a payment is in progress.
 pub fn close_question(session: Session) -> El {
     let stay = move || session.closing.set(false);
     el("div")
@@ -79,10 +81,15 @@ pub fn close_question(session: Session) -> El {
         .attr("aria-modal", "true")
         .attr("aria-labelledby", "question")
         .attr("aria-describedby", "question-text")
-        .child(el("h2").class("heading").id("question").text(&t("leave")))
-        .child(el("p").id("question-text").text(&t("leave_text")))
+        .child(
+            el("h2")
+                .class("heading")
+                .id("question")
+                .text(&t("close_question")),
+        )
+        .child(el("p").id("question-text").text(&t("close_question_text")))
         .child(button("stay", "main", &t("stay"), stay))
-        .child(button("leave", "quiet", &t("leave_now"), move || {
+        .child(button("leave", "quiet", &t("close_anyway"), move || {
             session.close()
         }))
 }

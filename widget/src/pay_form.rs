@@ -1,11 +1,11 @@
-//! The form: what is missing of the buyer, the ways to pay, and one button.
+//! The payment form: missing buyer details, payment methods and the Pay button.
 
 use crate::buyer_form::{BuyerForm, buyer_fields};
 use crate::card_form::{CardForm, card_fields};
-use crate::dom::{El, el, focus, follow, message};
+use crate::dom::{El, effect, el, focus, message};
 use crate::i18n::{fill, t};
 use crate::method::{self, CARD, chooser};
-use crate::session::{Form, Session};
+use crate::session::{FormAction, Session};
 use crate::summary::price;
 use crate::wire;
 use gloo_timers::future::TimeoutFuture;
@@ -14,17 +14,17 @@ use leptos::task::spawn_local;
 use till_shared::buyer::BuyerField;
 use web_sys::Event;
 
-/// What is typed. It outlives the form, so that nothing is lost on the way.
+/// The form's fields. They outlive the form: the buyer's input is kept between screens.
 #[derive(Clone, Copy)]
 pub struct Forms {
     buyer: BuyerForm,
     card: CardForm,
-    /// The chosen method's word; empty until there is a choice.
+    /// The chosen method; empty before the first choice.
     method: RwSignal<String>,
 }
 
 impl Forms {
-    /// Nothing typed.
+    /// Creates empty fields.
     pub fn new() -> Self {
         Self {
             buyer: BuyerForm::new(),
@@ -33,22 +33,23 @@ impl Forms {
         }
     }
 
-    fn by_card(&self) -> bool {
+    fn is_card(&self) -> bool {
         self.method.with(|method| method == CARD)
     }
 
-    /// The body of payment fixation, or the first field that won't do; then every error is shown.
+    /// Returns the request body. If a field is invalid, shows all errors and returns the id of the first
+    /// invalid field.
     fn read(&self, missing: &[BuyerField]) -> Result<String, &'static str> {
-        let by_card = self.method.get_untracked() == CARD;
+        let is_card = self.method.get_untracked() == CARD;
         let buyer = self.buyer.read(missing);
-        let card = by_card.then(|| self.card.read()).transpose();
+        let card = is_card.then(|| self.card.read()).transpose();
         let (buyer, card) = (buyer?, card?);
         let method = self.method.get_untracked();
         Ok(wire::fixation(&method, &buyer, card.as_ref()))
     }
 }
 
-/// The form.
+/// Renders the form.
 pub fn pay_form(session: Session, forms: Forms) -> El {
     let Some(data) = session.data.get_untracked() else {
         return el("div");
@@ -59,7 +60,7 @@ pub fn pay_form(session: Session, forms: Forms) -> El {
     if !data.methods.contains(&forms.method.get_untracked()) {
         forms.method.set(first);
     }
-    obey(session, forms, data.missing.clone());
+    handle_form_actions(session, forms, data.missing.clone());
     let missing = data.missing.clone();
     let pay = move |event: Event| {
         event.prevent_default();
@@ -68,17 +69,20 @@ pub fn pay_form(session: Session, forms: Forms) -> El {
             Err(id) => focus(&["#", id].concat()),
         }
     };
-    let way = move || match forms.by_card() {
-        true => vec![card_fields(forms.card)],
-        false => {
-            let name = method::name(&forms.method.get());
-            let text = fill("pay_with_text", "{method}", &name);
-            vec![el("p").class("hint").text(&text)]
+    let method_fields = move || {
+        if forms.is_card() {
+            return vec![card_fields(forms.card)];
         }
+        let name = method::name(&forms.method.get());
+        let text = fill("pay_with_text", "{method}", &name);
+        vec![el("p").class("hint").text(&text)]
     };
-    let safe = move || match forms.by_card() {
-        true => t("safe"),
-        false => String::new(),
+    let security_note = move || {
+        if forms.is_card() {
+            t("safe")
+        } else {
+            String::new()
+        }
     };
     let banner = move || {
         let banner = session.banner.get();
@@ -88,29 +92,34 @@ pub fn pay_form(session: Session, forms: Forms) -> El {
     let buyer = (!data.missing.is_empty()).then(|| buyer_fields(forms.buyer, &data.missing));
     let fields = el("fieldset")
         .class("fields")
-        .live_flag("disabled", move || session.sending.get())
-        .maybe(buyer)
-        .maybe(chooser(&data.methods, forms.method))
-        .child(el("div").live_children(way));
+        .reactive_flag("disabled", move || session.sending.get())
+        .optional_child(buyer)
+        .optional_child(chooser(&data.methods, forms.method))
+        .child(el("div").reactive_children(method_fields));
     el("form")
         .attr("data-screen", "form")
         .attr("novalidate", "")
-        .live_attr("aria-busy", move || match session.sending.get() {
-            true => "true",
-            false => "false",
+        .reactive_attr("aria-busy", move || {
+            if session.sending.get() {
+                "true"
+            } else {
+                "false"
+            }
         })
         .on("submit", pay)
-        .child(el("div").attr("role", "alert").live_children(banner))
+        .child(el("div").attr("role", "alert").reactive_children(banner))
         .child(fields)
         .child(pay_button(session, forms, price(&data)))
-        .child(el("p").class("safe").live_text(safe))
+        .child(el("p").class("safe").reactive_text(security_note))
 }
 
 fn pay_button(session: Session, forms: Forms, amount: String) -> El {
-    let label = move || match session.sending.get() {
-        true => t("paying"),
-        false if forms.by_card() => fill("pay", "{amount}", &amount),
-        false => {
+    let label = move || {
+        if session.sending.get() {
+            t("paying")
+        } else if forms.is_card() {
+            fill("pay", "{amount}", &amount)
+        } else {
             let name = method::name(&forms.method.get());
             [&fill("pay_with", "{method}", &name), " · ", &amount].concat()
         }
@@ -119,46 +128,46 @@ fn pay_button(session: Session, forms: Forms, amount: String) -> El {
         .id("pay")
         .class("main")
         .attr("type", "submit")
-        .live_flag("disabled", move || session.sending.get())
-        .live_text(label)
+        .reactive_flag("disabled", move || session.sending.get())
+        .reactive_text(label)
 }
 
-/// Does what the session asks of the form.
-fn obey(session: Session, forms: Forms, missing: Vec<BuyerField>) {
+/// Applies the session's [`FormAction`]s to the form.
+fn handle_form_actions(session: Session, forms: Forms, missing: Vec<BuyerField>) {
     let Forms { buyer, card, .. } = forms;
-    follow(move || match session.form.get() {
-        Form::Quiet => {}
-        Form::Refused(fields) => {
+    effect(move || match session.form_action.get() {
+        FormAction::None => {}
+        FormAction::ShowErrors(fields) => {
             for field in fields {
-                buyer.refuse(&field);
-                card.refuse(&field);
+                buyer.show_error(&field);
+                card.show_error(&field);
             }
             if let Some(id) = buyer.first_error(&missing).or_else(|| card.first_error()) {
                 focus(&["#", id].concat());
             }
         }
-        // The event may be here before the answer, while the fields are still closed.
-        Form::Declined(_) if session.sending.get() => {}
-        Form::Declined(code) => {
-            card.forget_code();
-            session.form.set(Form::Quiet);
+        // The live event may arrive before the response, while the fields are disabled.
+        FormAction::Retry(_) if session.sending.get() => {}
+        FormAction::Retry(code) => {
+            card.clear_code();
+            session.form_action.set(FormAction::None);
             spawn_local(async move {
-                // What follows the same signals comes first.
+                // Other effects of the same signals run first.
                 TimeoutFuture::new(0).await;
-                CardForm::focus_after(code);
+                CardForm::focus_for_retry(code);
             });
         }
-        Form::Forget => {
-            card.forget();
-            session.form.set(Form::Quiet);
+        FormAction::ClearCard => {
+            card.clear();
+            session.form_action.set(FormAction::None);
         }
     });
-    // A code is good for one payment: it is gone as soon as that payment has been taken.
-    follow(move || {
-        let taken =
+    // A security code is used for one payment: it is cleared as soon as the server has that payment.
+    effect(move || {
+        let submitted =
             |data: &Option<wire::Billing>| data.as_ref().is_some_and(|d| d.state.payment.is_some());
-        if session.data.with(taken) {
-            card.forget_code();
+        if session.data.with(submitted) {
+            card.clear_code();
         }
     });
 }

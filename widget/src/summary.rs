@@ -1,4 +1,4 @@
-//! Who sells what for how much, and until when.
+//! The summary of the order: seller, amount, description, items and expiry.
 
 use crate::browser;
 use crate::dom::{El, el};
@@ -8,12 +8,12 @@ use crate::session::Session;
 use crate::wire::Billing;
 use leptos::prelude::*;
 
-/// The amount, in the buyer's way of writing.
+/// Formats the amount in the buyer's locale.
 pub fn price(data: &Billing) -> String {
     browser::money(data.amount, &data.currency, data.exponent)
 }
 
-/// The top of every screen; empty where nothing is known.
+/// Renders the summary; empty without billing data.
 pub fn summary(session: Session) -> El {
     let top = el("header").class("summary");
     let Some(data) = session.data.get_untracked() else {
@@ -29,15 +29,15 @@ pub fn summary(session: Session) -> El {
         .then(|| el("span").class("test").text(&t("test_mode")));
     let seller = el("p")
         .class("seller")
-        .maybe(logo)
+        .optional_child(logo)
         .child(el("span").text(&data.shop))
-        .maybe(test);
+        .optional_child(test);
     let amount = el("h1").class("amount").attr("tabindex", "-1");
     let description = data.description.as_deref();
     top.child(seller)
         .child(amount.text(&price(&data)))
-        .maybe(description.map(|text| el("p").class("description").text(text)))
-        .maybe((!data.items.is_empty()).then(|| items(&data)))
+        .optional_child(description.map(|text| el("p").class("description").text(text)))
+        .optional_child((!data.items.is_empty()).then(|| items(&data)))
         .children(expiry(session, data.expires_at))
 }
 

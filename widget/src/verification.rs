@@ -1,5 +1,5 @@
-//! The payment system's verification form: in a frame here, or in a window of its own. The server
-//! says when it is over, whatever the frame or the window does.
+//! The verification screen: the payment system's form in a frame or in a separate window. The server
+//! reports when the verification is complete.
 
 use crate::browser;
 use crate::dom::{El, button, el, heading, message};
@@ -11,11 +11,11 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// How long a form may take to load in the frame, in milliseconds, before the way out to a window
-/// is pointed at: ad blockers and banks that refuse frames look the same from here.
-const FRAME_PATIENCE: u32 = 8_000;
+/// The time for the form to load in the frame, in milliseconds. After it the hint to open a window is
+/// highlighted: the widget cannot detect a frame that an ad blocker or the bank's headers block.
+const FRAME_TIMEOUT: u32 = 8_000;
 
-/// The screen while the buyer verifies.
+/// Renders the verification screen.
 pub fn verification(session: Session) -> El {
     let screen = el("div")
         .class("verification")
@@ -33,55 +33,63 @@ pub fn verification(session: Session) -> El {
     };
     let form = match state.verification {
         Verification::Frame(url) => frame(session, url),
-        Verification::Redirect(url) => elsewhere(session, url, method.as_deref()),
+        Verification::Redirect(url) => external(session, url, method.as_deref()),
         Verification::None => vec![],
     };
     screen
         .child(heading("h2", &title))
         .children(form)
-        .child(button("give-up", "quiet", &t("give_up"), move || {
-            session.give_up();
-        }))
+        .child(button(
+            "give-up",
+            "quiet",
+            &t("cancel_payment"),
+            move || {
+                session.cancel_payment();
+            },
+        ))
 }
 
 fn frame(session: Session, url: String) -> Vec<El> {
     let (loaded, slow) = (RwSignal::new(false), RwSignal::new(false));
     spawn_local(async move {
-        TimeoutFuture::new(FRAME_PATIENCE).await;
-        // The screen may be gone by now, and its signals with it.
+        TimeoutFuture::new(FRAME_TIMEOUT).await;
+        // The screen may have been removed, and its signals with it.
         if loaded.try_get_untracked() == Some(false) {
             slow.set(true);
         }
     });
     let to = url.clone();
-    let shown = move || match session.beside.get() {
-        true => vec![el("p").text(&t("verify_window"))],
-        false => vec![
-            el("iframe")
-                .id("verification-frame")
-                .attr("title", &t("verify"))
-                .attr("src", &url)
-                .on("load", move |_| loaded.set(true)),
-        ],
+    let shown = move || {
+        if session.window_open.get() {
+            return vec![el("p").text(&t("verify_window"))];
+        }
+        let frame = el("iframe")
+            .id("verification-frame")
+            .attr("title", &t("verify"))
+            .attr("src", &url)
+            .on("load", move |_| loaded.set(true));
+        vec![frame]
     };
     let hint = el("p")
         .attr("role", "status")
-        .live_attr("class", move || match slow.get() {
-            true => "hint strong",
-            false => "hint",
-        });
+        .reactive_attr(
+            "class",
+            move || {
+                if slow.get() { "hint strong" } else { "hint" }
+            },
+        );
     vec![
-        el("div").live_children(shown),
+        el("div").reactive_children(shown),
         hint.text(&t("verify_slow")),
         button("open-window", "second", &t("open_window"), move || {
-            session.open_beside(&to);
+            session.open_verification_window(&to);
         }),
     ]
 }
 
-fn elsewhere(session: Session, url: String, method: Option<&str>) -> Vec<El> {
+fn external(session: Session, url: String, method: Option<&str>) -> Vec<El> {
     let framed = session.mode.framed();
-    let text = move || match (framed, session.beside.get()) {
+    let text = move || match (framed, session.window_open.get()) {
         (true, true) => t("verify_window"),
         (true, false) => t("verify_elsewhere"),
         (false, _) => t("verify_text"),
@@ -92,21 +100,24 @@ fn elsewhere(session: Session, url: String, method: Option<&str>) -> Vec<El> {
     };
     let (to, tab) = (url.clone(), url);
     let mut all = vec![
-        el("p").attr("role", "status").live_text(text),
-        button("open-window", "main", &label, move || match framed {
-            true => session.open_beside(&to),
-            false => browser::leave(&to),
+        el("p").attr("role", "status").reactive_text(text),
+        button("open-window", "main", &label, move || {
+            if framed {
+                session.open_verification_window(&to);
+            } else {
+                browser::redirect(&to);
+            }
         }),
     ];
     if framed {
         all.push(button("this-tab", "second", &t("this_tab"), move || {
-            browser::leave(&tab);
+            browser::redirect(&tab);
         }));
     }
     all
 }
 
-/// The screen while the payment's fate is open.
+/// Renders the screen while the outcome of the payment is pending.
 pub fn processing() -> El {
     message(
         "processing",

@@ -1,6 +1,6 @@
-//! What the server sends, read from the object that the browser's own parser makes of it. Derived
-//! code for it would be a quarter of the wasm. The words are `till_shared`'s; a test holds the
-//! fields to it.
+//! The server's responses, read from the values that `JSON.parse` returns. Derived deserialization
+//! would make up a quarter of the wasm. The enums are those of `till_shared`, and a test compares the
+//! fields with its types.
 
 use js_sys::{Array, JSON, Object, Reflect};
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::problem::ProblemType;
 use wasm_bindgen::JsValue;
 
-/// A value of a JSON document.
+/// A JSON value.
 pub struct Json(JsValue);
 
 impl Json {
@@ -20,30 +20,30 @@ impl Json {
         JSON::parse(text).ok().map(Self)
     }
 
-    /// A field; of what has none, nothing.
+    /// Returns a field; null if there is none.
     pub fn get(&self, name: &str) -> Self {
         Self(Reflect::get(&self.0, &name.into()).unwrap_or(JsValue::NULL))
     }
 
-    /// A text that the document may lack.
+    /// Returns a text field, if there is one.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).0.as_string()
     }
 
-    fn some_text(&self, name: &str) -> String {
+    fn text_or_empty(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
 
-    fn word<T: FromStr>(&self, name: &str) -> Option<T> {
+    fn parsed<T: FromStr>(&self, name: &str) -> Option<T> {
         self.text(name)?.parse().ok()
     }
 
-    /// Whether a field is true.
+    /// Returns whether a field is true.
     pub fn is(&self, name: &str) -> bool {
         self.get(name).0.is_truthy()
     }
 
-    /// Whole numbers on this wire are exact in a JavaScript number; see `Money::MAX_AMOUNT`.
+    /// The API's integers are exact in a JavaScript number; see `Money::MAX_AMOUNT`.
     fn integer(&self, name: &str) -> i64 {
         self.get(name).0.as_f64().unwrap_or_default() as i64
     }
@@ -59,53 +59,53 @@ impl Json {
             .collect()
     }
 
-    /// The document's own value.
+    /// Wraps a value.
     pub fn of(value: JsValue) -> Self {
         Self(value)
     }
 }
 
-/// Billing data: all that the widget shows.
+/// Billing data: everything that the widget shows.
 #[derive(Clone)]
 pub struct Billing {
-    /// Who sells.
+    /// The project's name.
     pub shop: String,
-    /// Its logo's address.
+    /// The URL of the project's logo.
     pub logo: Option<String>,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, ISO 4217.
     pub currency: String,
-    /// How many decimals the currency has.
+    /// The number of decimals of the currency.
     pub exponent: u32,
-    /// What the buyer reads.
+    /// The description.
     pub description: Option<String>,
-    /// The order's lines: name, quantity, minor units of one.
+    /// The line items: name, quantity, unit price in minor units.
     pub items: Vec<(String, i64, i64)>,
-    /// What has to be asked of the buyer before Pay.
+    /// The buyer fields to ask for.
     pub missing: Vec<BuyerField>,
-    /// The ways to pay, in their words.
+    /// The available payment methods.
     pub methods: Vec<String>,
-    /// The project's choice of colours.
+    /// The project's color theme.
     pub theme: Option<String>,
-    /// The project's accent colour.
+    /// The project's accent color.
     pub accent: Option<String>,
-    /// The order's or the project's BCP 47 language tag.
+    /// The language set by the order or the project, a BCP 47 tag.
     pub locale: Option<String>,
-    /// RFC 3339 UTC.
+    /// When the invoice expires, RFC 3339 UTC.
     pub expires_at: String,
-    /// Whether no real money moves.
+    /// Whether the project is in test mode.
     pub test: bool,
-    /// Where the invoice stands.
+    /// The state of the invoice.
     pub state: State,
 }
 
 impl Billing {
-    /// Reads it; `None` for what is no billing data.
+    /// Reads billing data; `None` if it is invalid.
     pub fn read(json: &Json) -> Option<Self> {
         let project = json.get("project");
         Some(Self {
-            shop: project.some_text("name"),
+            shop: project.text_or_empty("name"),
             logo: project.text("logo_url"),
             amount: json.integer("amount"),
             currency: json.text("currency")?,
@@ -120,31 +120,31 @@ impl Billing {
             theme: json.text("theme"),
             accent: json.text("accent"),
             locale: json.text("locale"),
-            expires_at: json.some_text("expires_at"),
+            expires_at: json.text_or_empty("expires_at"),
             test: json.is("test"),
             state: State::read(json)?,
         })
     }
 }
 
-/// What changes while the widget is open.
+/// The state of an invoice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
-    /// Where the invoice stands.
+    /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The payment to show, if there is one.
+    /// The latest payment, if there is one.
     pub payment: Option<Payment>,
-    /// What the buyer has to do for that payment.
+    /// The verification that the payment requires.
     pub verification: Verification,
-    /// Where the buyer goes on to once it is over.
+    /// Where to send the buyer after the payment.
     pub continue_url: Option<String>,
 }
 
 impl State {
-    /// Reads it; `None` for what is none.
+    /// Reads a value; `None` if it is invalid.
     pub fn read(json: &Json) -> Option<Self> {
         Some(Self {
-            status: json.word("status")?,
+            status: json.parsed("status")?,
             payment: Payment::read(&json.get("payment")),
             verification: Verification::read(&json.get("verification")),
             continue_url: json.text("continue_url"),
@@ -152,51 +152,51 @@ impl State {
     }
 }
 
-/// A payment, as far as the widget shows it.
+/// A payment, with the fields that the widget shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payment {
-    /// Its id.
+    /// The payment's id.
     pub id: String,
-    /// The way it is paid.
+    /// The payment method.
     pub method: String,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
-    /// Why it was declined, if it was.
+    /// The reason for the decline, if the payment was declined.
     pub decline: Option<DeclineCode>,
     /// The card's brand and last four digits.
     pub card: Option<(Brand, String)>,
-    /// RFC 3339 UTC.
+    /// When the payment last changed, RFC 3339 UTC.
     pub updated_at: String,
 }
 
 impl Payment {
-    /// Reads it; `None` for what is none.
+    /// Reads a value; `None` if it is invalid.
     pub fn read(json: &Json) -> Option<Self> {
         let card = json.get("card");
         Some(Self {
             id: json.text("id")?,
-            method: json.some_text("method"),
-            status: json.word("status")?,
-            decline: json.get("decline").word("code"),
-            card: card.word("brand").zip(card.text("last4")),
-            updated_at: json.some_text("updated_at"),
+            method: json.text_or_empty("method"),
+            status: json.parsed("status")?,
+            decline: json.get("decline").parsed("code"),
+            card: card.parsed("brand").zip(card.text("last4")),
+            updated_at: json.text_or_empty("updated_at"),
         })
     }
 }
 
-/// What the buyer has to do before the payment goes on.
+/// What the buyer has to do before the payment can proceed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verification {
     /// Nothing.
     None,
-    /// Go to this page, which refuses to be framed.
+    /// Open this page in a window: it cannot be shown in a frame.
     Redirect(String),
-    /// Confirm on this page, which may be shown in a frame.
+    /// Open this page in a frame.
     Frame(String),
 }
 
 impl Verification {
-    /// Reads it.
+    /// Reads a value.
     pub fn read(json: &Json) -> Self {
         match (json.text("kind").as_deref(), json.text("url")) {
             (Some("redirect"), Some(url)) => Self::Redirect(url),
@@ -208,33 +208,36 @@ impl Verification {
 
 /// A problem document.
 pub struct Problem {
-    /// What went wrong, if it is a word we know.
+    /// The problem type, if it is known.
     pub kind: Option<ProblemType>,
-    /// What happened this time.
+    /// What happened in this request.
     pub detail: String,
-    /// The names of the fields that won't do.
+    /// The names of the invalid fields.
     pub fields: Vec<String>,
 }
 
 impl Problem {
-    /// Reads it.
+    /// Reads a value.
     pub fn read(json: &Json) -> Self {
-        let kind = json.some_text("type");
+        let kind = json.text_or_empty("type");
         Self {
-            kind: kind.rsplit('/').next().and_then(|word| word.parse().ok()),
-            detail: json.some_text("detail"),
+            kind: kind
+                .rsplit('/')
+                .next()
+                .and_then(|segment| segment.parse().ok()),
+            detail: json.text_or_empty("detail"),
             fields: json.list("errors", |error| error.text("field")),
         }
     }
 }
 
-/// A card as the buyer typed it.
+/// The card as the buyer entered it.
 pub struct Card {
-    /// Digits only.
+    /// The card number, digits only.
     pub number: String,
-    /// 1 to 12.
+    /// The expiry month, 1 to 12.
     pub exp_month: u8,
-    /// In full.
+    /// The expiry year, four digits.
     pub exp_year: u16,
     /// The security code.
     pub cvc: String,
@@ -242,18 +245,18 @@ pub struct Card {
     pub holder: Option<String>,
 }
 
-/// The body of payment fixation.
+/// Returns the request body of payment fixation.
 pub fn fixation(method: &str, buyer: &[(BuyerField, String)], card: Option<&Card>) -> String {
     let set = |object: &Object, name: &str, value: JsValue| {
-        // A plain object takes any field.
+        // A plain object accepts any field.
         let _ = Reflect::set(object, &name.into(), &value);
     };
-    let (body, about) = (Object::new(), Object::new());
+    let (body, buyer_object) = (Object::new(), Object::new());
     set(&body, "method", method.into());
     for (field, text) in buyer {
-        set(&about, field.as_str(), text.into());
+        set(&buyer_object, field.as_str(), text.into());
     }
-    set(&body, "buyer", about.into());
+    set(&body, "buyer", buyer_object.into());
     if let Some(card) = card {
         let data = Object::new();
         set(&data, "number", (&card.number).into());
@@ -276,7 +279,7 @@ mod tests {
 
     /// Every field that is read here is one that the server sends.
     #[test]
-    fn the_fields_are_the_servers() {
+    fn the_fields_match_the_shared_types() {
         let currency = "EUR".parse().unwrap();
         let data = shared::BillingData {
             invoice: "inv_1".parse::<InvoiceId>().unwrap(),
@@ -338,7 +341,7 @@ mod tests {
         let reading = reading.split("/// A problem document.").next().unwrap();
         for call in [
             "text(\"",
-            "word(\"",
+            "parsed(\"",
             "get(\"",
             "integer(\"",
             "list(\"",

@@ -1,11 +1,12 @@
-//! Closing, and telling the page around.
+//! Closing, and events for the page.
 
 use super::Session;
 use crate::browser::{self, Mode};
 use leptos::prelude::*;
+use till_shared::message::EventName;
 
 impl Session {
-    /// The buyer wants to close: at once, or after a question while money may be moving.
+    /// Closes the widget. While a payment is in progress, asks the buyer first.
     pub fn ask_to_close(self) {
         let payment = self.known().and_then(|known| known.payment);
         let live = payment.is_some_and(|p| p.status.is_live());
@@ -18,30 +19,36 @@ impl Session {
         }
     }
 
-    /// Closes. What is under way goes on without the widget.
+    /// Closes the widget. A payment in progress continues without it.
     pub fn close(self) {
-        self.tell("close");
+        self.post_event(EventName::Close);
         if self.mode == Mode::Popup {
-            // A window that a script did not open stays; then there is nothing to be done.
+            // The browser ignores this for a window that no script opened.
             let _ = window().close();
         }
     }
 
-    /// Tells the page around how it stands.
-    pub(super) fn tell(self, event: &str) {
+    /// Posts an event with the known state to the page.
+    pub(super) fn post_event(self, event: EventName) {
         let payment = self.known().and_then(|known| known.payment);
         let code = payment.and_then(|p| p.decline);
-        self.tell_with(event, None, code.map(|code| code.as_str()));
+        self.post_event_with(event, None, code.map(|code| code.as_str()));
     }
 
-    pub(super) fn tell_with(self, event: &str, status: Option<&str>, code: Option<&str>) {
+    /// Posts an event with another status than the invoice's and another code than the payment's.
+    pub(super) fn post_event_with(
+        self,
+        event: EventName,
+        status: Option<&str>,
+        code: Option<&str>,
+    ) {
         let known = self.known();
         let payment = known.as_ref().and_then(|k| k.payment.as_ref());
-        let standing = known.as_ref().map(|k| k.status.as_str());
-        browser::tell(
-            event,
+        let invoice_status = known.as_ref().map(|k| k.status.as_str());
+        browser::post_event(
+            event.as_str(),
             payment.map(|p| p.id.as_str()),
-            status.or(standing).unwrap_or("error"),
+            status.or(invoice_status).unwrap_or("error"),
             code,
         );
     }

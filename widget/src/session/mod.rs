@@ -1,9 +1,9 @@
-//! The payment as the widget knows it, and everything that changes it. What the server says is
-//! taken over in one place, [`Session::learn`], and only if it is newer.
+//! The state of the payment in the widget. [`Session::apply_state`] is the only place that applies a
+//! state from the server, and it ignores outdated ones.
 
 mod close;
-mod learn;
-mod pay;
+mod payment;
+mod state;
 
 use crate::api;
 use crate::browser::{self, Mode};
@@ -12,36 +12,37 @@ use crate::wire::{Billing, Verification};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::invoice::InvoiceStatus;
+use till_shared::message::EventName;
 use till_shared::payment::DeclineCode;
 use till_shared::problem::ProblemType;
 use wasm_bindgen::closure::Closure;
 
-/// What is on the screen.
+/// The screen that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
-    /// Nothing of the invoice is known yet.
+    /// The billing data is loading.
     Loading,
-    /// There is nothing to show.
+    /// The billing data could not be loaded.
     Failed,
-    /// The ways to pay.
+    /// The payment form.
     Form,
     /// The payment system's verification form.
     Verification,
-    /// The payment's fate is open.
+    /// The outcome of the payment is pending.
     Processing,
     /// Paid.
     Paid,
-    /// Not paid in time.
+    /// The invoice expired.
     Expired,
-    /// Called off by the project.
+    /// Canceled by the project.
     Canceled,
-    /// Paid and given back.
+    /// Refunded.
     Refunded,
 }
 
 impl Screen {
-    /// Its word in the page.
-    pub fn word(self) -> &'static str {
+    /// The value of `data-screen` in the page.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Loading => "loading",
             Self::Failed => "failed",
@@ -56,84 +57,85 @@ impl Screen {
     }
 }
 
-/// Why there is nothing to show.
+/// Why the billing data could not be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The address holds no invoice, or not its token.
-    BadLink,
-    /// It may work another time.
+pub enum LoadError {
+    /// The URL has no invoice or not its token.
+    InvalidLink,
+    /// The server did not respond.
     Unreachable,
 }
 
-/// What the form has to do next.
+/// An action for the payment form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
-    /// Nothing new.
-    Quiet,
-    /// The server refused these fields.
-    Refused(Vec<String>),
-    /// The payment was declined: another try.
-    Declined(DeclineCode),
-    /// The buyer leaves the page: it may be kept, but no card in it.
-    Forget,
+pub enum FormAction {
+    /// No action.
+    None,
+    /// Show errors at these fields, which the server rejected.
+    ShowErrors(Vec<String>),
+    /// The payment was declined: clear the security code and let the buyer try again.
+    Retry(DeclineCode),
+    /// The buyer leaves the page: clear the card, as the browser may keep the page.
+    ClearCard,
 }
 
-/// The one owner of the payment's state.
+/// The state of the widget.
 #[derive(Clone, Copy)]
 pub struct Session {
     /// How the widget was opened.
     pub mode: Mode,
-    /// All that is shown.
+    /// The billing data.
     pub data: RwSignal<Option<Billing>>,
-    /// Why there is none.
-    pub trouble: RwSignal<Option<Trouble>>,
-    /// A press of Pay is under way.
+    /// Why there is no billing data.
+    pub load_error: RwSignal<Option<LoadError>>,
+    /// Whether a payment is being submitted.
     pub sending: RwSignal<bool>,
-    /// What the buyer should know, above the form.
+    /// The message above the form.
     pub banner: RwSignal<Option<String>>,
-    /// What the form has to do.
-    pub form: RwSignal<Form>,
-    /// The verification form is open in a window beside the widget.
-    pub beside: RwSignal<bool>,
-    /// The buyer is asked whether to close.
+    /// The next action of the form.
+    pub form_action: RwSignal<FormAction>,
+    /// Whether the verification form is open in a separate window.
+    pub window_open: RwSignal<bool>,
+    /// Whether the buyer is asked to confirm closing.
     pub closing: RwSignal<bool>,
-    /// The browser has no network.
+    /// Whether the browser is offline.
     pub offline: RwSignal<bool>,
-    /// The buyer sees it; until then it is made ready.
+    /// Whether the widget is visible; a preloaded one is not yet.
     pub shown: RwSignal<bool>,
 }
 
 impl Session {
-    /// Begins: listens to the page around and loads the billing data.
-    pub fn begin() -> Self {
-        let waits = browser::waits();
+    /// Creates the session: listens for messages and loads the billing data.
+    pub fn start() -> Self {
+        let preloaded = browser::is_preloaded();
         let session = Self {
             mode: Mode::of_page(),
             data: RwSignal::new(None),
-            trouble: RwSignal::new(None),
+            load_error: RwSignal::new(None),
             sending: RwSignal::new(false),
             banner: RwSignal::new(None),
-            form: RwSignal::new(Form::Quiet),
-            beside: RwSignal::new(false),
+            form_action: RwSignal::new(FormAction::None),
+            window_open: RwSignal::new(false),
             closing: RwSignal::new(false),
             offline: RwSignal::new(false),
-            shown: RwSignal::new(!waits),
+            shown: RwSignal::new(!preloaded),
         };
-        let heard = Closure::<dyn Fn(String)>::new(move |what: String| session.heard(&what));
-        browser::listen(&heard);
-        heard.forget();
-        if !waits {
+        let listener =
+            Closure::<dyn Fn(String)>::new(move |message: String| session.handle_message(&message));
+        browser::listen(&listener);
+        listener.forget();
+        if !preloaded {
             session.load();
         }
         session
     }
 
-    fn heard(self, what: &str) {
-        match what {
+    fn handle_message(self, message: &str) {
+        match message {
             "invoice" => self.load(),
             "open" => {
                 self.shown.set(true);
-                self.appear();
+                self.on_shown();
             }
             "close" => self.ask_to_close(),
             "escape" if self.mode != Mode::Hosted => self.ask_to_close(),
@@ -143,19 +145,19 @@ impl Session {
                 self.offline.set(false);
                 self.refresh();
             }
-            "leaving" => self.form.set(Form::Forget),
+            "leaving" => self.form_action.set(FormAction::ClearCard),
             _ => {}
         }
     }
 
-    /// What is on the screen, for those who don't follow it.
+    /// Returns the screen without subscribing to it.
     pub fn screen_untracked(&self) -> Screen {
         untrack(|| self.screen())
     }
 
-    /// What is on the screen.
+    /// Returns the screen that is shown.
     pub fn screen(&self) -> Screen {
-        if self.trouble.get().is_some() {
+        if self.load_error.get().is_some() {
             return Screen::Failed;
         }
         let sending = self.sending.get();
@@ -178,58 +180,59 @@ impl Session {
         })
     }
 
-    /// Loads the billing data, and the texts in the language that they ask for.
+    /// Loads the billing data, then the texts in its language.
     pub fn load(self) {
-        self.trouble.set(None);
+        self.load_error.set(None);
         self.data.set(None);
         spawn_local(async move {
             let answer = api::billing(true).await;
             let ordered = answer.as_ref().ok().and_then(|data| data.locale.as_deref());
-            browser::speak(ordered).await;
+            browser::load_locale(ordered).await;
             match answer {
                 Ok(data) => {
-                    browser::paint(data.theme.as_deref(), data.accent.as_deref());
-                    self.banner.set(learn::left_over(&data.state));
+                    browser::apply_theme(data.theme.as_deref(), data.accent.as_deref());
+                    self.banner.set(state::payment_notice(&data.state));
                     self.data.set(Some(data));
-                    self.appear();
+                    self.on_shown();
                 }
                 Err(failure) => {
-                    let bad = matches!(
+                    let invalid = matches!(
                         failure.kind(),
                         Some(ProblemType::Unauthorized | ProblemType::NotFound)
                     );
-                    self.trouble.set(Some(match bad {
-                        true => Trouble::BadLink,
-                        false => Trouble::Unreachable,
+                    self.load_error.set(Some(if invalid {
+                        LoadError::InvalidLink
+                    } else {
+                        LoadError::Unreachable
                     }));
-                    self.tell("error");
+                    self.post_event(EventName::Error);
                 }
             }
         });
     }
 
-    /// Once there is something to show and somebody to see it.
-    fn appear(self) {
+    /// Starts the session once the widget is visible and has billing data.
+    fn on_shown(self) {
         if !self.shown.get_untracked() || self.data.with_untracked(Option::is_none) {
             return;
         }
-        self.tell("ready");
-        self.catch_up();
-        if browser::waits() {
-            // What was made ready before the click may be old.
+        self.post_event(EventName::Ready);
+        self.post_initial_outcome();
+        if browser::is_preloaded() {
+            // The preloaded billing data may be outdated.
             self.refresh();
         }
-        spawn_local(live::watch(move |state| self.learn(state)));
+        spawn_local(live::watch(move |state| self.apply_state(state)));
     }
 
-    /// Asks the server how things stand.
+    /// Loads the current state from the server.
     pub fn refresh(self) {
         if !self.shown.get_untracked() || self.data.with_untracked(Option::is_none) {
             return;
         }
         spawn_local(async move {
             if let Ok(data) = api::billing(false).await {
-                self.learn(data.state);
+                self.apply_state(data.state);
             }
         });
     }

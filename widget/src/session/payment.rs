@@ -1,7 +1,7 @@
-//! From the press of Pay to the verification form.
+//! Submitting and canceling a payment.
 
-use super::learn::left_over;
-use super::{Form, Session};
+use super::state::payment_notice;
+use super::{FormAction, Session};
 use crate::api::{self, Failure};
 use crate::browser;
 use crate::i18n::t;
@@ -9,34 +9,35 @@ use crate::wire::{Payment, State, Verification};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::invoice::InvoiceStatus;
+use till_shared::message::EventName;
 use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
 
 impl Session {
-    /// The buyer pressed Pay. A second press has no effect while the first is under way. `away`:
-    /// the method is known to lead to a page that refuses frames.
-    pub fn pay(self, body: String, away: bool) {
+    /// Submits a payment, when the buyer presses Pay. Does nothing while another one is being submitted.
+    /// `external`: the method continues on a page that cannot be shown in a frame.
+    pub fn pay(self, body: String, external: bool) {
         if self.sending.get_untracked() {
             return;
         }
         self.sending.set(true);
         self.banner.set(None);
-        self.form.set(Form::Quiet);
-        // In the click itself, or the browser blocks the window; the address follows.
-        let opened = away && self.mode.framed() && browser::beside(None);
+        self.form_action.set(FormAction::None);
+        // Browsers allow a window only during the click. Its URL follows.
+        let opened = external && self.mode.framed() && browser::open_window(None);
         spawn_local(async move {
             match api::fix(&browser::new_key(), &body).await {
-                Ok((payment, verification)) => self.fixed(payment, verification),
-                Err(failure) => self.not_fixed(failure).await,
+                Ok((payment, verification)) => self.on_fixed(payment, verification),
+                Err(failure) => self.on_fixation_failed(failure).await,
             }
             self.sending.set(false);
-            if opened && !self.beside.get_untracked() {
-                browser::not_beside();
+            if opened && !self.window_open.get_untracked() {
+                browser::close_window();
             }
         });
     }
 
-    fn fixed(self, payment: Payment, verification: Verification) {
+    fn on_fixed(self, payment: Payment, verification: Verification) {
         let status = match payment.status {
             PaymentStatus::Created
             | PaymentStatus::RequiresVerification
@@ -47,35 +48,37 @@ impl Session {
             }
         };
         self.sending.set(false);
-        self.learn(State {
+        self.apply_state(State {
             status,
             payment: Some(payment),
             verification: verification.clone(),
-            // Comes with the live event, before this or after.
+            // The live event brings it, before or after this response.
             continue_url: self.known().and_then(|known| known.continue_url),
         });
-        // A live event may have brought the same before, while the form was waiting.
+        // A live event may have brought this state already, while the form was waiting.
         self.banner
-            .set(self.known().and_then(|known| left_over(&known)));
+            .set(self.known().and_then(|known| payment_notice(&known)));
         if let Verification::Redirect(url) = verification {
-            match self.mode.framed() {
-                true => self.open_beside(&url),
-                false => browser::leave(&url),
+            if self.mode.framed() {
+                self.open_verification_window(&url);
+            } else {
+                browser::redirect(&url);
             }
         }
     }
 
-    async fn not_fixed(self, failure: Failure) {
+    async fn on_fixation_failed(self, failure: Failure) {
         let banner = match &failure {
             Failure::Problem(problem) => match problem.kind {
                 Some(ProblemType::InvalidRequest) if !problem.fields.is_empty() => {
-                    self.form.set(Form::Refused(problem.fields.clone()));
+                    self.form_action
+                        .set(FormAction::ShowErrors(problem.fields.clone()));
                     None
                 }
-                // The shop's own words, meant for the buyer.
+                // The project's message for the buyer.
                 Some(ProblemType::OrderRejected) => Some(problem.detail.clone()),
                 Some(ProblemType::MethodUnavailable) => Some(t("decline_method_unavailable")),
-                // The server says below what became of the invoice.
+                // The state loaded below says what happened to the invoice.
                 Some(
                     ProblemType::InvoicePaid
                     | ProblemType::InvoiceExpired
@@ -84,31 +87,30 @@ impl Session {
                 ) => None,
                 _ => Some(t("unavailable")),
             },
-            Failure::Lost => Some(t("not_reached")),
+            Failure::NoResponse => Some(t("not_reached")),
         };
         let code = failure.kind().map(|kind| kind.as_str());
-        self.tell_with("error", Some("error"), code);
+        self.post_event_with(EventName::Error, Some("error"), code);
         self.banner.set(banner);
         if let Ok(data) = api::billing(false).await {
-            self.learn(data.state);
+            self.apply_state(data.state);
         }
     }
 
-    /// Opens a verification form in a window beside the widget. A browser may refuse that, unless
-    /// it happens in a click.
-    pub fn open_beside(self, url: &str) {
-        self.beside.set(browser::beside(Some(url)));
+    /// Opens the verification form in a separate window. Browsers may block it outside of a click.
+    pub fn open_verification_window(self, url: &str) {
+        self.window_open.set(browser::open_window(Some(url)));
     }
 
-    /// The buyer gives the verification up.
-    pub fn give_up(self) {
+    /// Cancels the payment that waits for verification.
+    pub fn cancel_payment(self) {
         let payment = self.known().and_then(|known| known.payment);
         let Some(payment) = payment else {
             return;
         };
         spawn_local(async move {
             match api::cancel(&payment.id).await {
-                Ok(state) => self.learn(state),
+                Ok(state) => self.apply_state(state),
                 Err(_) => self.refresh(),
             }
         });

@@ -1,16 +1,17 @@
-//! Taking over what the server says.
+//! Applying a state from the server.
 
-use super::{Form, Session};
+use super::{FormAction, Session};
 use crate::browser;
 use crate::i18n::{self, t};
 use crate::wire::{Payment, State, Verification};
 use leptos::prelude::*;
 use till_shared::invoice::InvoiceStatus;
+use till_shared::message::EventName;
 use till_shared::payment::{DeclineCode, PaymentStatus};
 
 impl Session {
-    /// Takes over what the server says, unless something newer is known.
-    pub fn learn(self, state: State) {
+    /// Applies a state from the server, unless the known state is newer.
+    pub fn apply_state(self, state: State) {
         let Some(known) = self.known() else {
             return;
         };
@@ -24,61 +25,63 @@ impl Session {
         });
         if state.status != InvoiceStatus::Processing {
             self.closing.set(false);
-            self.beside.set(false);
+            self.window_open.set(false);
         }
-        self.announce(&known, &state);
+        self.post_changes(&known, &state);
         if !self.sending.get_untracked() {
-            self.banner.set(left_over(&state));
+            self.banner.set(payment_notice(&state));
         }
     }
 
-    /// The state as it is known.
+    /// Returns the known state.
     pub fn known(self) -> Option<State> {
         self.data
             .with_untracked(|data| data.as_ref().map(|data| data.state.clone()))
     }
 
-    /// Tells the page around what has changed, in the order of the events.
-    fn announce(self, known: &State, state: &State) {
+    /// Posts the events of a change to the page, in their order.
+    fn post_changes(self, known: &State, state: &State) {
         let id = |s: &State| s.payment.as_ref().map(|p| p.id.clone());
-        let begun = id(state).is_some() && id(state) != id(known);
+        let is_new = id(state).is_some() && id(state) != id(known);
         let live = |s: &State| s.payment.as_ref().is_some_and(|p| p.status.is_live());
-        if begun {
-            self.tell("fixation");
+        if is_new {
+            self.post_event(EventName::Fixation);
         }
         if state.verification != Verification::None && known.verification == Verification::None {
-            self.tell("verification");
+            self.post_event(EventName::Verification);
         }
         if state.status.was_paid() && !known.status.was_paid() {
-            self.tell("paid");
+            self.post_event(EventName::Paid);
         }
-        let Some(payment) = state.payment.as_ref().filter(|_| begun || live(known)) else {
+        let Some(payment) = state.payment.as_ref().filter(|_| is_new || live(known)) else {
             return;
         };
         if payment.status == PaymentStatus::Declined {
             let code = payment.decline.unwrap_or(DeclineCode::CardDeclined);
-            self.form.set(Form::Declined(code));
+            self.form_action.set(FormAction::Retry(code));
         }
-        self.tell_failure(payment);
+        self.post_failure(payment);
     }
 
-    /// Tells the page around what was so already when this page came: that the invoice is paid, or,
-    /// back from a bank's page, that it is not.
-    pub(super) fn catch_up(self) {
+    /// Posts the outcome that was known when the widget opened: a paid invoice or, after a return from
+    /// a bank's page, a failed payment.
+    pub(super) fn post_initial_outcome(self) {
         let Some(known) = self.known() else {
             return;
         };
         match (known.status, known.payment) {
-            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => self.tell("paid"),
-            (_, Some(payment)) if browser::came_back() => self.tell_failure(&payment),
+            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => {
+                self.post_event(EventName::Paid)
+            }
+            (_, Some(payment)) if browser::returned_from_bank() => self.post_failure(&payment),
             _ => {}
         }
     }
 
-    fn tell_failure(self, payment: &Payment) {
+    fn post_failure(self, payment: &Payment) {
         match payment.status {
-            PaymentStatus::Declined => self.tell("declined"),
-            PaymentStatus::Failed => self.tell("error"),
+            PaymentStatus::Declined => self.post_event(EventName::Declined),
+            PaymentStatus::Failed => self.post_event(EventName::Error),
             PaymentStatus::Canceled
             | PaymentStatus::Created
             | PaymentStatus::RequiresVerification
@@ -88,8 +91,8 @@ impl Session {
     }
 }
 
-/// What the buyer should know of the last payment when the form is shown.
-pub fn left_over(state: &State) -> Option<String> {
+/// Returns the message about the last payment that is shown above the form.
+pub fn payment_notice(state: &State) -> Option<String> {
     let payment = state.payment.as_ref()?;
     if state.status != InvoiceStatus::Open {
         return None;
@@ -99,7 +102,7 @@ pub fn left_over(state: &State) -> Option<String> {
             i18n::decline(payment.decline.unwrap_or(DeclineCode::CardDeclined))
         }
         PaymentStatus::Failed => t("failed"),
-        PaymentStatus::Canceled => t("given_up"),
+        PaymentStatus::Canceled => t("payment_canceled"),
         PaymentStatus::Created
         | PaymentStatus::RequiresVerification
         | PaymentStatus::Processing
@@ -107,8 +110,8 @@ pub fn left_over(state: &State) -> Option<String> {
     })
 }
 
-/// Whether `state` was overtaken by `known`: messages come by several ways. Ids and times of one
-/// form sort as text.
+/// Returns whether `state` is older than `known`. States arrive by several channels, in any
+/// order. Ids and timestamps sort as text.
 fn is_older(state: &State, known: &State) -> bool {
     if known.status.was_paid() {
         return !state.status.was_paid();
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_overtaken_is_not_shown() {
+    fn outdated_states_are_ignored() {
         let open = state("open", None);
         let created = state(
             "processing",
