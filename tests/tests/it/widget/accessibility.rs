@@ -195,7 +195,7 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
     browser
-        .until("the decline", "return document.querySelector('[role=alert]').textContent.includes('not enough money')")
+        .until("the decline", "return document.querySelector('[role=alert]').textContent.includes('insufficient funds')")
         .await?;
     ensure!(browser.run(FOCUSED).await? == "cvc");
     let number = browser.see("#number").await?;

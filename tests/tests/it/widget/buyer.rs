@@ -90,7 +90,7 @@ async fn declined_then_paid(way: Way, name: &'static str, screen: Screen) -> Res
     buyer.browser.type_into("#holder", "A. Buyer").await?;
     buyer.browser.click("#pay").await?;
     let banner = buyer.browser.see("#error-banner").await?.text().await?;
-    ensure!(banner.contains("not enough money"), "{banner}");
+    ensure!(banner.contains("insufficient funds"), "{banner}");
     buyer.keep("declined").await?;
 
     for (css, kept) in [
@@ -142,7 +142,10 @@ async fn abandoned_verification(way: Way, name: &'static str, screen: Screen) ->
     buyer.browser.click("#cancel").await?;
     buyer.back_in_the_widget(way).await?;
     let banner = buyer.browser.see("#error-banner").await?.text().await?;
-    ensure!(banner.contains("verification was not finished"), "{banner}");
+    ensure!(
+        banner.contains("verification was not completed"),
+        "{banner}"
+    );
 
     buyer.browser.type_into("#cvc", "123").await?;
     buyer.browser.click("#pay").await?;

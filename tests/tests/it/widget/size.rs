@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
+use till_shared::language::LANGUAGES;
 use till_tests::World;
 use till_tests::client::send;
 
@@ -9,11 +10,6 @@ use till_tests::client::send;
 const ALL: usize = 90_000;
 /// `till.js` alone.
 const SCRIPT: usize = 4_000;
-/// The language with the largest file counts.
-const LANGUAGES: [&str; 24] = [
-    "ar", "cs", "de", "el", "en", "es", "fr", "he", "hi", "id", "it", "ja", "ko", "nl", "pl", "pt",
-    "ru", "sv", "th", "tr", "uk", "vi", "zh", "zh-Hant",
-];
 
 async fn sent(world: &World, path: &str) -> Result<usize> {
     let request = world.api.request(Method::GET, path);
