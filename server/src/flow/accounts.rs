@@ -89,7 +89,7 @@ pub async fn replace(
     let mut rows = Vec::with_capacity(new.len());
     let mut errors = vec![];
     for (i, new) in new.into_iter().enumerate() {
-        match account_row(app, new).await {
+        match account_row(app, tx, new).await {
             Ok(row) => rows.push((i, row)),
             Err(AccountError::Invalid { field, message }) => errors.push(FieldError::new(
                 format!("connectors.{i}.{field}"),
@@ -139,14 +139,18 @@ impl AccountError {
     }
 }
 
-async fn account_row(app: &App, new: NewAccount) -> std::result::Result<AccountRow, AccountError> {
+async fn account_row(
+    app: &App,
+    tx: &mut Tx,
+    new: NewAccount,
+) -> std::result::Result<AccountRow, AccountError> {
     let connector = connectors::by_kind(&new.kind)
         .ok_or_else(|| AccountError::invalid("kind", "there is no such connector"))?;
     check_description(connector.as_ref(), &new)?;
     let associated_data = associated_data(&new.kind, &new.account);
     let credentials = match new.credentials {
         Some(credentials) => credentials.to_string(),
-        None => stored_credentials(app, &new.kind, &new.account).await?,
+        None => stored_credentials(app, tx, &new.kind, &new.account).await?,
     };
     let read = serde_json::from_str(&credentials).unwrap_or_default();
     connector
@@ -183,11 +187,13 @@ fn check_description(
 /// when it is written.
 async fn stored_credentials(
     app: &App,
+    tx: &mut Tx,
     kind: &str,
     account: &str,
 ) -> std::result::Result<String, AccountError> {
-    let row = app.store.account(kind, account).await;
-    let row = row.map_err(anyhow::Error::from)?;
+    let row = accounts::get(tx, kind, account)
+        .await
+        .map_err(anyhow::Error::from)?;
     let row = row.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
     let credentials = app
         .keys

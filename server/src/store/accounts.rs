@@ -1,8 +1,9 @@
 //! Projects' accounts at payment systems.
 
 use super::{Result, Store, StoreError, Tx, json, to_json};
-use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::QueryAs;
+use sqlx::{Any, FromRow, Row};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
 
@@ -95,6 +96,23 @@ pub async fn write(
     })
 }
 
+/// The account with this kind and id, in use or not.
+pub async fn get(tx: &mut Tx, kind: &str, account: &str) -> Result<Option<AccountRow>> {
+    Ok(by_id(kind, account).fetch_optional(tx.conn()).await?)
+}
+
+type Select<'q> = QueryAs<'q, Any, AccountRow, AnyArguments>;
+
+fn by_id<'q>(kind: &'q str, account: &'q str) -> Select<'q> {
+    sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from connector_accounts where kind = $1 and account = $2"
+    ))
+    .bind(kind)
+    .bind(account)
+}
+
 impl Store {
     /// The accounts that a project uses, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
@@ -111,14 +129,6 @@ impl Store {
 
     /// One account, in use or not.
     pub async fn account(&self, kind: &str, account: &str) -> Result<Option<AccountRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from connector_accounts where kind = $1 and account = $2"
-        ))
-        .bind(kind)
-        .bind(account)
-        .fetch_optional(self.pool())
-        .await?)
+        Ok(by_id(kind, account).fetch_optional(self.pool()).await?)
     }
 }

@@ -10,6 +10,7 @@ use till_tests::client::{Api, send, text};
 use till_tests::process::binary;
 use till_tests::wait::until;
 
+const APPROVED: &str = "4242424242424242";
 const PROJECTS: &str = "/v1/projects";
 
 fn draft(name: &str) -> Value {
@@ -83,6 +84,40 @@ async fn are_made_and_changed_over_http() -> Result<()> {
         list["data"][0]["name"] == "Test Shop" && list["next_cursor"].is_null(),
         "{list}"
     );
+    Ok(())
+}
+
+/// A transaction that waits for a second connection would wait until its timeout.
+#[tokio::test]
+async fn one_database_connection_is_enough() -> Result<()> {
+    let world = World::with_settings(&[], &["--database-connections", "1"]).await?;
+    let path = format!("{PROJECTS}/{}", world.keys.id);
+    let before = send(world.operator(Method::GET, &path)).await?.json();
+    let account = text(&before["connectors"][0]["account"])?;
+    // Without credentials, those that are stored stay.
+    let patch = json!({
+        "connectors": [{ "kind": "sandbox", "account": account, "label": "Renamed" }],
+    });
+    let changed = send(world.operator(Method::PATCH, &path).json(&patch)).await?;
+    ensure!(changed.status == 200, "{changed:?}");
+    ensure!(changed.json()["connectors"][0]["label"] == "Renamed");
+
+    let opened = world.api.invoice("1").await?;
+    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    world.api.until_status(&opened.id, "paid").await?;
+    world.refund(&text(&fixed["payment"]["id"])?, 500).await?;
+    world
+        .api
+        .until_status(&opened.id, "partially_refunded")
+        .await?;
+
+    let opened = world.api.invoice("2").await?;
+    let path = format!("/v1/invoices/{}/cancel", opened.id);
+    let canceled = send(world.api.secret(Method::POST, &path)).await?;
+    ensure!(canceled.status == 200, "{canceled:?}");
+    let opened = world.api.invoice("3").await?;
+    world.let_expire(&opened.id).await?;
+    world.api.until_status(&opened.id, "expired").await?;
     Ok(())
 }
 
