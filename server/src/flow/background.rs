@@ -27,7 +27,7 @@ pub async fn run(app: Arc<App>) {
     let tasks = TaskTracker::new();
     while !app.shutdown.is_cancelled() {
         if let Err(error) = round(&app, &tasks).await {
-            tracing::error!(%error, "the background jobs can't be read");
+            tracing::error!(%error, "claiming background jobs failed");
         }
         tokio::select! {
             () = app.background_wake.notified() => {}
@@ -79,7 +79,7 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
             if let Err(error) = poll_status(&app, &payment).await {
                 tracing::error!(
                     payment = %payment.id, invoice = %payment.invoice, project = %payment.project,
-                    %error, "the payment could not be polled"
+                    %error, "polling the payment failed"
                 );
             }
         });
@@ -90,14 +90,14 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
             if let Err(error) = submit_refund(&detached, &app, &refund).await {
                 tracing::error!(
                     refund = %refund.id, payment = %refund.payment, project = %refund.project,
-                    %error, "the refund could not be submitted"
+                    %error, "submitting the refund failed"
                 );
             }
         });
     }
     for invoice in app.store.overdue_invoices(now, BATCH).await? {
         if let Err(error) = expire_invoice(app, &invoice).await {
-            tracing::error!(%invoice, %error, "the invoice could not be expired");
+            tracing::error!(%invoice, %error, "expiring the invoice failed");
         }
     }
     Ok(())

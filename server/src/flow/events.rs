@@ -95,8 +95,7 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     get(app, project, &id).await
 }
 
-/// Sends an event again now, whatever its delivery state. If it is not accepted, the retry schedule
-/// starts over.
+/// Sends an event again now, delivered or not. If delivery fails, the retry schedule starts over.
 ///
 /// # Errors
 /// `not-found` if the project has no such event.

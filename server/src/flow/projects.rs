@@ -15,8 +15,12 @@ use till_shared::id::ProjectId;
 use till_shared::problem::FieldError;
 use url::Url;
 
-pub use crate::store::projects::{Project, Settings};
-pub use crate::views::ProjectView;
+/// A project, as the operations take it.
+pub type Project = projects::Project;
+/// A project's settings.
+pub type Settings = projects::Settings;
+/// A project as the operator sees it.
+pub type ProjectView = views::ProjectView;
 
 /// How long a replaced key or signing secret stays valid, in milliseconds.
 const OVERLAP_MS: i64 = 24 * 3600 * 1000;

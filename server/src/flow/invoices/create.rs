@@ -61,10 +61,10 @@ pub async fn create_invoice(
         check_nothing_missing(project, &row)?;
     }
     let (row, new) = match find_same_order(app, project, &row).await? {
-        Some(known) => {
+        Some(existing) => {
             // A call that was interrupted and is continued has the same id.
-            let new = known.id == row.id;
-            (known, new)
+            let new = existing.id == row.id;
+            (existing, new)
         }
         None => {
             if origin == Origin::Browser || method.is_some() {
@@ -145,9 +145,10 @@ async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<(Invoic
         return Ok((row, true));
     }
     drop(tx);
-    let known = find_same_order(app, project, &row).await?;
-    let known = known.ok_or_else(|| anyhow::anyhow!("the invoice of a taken order id is gone"))?;
-    Ok((known, false))
+    let existing = find_same_order(app, project, &row).await?;
+    let existing = existing
+        .ok_or_else(|| anyhow::anyhow!("the invoice with this order id no longer exists"))?;
+    Ok((existing, false))
 }
 
 /// The invoice that the same order created before.
@@ -159,11 +160,11 @@ async fn find_same_order(
     project: &Project,
     new: &InvoiceRow,
 ) -> Result<Option<InvoiceRow>> {
-    let known = app.store.invoice_by_order(&project.id, &new.order_id);
-    let Some(known) = known.await? else {
+    let existing = app.store.invoice_by_order(&project.id, &new.order_id);
+    let Some(existing) = existing.await? else {
         return Ok(None);
     };
-    if known.order_hash != new.order_hash {
+    if existing.order_hash != new.order_hash {
         return Err(Error::Problem {
             kind: ProblemType::OrderIdReused,
             detail: "Another order of this project has this order_id.".into(),
@@ -174,7 +175,7 @@ async fn find_same_order(
             )],
         });
     }
-    Ok(Some(known))
+    Ok(Some(existing))
 }
 
 /// Submits a payment with the payment system's own form, if the invoice is payable. Returns the

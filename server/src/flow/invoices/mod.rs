@@ -6,8 +6,7 @@ pub mod order;
 mod queries;
 mod validate;
 
-pub use crate::store::invoices::InvoiceRow;
 pub use create::{Created, Origin, create_invoice};
 pub use end::{cancel_invoice, expire_invoice};
 pub use order::NewInvoice;
-pub use queries::{InvoiceFilter, find, get, list};
+pub use queries::{InvoiceFilter, InvoiceRow, find, get, list};

@@ -3,11 +3,14 @@
 use crate::app::App;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page};
-use crate::store::invoices::{self, InvoiceRow};
+use crate::store::invoices;
 use crate::store::projects::Project;
 use crate::views;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::{Invoice, InvoiceStatus};
+
+/// A stored invoice, as the operations take it.
+pub type InvoiceRow = invoices::InvoiceRow;
 
 /// Narrows a list of invoices.
 #[derive(Debug, Default)]
