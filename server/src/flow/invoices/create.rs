@@ -1,7 +1,7 @@
 //! Creating an invoice from an order. The order id works as the project's idempotency key: the
 //! same order returns the same invoice.
 
-use super::order::NewInvoice;
+use super::order::Order;
 use super::queries::view;
 use super::validate::validate;
 use crate::app::App;
@@ -51,11 +51,11 @@ pub async fn create_invoice(
     app: &App,
     project: &Project,
     id: InvoiceId,
-    new: NewInvoice,
+    order: Order,
     origin: Origin,
 ) -> Result<Created> {
-    let method = new.method.filter(|_| origin == Origin::Server);
-    let mut row = draft(app, project, id, new)?;
+    let method = order.method.filter(|_| origin == Origin::Server);
+    let mut row = draft(app, project, id, order)?;
     if let Some(method) = method {
         accounts_for(app, project, &row, method, PaymentForm::Provider).await?;
         check_nothing_missing(project, &row)?;
@@ -85,30 +85,30 @@ pub async fn create_invoice(
     })
 }
 
-fn draft(app: &App, project: &Project, id: InvoiceId, new: NewInvoice) -> Result<InvoiceRow> {
-    let money = validate(&new, app.config.dev)?;
-    let body = serde_json::to_vec(&new).map_err(anyhow::Error::from)?;
+fn draft(app: &App, project: &Project, id: InvoiceId, order: Order) -> Result<InvoiceRow> {
+    let money = validate(&order, app.config.dev)?;
+    let body = serde_json::to_vec(&order).map_err(anyhow::Error::from)?;
     let order_hash = app
         .keys
         .fingerprint(&[project.id.as_str().as_bytes(), &body]);
     let now = clock::now_ms();
-    let ttl = new
+    let ttl = order
         .expires_in_seconds
         .unwrap_or(project.settings.invoice_ttl_seconds);
     Ok(InvoiceRow {
         id,
         project: project.id.clone(),
-        order_id: new.order_id,
+        order_id: order.order_id,
         order_hash,
         money,
-        description: new.description,
-        items: new.items,
-        buyer: new.buyer,
-        locale: new.locale,
-        success_url: new.success_url,
-        failure_url: new.failure_url,
-        metadata: new.metadata,
-        method: new.method,
+        description: order.description,
+        items: order.items,
+        buyer: order.buyer,
+        locale: order.locale,
+        success_url: order.success_url,
+        failure_url: order.failure_url,
+        metadata: order.metadata,
+        method: order.method,
         status: InvoiceStatus::Open,
         amount_refunded: 0,
         checked: false,

@@ -8,5 +8,5 @@ mod validate;
 
 pub use create::{Created, Origin, create_invoice};
 pub use end::{cancel_invoice, expire_invoice};
-pub use order::NewInvoice;
+pub use order::Order;
 pub use queries::{InvoiceFilter, InvoiceRow, find, get, list};

@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 pub const TTL_SECONDS: RangeInclusive<u32> = 60..=366 * 86_400;
 
 /// An order as a project sends it.
+// A stored fingerprint of the serialized order recognizes the same order: the fields keep their order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"order_id": "42", "amount": 1999, "currency": "EUR", "description": "A print"}))]
-pub struct NewInvoice {
+#[schema(as = NewInvoice, example = json!({"order_id": "42", "amount": 1999, "currency": "EUR", "description": "A print"}))]
+pub struct Order {
     /// The project's number, unique in the project.
     pub order_id: String,
     /// Minor units.

@@ -1,6 +1,6 @@
 //! Validation of an order: every field is checked before any of them has an effect.
 
-use super::order::{NewInvoice, TTL_SECONDS};
+use super::order::{Order, TTL_SECONDS};
 use crate::flow::error::{Error, Result};
 use crate::flow::urls::check_url;
 use till_shared::buyer::{BuyerField, acceptable};
@@ -20,22 +20,22 @@ const MAX_METADATA_VALUE: usize = 500;
 ///
 /// # Errors
 /// `invalid-request` with every invalid field.
-pub fn validate(new: &NewInvoice, dev: bool) -> Result<Money> {
+pub fn validate(order: &Order, dev: bool) -> Result<Money> {
     let mut errors = vec![];
-    check_texts(new, &mut errors);
-    let money = check_money(new, &mut errors);
-    check_items(new, &mut errors);
-    check_metadata(new, &mut errors);
-    check_expiry(new, &mut errors);
-    check_buyer(new, &mut errors);
-    check_urls(new, dev, &mut errors);
+    check_texts(order, &mut errors);
+    let money = check_money(order, &mut errors);
+    check_items(order, &mut errors);
+    check_metadata(order, &mut errors);
+    check_expiry(order, &mut errors);
+    check_buyer(order, &mut errors);
+    check_urls(order, dev, &mut errors);
     match money {
         Some(money) if errors.is_empty() => Ok(money),
         _ => Err(Error::fields(errors)),
     }
 }
 
-fn check_texts(new: &NewInvoice, errors: &mut Vec<FieldError>) {
+fn check_texts(order: &Order, errors: &mut Vec<FieldError>) {
     let mut check = |field: &str, value: Option<&str>, max: usize, what: &str| {
         let valid = |v: &str| {
             !v.trim().is_empty() && v.chars().count() <= max && !v.chars().any(char::is_control)
@@ -45,19 +45,24 @@ fn check_texts(new: &NewInvoice, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::new(field, "invalid", message));
         }
     };
-    let order_id = Some(new.order_id.as_str());
+    let order_id = Some(order.order_id.as_str());
     check("order_id", order_id, 128, "your number for the order");
-    let description = new.description.as_deref();
+    let description = order.description.as_deref();
     check("description", description, 1000, "what the buyer reads");
-    check("locale", new.locale.as_deref(), 35, "a BCP 47 language tag");
-    for (i, item) in new.items.iter().enumerate() {
+    check(
+        "locale",
+        order.locale.as_deref(),
+        35,
+        "a BCP 47 language tag",
+    );
+    for (i, item) in order.items.iter().enumerate() {
         let field = format!("items.{i}.name");
         check(&field, Some(&item.name), 250, "the item's name");
     }
 }
 
-fn check_money(new: &NewInvoice, errors: &mut Vec<FieldError>) -> Option<Money> {
-    let currency: Option<Currency> = new.currency.parse().ok();
+fn check_money(order: &Order, errors: &mut Vec<FieldError>) -> Option<Money> {
+    let currency: Option<Currency> = order.currency.parse().ok();
     if currency.is_none() {
         errors.push(FieldError::new(
             "currency",
@@ -65,22 +70,22 @@ fn check_money(new: &NewInvoice, errors: &mut Vec<FieldError>) -> Option<Money> 
             "an ISO 4217 code such as EUR",
         ));
     }
-    if !(1..=Money::MAX_AMOUNT).contains(&new.amount) {
+    if !(1..=Money::MAX_AMOUNT).contains(&order.amount) {
         let message = format!("from 1 to {} minor units", Money::MAX_AMOUNT);
         errors.push(FieldError::new("amount", "out_of_range", message));
     }
     currency.map(|currency| Money {
-        amount: new.amount,
+        amount: order.amount,
         currency,
     })
 }
 
-fn check_items(new: &NewInvoice, errors: &mut Vec<FieldError>) {
-    if new.items.len() > MAX_ITEMS {
+fn check_items(order: &Order, errors: &mut Vec<FieldError>) {
+    if order.items.len() > MAX_ITEMS {
         let message = format!("at most {MAX_ITEMS}");
         errors.push(FieldError::new("items", "too_many", message));
     }
-    for (i, item) in new.items.iter().enumerate() {
+    for (i, item) in order.items.iter().enumerate() {
         if item.quantity == 0 || !(0..=Money::MAX_AMOUNT).contains(&item.amount) {
             errors.push(FieldError::new(
                 format!("items.{i}"),
@@ -91,13 +96,13 @@ fn check_items(new: &NewInvoice, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_metadata(new: &NewInvoice, errors: &mut Vec<FieldError>) {
+fn check_metadata(order: &Order, errors: &mut Vec<FieldError>) {
     let too_long = |(key, value): (&String, &String)| {
         key.is_empty()
             || key.chars().count() > MAX_METADATA_KEY
             || value.chars().count() > MAX_METADATA_VALUE
     };
-    if new.metadata.len() > MAX_METADATA || new.metadata.iter().any(too_long) {
+    if order.metadata.len() > MAX_METADATA || order.metadata.iter().any(too_long) {
         let message = format!(
             "at most {MAX_METADATA} entries, keys up to {MAX_METADATA_KEY} and values up to \
              {MAX_METADATA_VALUE} characters"
@@ -106,8 +111,8 @@ fn check_metadata(new: &NewInvoice, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_expiry(new: &NewInvoice, errors: &mut Vec<FieldError>) {
-    let ttl = new.expires_in_seconds;
+fn check_expiry(order: &Order, errors: &mut Vec<FieldError>) {
+    let ttl = order.expires_in_seconds;
     if ttl.is_some_and(|seconds| !TTL_SECONDS.contains(&seconds)) {
         let (min, max) = (TTL_SECONDS.start(), TTL_SECONDS.end());
         let message = format!("from {min} to {max} seconds");
@@ -119,9 +124,9 @@ fn check_expiry(new: &NewInvoice, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_buyer(new: &NewInvoice, errors: &mut Vec<FieldError>) {
+fn check_buyer(order: &Order, errors: &mut Vec<FieldError>) {
     for field in BuyerField::ALL {
-        let value = new.buyer.get(*field);
+        let value = order.buyer.get(*field);
         if !value.is_none_or(|value| acceptable(*field, value)) {
             errors.push(FieldError::new(
                 format!("buyer.{field}"),
@@ -132,10 +137,10 @@ fn check_buyer(new: &NewInvoice, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_urls(new: &NewInvoice, dev: bool, errors: &mut Vec<FieldError>) {
+fn check_urls(order: &Order, dev: bool, errors: &mut Vec<FieldError>) {
     for (field, url) in [
-        ("success_url", &new.success_url),
-        ("failure_url", &new.failure_url),
+        ("success_url", &order.success_url),
+        ("failure_url", &order.failure_url),
     ] {
         if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, dev)) {
             errors.push(FieldError::new(field, "invalid", error.to_string()));

@@ -1,9 +1,7 @@
 //! Invoices: create, retrieve, list, cancel.
 
 use crate::app::App;
-use crate::flow::invoices::{
-    self, InvoiceFilter, NewInvoice, Origin, cancel_invoice, create_invoice,
-};
+use crate::flow::invoices::{self, InvoiceFilter, Order, Origin, cancel_invoice, create_invoice};
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
@@ -40,7 +38,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 /// rejected. With `method`, the server creates the payment at once, and `confirmation_url` is the
 /// payment provider's form: send the buyer there. Without, `payment_url` is the hosted payment page.
 #[utoipa::path(post, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
-    params(Key), request_body = NewInvoice,
+    params(Key), request_body = Order,
     responses((status = 201, body = Invoice, description = "The new invoice"),
         (status = 200, body = Invoice, description = "The existing invoice of this order"),
         CreateProblems))]
@@ -49,7 +47,7 @@ async fn create(
     detached: Detached,
     Secret(project): Secret,
     key: Key,
-    body: Json<NewInvoice>,
+    body: Json<Order>,
 ) -> Result<Response> {
     let call = Call {
         key,

@@ -5,7 +5,7 @@ use super::message::Message;
 use super::texts::{Lang, Texts};
 use crate::app::App;
 use crate::flow::form_signature::{SIGNATURE, is_signed, unsignable};
-use crate::flow::invoices::{NewInvoice, Origin, create_invoice};
+use crate::flow::invoices::{Order, Origin, create_invoice};
 use crate::flow::projects::Project;
 use crate::flow::{Detached, Error, projects};
 use crate::new_id;
@@ -237,7 +237,7 @@ fn authenticate(
     }
 }
 
-fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Rejection> {
+fn order(texts: &Texts, fields: &Fields) -> Result<Order, Rejection> {
     let invalid = |field: &str| Rejection::field(&texts.form_field, field);
     let currency = required(texts, fields, "currency")?;
     let parsed: Currency = currency.parse().map_err(|_| invalid("currency"))?;
@@ -252,7 +252,7 @@ fn order(texts: &Texts, fields: &Fields) -> Result<NewInvoice, Rejection> {
         let key = metadata_key(name)?;
         Some((key.to_owned(), value.clone()))
     });
-    Ok(NewInvoice {
+    Ok(Order {
         order_id: required(texts, fields, "order_id")?.to_owned(),
         amount: money.amount,
         currency: currency.to_owned(),

@@ -20,6 +20,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fix_body::FixBody;
 use page_order::PageOrder;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::invoice::Invoice;
@@ -170,8 +171,9 @@ async fn create(
     detached: Detached,
     headers: HeaderMap,
     key: Key,
-    body: Json<PageOrder>,
+    body: Json<Map<String, Value>>,
 ) -> Result<Response> {
+    let order = page_order::read(body.value)?;
     let pk = bearer(&headers).filter(|key| key.starts_with("pk_"));
     let pk = pk.ok_or_else(|| {
         unauthorized(
@@ -199,10 +201,9 @@ async fn create(
         scope: format!("page {}", project.id),
         request: format!("POST invoices {}", body.canonical),
     };
-    let new = body.value.into_new_invoice()?;
     once(&app, call, async |unique| {
         let id = InvoiceId::from_unique(unique);
-        let created = create_invoice(&detached, &app, &project, id, new, Origin::Browser).await?;
+        let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await?;
         let status = if created.new {
             StatusCode::CREATED
         } else {
