@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 pub mod form_signature;
 pub mod health;
+pub mod idempotency;
 pub mod invoices;
 pub mod outbox;
 pub mod page;

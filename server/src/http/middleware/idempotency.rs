@@ -2,15 +2,13 @@
 
 use super::error::field;
 use crate::app::App;
+use crate::flow::idempotency::{IdempotentRequest, run_once};
 use crate::flow::{Error, Result};
-use crate::store::idempotency::Claim;
-use crate::{clock, new_id};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use till_shared::problem::ProblemType;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::{IntoParams, PartialSchema};
 
@@ -53,80 +51,40 @@ impl IntoParams for Key {
 
 /// A call that creates something.
 pub struct Call {
-    /// Its key.
+    /// Its idempotency key.
     pub key: Key,
-    /// Whose keys: two callers' equal keys have nothing to do with each other.
+    /// The client. Equal keys of different clients are independent.
     pub scope: String,
-    /// Everything the outcome depends on, the path included.
+    /// Everything that the result depends on, the path included.
     pub request: String,
 }
 
-/// Carries out a call, or answers as it was answered before. `work` is given the unique part of the id of what it makes: a call that
-/// broke off (a crash, a lost database) is carried on with the same one. A call that was refused
-/// changed nothing, and its key is free again.
+/// Runs a call once for its key; see [`run_once`].
 pub async fn once<T, W, F>(app: &App, call: Call, work: W) -> Result<Response>
 where
     T: Serialize,
     W: FnOnce(String) -> F,
     F: Future<Output = Result<(StatusCode, T)>>,
 {
-    let Some(key) = call.key.0 else {
-        let (status, value) = work(new_id::unique()).await?;
-        let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
-        return Ok(answer(status, body));
+    let request = IdempotentRequest {
+        key: call.key.0,
+        scope: call.scope,
+        content: call.request,
     };
-    let scope = &call.scope;
-    let hash = app.keys.fingerprint(&[call.request.as_bytes()]);
-    let now = clock::now_ms();
-    // An order check and a call to a payment system.
-    let lease = now + 2 * app.call_lease_ms();
-    let claim = app
-        .store
-        .claim_key(scope, &key, &hash, new_id::unique(), now, lease);
-    let object = match claim.await? {
-        Claim::Start { object } => object,
-        Claim::Answered { status, body } => {
-            let status = StatusCode::from_u16(status).map_err(anyhow::Error::from)?;
-            let mut response = answer(status, body);
-            let headers = response.headers_mut();
-            headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
-            return Ok(response);
-        }
-        Claim::Running => {
-            return Err(Error::problem(
-                ProblemType::IdempotencyKeyInUse,
-                "The first request with this key is still running. Try again in a moment.",
-            ));
-        }
-        Claim::OtherRequest => {
-            return Err(Error::problem(
-                ProblemType::IdempotencyKeyReused,
-                "This key was already used with a different request.",
-            ));
-        }
-    };
-    match work(object).await {
-        Ok((status, value)) => {
-            let body = serde_json::to_string(&value).map_err(anyhow::Error::from)?;
-            let kept = app.store.answer_key(scope, &key, status.as_u16(), &body);
-            kept.await?;
-            Ok(answer(status, body))
-        }
-        Err(error @ Error::Problem { .. }) => {
-            app.store.release_key(scope, &key).await?;
-            Err(error)
-        }
-        Err(error @ Error::Internal(_)) => {
-            app.store.leave_key(scope, &key, clock::now_ms()).await?;
-            Err(error)
-        }
-    }
-}
-
-fn answer(status: StatusCode, body: String) -> Response {
+    let stored = run_once(app, request, async |unique| {
+        let (status, value) = work(unique).await?;
+        Ok((status.as_u16(), value))
+    });
+    let stored = stored.await?;
+    let status = StatusCode::from_u16(stored.status).map_err(anyhow::Error::from)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (status, headers, body).into_response()
+    let mut response = (status, headers, stored.body).into_response();
+    if stored.replayed {
+        let headers = response.headers_mut();
+        headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
