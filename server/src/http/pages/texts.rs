@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts;
+use fluent_langneg::{LanguageIdentifier, NegotiationStrategy, negotiate_languages};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -27,6 +28,12 @@ static ALL: LazyLock<Vec<Texts>> = LazyLock::new(|| {
 });
 
 static NONE: LazyLock<Texts> = LazyLock::new(Texts::default);
+
+static AVAILABLE: LazyLock<Vec<LanguageIdentifier>> = LazyLock::new(|| {
+    ALL.iter()
+        .filter_map(|texts| texts.lang.parse().ok())
+        .collect()
+});
 
 /// The texts of a language. Names in braces are placeholders.
 #[derive(Debug, Default, Deserialize)]
@@ -65,10 +72,14 @@ pub struct Texts {
 impl Texts {
     /// The texts for the first supported one of these BCP 47 tags, or in English.
     pub fn of<'a>(tags: impl IntoIterator<Item = &'a str>) -> &'static Self {
-        let found = tags.into_iter().find_map(|tag| {
-            let name = name_of(tag);
-            ALL.iter()
-                .find(|texts| texts.lang.eq_ignore_ascii_case(name))
+        let requested: Vec<LanguageIdentifier> = tags
+            .into_iter()
+            .filter_map(|tag| tag.parse().ok())
+            .collect();
+        let best = negotiate_languages(&requested, &AVAILABLE, None, NegotiationStrategy::Matching);
+        let found = best.first().and_then(|language| {
+            let language = language.to_string();
+            ALL.iter().find(|texts| texts.lang == language)
         });
         found.or_else(|| ALL.first()).unwrap_or(&NONE)
     }
@@ -79,25 +90,6 @@ impl Texts {
             Some(tag) => Self::of([tag, &self.lang]),
             None => self,
         }
-    }
-}
-
-/// The name under which a tag's language is kept. Chinese is kept by script, as CLDR's likely
-/// subtags have it for a region.
-fn name_of(tag: &str) -> &str {
-    let mut parts = tag.split(['-', '_']);
-    let language = parts.next().unwrap_or_default();
-    if !language.eq_ignore_ascii_case("zh") {
-        return language;
-    }
-    let traditional = |part: &str| {
-        let part = part.to_ascii_lowercase();
-        ["hant", "tw", "hk", "mo"].contains(&part.as_str())
-    };
-    let simplified = tag.to_ascii_lowercase().contains("hans");
-    match parts.any(traditional) && !simplified {
-        true => "zh-Hant",
-        false => "zh-Hans",
     }
 }
 
