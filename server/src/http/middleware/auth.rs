@@ -8,8 +8,9 @@ use crate::flow::projects::Project;
 use crate::flow::{Error, invoices, projects};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum_extra::headers::HeaderMapExt;
+use axum_extra::headers::authorization::{Authorization, Bearer};
 use secrecy::ExposeSecret;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,17 +19,9 @@ use till_shared::id::InvoiceId;
 use till_shared::problem::ProblemType;
 use tracing::Span;
 
-/// The token of `Authorization: Bearer ...` (RFC 6750).
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .trim()
-        .split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_start())
+/// The credentials of `Authorization: Bearer ...` (RFC 6750).
+pub fn bearer(headers: &HeaderMap) -> Option<Authorization<Bearer>> {
+    headers.typed_get()
 }
 
 /// The project that the secret key belongs to.
@@ -39,13 +32,13 @@ impl FromRequestParts<Arc<App>> for Secret {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let key = bearer(&parts.headers)
-            .filter(|key| key.starts_with("sk_"))
+            .filter(|key| key.token().starts_with("sk_"))
             .ok_or_else(|| {
                 unauthorized(
                     "Authenticate with the project's secret key: Authorization: Bearer sk_...",
                 )
             })?;
-        let project = projects::find_by_secret_key(app, key).await?;
+        let project = projects::find_by_secret_key(app, key.token()).await?;
         let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
         Span::current().record("project", project.id.as_str());
         Ok(Self(project))
@@ -67,7 +60,7 @@ impl FromRequestParts<Arc<App>> for Client {
         let id: InvoiceId = path_id(parts, app, "invoice").await?;
         let token = bearer(&parts.headers)
             .ok_or_else(|| unauthorized("Authenticate with the invoice's client token."))?;
-        if !app.keys.is_client_token(&id, token) {
+        if !app.keys.is_client_token(&id, token.token()) {
             return Err(unauthorized(
                 "The client token is not valid for this invoice.",
             ));
@@ -99,11 +92,13 @@ impl FromRequestParts<Arc<App>> for Operator {
             let detail = "The operator API is disabled: TILL_OPERATOR_TOKEN is not set.";
             Error::problem(ProblemType::Forbidden, detail)
         })?;
-        let given = bearer(&parts.headers).unwrap_or_default();
-        let same = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
-        match bool::from(same) {
-            true => Ok(Self),
-            false => Err(unauthorized("Authenticate with the operator token.")),
+        let given = bearer(&parts.headers);
+        let given = given.as_ref().map_or("", Authorization::token);
+        let equal = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
+        if equal.into() {
+            Ok(Self)
+        } else {
+            Err(unauthorized("Authenticate with the operator token."))
         }
     }
 }

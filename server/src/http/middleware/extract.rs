@@ -5,9 +5,11 @@ use crate::flow::Error;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum_extra::headers::{ContentType, HeaderMapExt};
+use mime::Mime;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -28,11 +30,13 @@ pub struct Json<T> {
 impl<T: DeserializeOwned> Json<T> {
     fn read(bytes: &[u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(bytes).map_err(|_| not_json("it is not UTF-8"))?;
-        let Once(canonical) = serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
+        let UniqueFields(canonical) =
+            serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
         let value = named(&mut serde_json::Deserializer::from_str(text))?;
         Ok(Self {
             value,
-            canonical: canonical.to_string(),
+            canonical: serde_json_canonicalizer::to_string(&canonical)
+                .map_err(anyhow::Error::from)?,
         })
     }
 }
@@ -41,14 +45,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let of_type = request.headers().get(CONTENT_TYPE);
-        let essence = of_type.and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let essence = essence.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(Error::problem(
-                ProblemType::UnsupportedMediaType,
-                "The body must be JSON, with the content type application/json.",
-            ));
+        if !has_media_type(request.headers(), &mime::APPLICATION_JSON) {
+            return Err(not_json_type());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(body)?;
         Self::read(&bytes)
@@ -66,28 +64,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
             return Json::from_request(request, state).await.map(Self);
         }
         let bytes = Bytes::from_request(request, state).await.map_err(body)?;
-        match bytes.is_empty() {
-            true => Json::read(b"{}").map(Self),
-            false => Err(Error::problem(
-                ProblemType::UnsupportedMediaType,
-                "The body must be JSON, with the content type application/json.",
-            )),
+        if bytes.is_empty() {
+            Json::read(b"{}").map(Self)
+        } else {
+            Err(not_json_type())
         }
     }
 }
 
 /// A JSON value without duplicate fields, which readers treat differently (RFC 8259 section 4).
-struct Once(serde_json::Value);
+struct UniqueFields(serde_json::Value);
 
-impl<'de> Deserialize<'de> for Once {
+impl<'de> Deserialize<'de> for UniqueFields {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(OnceVisitor).map(Self)
+        from.deserialize_any(UniqueFieldsVisitor).map(Self)
     }
 }
 
-struct OnceVisitor;
+struct UniqueFieldsVisitor;
 
-impl<'de> Visitor<'de> for OnceVisitor {
+impl<'de> Visitor<'de> for UniqueFieldsVisitor {
     type Value = serde_json::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,7 +116,7 @@ impl<'de> Visitor<'de> for OnceVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut all = vec![];
-        while let Some(Once(value)) = list.next_element()? {
+        while let Some(UniqueFields(value)) = list.next_element()? {
             all.push(value);
         }
         Ok(all.into())
@@ -128,7 +124,7 @@ impl<'de> Visitor<'de> for OnceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut all = serde_json::Map::new();
-        while let Some((name, Once(value))) = map.next_entry::<String, Once>()? {
+        while let Some((name, UniqueFields(value))) = map.next_entry::<String, UniqueFields>()? {
             if all.contains_key(&name) {
                 return Err(A::Error::custom(format!("duplicate field `{name}`")));
             }
@@ -136,6 +132,19 @@ impl<'de> Visitor<'de> for OnceVisitor {
         }
         Ok(all.into())
     }
+}
+
+/// Whether the body has a media type, with any parameters.
+pub fn has_media_type(headers: &HeaderMap, expected: &Mime) -> bool {
+    let of_body = headers.typed_get::<ContentType>().map(Mime::from);
+    of_body.is_some_and(|given| given.essence_str() == expected.essence_str())
+}
+
+fn not_json_type() -> Error {
+    Error::problem(
+        ProblemType::UnsupportedMediaType,
+        "The body must be JSON, with the content type application/json.",
+    )
 }
 
 fn not_json(why: &str) -> Error {

@@ -5,6 +5,7 @@ use crate::app::App;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum_extra::headers::{ETag, HeaderMapExt, IfNoneMatch};
 use maud::html;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -98,10 +99,11 @@ fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> R
         HeaderName::from_static("cross-origin-resource-policy"),
         "cross-origin",
     );
-    let known = request
-        .get(header::IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.etag)) {
+    let cached: Option<IfNoneMatch> = request.typed_get();
+    let current: Option<ETag> = asset.etag.parse().ok();
+    if let (Some(cached), Some(current)) = (cached, current)
+        && !cached.precondition_passes(&current)
+    {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let accepted = request

@@ -8,6 +8,7 @@ use crate::flow::form_signature::{SIGNATURE, is_signed, unsignable};
 use crate::flow::invoices::{Order, Origin, create_invoice};
 use crate::flow::projects::Project;
 use crate::flow::{Detached, Error, projects};
+use crate::http::middleware::extract::has_media_type;
 use crate::new_id;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -120,18 +121,7 @@ fn read(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Fields, Rejection> {
     let unreadable = |status| Rejection::one(status, &texts.form_unreadable);
-    let of_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok());
-    let essence = of_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    if !essence
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    {
+    if !has_media_type(headers, &mime::APPLICATION_WWW_FORM_URLENCODED) {
         return Err(unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let body = body.map_err(|rejection| match rejection.status() {

@@ -1,8 +1,7 @@
 //! The body of the payment fixation call.
 
-use serde::de::{Unexpected, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use std::fmt;
 use till_shared::buyer::Buyer;
 use till_shared::payment::Method;
 use till_shared::widget::{CardData, FixPayment};
@@ -78,24 +77,19 @@ impl From<FixBody> for FixPayment {
 }
 
 /// Reads a number or a string of digits, as HTML inputs give.
-fn whole_number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<u16, D::Error> {
-    struct Digits;
-    impl Visitor<'_> for Digits {
-        type Value = u16;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a whole number")
-        }
-
-        fn visit_u64<E: serde::de::Error>(self, n: u64) -> std::result::Result<u16, E> {
-            u16::try_from(n).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<u16, E> {
+fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a whole number")]
+    enum Digits {
+        Number(u16),
+        Text(String),
+    }
+    match Digits::deserialize(from)? {
+        Digits::Number(number) => Ok(number),
+        Digits::Text(text) => {
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             let number = digits.then(|| text.parse().ok()).flatten();
-            number.ok_or_else(|| E::custom("not a whole number"))
+            number.ok_or_else(|| D::Error::custom("not a whole number"))
         }
     }
-    from.deserialize_any(Digits)
 }

@@ -18,6 +18,7 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum_extra::headers::{self as typed, HeaderMapExt};
 use fix_body::FixBody;
 use page_order::PageOrder;
 use serde_json::{Map, Value};
@@ -174,17 +175,19 @@ async fn create(
     body: Json<Map<String, Value>>,
 ) -> Result<Response> {
     let order = page_order::read(body.value)?;
-    let pk = bearer(&headers).filter(|key| key.starts_with("pk_"));
+    let pk = bearer(&headers).filter(|key| key.token().starts_with("pk_"));
     let pk = pk.ok_or_else(|| {
         unauthorized(
             "Authenticate with the project's publishable key: Authorization: Bearer pk_...",
         )
     })?;
-    let project = projects::find_by_publishable_key(&app, pk).await?;
+    let project = projects::find_by_publishable_key(&app, pk.token()).await?;
     let project = project.ok_or_else(|| unauthorized("The publishable key is not valid."))?;
-    let origin = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok());
+    let origin = headers
+        .typed_get()
+        .map(|origin: typed::Origin| origin.to_string());
     let allowed = &project.settings.allowed_origins;
-    if !origin.is_some_and(|origin| allowed.iter().any(|a| a == origin)) {
+    if !origin.is_some_and(|origin| allowed.contains(&origin)) {
         return Err(Error::problem(
             ProblemType::Forbidden,
             "The origin of the page is not one of the project's allowed_origins.",

@@ -46,11 +46,7 @@ impl PartialSchema for PageOrder {
 pub fn read(mut body: Map<String, Value>) -> Result<Order> {
     if body.contains_key("expires_in_seconds") {
         let field = "expires_in_seconds";
-        return Err(Error::field(
-            field,
-            "unknown_field",
-            "there is no such field",
-        ));
+        return Err(Error::field(field, "unknown_field", "unknown field"));
     }
     let decimal = match body.get("amount") {
         None => None,
