@@ -1,4 +1,4 @@
-//! The server, called as a project and a widget call it.
+//! A client of the JSON API and the widget API.
 
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// A project's keys.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Keys {
-    /// Its id.
+    /// The id.
     pub id: String,
     /// For pages.
     pub pk: String,
@@ -21,30 +21,30 @@ pub struct Keys {
     pub signing_secret: String,
 }
 
-/// An answer, read to its end.
+/// A complete HTTP response.
 #[derive(Debug)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The status code.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The body.
     pub text: String,
 }
 
 impl Answer {
-    /// The body as JSON; null if it is none.
+    /// Returns the body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// A header's value, empty if absent.
+    /// Returns a header; empty if absent.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).and_then(|v| v.to_str().ok());
         value.unwrap_or_default()
     }
 
-    /// Checks that this is a complete problem document of a type, and gives its fields.
+    /// Checks that the response is a problem document of a type and returns its invalid fields.
     pub fn problem(&self, status: u16, kind: &str) -> Result<Vec<String>> {
         let body = self.json();
         ensure!(self.status == status, "{} {}", self.status, self.text);
@@ -71,25 +71,25 @@ impl Answer {
     }
 }
 
-/// An invoice as the widget knows it.
+/// An invoice and its client token.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its client token.
+    /// The client token.
     pub token: String,
 }
 
-/// The server.
+/// A client with a project's secret key.
 #[derive(Clone)]
 pub struct Api {
-    /// Where it is.
+    /// The base URL.
     pub url: String,
     sk: String,
     http: Client,
 }
 
-/// A card that does not expire while this is tested.
+/// Returns a payment with a card that has not expired.
 pub fn card(number: &str) -> Value {
     let cvc = if number.starts_with('3') {
         "1234"
@@ -103,7 +103,7 @@ pub fn card(number: &str) -> Value {
 }
 
 impl Api {
-    /// The server at a URL, for a project.
+    /// Creates a client.
     pub fn new(url: &str, keys: &Keys) -> Result<Self> {
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -117,7 +117,7 @@ impl Api {
         })
     }
 
-    /// A request to a path or a URL, without credentials.
+    /// Creates a request to a path or a URL without credentials.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         if path.starts_with("http") {
             return self.http.request(method, path);
@@ -125,22 +125,22 @@ impl Api {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// A request with the secret key.
+    /// Creates a request with the secret key.
     pub fn secret(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(&self.sk)
     }
 
-    /// An order with this number.
+    /// Returns an order with this id.
     pub fn order(number: &str) -> Value {
         json!({ "order_id": number, "amount": 1999, "currency": "EUR", "description": "A print" })
     }
 
-    /// Makes an invoice.
+    /// Creates an invoice.
     pub async fn invoice(&self, number: &str) -> Result<Opened> {
         self.invoice_of(&Self::order(number)).await
     }
 
-    /// Makes an invoice of an order.
+    /// Creates an invoice for an order.
     pub async fn invoice_of(&self, order: &Value) -> Result<Opened> {
         let answer = send(self.secret(Method::POST, "/v1/invoices").json(order)).await?;
         ensure!(answer.status == 201, "{answer:?}");
@@ -151,7 +151,7 @@ impl Api {
         })
     }
 
-    /// An invoice as the project reads it.
+    /// Reads an invoice.
     pub async fn read(&self, invoice: &str) -> Result<Value> {
         let path = format!("/v1/invoices/{invoice}");
         let answer = send(self.secret(Method::GET, &path)).await?;
@@ -159,18 +159,18 @@ impl Api {
         Ok(answer.json())
     }
 
-    /// A widget call about an invoice.
+    /// Creates a request of the widget API.
     pub fn widget(&self, method: Method, opened: &Opened, rest: &str) -> RequestBuilder {
         let path = format!("/v1/widget/invoices/{}{rest}", opened.id);
         self.request(method, &path).bearer_auth(&opened.token)
     }
 
-    /// Payment fixation.
+    /// Creates a payment (payment fixation).
     pub async fn pay(&self, opened: &Opened, body: &Value) -> Result<Answer> {
         send(self.widget(Method::POST, opened, "/payments").json(body)).await
     }
 
-    /// Payment fixation that is taken.
+    /// Creates a payment with a card and checks that it is accepted.
     pub async fn paid_with(&self, opened: &Opened, number: &str) -> Result<Value> {
         let answer = self.pay(opened, &card(number)).await?;
         ensure!(answer.status == 201, "{answer:?}");
@@ -190,7 +190,7 @@ impl Api {
     }
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the response.
 pub async fn send(request: RequestBuilder) -> Result<Answer> {
     let response = request.send().await?;
     Ok(Answer {
@@ -200,11 +200,11 @@ pub async fn send(request: RequestBuilder) -> Result<Answer> {
     })
 }
 
-/// A JSON string.
+/// Returns a JSON string.
 pub fn text(value: &Value) -> Result<String> {
     let text = value
         .as_str()
-        .with_context(|| format!("no text: {value}"))?;
+        .with_context(|| format!("not a string: {value}"))?;
     Ok(text.to_owned())
 }
 

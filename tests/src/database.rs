@@ -1,5 +1,5 @@
-//! The server's database in a test: a file of its own, or a database of its own in the PostgreSQL
-//! of `TILL_TEST_POSTGRES`. The same tests run on both.
+//! The database of a test: an SQLite file, or a new database in the PostgreSQL server of
+//! `TILL_TEST_POSTGRES`.
 
 use crate::tools::installed;
 use anyhow::{Context, Result, ensure};
@@ -10,14 +10,14 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A database that one test has for itself.
+/// The database of one test.
 pub struct Database {
-    /// What the server is given as `DATABASE_URL`.
+    /// The `DATABASE_URL`.
     pub url: String,
 }
 
 impl Database {
-    /// Makes one. An SQLite file lies in `dir`.
+    /// Creates a database. An SQLite file is in `dir`.
     pub async fn new(dir: &Path) -> Result<Self> {
         let Some(server) = std::env::var_os("TILL_TEST_POSTGRES") else {
             return Ok(Self::in_directory(dir));
@@ -25,7 +25,7 @@ impl Database {
         let server = server
             .into_string()
             .ok()
-            .context("TILL_TEST_POSTGRES is no text")?;
+            .context("TILL_TEST_POSTGRES is not UTF-8")?;
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "t_{}_{}",
@@ -41,7 +41,7 @@ impl Database {
         })
     }
 
-    /// An SQLite file in a directory.
+    /// Returns an SQLite database in a directory.
     pub fn in_directory(dir: &Path) -> Self {
         let file = dir.join("till.db");
         Self {
@@ -49,7 +49,7 @@ impl Database {
         }
     }
 
-    /// To fill it before any server has.
+    /// Connects to the database and creates an SQLite file.
     pub async fn new_pool(&self) -> Result<AnyPool> {
         match self.url.starts_with("sqlite:") {
             true => connect(&format!("{}?mode=rwc", self.url)).await,
@@ -57,12 +57,12 @@ impl Database {
         }
     }
 
-    /// To look into it.
+    /// Connects to the database.
     pub async fn pool(&self) -> Result<AnyPool> {
         connect(&self.url).await
     }
 
-    /// Everything that PostgreSQL holds, as text; nothing for SQLite, whose file says it.
+    /// Returns a dump of a PostgreSQL database; empty for SQLite, which stores a file.
     pub fn dump(&self) -> Result<Vec<u8>> {
         if self.url.starts_with("sqlite:") {
             return Ok(vec![]);
@@ -78,10 +78,10 @@ pub fn on_postgres() -> bool {
     std::env::var_os("TILL_TEST_POSTGRES").is_some()
 }
 
-/// Stops the PostgreSQL of the tests without letting it tidy up, and starts it again.
+/// Stops the tests' PostgreSQL server without a clean shutdown and restarts it.
 ///
 /// # Errors
-/// When `cargo xtask test` has not started it, or it does not come back.
+/// When `cargo xtask test` has not started it, or it does not restart.
 pub async fn crash_postgres() -> Result<()> {
     let (bin, data) = (
         installed("TILL_POSTGRES_BIN")?,
@@ -95,7 +95,7 @@ pub async fn crash_postgres() -> Result<()> {
         .arg("-l")
         .arg(data.with_file_name("log"))
         .current_dir(&data);
-    // It refuses to run as root.
+    // PostgreSQL does not run as root.
     if owner.uid() != std::fs::metadata("/proc/self").map_or(owner.uid(), |me| me.uid()) {
         restart.uid(owner.uid()).gid(owner.gid());
     }

@@ -1,4 +1,4 @@
-//! The demo as a developer starts it: server, sandbox and shop in one process.
+//! `till demo`: server, sandbox and demo shop in one process.
 
 use crate::client::install_crypto_provider;
 use crate::process::{Running, binary, command};
@@ -8,9 +8,9 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
-/// A running demo. It ends with it.
+/// A running demo. It ends on drop.
 pub struct Demo {
-    /// The URL it prints: the shop.
+    /// The shop's URL.
     pub url: String,
     _running: Running,
     files: TempDir,
@@ -18,7 +18,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts one.
+    /// Starts a demo.
     pub async fn start() -> Result<Self> {
         install_crypto_provider();
         let files = tempfile::tempdir()?;
@@ -36,7 +36,7 @@ impl Demo {
         })
     }
 
-    /// The shop's orders, the newest first.
+    /// Lists the shop's orders, newest first.
     pub async fn orders(&self) -> Result<Vec<Value>> {
         let url = format!("{}/orders.json", self.url);
         let list: Value = self.http.get(url).send().await?.json().await?;
@@ -44,7 +44,7 @@ impl Demo {
         Ok(data.clone())
     }
 
-    /// The payments in the sandbox's ledger: status and money taken and not given back.
+    /// Lists the payments in the sandbox's ledger: status and net amount.
     pub async fn ledger(&self) -> Result<Vec<(String, i64)>> {
         let file = self.files.path().join("sandbox.db");
         let options = SqliteConnectOptions::new().filename(file);

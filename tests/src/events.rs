@@ -12,10 +12,10 @@ use serde_json::Value;
 pub struct Events(BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>);
 
 impl Events {
-    /// Follows an invoice, from after the event of this id.
+    /// Subscribes to an invoice's events after the event with this id.
     ///
     /// # Errors
-    /// When the server does not answer with events.
+    /// When the response is not an event stream.
     pub async fn follow(api: &Api, opened: &Opened, last: Option<&str>) -> Result<Self> {
         let mut request = api.widget(Method::GET, opened, "/events");
         if let Some(last) = last {
@@ -27,7 +27,7 @@ impl Events {
         Ok(Self(answer.bytes_stream().eventsource().boxed()))
     }
 
-    /// The next event's id and data.
+    /// Returns the next event's id and data.
     ///
     /// # Errors
     /// When the stream ends.

@@ -1,5 +1,5 @@
-//! The harness of the whole-system tests: starts the real binary, plays the project, drives the
-//! browser. Each test has a server of its own, on ports and in files of its own.
+//! The harness of the end-to-end tests. It starts the binary, implements the project's endpoint and
+//! drives a browser. Each test has its own server, ports and files.
 
 pub mod app;
 pub mod browser;

@@ -1,4 +1,4 @@
-//! What a server tells Prometheus, read strictly, as `promtool check metrics` would.
+//! A strict parser of `/metrics`, like `promtool check metrics`.
 
 use crate::app::World;
 use crate::client::send;
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One line with a value.
+/// A sample.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// The name.
@@ -25,12 +25,12 @@ impl Sample {
     }
 }
 
-/// An answer of `/metrics`.
+/// A response of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
-    /// As it came.
+    /// The text.
     pub text: String,
-    /// What it says.
+    /// The samples.
     pub samples: Vec<Sample>,
 }
 
@@ -38,7 +38,7 @@ impl Metrics {
     /// Scrapes a server.
     ///
     /// # Errors
-    /// When the answer is not what Prometheus takes.
+    /// When the response is invalid.
     pub async fn of(world: &World) -> Result<Self> {
         let answer = send(world.api.request(Method::GET, "/metrics")).await?;
         ensure!(answer.status == 200, "{answer:?}");
@@ -48,7 +48,7 @@ impl Metrics {
     }
 
     fn read(text: String) -> Result<Self> {
-        ensure!(text.ends_with('\n'), "no end of line at the end");
+        ensure!(text.ends_with('\n'), "no newline at the end");
         let mut samples: Vec<Sample> = vec![];
         let (mut helped, mut types) = (BTreeSet::new(), BTreeMap::new());
         let mut family = "";
@@ -70,20 +70,20 @@ impl Metrics {
             ensure!(fine, "{line}");
         }
         let series: BTreeSet<_> = samples.iter().map(|s| (&s.name, &s.labels)).collect();
-        ensure!(series.len() == samples.len(), "a series is there twice");
+        ensure!(series.len() == samples.len(), "a duplicate series");
         for (name, _) in types.iter().filter(|(_, kind)| **kind == "histogram") {
             add_up(name, &samples)?;
         }
         Ok(Self { text, samples })
     }
 
-    /// The sum of all series of a name with these labels; 0 where there are none.
+    /// Returns the sum of all series with this name and these labels; 0 if there are none.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let all = self.samples.iter().filter(|s| s.name == name);
         all.filter(|s| s.has(labels)).map(|s| s.value).sum()
     }
 
-    /// The names, with `_bucket`, `_sum` and `_count` where those are what is asked for.
+    /// Lists the sample names, including the suffixes `_bucket`, `_sum` and `_count`.
     pub fn names(&self) -> BTreeSet<&str> {
         self.samples.iter().map(|s| s.name.as_str()).collect()
     }
@@ -109,7 +109,7 @@ fn belongs(name: &str, family: &str, kind: &str) -> bool {
     }
 }
 
-/// Buckets count up to the count of all.
+/// Checks that a histogram's buckets are cumulative.
 fn add_up(family: &str, samples: &[Sample]) -> Result<()> {
     let mut last = BTreeMap::<BTreeMap<String, String>, (f64, f64)>::new();
     let bucket = format!("{family}_bucket");
@@ -157,7 +157,7 @@ fn sample(line: &str) -> Result<Sample> {
     })
 }
 
-/// A label's value up to its closing quote, and what follows.
+/// Parses a label's value up to the closing quote. Returns the value and the rest.
 fn quoted(text: &str) -> Result<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();

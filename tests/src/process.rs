@@ -1,4 +1,4 @@
-//! The real binary as a child process.
+//! The binary as a child process.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
@@ -9,10 +9,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long a start may take on a busy machine.
+/// The time limit of a start.
 const START: Duration = Duration::from_secs(60);
 
-/// Where the binary is: `cargo xtask test` says; else where cargo puts it.
+/// Returns the path of the binary: `TILL_BIN`, or cargo's target directory.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("TILL_BIN") {
         return Ok(path.into());
@@ -39,22 +39,22 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
-/// A running child; it ends with its owner.
+/// A running child process. It is killed on drop.
 pub struct Running {
     child: Child,
-    /// What the awaited line says after its prefix.
+    /// The awaited line after the awaited text.
     pub said: String,
 }
 
 impl Running {
-    /// Starts a program and waits for a line of its output with this in it.
+    /// Starts a program and waits for a line of its output that contains `awaited`.
     pub async fn start(command: &mut Command, awaited: &str) -> Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .context("can't be started")?;
+            .context("cannot be started")?;
         let out = child.stdout.take().context("no output")?;
         let mut lines = BufReader::new(out).lines();
         let line = async {
@@ -63,22 +63,22 @@ impl Running {
                     return Ok(rest.trim().to_owned());
                 }
             }
-            bail!("ended before it said {awaited:?}")
+            bail!("exited before it printed {awaited:?}")
         };
-        let said = timeout(START, line).await.context("took too long")??;
-        // Somebody must go on reading, or it blocks on a full pipe.
+        let said = timeout(START, line).await.context("timed out")??;
+        // The output is read until the end, because a full pipe blocks the program.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { child, said })
     }
 
-    /// SIGKILL: no chance to tidy up.
+    /// Kills the process with SIGKILL.
     pub async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// SIGTERM, and waits for the end. Gives whether it ended well.
+    /// Sends SIGTERM and waits for the exit. Returns whether the process exited cleanly.
     pub async fn terminate(mut self) -> Result<bool> {
-        let id = self.child.id().context("it has ended already")?;
+        let id = self.child.id().context("the process has exited")?;
         let sent = Command::new("kill")
             .args(["-TERM", &id.to_string()])
             .status()
@@ -87,6 +87,6 @@ impl Running {
             bail!("SIGTERM could not be sent");
         }
         let ended = timeout(START, self.child.wait()).await;
-        Ok(ended.context("did not end")??.success())
+        Ok(ended.context("the process did not exit")??.success())
     }
 }

@@ -1,5 +1,5 @@
-//! The project's side: an endpoint that verifies callbacks with a Standard Webhooks library, keeps
-//! them, and answers as the test wants.
+//! The project's endpoint. It verifies callbacks with a Standard Webhooks library, records them and
+//! responds as the test configures.
 
 use anyhow::Result;
 use axum::Router;
@@ -13,18 +13,18 @@ use standardwebhooks::Webhook;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::net::TcpListener;
 
-/// One callback that arrived.
+/// A received callback.
 #[derive(Debug, Clone)]
 pub struct Arrived {
     /// `webhook-id`.
     pub id: String,
-    /// Whether the signature verified.
+    /// Whether the signature is valid.
     pub genuine: bool,
-    /// What was answered.
+    /// The status of the response.
     pub status: u16,
     /// The body.
     pub body: Value,
-    /// The same, as it came.
+    /// The raw body.
     pub raw: String,
     /// The headers.
     pub headers: HeaderMap,
@@ -43,7 +43,7 @@ struct Endpoint {
 /// The running endpoint.
 #[derive(Clone)]
 pub struct Project {
-    /// Where it listens.
+    /// The URL.
     pub url: String,
     endpoint: Arc<Endpoint>,
 }
@@ -53,7 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Project {
-    /// Starts one that accepts everything.
+    /// Starts an endpoint that accepts everything.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -72,27 +72,27 @@ impl Project {
         Ok(Self { url, endpoint })
     }
 
-    /// Tells it the signing secret.
+    /// Sets the signing secret.
     pub fn know_secret(&self, secret: &str) {
         let _ = self.endpoint.secret.set(secret.to_owned());
     }
 
-    /// The callbacks so far.
+    /// Returns the received callbacks.
     pub fn arrived(&self) -> Vec<Arrived> {
         lock(&self.endpoint.arrived).clone()
     }
 
-    /// The order checks so far.
+    /// Returns the received order checks.
     pub fn checks(&self) -> Vec<Arrived> {
         lock(&self.endpoint.checks).clone()
     }
 
-    /// How callbacks are answered from now on; told how many came before.
+    /// Sets the response to callbacks. `answer` gets the number of earlier callbacks.
     pub fn answer_callbacks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
         *lock(&self.endpoint.notify_answer) = Box::new(answer);
     }
 
-    /// How order checks are answered from now on; told how many came before.
+    /// Sets the response to order checks. `answer` gets the number of earlier checks.
     pub fn answer_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
         *lock(&self.endpoint.check_answer) = Box::new(answer);
     }

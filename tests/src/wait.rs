@@ -1,20 +1,20 @@
-//! Waiting for something to become true.
+//! Polling with a time limit.
 
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
-/// Tries until it is true.
+/// Polls `check` until it returns true.
 ///
 /// # Errors
-/// When it isn't after half a minute.
+/// After 30 seconds.
 pub async fn until<F: AsyncFnMut() -> Result<bool>>(what: &str, check: F) -> Result<()> {
     until_within(Duration::from_secs(30), what, check).await
 }
 
-/// Tries until it is true.
+/// Polls `check` until it returns true.
 ///
 /// # Errors
-/// When it isn't after that time.
+/// After `limit`.
 pub async fn until_within<F: AsyncFnMut() -> Result<bool>>(
     limit: Duration,
     what: &str,
@@ -22,7 +22,7 @@ pub async fn until_within<F: AsyncFnMut() -> Result<bool>>(
 ) -> Result<()> {
     let start = Instant::now();
     while !check().await? {
-        anyhow::ensure!(start.elapsed() < limit, "waited in vain: {what}");
+        anyhow::ensure!(start.elapsed() < limit, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())

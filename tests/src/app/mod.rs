@@ -1,4 +1,4 @@
-//! A server, a sandbox payment system and a project, made for one test.
+//! An app under test: a server, a sandbox and a project.
 
 mod spawn;
 
@@ -17,15 +17,15 @@ use spawn::{Home, create_project, serve, start_sandbox, till};
 use sqlx::AnyPool;
 use std::path::Path;
 
-/// Everything one test needs. It all ends with it.
+/// An app under test. Its processes end on drop.
 pub struct World {
-    /// The server, called with the project's keys.
+    /// The client with the project's keys.
     pub api: Api,
     /// The project's endpoint.
     pub project: Project,
     /// The project's keys.
     pub keys: Keys,
-    /// Where the sandbox is.
+    /// The sandbox's base URL.
     pub sandbox: String,
     server: Option<Running>,
     settings: Vec<String>,
@@ -33,37 +33,38 @@ pub struct World {
     home: Home,
 }
 
-/// What a world is made of, where it is not the ordinary one.
+/// Options of [`World::set_up`].
 #[derive(Default)]
 pub struct Setup<'a> {
-    /// Further arguments for `till project create`.
+    /// Additional arguments for `till project create`.
     pub project_args: &'a [&'a str],
-    /// The project's accounts: kind, id and credentials. Where there are none, one at the sandbox.
+    /// The project's accounts: kind, id and credentials. Without any, the project has an account at
+    /// the sandbox.
     pub accounts: &'a [(&'a str, &'a str, Value)],
-    /// Further arguments for `till serve`.
+    /// Additional arguments for `till serve`.
     pub settings: &'a [&'a str],
-    /// Between the server and the sandbox.
+    /// A relay between the server and the sandbox.
     pub to_sandbox: Option<&'a Relay>,
-    /// Between everybody else and the server: its public URL.
+    /// A relay in front of the server. Its URL is the server's public URL.
     pub to_server: Option<&'a Relay>,
-    /// Where the database is; one of its own else.
+    /// The database; a new one by default.
     pub database: Option<Database>,
-    /// Where the project's endpoint will be; one is started else.
+    /// The URL of the project's endpoint; [`Project`] by default.
     pub endpoint: Option<&'a str>,
 }
 
 impl World {
-    /// Starts one with a project that has a `notify_url`.
+    /// Starts an app with the default options.
     pub async fn start() -> Result<Self> {
         Self::with(&[]).await
     }
 
-    /// Starts one, with further arguments for `till project create`.
+    /// Starts an app with additional arguments for `till project create`.
     pub async fn with(project_args: &[&str]) -> Result<Self> {
         Self::with_settings(project_args, &[]).await
     }
 
-    /// Starts one, with further arguments for `till project create` and for `till serve`.
+    /// Starts an app with additional arguments for `till project create` and `till serve`.
     pub async fn with_settings(project_args: &[&str], settings: &[&str]) -> Result<Self> {
         let setup = Setup {
             project_args,
@@ -73,8 +74,8 @@ impl World {
         Self::set_up(setup).await
     }
 
-    /// Starts one whose project has these accounts alone, asked in this order: kind, id and
-    /// credentials; with further arguments for `till serve`.
+    /// Starts an app whose project has these accounts (kind, id and credentials) in this order, with
+    /// additional arguments for `till serve`.
     pub async fn with_accounts(
         accounts: &[(&str, &str, Value)],
         settings: &[&str],
@@ -87,7 +88,7 @@ impl World {
         Self::set_up(setup).await
     }
 
-    /// Starts one that is not the ordinary one.
+    /// Starts an app.
     pub async fn set_up(setup: Setup<'_>) -> Result<Self> {
         install_crypto_provider();
         let files = tempfile::tempdir()?;
@@ -120,7 +121,7 @@ impl World {
         let endpoint = setup.endpoint.unwrap_or(&project.url);
         let keys = create_project(&home, endpoint, &args).await?;
         for file in account_files {
-            // What is kept from now on is the server's doing.
+            // Tests search the directory for credentials.
             std::fs::remove_file(file)?;
         }
         project.know_secret(&keys.signing_secret);
@@ -144,21 +145,21 @@ impl World {
         })
     }
 
-    /// Another project on the same server, with the same endpoint.
+    /// Creates another project with the same endpoint.
     pub async fn another_project(&self) -> Result<Api> {
         let keys = self.project_at(&self.project.url, &[]).await?;
         Api::new(&self.api.url, &keys)
     }
 
-    /// Another project on the same server, with an endpoint of its own.
+    /// Creates another project with its own endpoint.
     pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
         let mut all = vec!["--sandbox".to_owned(), self.sandbox.clone()];
         all.extend(args.iter().map(ToString::to_string));
         create_project(&self.home, endpoint, &all).await
     }
 
-    /// Runs `till` with these arguments on the server's database, and gives what it printed, or
-    /// what it complained of.
+    /// Runs `till` on the server's database. Returns its standard output, or its standard error if it
+    /// failed.
     pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
         let output = till(&self.home)?.args(args).output().await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -168,28 +169,28 @@ impl World {
         })
     }
 
-    /// A call with the operator's token.
+    /// Creates a request with the operator token.
     pub fn operator(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)
     }
 
-    /// Kills the server without warning and starts it again on the same files and port.
+    /// Kills the server and restarts it with the same files and port.
     pub async fn crash_and_restart(&mut self) -> Result<()> {
         self.crash().await?;
         self.restart().await
     }
 
-    /// Kills the server without warning.
+    /// Kills the server with SIGKILL.
     pub async fn crash(&mut self) -> Result<()> {
         self.server.take().context("no server")?.kill().await
     }
 
-    /// Another server on the same database.
+    /// Starts another server on the same database.
     pub async fn another_server(&self) -> Result<Running> {
         serve(&self.home, "127.0.0.1:0", &self.settings).await
     }
 
-    /// Kills the sandbox without warning.
+    /// Kills the sandbox with SIGKILL.
     pub async fn crash_sandbox(&mut self) -> Result<()> {
         self.sandbox_process
             .take()
@@ -198,14 +199,14 @@ impl World {
             .await
     }
 
-    /// Starts the sandbox again after [`Self::crash_sandbox`].
+    /// Restarts the sandbox after [`Self::crash_sandbox`].
     pub async fn restart_sandbox(&mut self) -> Result<()> {
         let address = self.sandbox.trim_start_matches("http://");
         self.sandbox_process = Some(start_sandbox(&self.home, address).await?);
         Ok(())
     }
 
-    /// Has PostgreSQL drop every connection to the database.
+    /// Closes all connections of PostgreSQL to the database.
     pub async fn cut_connections(&self) -> Result<()> {
         let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                    where datname = current_database() and pid <> pg_backend_pid()";
@@ -213,24 +214,24 @@ impl World {
         Ok(())
     }
 
-    /// Has the next start of the server use another database.
+    /// Sets the database for the next start of the server.
     pub fn move_to(&mut self, database: Database) {
         self.home.database = database;
     }
 
-    /// Asks the server to end, and gives whether it ended well.
+    /// Stops the server with SIGTERM. Returns whether it exited cleanly.
     pub async fn terminate(&mut self) -> Result<bool> {
         self.server.take().context("no server")?.terminate().await
     }
 
-    /// Starts the server again after [`Self::terminate`].
+    /// Restarts the server after [`Self::terminate`].
     pub async fn restart(&mut self) -> Result<()> {
         let address = self.api.url.trim_start_matches("http://").to_owned();
         self.server = Some(serve(&self.home, &address, &self.settings).await?);
         Ok(())
     }
 
-    /// Where the server runs, and its database if that is a file.
+    /// The working directory of the server, which contains an SQLite database.
     pub fn files(&self) -> &Path {
         self.home.files.path()
     }
@@ -240,12 +241,12 @@ impl World {
         &self.home.database.url
     }
 
-    /// The server's database, to look into.
+    /// Connects to the server's database.
     pub async fn store(&self) -> Result<AnyPool> {
         self.home.database.pool().await
     }
 
-    /// All that the server and the sandbox keep.
+    /// Returns all stored bytes of the server and the sandbox.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         let mut all = self.home.database.dump()?;
         for entry in std::fs::read_dir(self.home.files.path())? {
@@ -254,12 +255,12 @@ impl World {
         Ok(all)
     }
 
-    /// What the server has logged so far, of a world with accounts of its own.
+    /// Returns the server's log, which is written if the app has settings.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.home.files.path().join("server.log")).unwrap_or_default()
     }
 
-    /// Asks for a refund of a payment and gives its id.
+    /// Refunds a payment and returns the refund's id.
     pub async fn refund(&self, payment: &str, amount: i64) -> Result<String> {
         let path = format!("/v1/payments/{payment}/refunds");
         let request = self.api.secret(Method::POST, &path);
@@ -287,12 +288,12 @@ impl World {
         .await
     }
 
-    /// Moves an invoice's expiry into the past.
+    /// Expires an invoice.
     pub async fn let_expire(&self, invoice: &str) -> Result<()> {
         self.expires_at(invoice, 1).await
     }
 
-    /// Moves an invoice's expiry so many seconds into the future.
+    /// Sets an invoice's expiry to a number of seconds from now.
     pub async fn expires_in(&self, invoice: &str, seconds: i64) -> Result<()> {
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_millis();
         self.expires_at(invoice, i64::try_from(now)? + seconds * 1000)

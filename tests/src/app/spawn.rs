@@ -7,18 +7,18 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// How the server runs, where a test does not say otherwise.
+/// The default arguments of `till serve`.
 const DEFAULTS: [(&str, &str); 3] = [
     ("--speedup", "20"),
     ("--lost-after-ms", "4000"),
     ("--connector-timeout-ms", "1500"),
 ];
-/// What `/v1/projects` takes.
+/// The operator token.
 pub const OPERATOR_TOKEN: &str = "an operator's token, for tests";
-/// What credentials are encrypted with.
+/// The encryption key.
 pub const ENCRYPTION_KEY: &str = "dGlsbCB0ZXN0cyBvbmx5LCAzMiBieXRlcyBvZiBrZXk=";
 
-/// Where a test's processes run: a directory and a database.
+/// The working directory and the database of a test.
 pub struct Home {
     /// The directory.
     pub files: TempDir,
@@ -33,7 +33,7 @@ pub async fn start_sandbox(home: &Home, address: &str) -> Result<Running> {
     running.context("the sandbox")
 }
 
-/// The binary in the test's own directory, with nothing of the developer's settings.
+/// Returns a command of the binary in the test's directory, without the developer's settings.
 pub fn till(home: &Home) -> Result<Command> {
     let mut command = command(binary()?);
     command.current_dir(home.files.path());
@@ -46,7 +46,7 @@ pub fn till(home: &Home) -> Result<Command> {
     command
         .env("RUST_LOG", "warn")
         .env("DATABASE_URL", &home.database.url);
-    // The same for every process of the test; with SQLite it lies beside the file.
+    // All processes of a test share the key.
     command.env("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY);
     Ok(command)
 }
@@ -63,7 +63,7 @@ pub async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Ru
     }
     command.args(settings);
     if !settings.is_empty() {
-        // All that is said is kept beside the database, where `bytes` finds it.
+        // The log is in the directory that `bytes` reads.
         let log = std::fs::File::options()
             .create(true)
             .append(true)

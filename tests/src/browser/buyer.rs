@@ -1,4 +1,4 @@
-//! A buyer in the demo shop, in a real browser.
+//! A buyer in the demo shop.
 
 use crate::browser::{Browser, Screen};
 use crate::demo::Demo;
@@ -14,23 +14,23 @@ pub const NO_FRAMES: &str = "4000000000003063";
 /// Declined: insufficient funds.
 pub const DECLINED: &str = "4000000000009995";
 
-/// A shop and a browser that has it open.
+/// A browser that shows the demo shop.
 pub struct Buyer {
-    /// The shop, with its server and its payment system.
+    /// The demo.
     pub demo: Demo,
     /// The browser.
     pub browser: Browser,
-    /// The prefix of this buyer's screenshots.
+    /// The prefix of the screenshots.
     name: &'static str,
 }
 
 impl Buyer {
-    /// Comes into the shop.
+    /// Opens the shop.
     pub async fn comes(name: &'static str, screen: Screen) -> Result<Self> {
         Self::comes_with(name, screen, &[]).await
     }
 
-    /// Comes into the shop with a browser of their own settings.
+    /// Opens the shop in a browser with additional switches.
     pub async fn comes_with(name: &'static str, screen: Screen, switches: &[&str]) -> Result<Self> {
         let demo = Demo::start().await?;
         let browser = Browser::with(screen, switches).await?;
@@ -42,24 +42,24 @@ impl Buyer {
         })
     }
 
-    /// Takes a picture.
+    /// Takes a screenshot.
     pub async fn keep(&self, state: &str) -> Result<()> {
         self.browser.keep(&format!("{}-{state}", self.name)).await
     }
 
-    /// Presses Buy and gets into the frame of the widget.
+    /// Clicks Buy and enters the widget's frame.
     pub async fn opens_the_frame(&self) -> Result<()> {
         self.browser.click("#buy-iframe").await?;
         self.browser.enter("dialog[open] iframe").await
     }
 
-    /// Presses Buy and gets into the popup.
+    /// Clicks Buy and switches to the popup.
     pub async fn opens_the_popup(&self) -> Result<()> {
         self.browser.click("#buy-popup").await?;
         self.browser.newest_window(2).await
     }
 
-    /// Fills in everything that is asked for.
+    /// Fills in the email address and the card.
     pub async fn fills_in(&self, number: &str) -> Result<()> {
         self.browser
             .type_into("#buyer-email", "buyer@shop.example")
@@ -80,7 +80,7 @@ impl Buyer {
         Ok(())
     }
 
-    /// Waits until the shop has heard of it by a signed callback.
+    /// Waits until the shop's newest order has a status.
     pub async fn shop_shows(&self, status: &str) -> Result<()> {
         until(status, async || {
             let orders = self.demo.orders().await?;
@@ -89,7 +89,7 @@ impl Buyer {
         .await
     }
 
-    /// Compares the sandbox's ledger: status and money taken of each payment.
+    /// Checks the sandbox's ledger: the status and the net amount of each payment.
     pub async fn ledger_is(&self, expected: &[(&str, i64)]) -> Result<()> {
         let ledger = self.demo.ledger().await?;
         let same = ledger
@@ -100,29 +100,29 @@ impl Buyer {
         Ok(())
     }
 
-    /// The widget's events as the shop's page shows them.
+    /// Returns the widget's events, as the shop's page shows them.
     pub async fn said(&self) -> Result<String> {
         let status = self.browser.see("#status").await?;
         Ok(status.text().await?)
     }
 
-    /// Goes.
+    /// Closes the browser.
     pub async fn leaves(self) -> Result<()> {
         self.browser.close().await
     }
 }
 
-/// How a widget is opened.
+/// The mode of the widget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Over the shop's page.
+    /// In a frame over the shop's page.
     Frame,
-    /// In a window of its own.
+    /// In a popup window.
     Popup,
 }
 
 impl Buyer {
-    /// Presses Buy and gets into the widget.
+    /// Clicks Buy and enters the widget.
     pub async fn opens(&self, way: Way) -> Result<()> {
         match way {
             Way::Frame => self.opens_the_frame().await,
@@ -130,7 +130,7 @@ impl Buyer {
         }
     }
 
-    /// From the bank's frame back into the widget.
+    /// Returns from the bank's frame to the widget.
     pub async fn back_in_the_widget(&self, way: Way) -> Result<()> {
         self.browser.leave_frames().await?;
         match way {
@@ -139,7 +139,7 @@ impl Buyer {
         }
     }
 
-    /// Presses Done and is back in the shop.
+    /// Clicks Done and returns to the shop.
     pub async fn presses_done(&self, way: Way) -> Result<()> {
         self.browser.click("#done").await?;
         match way {

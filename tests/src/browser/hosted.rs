@@ -1,4 +1,4 @@
-//! An invoice on the hosted page, in any state, for tests of what is on the screen.
+//! Invoices in any state on the hosted page.
 
 use crate::app::World;
 use crate::browser::{Browser, Screen};
@@ -17,7 +17,7 @@ pub const VERIFIED: &str = "4000000000003220";
 /// Approved after verification, on a page that refuses frames.
 pub const NO_FRAMES: &str = "4000000000003063";
 
-/// Everything that a buyer may be shown.
+/// The states of the widget.
 pub const STATES: [&str; 10] = [
     "form",
     "declined",
@@ -31,7 +31,7 @@ pub const STATES: [&str; 10] = [
     "failed",
 ];
 
-/// A server, a browser, and invoices to show.
+/// An app and a browser.
 pub struct Hosted {
     /// The server.
     pub world: World,
@@ -40,12 +40,12 @@ pub struct Hosted {
 }
 
 impl Hosted {
-    /// Starts both.
+    /// Starts an app and a browser.
     pub async fn start(screen: Screen) -> Result<Self> {
         Self::with(screen, &[], &[]).await
     }
 
-    /// Starts both, with further arguments.
+    /// Starts an app and a browser with additional arguments and switches.
     pub async fn with(screen: Screen, project: &[&str], switches: &[&str]) -> Result<Self> {
         Ok(Self {
             world: World::with(project).await?,
@@ -53,15 +53,15 @@ impl Hosted {
         })
     }
 
-    /// Where an invoice is paid; `query` begins with a question mark or is empty.
+    /// Returns an invoice's payment URL. `query` starts with a question mark or is empty.
     pub fn address(&self, opened: &Opened, query: &str) -> String {
         let Opened { id, token } = opened;
         format!("{}/pay/{id}{query}#token={token}", self.world.api.url)
     }
 
-    /// Shows it and waits for a screen.
+    /// Opens an invoice and waits for a screen.
     pub async fn shows(&self, opened: &Opened, query: &str, screen: &str) -> Result<()> {
-        // The address may differ in its fragment only, which would load nothing.
+        // A URL that differs in its fragment only would not be loaded.
         self.browser.goto("about:blank").await?;
         self.browser.goto(&self.address(opened, query)).await?;
         self.browser
@@ -72,8 +72,8 @@ impl Hosted {
         Ok(())
     }
 
-    /// A new invoice in one of the [`STATES`], and the word of the screen that shows it. `number`
-    /// keeps it apart from others. Only `form` still lacks the buyer's data.
+    /// Creates an invoice in one of the [`STATES`]. Returns its screen and the invoice. `number` makes
+    /// its order id unique. All states but `form` have the buyer's data.
     pub async fn in_state(
         &self,
         state: &'static str,
@@ -101,7 +101,7 @@ impl Hosted {
             api.paid_with(&opened, card).await?;
         }
         if state == "processing" {
-            // Nobody asks after it, so that it stays what it is.
+            // Without status polls, the payment stays in processing.
             sqlx::query("update payments set next_check_at = null where invoice = $1")
                 .bind(&opened.id)
                 .execute(&self.world.store().await?)
@@ -117,7 +117,7 @@ impl Hosted {
                 self.world.let_expire(&opened.id).await?;
                 api.until_status(&opened.id, "expired").await?;
             }
-            // What the project's own calls lead to, written straight into the store.
+            // Written directly to the store.
             "canceled" | "refunded" => {
                 sqlx::query("update invoices set status = $1 where id = $2")
                     .bind(state)
@@ -134,8 +134,8 @@ impl Hosted {
         Ok((screen, opened))
     }
 
-    /// Changes one of the project's settings, as JSON, in the store. The path is `$.widget.theme` or
-    /// the like.
+    /// Changes a project setting in the store. The path is, for example, `$.widget.theme`, and the
+    /// value is JSON.
     pub async fn set(&self, path: &str, value: &str) -> Result<()> {
         let store = self.world.store().await?;
         let settings: String = sqlx::query_scalar("select settings from projects")

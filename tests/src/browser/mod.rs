@@ -1,4 +1,4 @@
-//! Chromium, driven through its driver.
+//! Chromium, driven by ChromeDriver.
 
 pub mod buyer;
 pub mod hosted;
@@ -19,19 +19,19 @@ use std::time::Duration;
 use tempfile::TempDir;
 use url::Url;
 
-/// How long to wait for something to appear on a busy machine.
+/// The time limit for waiting.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The size of a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
-    /// 360 CSS pixels wide, touched.
+    /// 360 CSS pixels wide, with touch.
     Phone,
     /// 1280 CSS pixels wide.
     Desk,
 }
 
-/// A browser. It ends with it.
+/// A browser. It is closed on drop.
 pub struct Browser {
     client: Client,
     _driver: Running,
@@ -47,12 +47,12 @@ impl Deref for Browser {
 }
 
 impl Browser {
-    /// Starts one. Popups open as they would for a buyer's click.
+    /// Starts a browser.
     pub async fn start(screen: Screen) -> Result<Self> {
         Self::with(screen, &[]).await
     }
 
-    /// Starts one that lets no site keep anything: cookies, storage and all else are refused.
+    /// Starts a browser that blocks cookies and storage.
     pub async fn without_storage(screen: Screen) -> Result<Self> {
         let refused = json!({
             "profile.default_content_setting_values.cookies": 2,
@@ -61,7 +61,7 @@ impl Browser {
         Self::begin(screen, &[], refused).await
     }
 
-    /// Starts one with further switches.
+    /// Starts a browser with additional switches.
     pub async fn with(screen: Screen, switches: &[&str]) -> Result<Self> {
         Self::begin(screen, switches, json!({})).await
     }
@@ -85,7 +85,7 @@ impl Browser {
         ];
         args.extend(switches.iter().map(ToString::to_string));
         if is_root() {
-            // Chromium's own sandbox refuses to run as root, which containers are.
+            // Chromium's sandbox does not run as root.
             args.push("--no-sandbox".into());
         }
         let mut options = json!({ "args": args, "prefs": preferences });
@@ -110,10 +110,10 @@ impl Browser {
         })
     }
 
-    /// The element, as soon as it is there.
+    /// Waits for an element.
     pub async fn see(&self, css: &str) -> Result<Element> {
         let found = async {
-            // While the page is on its way to another, every question fails.
+            // Commands fail during navigation.
             loop {
                 match self.client.find(Locator::Css(css)).await {
                     Ok(element) => return element,
@@ -128,38 +128,38 @@ impl Browser {
             .client
             .execute("return document.body.innerText", vec![]);
         let shown = text.await.unwrap_or_default();
-        anyhow::bail!("no {css}; the page shows {shown}")
+        anyhow::bail!("{css} not found; the page shows {shown}")
     }
 
-    /// Clicks on an element as soon as it is there.
+    /// Waits for an element and clicks it.
     pub async fn click(&self, css: &str) -> Result<()> {
         let element = self.see(css).await?;
         element
             .click()
             .await
-            .with_context(|| format!("{css} can't be clicked"))
+            .with_context(|| format!("{css} cannot be clicked"))
     }
 
-    /// Types into a field.
+    /// Waits for a field and types into it.
     pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
         Ok(self.see(css).await?.send_keys(text).await?)
     }
 
-    /// Goes into a frame as soon as it is there.
+    /// Waits for a frame and enters it.
     pub async fn enter(&self, css: &str) -> Result<()> {
         Ok(self.see(css).await?.enter_frame().await?)
     }
 
-    /// Back to the page itself.
+    /// Returns to the top-level page.
     pub async fn leave_frames(&self) -> Result<()> {
-        // At the top the parent is the page itself; frames here are at most three deep.
+        // Frames are nested three deep at most.
         for _ in 0..3 {
             self.client.clone().enter_parent_frame().await?;
         }
         Ok(())
     }
 
-    /// Waits until there are so many windows, and goes to the newest.
+    /// Waits for a number of windows and switches to the newest.
     pub async fn newest_window(&self, count: usize) -> Result<()> {
         let enough = async {
             loop {
@@ -172,23 +172,22 @@ impl Browser {
             }
         };
         let waited = tokio::time::timeout(PATIENCE, enough).await;
-        waited.with_context(|| format!("there never were {count} windows"))?
+        waited.with_context(|| format!("timed out waiting for {count} windows"))?
     }
 
-    /// Runs a script and gives its value.
+    /// Runs a script and returns its value.
     pub async fn run(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute(script, vec![]).await?)
     }
 
-    /// From now on calls to these addresses fail, as if the network were down (`*` stands for
-    /// anything).
+    /// Blocks requests to these URL patterns.
     pub async fn block(&self, addresses: &[&str]) -> Result<()> {
         self.tell("Network.enable", json!({})).await?;
         self.tell("Network.setBlockedURLs", json!({ "urls": addresses }))
             .await
     }
 
-    /// From now on there is no network, or there is again.
+    /// Disables or enables the network.
     pub async fn offline(&self, offline: bool) -> Result<()> {
         let conditions = json!({
             "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
@@ -198,8 +197,7 @@ impl Browser {
             .await
     }
 
-    /// Media features as the buyer's system would have them: `prefers-color-scheme`,
-    /// `forced-colors` and so on.
+    /// Emulates media features such as `prefers-color-scheme`.
     pub async fn prefers(&self, features: &[(&str, &str)]) -> Result<()> {
         let features = features
             .iter()
@@ -212,7 +210,7 @@ impl Browser {
         .await
     }
 
-    /// The size of the window's content, in CSS pixels.
+    /// Sets the viewport's size in CSS pixels.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
@@ -221,7 +219,7 @@ impl Browser {
             .await
     }
 
-    /// From now on every new page runs this first.
+    /// Runs a script first on every new page.
     pub async fn before_pages(&self, script: &str) -> Result<()> {
         self.tell(
             "Page.addScriptToEvaluateOnNewDocument",
@@ -230,12 +228,12 @@ impl Browser {
         .await
     }
 
-    /// Waits until a script gives true.
+    /// Waits until a script returns true.
     pub async fn until(&self, what: &str, script: &str) -> Result<()> {
         until(what, async || Ok(self.run(script).await? == true)).await
     }
 
-    /// What axe-core finds wrong with the page or frame that is shown now.
+    /// Returns the violations that axe-core finds in the current page or frame.
     pub async fn violations(&self) -> Result<Vec<String>> {
         let modules = std::env::var_os("TILL_NODE_MODULES");
         let modules =
@@ -249,14 +247,13 @@ impl Browser {
         Ok(serde_json::from_value(found)?)
     }
 
-    /// A command of the Chrome DevTools Protocol.
+    /// Sends a command of the Chrome DevTools Protocol.
     pub async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
         self.client.issue_cmd(DevTools { command, params }).await?;
         Ok(())
     }
 
-    /// Keeps what is seen now, or in a moment, when what moves has arrived, under
-    /// `target/screenshots`.
+    /// Waits for animations and stores a screenshot in `target/screenshots`.
     pub async fn keep(&self, name: &str) -> Result<()> {
         let dir = screenshots()?;
         let arrived = "return Promise.allSettled(document.getAnimations()
@@ -266,13 +263,13 @@ impl Browser {
         Ok(tokio::fs::write(dir.join(format!("{name}.png")), picture).await?)
     }
 
-    /// Ends it.
+    /// Closes the browser.
     pub async fn close(self) -> Result<()> {
         Ok(self.client.clone().close().await?)
     }
 }
 
-/// The driver on a port of its own.
+/// Starts ChromeDriver on a free port.
 async fn driver() -> Result<Running> {
     let program = std::env::var_os("TILL_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
     let start = || async {
@@ -280,7 +277,7 @@ async fn driver() -> Result<Running> {
         driver.arg("--port=0");
         Running::start(&mut driver, "successfully on port ").await
     };
-    // It binds one port on two addresses, and on one of them somebody may have been faster.
+    // ChromeDriver binds its port on two addresses, and one of them may be in use.
     let started = match start().await {
         Err(_) => start().await,
         started => started,
@@ -288,7 +285,7 @@ async fn driver() -> Result<Running> {
     started.context("chromedriver; run the tests with `cargo xtask test`")
 }
 
-/// ChromeDriver's own extension of WebDriver.
+/// ChromeDriver's extension of WebDriver.
 #[derive(Debug)]
 struct DevTools {
     command: &'static str,
@@ -309,7 +306,7 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-/// Where screenshots are kept for a developer to look at.
+/// Returns the directory of the screenshots.
 pub fn screenshots() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     let dir = root.context("no workspace")?.join("target/screenshots");

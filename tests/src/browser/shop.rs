@@ -1,4 +1,4 @@
-//! A merchant's page of the plainest kind: an HTML text on an origin of its own.
+//! A merchant's page on its own origin.
 
 use crate::app::World;
 use crate::browser::Browser;
@@ -9,7 +9,7 @@ use axum::response::Html;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-/// Serves a page and gives its origin. `TILL` in the text stands for the server.
+/// Serves a page and returns its origin. `TILL` in the page is replaced by the server's URL.
 pub async fn serve(page: &str, till: &str) -> Result<String> {
     let page = page.replace("TILL", till);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -19,13 +19,13 @@ pub async fn serve(page: &str, till: &str) -> Result<String> {
     Ok(origin)
 }
 
-/// A page with a button that opens the widget, `window.said` of all that it told, and a server.
+/// A page with a button that opens the widget and an app. `window.events` lists the widget's events.
 pub struct Shop {
     /// The server.
     pub world: World,
-    /// What the button is for.
+    /// The button's invoice.
     pub opened: Opened,
-    /// The page's origin, on another site than the server's.
+    /// The page's origin, which is cross-site to the server.
     pub url: String,
 }
 
@@ -37,7 +37,8 @@ const PAGE: &str = "<!doctype html><meta charset=utf-8><meta name=viewport conte
     <button id=buy data-till-invoice='INVOICE' data-till-token='TOKEN'>Buy</button>";
 
 impl Shop {
-    /// Opens one, with further attributes of the script tag and arguments for `till project create`.
+    /// Starts a shop with additional attributes of the script tag and arguments for
+    /// `till project create`.
     pub async fn open(attributes: &str, project: &[&str]) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://shop.localhost:{}", listener.local_addr()?.port());
@@ -54,11 +55,11 @@ impl Shop {
         Ok(Self { world, opened, url })
     }
 
-    /// Waits until the shop's page has been told these events, and no others.
+    /// Waits until the page has received exactly these events.
     pub async fn hears(&self, browser: &Browser, events: &str) -> Result<()> {
         let script = format!("return said.join(' ') === '{events}'");
         let heard = browser.until(events, &script).await;
         let said = browser.run("return said.join(' ')").await?;
-        heard.map_err(|error| error.context(format!("the page heard {said}")))
+        heard.map_err(|error| error.context(format!("the page received {said}")))
     }
 }

@@ -1,4 +1,4 @@
-//! The documentation's pages, read as their readers do: shell blocks are carried out in order.
+//! The documentation's pages. Shell blocks are executed in order.
 
 pub mod snippets;
 
@@ -15,19 +15,19 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// Where the pages say that things are: what a line of a block starts, and its address there.
-/// Tests have them on ports of their own.
+/// The addresses in the pages: a part of the command line, and the address that the page uses.
+/// Tests use free ports.
 const ADDRESSES: [(&str, &str); 3] = [
     ("till sandbox", "127.0.0.1:8788"),
     ("till serve", "127.0.0.1:8787"),
     ("", "127.0.0.1:8700"),
 ];
-/// How long a block may take on a busy machine.
+/// The time limit of a block.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Ends a block's output.
+/// The line that ends a block's output.
 const END: &str = "-- end of block --";
 
-/// `docs/`.
+/// Returns the path of `docs/`.
 pub fn docs() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     Ok(root.context("no workspace")?.join("docs"))
@@ -36,29 +36,29 @@ pub fn docs() -> Result<PathBuf> {
 /// A code block of a page.
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// Page and line.
+    /// The page and the line.
     pub place: String,
-    /// The heading it stands under.
+    /// The heading above it.
     pub heading: String,
-    /// The language and further words after the fence.
+    /// The info string: the language and other words.
     pub info: String,
     /// The code.
     pub text: String,
 }
 
 impl Block {
-    /// The language; empty if it has none.
+    /// Returns the language; empty if absent.
     pub fn language(&self) -> &str {
         self.info.split(' ').next().unwrap_or_default()
     }
 
-    /// Whether it goes on until it is stopped, in a terminal of its own.
+    /// Whether the command runs in the background.
     fn stays(&self) -> bool {
         self.info == "sh background"
     }
 }
 
-/// The names of all pages.
+/// Lists the pages.
 pub fn pages() -> Result<Vec<String>> {
     let names = fs::read_dir(docs()?)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -66,7 +66,7 @@ pub fn pages() -> Result<Vec<String>> {
     Ok(names.into_iter().filter(|n| n.ends_with(".md")).collect())
 }
 
-/// The code blocks of a page, in order.
+/// Reads the code blocks of a page in order.
 pub fn blocks(page: &str) -> Result<VecDeque<Block>> {
     let text = fs::read_to_string(docs()?.join(page))?;
     let mut blocks = VecDeque::new();
@@ -100,7 +100,7 @@ pub fn blocks(page: &str) -> Result<VecDeque<Block>> {
     Ok(blocks)
 }
 
-/// The file under `docs/snippets` that a block shows.
+/// Returns the file in `docs/snippets` with a block's content.
 pub fn snippet_of(block: &Block) -> Result<Option<String>> {
     for entry in fs::read_dir(docs()?.join("snippets"))? {
         let path = entry?.path();
@@ -112,13 +112,13 @@ pub fn snippet_of(block: &Block) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// A page's walk-through: its shell blocks, carried out in a directory of its own that has the
-/// snippets in it. What it started ends with it.
+/// A walkthrough of a page: its shell blocks, executed in a new directory that contains the
+/// snippets. Background commands end on drop.
 pub struct Walk {
     /// The directory.
     pub files: TempDir,
     blocks: VecDeque<Block>,
-    /// The addresses of the page, and those here.
+    /// The page's addresses and the actual addresses.
     here: Vec<(&'static str, String)>,
     running: Vec<Running>,
     _shell: Child,
@@ -127,7 +127,7 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// At the beginning of a page.
+    /// Starts at the beginning of a page.
     pub fn start(page: &str) -> Result<Self> {
         let files = tempfile::tempdir()?;
         lay_out_snippets(files.path())?;
@@ -150,12 +150,12 @@ impl Walk {
         })
     }
 
-    /// What stands in the page for an address, as it is here.
+    /// Returns the actual address for an address of the page.
     pub fn address(&self, there: &str) -> String {
         self.translated(there)
     }
 
-    /// Carries out what stands before a heading; all that is left, if there is none.
+    /// Executes the blocks before a heading, or all remaining blocks.
     pub async fn on_to(&mut self, heading: Option<&str>) -> Result<()> {
         while let Some(block) = self.blocks.pop_front() {
             if heading == Some(&block.heading) {
@@ -169,11 +169,11 @@ impl Walk {
             };
             done.with_context(|| block.place.clone())?;
         }
-        ensure!(heading.is_none(), "no block stands under {heading:?}");
+        ensure!(heading.is_none(), "no block under {heading:?}");
         Ok(())
     }
 
-    /// Starts what stays.
+    /// Starts a background command.
     async fn begin(&mut self, block: &Block) -> Result<()> {
         let line = self.translated(block.text.trim());
         let mut command = bash(self.files.path())?;
@@ -195,8 +195,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Runs a block and compares what it prints with the `text` block after it. What takes a
-    /// moment to come true is looked at again, as a reader would.
+    /// Runs a block and compares its output with the `text` block after it. A different output is
+    /// retried, because some results take time.
     async fn carry_out(&mut self, block: &Block) -> Result<()> {
         let expected = self.blocks.front().filter(|next| next.info == "text");
         let expected = expected.map(|next| next.text.trim().to_owned());
@@ -215,9 +215,9 @@ impl Walk {
         bail!("prints {printed:?}, not {expected:?}")
     }
 
-    /// Runs a script in the page's shell and gives what it prints.
+    /// Runs a script in the page's shell and returns its output.
     async fn run(&mut self, script: &str) -> Result<String> {
-        // In braces, so that no command of it reads what comes after.
+        // The braces and the redirection keep commands from reading the rest of the script.
         let script = format!("{{\n{script}\n}} < /dev/null\nprintf '\\n%s\\n' '{END}'\n");
         self.stdin.write_all(script.as_bytes()).await?;
         let mut printed = vec![];
@@ -230,7 +230,7 @@ impl Walk {
             }
             bail!("a command failed")
         };
-        let ended = timeout(PATIENCE, reading).await.context("takes too long");
+        let ended = timeout(PATIENCE, reading).await.context("timed out");
         ended
             .flatten()
             .with_context(|| format!("after it printed {printed:?}"))?;
@@ -253,8 +253,8 @@ fn in_place(line: &str) -> String {
     format!("{variables}exec {program}")
 }
 
-/// A bash that stops at the first failure, in a directory, with nothing of the developer's
-/// settings, `till` on its path and the libraries that the snippets use.
+/// Returns a bash command that stops at the first failure, without the developer's settings, with
+/// `till` on its path and with the snippets' libraries.
 fn bash(dir: &Path) -> Result<Command> {
     let mut command = command("bash");
     command.args(["-euo", "pipefail"]).current_dir(dir);
@@ -273,7 +273,7 @@ fn bash(dir: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Copies the snippets into a directory, beside the Node package that they import.
+/// Copies the snippets and links their Node packages into a directory.
 pub fn lay_out_snippets(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(docs()?.join("snippets"))? {
         let path = entry?.path();
@@ -287,7 +287,7 @@ pub fn lay_out_snippets(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the set-up has put a library.
+/// Returns the path of a library that the setup installed.
 pub fn library(variable: &str) -> Result<PathBuf> {
     let dir = std::env::var_os(variable).map(PathBuf::from);
     dir.with_context(|| format!("{variable} is not set: run the tests with `cargo xtask test`"))

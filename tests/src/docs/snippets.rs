@@ -1,4 +1,4 @@
-//! The snippets under `docs/snippets`, run as a project would run them.
+//! The snippets in `docs/snippets`, executed.
 
 use crate::docs::{lay_out_snippets, library};
 use crate::process::{Running, command};
@@ -12,19 +12,19 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// The names of a form's fields and their values.
+/// The fields of a form.
 pub type Fields = BTreeMap<String, String>;
 
-/// A snippet in a directory of its own.
+/// A snippet in a new directory.
 pub struct Snippet {
-    /// Its file's name.
+    /// The file name.
     pub name: &'static str,
     dir: TempDir,
     compiled: &'static str,
 }
 
 impl Snippet {
-    /// By its file's name; `compiled` is the program, where it has to be compiled.
+    /// Prepares a snippet. `compiled` is the program of a compiled snippet.
     pub fn new(name: &'static str, compiled: &'static str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         lay_out_snippets(dir.path())?;
@@ -35,7 +35,7 @@ impl Snippet {
         })
     }
 
-    /// The program with its arguments; what it says of errors goes where its output goes.
+    /// Returns the command. Standard error is redirected to standard output.
     fn command(&self, php: &[&str]) -> Result<Command> {
         let mut command = command("sh");
         command.args(["-c", "exec \"$@\" 2>&1", "sh"]);
@@ -50,9 +50,9 @@ impl Snippet {
         Ok(command)
     }
 
-    /// Signs a form, and gives the fields that a browser would send.
+    /// Signs a form and returns the fields that a browser sends.
     pub async fn sign(&self, till: &str, secret: &str, fields: &Fields) -> Result<Fields> {
-        // Not in the order in which they are signed.
+        // The order of the fields differs from the signed order.
         let mut json = vec![];
         serde_json::Serializer::new(&mut json).collect_map(fields.iter().rev())?;
         let mut child = self
@@ -62,7 +62,7 @@ impl Snippet {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("can't be started")?;
+            .context("cannot be started")?;
         let mut stdin = child.stdin.take().context("no input")?;
         stdin.write_all(&json).await?;
         drop(stdin);
@@ -74,7 +74,7 @@ impl Snippet {
         Ok(fields)
     }
 
-    /// Starts an endpoint, and gives it and its URL.
+    /// Starts an endpoint and returns it with its URL.
     pub async fn listen(&self, secret: &str) -> Result<(Running, String)> {
         let mut command = self.command(&["-S", "127.0.0.1:0"])?;
         command.env("TILL_SIGNING_SECRET", secret).env("PORT", "0");
@@ -88,7 +88,7 @@ impl Snippet {
     }
 }
 
-/// Where a page's form goes, and its fields.
+/// Returns a form's action and its fields.
 pub fn form(html: &str) -> Result<(String, Fields)> {
     let html = Html::parse_document(html);
     let select = |css| Selector::parse(css).map_err(|e| anyhow::anyhow!("{css}: {e}"));

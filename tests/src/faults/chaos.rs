@@ -1,4 +1,4 @@
-//! Payments flow while things break. At the end nothing may be lost and nothing doubled.
+//! Payments during outages. At the end no payment is lost and none is charged twice.
 
 use crate::app::Setup;
 use crate::app::World;
@@ -17,45 +17,43 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long all may take to settle once nothing breaks any more: leases of what was under way have
-/// to run out, one after the other.
+/// The time limit for pending work after the last outage. Leases have to expire one after the other.
 const SETTLES: Duration = Duration::from_secs(240);
-/// How long whatever was broken may take to be there again.
+/// The time limit for a restart.
 const RETURNS: Duration = Duration::from_secs(60);
 
-/// What breaks.
+/// An outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server gets SIGKILL and is started again.
+    /// The server is killed and restarted.
     Server,
-    /// The same with the payment system.
+    /// The sandbox is killed and restarted.
     PaymentSystem,
-    /// PostgreSQL drops every connection that the server has.
+    /// PostgreSQL closes all connections.
     Connections,
-    /// PostgreSQL is stopped without tidying up, and started again.
+    /// PostgreSQL is stopped without a clean shutdown and restarted.
     Postgres,
 }
 
-/// What is to happen.
+/// The plan of a chaos run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How often something breaks.
+    /// The number of outages.
     pub times: u32,
-    /// What; one of them by chance each time.
+    /// The kinds of outages. Each outage is chosen at random.
     pub faults: Vec<Fault>,
-    /// Whether calls to the payment system, and its webhooks, are lost, late, doubled, in another
-    /// order, or answered with rubbish.
+    /// Whether to inject network errors into calls to the provider and into webhooks.
     pub weather: bool,
-    /// How many buyers there are at a time.
+    /// The number of concurrent buyers.
     pub buyers: usize,
-    /// Where chance begins.
+    /// The random seed.
     pub seed: u64,
 }
 
-/// Carries a plan out.
+/// Runs a plan.
 ///
 /// # Errors
-/// When something was lost or doubled, or does not come back.
+/// When a payment is lost or charged twice, or when a restart fails.
 pub async fn run(plan: &Plan) -> Result<Agreement> {
     let (to_sandbox, to_server) = (Relay::start().await?, Relay::start().await?);
     let setup = Setup {
@@ -86,12 +84,12 @@ pub async fn run(plan: &Plan) -> Result<Agreement> {
     until_settled(&world, SETTLES).await?;
     let agreement = agree(&world).await?;
     kept(&world, &promised).await?;
-    ensure!(agreement.paid > 0, "nothing was ever paid");
+    ensure!(agreement.paid > 0, "no payment succeeded");
     Ok(agreement)
 }
 
-/// Buyers that come one after the other until it is enough, and finish what they have begun. Each
-/// gives the payments that it was told to have succeeded.
+/// Starts buyers that pay one order after the other until `enough` is cancelled. Each returns the
+/// payments that were reported as succeeded.
 fn buyers(world: &World, plan: &Plan, enough: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
     let number = Arc::new(AtomicUsize::new(0));
     let mut crowd = JoinSet::new();
@@ -113,14 +111,14 @@ fn buyers(world: &World, plan: &Plan, enough: &CancellationToken) -> JoinSet<Res
     crowd
 }
 
-/// What somebody was told to have succeeded has.
+/// Checks that the payments reported as succeeded have succeeded.
 async fn kept(world: &World, promised: &[String]) -> Result<()> {
     let sql = "select id from payments where status = 'succeeded'";
     let paid: Vec<String> = sqlx::query_scalar(sql)
         .fetch_all(&world.store().await?)
         .await?;
     let broken: Vec<_> = promised.iter().filter(|id| !paid.contains(id)).collect();
-    ensure!(broken.is_empty(), "told to have succeeded: {broken:?}");
+    ensure!(broken.is_empty(), "reported as succeeded: {broken:?}");
     Ok(())
 }
 
@@ -128,7 +126,7 @@ async fn strike(world: &mut World, fault: Fault) -> Result<()> {
     match fault {
         Fault::Server => {
             world.crash().await?;
-            // As whatever looks after a server would: again until it is up.
+            // A supervisor restarts a server until it runs.
             until_within(RETURNS, "the server", async || {
                 Ok(world.restart().await.is_ok())
             })

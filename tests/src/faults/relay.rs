@@ -1,4 +1,4 @@
-//! Something between two programs that behaves as networks do: slow, lossy, repeating itself.
+//! A relay between two programs that injects network faults.
 
 use anyhow::Result;
 use axum::Router;
@@ -11,40 +11,40 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// What becomes of one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is passed on, and so is its answer.
+    /// No fault: the request and its response are forwarded.
     Passed,
-    /// The same, after a while.
+    /// The request is forwarded after a delay.
     Late(Duration),
-    /// It never arrives, and nobody answers.
+    /// The request is not forwarded, and no response is sent.
     Lost,
-    /// It arrives; the answer breaks off.
+    /// The request is forwarded, and the response is cut off.
     AnswerLost,
-    /// It arrives; instead of the answer comes something with this status that is no JSON.
+    /// The request is forwarded, and the response is replaced by HTML with this status.
     Rubbish(u16),
-    /// It never arrives; something with this status that is no JSON comes back.
+    /// The request is not forwarded. The response is HTML with this status.
     Turned(u16),
-    /// It arrives twice, at the same time.
+    /// The request is forwarded twice, concurrently.
     Twice,
-    /// It is answered at once as if it had arrived, and arrives after a while.
+    /// The response is sent at once, and the request is forwarded after a delay.
     Postponed(Duration),
-    /// It is answered as if it had arrived.
+    /// The response is sent, and the request is not forwarded.
     Swallowed,
-    /// It is kept for [`Relay::release`], and answered as if it had arrived.
+    /// The response is sent, and the request is held for [`Relay::release`].
     Kept,
 }
 
-/// How the paths of webhooks begin.
+/// The path prefix of webhooks.
 pub const WEBHOOKS: &str = "/v1/connectors/";
 
-/// How long a request that was lost is left without an answer.
+/// How long the connection of a lost request stays open.
 const SILENCE: Duration = Duration::from_secs(600);
 
 type Weather = Box<dyn FnMut(&Method, &str) -> Fate + Send>;
 
-/// A request as it came.
+/// A request.
 #[derive(Debug, Clone)]
 struct Request {
     method: Method,
@@ -64,7 +64,7 @@ struct Inner {
 /// A running relay.
 #[derive(Clone)]
 pub struct Relay {
-    /// Where it listens.
+    /// The URL.
     pub url: String,
     inner: Arc<Inner>,
 }
@@ -74,7 +74,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Relay {
-    /// Starts one that passes everything on, once it knows where to.
+    /// Starts a relay that forwards everything to the targets of [`Self::send_to`].
     ///
     /// # Errors
     /// When no port is free.
@@ -99,7 +99,7 @@ impl Relay {
         Ok(Self { url, inner })
     }
 
-    /// Starts one before a server that keeps the payment systems' webhooks and passes all else on.
+    /// Starts a relay that holds webhooks and forwards everything else.
     ///
     /// # Errors
     /// When no port is free.
@@ -112,32 +112,32 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Where requests are passed on to; if there are several, to each in turn.
+    /// Sets the targets. Several targets are used in turn.
     pub fn send_to(&self, targets: &[&str]) {
         *lock(&self.inner.targets) = targets.iter().map(ToString::to_string).collect();
     }
 
-    /// What becomes of requests from now on, by method and path.
+    /// Sets the fault of each request by its method and path.
     pub fn weather(&self, weather: impl FnMut(&Method, &str) -> Fate + Send + 'static) {
         *lock(&self.inner.weather) = Box::new(weather);
     }
 
-    /// How many requests are kept.
+    /// Returns the number of held requests.
     pub fn kept(&self) -> usize {
         lock(&self.inner.kept).len()
     }
 
-    /// Passes a kept request on; it stays kept and can come again. Gives the status of its answer.
+    /// Forwards a held request, which stays held. Returns the status of the response.
     ///
     /// # Errors
-    /// When there is none of this number, or nobody answers.
+    /// When no request has this number, or the target does not respond.
     pub async fn release(&self, number: usize) -> Result<StatusCode> {
         let request = lock(&self.inner.kept).get(number).cloned();
-        let request = request.ok_or_else(|| anyhow::anyhow!("none of this number is kept"))?;
+        let request = request.ok_or_else(|| anyhow::anyhow!("no held request has this number"))?;
         Ok(self.inner.pass(&request).await?.status())
     }
 
-    /// Forgets what is kept.
+    /// Removes all held requests.
     pub fn forget(&self) {
         lock(&self.inner.kept).clear();
     }
@@ -151,7 +151,7 @@ impl Inner {
             let at = turn.checked_rem(targets.len());
             at.and_then(|at| targets.get(at).cloned())
         };
-        let target = target.ok_or_else(|| anyhow::anyhow!("nowhere to pass it on to"))?;
+        let target = target.ok_or_else(|| anyhow::anyhow!("the relay has no target"))?;
         let answer = self
             .http
             .request(request.method.clone(), format!("{target}{}", request.path))
@@ -161,7 +161,7 @@ impl Inner {
             .await?;
         let (status, mut headers) = (answer.status(), answer.headers().clone());
         headers.remove("transfer-encoding");
-        // Streams are streamed: live events go through here as well.
+        // The body is streamed, because it may be a stream of live events.
         let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -216,7 +216,7 @@ async fn relayed(
             let (relay, request) = (relay.clone(), request.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(by).await;
-                // One that can't be passed on then is lost.
+                // A failure is ignored: the request is lost.
                 let _ = relay.pass(&request).await;
             });
             taken()
@@ -234,7 +234,7 @@ fn rubbish(status: u16) -> Response {
     (status, "<html><h1>Something else</h1>").into_response()
 }
 
-/// The beginning of an answer, and no end.
+/// Returns a response that ends early.
 fn broken_off() -> Response {
     let beginning: Vec<Result<Bytes, std::io::Error>> = vec![
         Ok(Bytes::from_static(b"{")),

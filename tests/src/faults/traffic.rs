@@ -1,5 +1,4 @@
-//! Buyers and a project that want to get their business done whatever happens: they ask again, with
-//! the same idempotency key, until they are answered.
+//! Simulated buyers and projects that retry requests with the same idempotency key.
 
 use crate::client::{Answer, Api, Opened, card, send, text};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,14 +10,14 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How often somebody asks again, at [`PAUSE`] between: for longer than the longest pause of the
-/// server's own questions, on the tests' clock.
+/// The number of attempts with [`PAUSE`] between them. Together they take longer than the longest
+/// interval between status polls.
 const TRIES: usize = 3000;
 const PAUSE: Duration = Duration::from_millis(100);
-/// How many cards a buyer tries.
+/// The number of cards that a buyer tries.
 const CARDS: u32 = 3;
 
-/// Cards of the sandbox, with how it behaves.
+/// Test cards of the sandbox.
 const APPROVED: &str = "4242424242424242";
 const BEHAVIOURS: [&str; 12] = [
     APPROVED,
@@ -35,17 +34,17 @@ const BEHAVIOURS: [&str; 12] = [
     "4000000000009185", // processing, no webhook
 ];
 
-/// One buyer's business with one order.
+/// A buyer with one order.
 pub struct Customer {
     api: Api,
     order: String,
     chance: StdRng,
-    /// Payments that somebody was told to have succeeded.
+    /// The payments that were reported as succeeded.
     pub promised: Vec<String>,
 }
 
 impl Customer {
-    /// A buyer of the order of this number, whose whims come from `seed`.
+    /// Creates a buyer. Random decisions derive from `seed` and `order`.
     pub fn new(api: &Api, seed: u64, order: usize) -> Self {
         Self {
             api: api.clone(),
@@ -55,10 +54,10 @@ impl Customer {
         }
     }
 
-    /// Orders, pays with one card after the other, and sometimes wants the money back.
+    /// Creates an order, pays with one card after the other, and sometimes refunds.
     ///
     /// # Errors
-    /// When something is answered that must not be, or never.
+    /// When a response is not expected, or when no attempt succeeds.
     pub async fn shops(&mut self) -> Result<()> {
         let opened = self.orders().await?;
         let mut invoice = Value::Null;
@@ -105,7 +104,7 @@ impl Customer {
         })
     }
 
-    /// One press on Pay, or two at once.
+    /// Pays once, or twice concurrently.
     async fn pays(&mut self, opened: &Opened, attempt: u32) -> Result<()> {
         let number = match attempt + 1 == CARDS {
             true => APPROVED,
@@ -136,7 +135,7 @@ impl Customer {
                         self.promised.push(text(&fixed["payment"]["id"])?);
                     }
                 }
-                // Another finger was faster, or the invoice was paid meanwhile.
+                // The other request was first, or the invoice is paid.
                 409 => {}
                 _ => bail!("{answer:?}"),
             }
@@ -144,7 +143,7 @@ impl Customer {
         Ok(())
     }
 
-    /// Confirms, refuses, gives up; comes back or does not.
+    /// Confirms, declines or cancels the verification, and sometimes does not return.
     async fn verifies(&mut self, opened: &Opened, payment: &str, form: &str) -> Result<()> {
         if self.chance.random_bool(0.2) {
             let path = format!("/payments/{payment}/cancel");
@@ -160,7 +159,7 @@ impl Customer {
             request.form(&[("action", action)])
         });
         let answer = answer.await?;
-        // Else the buyer shuts the window, and nobody comes back.
+        // Otherwise the buyer closes the window and does not return.
         if answer.status == 303 && self.chance.random_bool(0.7) {
             let back = answer.header("location").to_owned();
             stubborn(|| self.api.request(Method::GET, &back)).await?;
@@ -168,7 +167,7 @@ impl Customer {
         Ok(())
     }
 
-    /// The invoice, once no payment of it is under way. Verifies a payment that waits for it.
+    /// Waits until no payment is pending and returns the invoice. Completes a verification.
     async fn outcome(&mut self, opened: &Opened) -> Result<Value> {
         let path = format!("/v1/invoices/{}", opened.id);
         let mut verified = None;
@@ -192,7 +191,7 @@ impl Customer {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        bail!("the payment's fate is not known: {invoice}")
+        bail!("the payment is still pending: {invoice}")
     }
 
     async fn refunds(&mut self, payment: &Value, number: usize) -> Result<()> {
@@ -206,7 +205,7 @@ impl Customer {
                 request.header("idempotency-key", &key).json(&body)
             });
             let answer = answer.await?;
-            // More than is left is refused, and a duplicate's money is on its way back already.
+            // An amount that is too large gets 422, and a duplicate payment is already being refunded.
             ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
         }
         Ok(())
@@ -219,7 +218,7 @@ fn pace() -> ConstantBuilder {
         .with_max_times(TRIES)
 }
 
-/// Asks until there is an answer that asking again would not better.
+/// Sends a request until the response is not a transient error.
 async fn stubborn(request: impl Fn() -> RequestBuilder) -> Result<Answer> {
     let ask = || async {
         let answer = send(request().timeout(Duration::from_secs(10))).await?;

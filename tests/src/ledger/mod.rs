@@ -1,5 +1,4 @@
-//! The three books that must agree: the money that the payment system has taken, the money that our
-//! store says was taken, and the money that the project was told of.
+//! Consistency of three ledgers: the provider's, the store's and the one derived from callbacks.
 
 mod sandbox;
 
@@ -11,54 +10,54 @@ use sqlx::AnyPool;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-/// Taken and given back, in minor units.
+/// Captured and refunded amounts in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Taken.
+    /// The captured amount.
     pub taken: i64,
-    /// Given back.
+    /// The refunded amount.
     pub back: i64,
 }
 
-/// By payment; only those that money moved for.
+/// The amounts by payment, without payments that moved no money.
 type Book = BTreeMap<String, Moved>;
 
-/// What the agreement is about, to be reported.
+/// A summary of the ledgers.
 #[derive(Debug, Default)]
 pub struct Agreement {
     /// Invoices.
     pub invoices: usize,
     /// Payments in the store.
     pub payments: usize,
-    /// Payments that took money.
+    /// Succeeded payments.
     pub paid: usize,
-    /// Of these, those that came second and went back by themselves.
+    /// Succeeded payments that were refunded as duplicates.
     pub duplicates: usize,
     /// Refunds.
     pub refunds: usize,
-    /// Events told.
+    /// Delivered events.
     pub events: usize,
-    /// Deliveries of one that was delivered before.
+    /// Repeated deliveries.
     pub repeated: usize,
 }
 
-/// Waits until nothing is under way any more.
+/// Waits until no payment, refund or event is pending.
 ///
 /// # Errors
-/// When something still is after `limit`.
+/// After `limit`.
 pub async fn until_settled(world: &World, limit: Duration) -> Result<()> {
     until_all_but(world, limit, &[]).await
 }
 
-/// Waits until nothing is under way any more but these payments.
+/// Waits until nothing but the payments in `waiting` is pending.
 ///
 /// # Errors
-/// When something else still is after `limit`.
+/// After `limit`.
 pub async fn until_all_but(world: &World, limit: Duration, waiting: &[String]) -> Result<()> {
     let store = world.store().await?;
     let mut open = vec![];
-    let settled = until_within(limit, "everything to settle", async || {
-        // The database may be gone for a moment, as everything may.
+    let settled = until_within(limit, "all work to finish", async || {
+        // The database may be unavailable for a moment.
         if let Ok(mut now) = still_open(&store).await {
             now.retain(|line| !waiting.iter().any(|id| line.contains(id.as_str())));
             open = now;
@@ -79,11 +78,11 @@ async fn still_open(store: &AnyPool) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(sql).fetch_all(store).await?)
 }
 
-/// Checks that the three books agree, that no invoice was paid twice, and that every event arrived,
-/// genuine and in its order.
+/// Checks that the three ledgers are equal, that no invoice was paid twice, and that every event was
+/// delivered in order with a valid signature.
 ///
 /// # Errors
-/// What does not agree.
+/// When a check fails.
 pub async fn agree(world: &World) -> Result<Agreement> {
     let store = world.store().await?;
     let theirs = payment_system(world).await?;
@@ -92,12 +91,12 @@ pub async fn agree(world: &World) -> Result<Agreement> {
     let told = project(&arrived)?;
     ensure!(
         theirs == ours,
-        "payment system and store: {}",
+        "provider and store: {}",
         difference(&theirs, &ours)
     );
     ensure!(
         ours == told,
-        "store and project: {}",
+        "store and callbacks: {}",
         difference(&ours, &told)
     );
     let twice: Vec<String> = sqlx::query_scalar(
@@ -153,12 +152,15 @@ async fn our_store(store: &AnyPool) -> Result<(Book, BTreeSet<String>)> {
     Ok((book, duplicates))
 }
 
-/// Folds what the project was told, each event once.
+/// Builds the ledger of the received callbacks. Repeated events count once.
 fn project(arrived: &[Arrived]) -> Result<Book> {
     let mut book = Book::new();
     let mut seen = BTreeSet::new();
     for event in arrived.iter().filter(|a| a.status < 300) {
-        ensure!(event.genuine, "a forged callback: {event:?}");
+        ensure!(
+            event.genuine,
+            "a callback with an invalid signature: {event:?}"
+        );
         if !seen.insert(&event.id) {
             continue;
         }
@@ -168,7 +170,7 @@ fn project(arrived: &[Arrived]) -> Result<Book> {
         let (taken, back) = match event.body["type"].as_str().unwrap_or_default() {
             "payment.succeeded" => (amount("payment")?, 0),
             "refund.succeeded" => (0, amount("refund")?),
-            // The project hears of the money once it is back.
+            // This event reports the payment and its refund.
             "payment.duplicate_refunded" => (amount("payment")?, amount("refund")?),
             _ => continue,
         };
@@ -188,7 +190,7 @@ fn difference(one: &Book, other: &Book) -> String {
     lines.join("; ")
 }
 
-/// Gives how many events there are.
+/// Checks that all events were delivered in order. Returns their number.
 async fn all_delivered_in_order(store: &AnyPool, arrived: &[Arrived]) -> Result<usize> {
     let mut first = HashMap::new();
     let taken = arrived.iter().filter(|a| a.status < 300);
@@ -206,15 +208,18 @@ async fn all_delivered_in_order(store: &AnyPool, arrived: &[Arrived]) -> Result<
         ensure!(state == "delivered", "{id} of {invoice} is {state}");
         let at = *first
             .get(id.as_str())
-            .with_context(|| format!("{id} of {invoice} never arrived"))?;
+            .with_context(|| format!("{id} of {invoice} was not received"))?;
         let (number, earliest) = match last {
             Some((before, number, at)) if before == invoice => (number + 1, at + 1),
             Some(_) | None => (1, 0),
         };
         ensure!(*sequence == number, "{invoice}: {sequence}, not {number}");
-        ensure!(at >= earliest, "{invoice}: event {sequence} came too early");
+        ensure!(
+            at >= earliest,
+            "{invoice}: event {sequence} was delivered early"
+        );
         last = Some((invoice, number, at));
     }
-    ensure!(rows.len() == first.len(), "events that nobody wrote");
+    ensure!(rows.len() == first.len(), "unknown events were delivered");
     Ok(rows.len())
 }

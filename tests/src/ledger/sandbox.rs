@@ -1,4 +1,4 @@
-//! What the sandbox of a world has in its books, looked up behind its back.
+//! The sandbox's ledger, read from its database.
 
 use crate::app::World;
 use crate::client::{Answer, send, text};
@@ -10,37 +10,36 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 
 impl World {
-    /// The payments in the sandbox's ledger: reference (our payment's id), status, money taken
-    /// and not given back.
+    /// Lists the payments in the sandbox's ledger: reference (the payment's id), status, net amount.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
         let db = open(self).await?;
         let sql = "select reference, status, captured - refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
-    /// What the sandbox has taken, and given back, by our payment's id.
+    /// Lists the captured and the refunded amount by payment id.
     pub async fn sandbox_books(&self) -> Result<Vec<(String, i64, i64)>> {
         let db = open(self).await?;
         let sql = "select reference, captured, refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
-    /// Where the sandbox sends the buyer of a payment back to.
+    /// Returns the URL to which the sandbox redirects the buyer.
     pub async fn return_url(&self, payment: &str) -> Result<String> {
         let db = open(self).await?;
         let sql = "select return_url from payments where reference = $1";
         Ok(sqlx::query_scalar(sql).bind(payment).fetch_one(&db).await?)
     }
 
-    /// The project's account at the sandbox: its id, and the secret that signs its webhooks.
+    /// Returns the sandbox account's id and webhook secret.
     pub async fn sandbox_account(&self) -> Result<(String, String)> {
         let db = open(self).await?;
         let sql = "select id, webhook_secret from accounts";
         Ok(sqlx::query_as(sql).fetch_one(&db).await?)
     }
 
-    /// Makes the sandbox take the money of a payment after all, and report it as a payment system
-    /// would: in its ledger and by a signed webhook. Gives how that was answered.
+    /// Makes a payment succeed late: updates the sandbox's ledger and sends a signed webhook. Returns
+    /// the response to the webhook.
     pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
         let db = open(self).await?;
         let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
@@ -80,7 +79,7 @@ impl World {
         .await
     }
 
-    /// All the money that the sandbox has taken and not given back.
+    /// Returns the captured amount minus the refunded amount of all payments.
     pub async fn taken(&self) -> Result<i64> {
         Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
     }

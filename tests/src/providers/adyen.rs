@@ -1,4 +1,4 @@
-//! Adyen's interface as documented: payments, details, refunds, standard webhooks.
+//! A mock of Adyen: payments, details, refunds and standard webhooks.
 
 use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, card, header};
 use super::{Message, Plan, hmac_bytes};
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// The key of Adyen's own examples.
+/// The key of Adyen's examples.
 const KEY: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
 const MERCHANT: &str = "TestMerchant";
 
@@ -50,7 +50,7 @@ fn error(status: u16) -> Value {
     json!({ "status": status, "errorCode": "000", "message": "no", "errorType": "security" })
 }
 
-/// One item, signed over the fields in the order that Adyen documents.
+/// Returns a notification item, signed over the fields in the documented order.
 fn item(
     code: &str,
     psp: &str,
@@ -92,7 +92,7 @@ fn batch(items: &[Value]) -> Message {
 }
 
 fn authorised(e: &Entry) -> Message {
-    // A batch, with something in it that is no business of ours.
+    // A batch that also contains an unrelated item.
     batch(&[
         item("REPORT_AVAILABLE", "report", "", "", e, 0, true),
         item(
@@ -145,7 +145,7 @@ impl Dialect for Speaks {
         )]))
     }
 
-    /// There is no time in it, so that none is too old.
+    /// Adyen's webhooks carry no timestamp, so none is stale.
     fn forgeries(_: &Mock, entry: &Entry) -> Vec<Message> {
         let good = authorised(entry);
         let declined = batch(&[item(

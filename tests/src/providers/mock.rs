@@ -1,4 +1,4 @@
-//! A payment system's books and its script, shared by those that speak different dialects.
+//! A mock provider: its ledger and plan, shared by the APIs of the different providers.
 
 use super::{Message, PaymentSystem, Plan};
 use anyhow::{Context, Result};
@@ -13,92 +13,92 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use url::Url;
 
-/// Longer than the server waits for any answer.
+/// Longer than the server's time limit.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// How a payment stands.
+/// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The buyer has to confirm.
+    /// The payment requires confirmation.
     Open,
-    /// The buyer has; the money is not taken.
+    /// The buyer has confirmed, and the payment is not captured.
     Confirmed,
-    /// The money is taken.
+    /// The payment is captured.
     Paid,
-    /// The bank said no.
+    /// The payment was declined.
     Declined,
-    /// Called off.
+    /// The payment was canceled.
     Canceled,
 }
 
-/// Money given back.
+/// A refund.
 #[derive(Debug, Clone)]
 pub struct Refund {
-    /// Our id.
+    /// Till's id.
     pub ours: String,
-    /// The system's.
+    /// The provider's id.
     pub id: String,
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: i64,
 }
 
 /// A payment.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Our id.
+    /// Till's id.
     pub ours: String,
-    /// The system's.
+    /// The provider's id.
     pub reference: String,
-    /// Minor units by ISO 4217, and the code.
+    /// The amount in minor units.
     pub amount: i64,
-    /// Upper case.
+    /// The currency code in upper case.
     pub currency: String,
-    /// How it stands.
+    /// The state.
     pub state: State,
-    /// What was to happen to it.
+    /// The plan.
     pub plan: Plan,
-    /// Where the buyer is sent back.
+    /// The URL to which the buyer returns.
     pub return_url: String,
-    /// What was given back.
+    /// The refunds.
     pub refunds: Vec<Refund>,
 }
 
 impl Entry {
-    /// The unique part of our id, for a reference that looks like the system's own.
+    /// Returns the unique part of Till's id, for a reference in the provider's format.
     pub fn unique(ours: &str) -> String {
         let tail = ours.rsplit('_').next().unwrap_or(ours);
         tail.chars().rev().take(16).collect()
     }
 }
 
-/// What is said and done in one payment system's way.
+/// The API of one provider.
 pub trait Dialect: Send + Sync + 'static {
     /// The connector's kind.
     const KIND: &'static str;
-    /// What a refusal for lack of funds is called.
+    /// The decline code for insufficient funds.
     const DECLINE: &'static str = "insufficient_funds";
 
-    /// The interface.
+    /// Returns the API's routes.
     fn router(mock: Arc<Mock>) -> Router;
-    /// The account's credentials.
+    /// Returns the account's credentials.
     fn credentials(base: &str) -> Value;
-    /// The payment fixation that sets a plan off.
+    /// Returns the payment request for a plan.
     fn pay(plan: Plan) -> Value;
-    /// A webhook that says how a payment stands.
+    /// Returns a webhook with a payment's status.
     fn message(mock: &Mock, entry: &Entry) -> Message;
     /// See [`PaymentSystem::refunded`].
     fn refunded(mock: &Mock, entry: &Entry, refund: &Refund) -> Option<Message>;
     /// See [`PaymentSystem::forgeries`].
     fn forgeries(mock: &Mock, entry: &Entry) -> Vec<Message>;
-    /// The buyer confirms.
+    /// Confirms a payment.
     fn confirmed(entry: &mut Entry);
-    /// What is added to the address the buyer is sent back to.
+    /// Returns the parameters that the provider adds to the return URL.
     fn returned(entry: &Entry) -> Vec<(&'static str, String)>;
 }
 
-/// The running system's books.
+/// The ledger of a mock provider.
 pub struct Mock {
-    /// Where it is.
+    /// The base URL.
     pub base: String,
     plan: Mutex<Plan>,
     entries: Mutex<Vec<Entry>>,
@@ -116,7 +116,7 @@ impl Mock {
         lock(&self.entries)
     }
 
-    /// Looks at a payment, by our id or the system's, or changes it.
+    /// Calls `look` with a payment, found by Till's or the provider's id.
     pub fn with<T>(&self, id: &str, look: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let mut entries = self.entries();
         let entry = entries
@@ -125,18 +125,18 @@ impl Mock {
         Some(look(entry))
     }
 
-    /// A payment as it stands.
+    /// Returns a payment.
     pub fn entry(&self, id: &str) -> Option<Entry> {
         self.with(id, |e| e.clone())
     }
 
-    /// The form of a payment, for a browser. It is on a site of its own.
+    /// Returns the URL of a payment's form, which is on its own site.
     pub fn form(&self, reference: &str) -> String {
         let bank = self.base.replace("127.0.0.1", "bank.localhost");
         format!("{bank}/form/{reference}")
     }
 
-    /// The buyer answers on the form. Gives where they are sent.
+    /// Submits the form and returns the URL to which the buyer is redirected.
     fn answered<D: Dialect>(&self, reference: &str, yes: bool) -> Result<String> {
         let entry = self.with(reference, |entry| {
             match yes {
@@ -151,12 +151,12 @@ impl Mock {
         Ok(back.into())
     }
 
-    /// What is to happen next.
+    /// Returns the plan of the next payment.
     pub fn plan(&self) -> Plan {
         *lock(&self.plan)
     }
 
-    /// The calls that were not the system's to answer properly.
+    /// Returns the error response that the plan requires, if any.
     pub fn refusal(&self, error: impl FnOnce(u16) -> Value) -> Option<Response> {
         let mut plan = lock(&self.plan);
         let status = match *plan {
@@ -175,7 +175,7 @@ impl Mock {
         Some((code, axum::Json(error(status))).into_response())
     }
 
-    /// Writes a payment down unless its key was used before. Gives it, and whether it is new.
+    /// Stores a payment unless it exists. Returns it and whether it is new.
     pub fn book(&self, key: &str, new: Entry) -> (Entry, bool) {
         lock(&self.keys).push(key.to_owned());
         let mut entries = self.entries();
@@ -186,7 +186,7 @@ impl Mock {
         (new, true)
     }
 
-    /// Writes a refund down unless it was before.
+    /// Stores a refund unless it exists.
     pub fn give_back(&self, reference: &str, refund: Refund) -> Option<Refund> {
         self.with(reference, |entry| {
             let known = entry
@@ -201,8 +201,8 @@ impl Mock {
         })
     }
 
-    /// What the plan does to the answer of the call that takes the money: nothing, or the webhook
-    /// comes first, or the answer never does.
+    /// Applies the plan before the response of the capturing call: sends the webhook, or delays the
+    /// response beyond the time limit.
     pub async fn before_the_answer<D: Dialect>(&self, entry: &Entry) {
         match entry.plan {
             Plan::WebhookFirst => {
@@ -220,9 +220,9 @@ impl Mock {
     }
 }
 
-/// A running system of one dialect.
+/// A running mock provider.
 pub struct Mocked<D> {
-    /// Its books.
+    /// The ledger.
     pub mock: Arc<Mock>,
     dialect: std::marker::PhantomData<D>,
 }
@@ -315,7 +315,7 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
     }
 }
 
-/// The page on which a buyer says yes or no. It refuses frames, as the real ones do.
+/// The page where a buyer confirms or cancels. It forbids frames.
 fn forms<D: Dialect>(mock: Arc<Mock>) -> Router {
     const PAGE: &str = "<!doctype html><title>Bank</title><form method=post>\
         <button id=confirm name=answer value=yes>Confirm</button>\
@@ -333,18 +333,18 @@ fn forms<D: Dialect>(mock: Arc<Mock>) -> Router {
     Router::new().route("/form/{id}", form).with_state(mock)
 }
 
-/// A header's value.
+/// Returns a header; empty if absent.
 pub fn header(headers: &axum::http::HeaderMap, name: &str) -> String {
     let value = headers.get(name).and_then(|v| v.to_str().ok());
     value.unwrap_or_default().to_owned()
 }
 
-/// A card that may be typed into our form.
+/// Returns a card payment.
 pub fn card() -> Value {
     crate::client::card("4242424242424242")
 }
 
-/// A method without fields.
+/// Returns a payment with a method that has no fields.
 pub fn method(name: &str) -> Value {
     json!({ "method": name })
 }

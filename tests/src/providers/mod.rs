@@ -1,5 +1,5 @@
-//! Payment systems to run connectors against: the sandbox, and one that speaks the documented JSON
-//! of each of the others over one ledger, does as it is told, and forgets nothing.
+//! Providers for tests of the connectors: the sandbox, and mocks of the other providers' documented
+//! APIs over a shared ledger.
 
 pub mod adyen;
 pub mod mock;
@@ -13,36 +13,36 @@ use anyhow::Result;
 use serde_json::Value;
 use std::future::Future;
 
-/// What is to happen to the next payment.
+/// The plan of the next payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// The money is taken, after a confirmation where the system has no other way.
+    /// The payment succeeds, after a confirmation if the provider requires one.
     Approve,
-    /// The money is taken once the buyer has confirmed.
+    /// The payment succeeds after the buyer confirms.
     Verify,
-    /// The bank says no: insufficient funds, where the system can say that.
+    /// The payment is declined for insufficient funds, if the provider reports it.
     Decline,
-    /// The money is taken, and the answer to the call that took it never comes.
+    /// The payment succeeds and the response is lost.
     LoseAnswer,
-    /// The webhook is delivered while the call that it is about waits for its answer.
+    /// The webhook is delivered before the response.
     WebhookFirst,
-    /// The call for the payment is answered with this HTTP status, and nothing is done.
+    /// The response has this HTTP status, and no payment is created.
     Fail(u16),
-    /// So many calls are turned away with HTTP 429 before one is heard.
+    /// This number of calls gets HTTP 429 before one succeeds.
     Busy(u32),
 }
 
-/// A webhook as a payment system would send it.
+/// A webhook.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// Headers.
+    /// The headers.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
 }
 
 impl Message {
-    /// The message with another value of a header.
+    /// Returns the webhook with a different header.
     pub fn with(&self, name: &'static str, value: impl Into<String>) -> Self {
         let mut other = self.clone();
         other.headers.retain(|(n, _)| *n != name);
@@ -50,7 +50,7 @@ impl Message {
         other
     }
 
-    /// The message with something in its body replaced.
+    /// Returns the webhook with a replacement in its body.
     pub fn altered(&self, from: &str, to: &str) -> Self {
         Self {
             body: self.body.replace(from, to),
@@ -64,42 +64,42 @@ pub trait PaymentSystem: Sized {
     /// The connector's kind.
     const KIND: &'static str;
 
-    /// Starts one.
+    /// Starts a provider.
     fn start() -> impl Future<Output = Result<Self>>;
-    /// The account's credentials.
+    /// Returns the account's credentials.
     fn credentials(&self) -> Value;
-    /// Told where the server takes its webhooks.
+    /// Sets the URL for webhooks.
     fn report_to(&self, url: String);
-    /// Sets what happens next, and gives the payment fixation that sets it off.
+    /// Sets the plan of the next payment and returns its request.
     fn pay(&self, plan: Plan) -> Value;
-    /// How the buyer's confirmation is made on the form at this URL; gives where the buyer is sent.
+    /// Confirms on the form at this URL and returns the URL to which the buyer is redirected.
     fn confirm(&self, form: &str) -> impl Future<Output = Result<String>>;
-    /// All that was taken and not given back, in minor units.
+    /// Returns the captured amount minus the refunded amount in minor units.
     fn taken(&self) -> impl Future<Output = Result<i64>>;
-    /// How many payments it has.
+    /// Returns the number of payments.
     fn payments(&self) -> impl Future<Output = Result<usize>>;
-    /// The money of a payment of ours is taken, over an amount of the system's own choice.
+    /// Captures a payment with a different amount.
     fn take(&self, payment: &str, amount: i64, currency: &str) -> Result<()>;
-    /// A webhook that says how a payment of ours stands.
+    /// Returns a webhook with a payment's status.
     fn message(&self, payment: &str) -> Result<Message>;
-    /// A webhook that says that a refund of ours is through; `None` where the answer says so.
+    /// Returns the webhook of a succeeded refund; `None` if the response reports it.
     fn refunded(&self, refund: &str) -> Result<Option<Message>>;
-    /// Webhooks that must not be believed: altered, signed by another, or too old.
+    /// Returns invalid webhooks: altered, signed with another key, or stale.
     fn forgeries(&self, payment: &str) -> Result<Vec<Message>>;
-    /// What a refusal for lack of funds is called.
+    /// The decline code for insufficient funds.
     fn decline(&self) -> &'static str {
         "insufficient_funds"
     }
-    /// The idempotency keys of the calls for payments, where it shows them.
+    /// Returns the received idempotency keys, if the provider exposes them.
     fn keys_seen(&self) -> Vec<String>;
 }
 
-/// The lower-case hex HMAC-SHA256.
+/// Returns the HMAC-SHA256 in lower-case hex.
 pub fn hmac_hex(key: &[u8], message: &str) -> String {
     hex::encode(hmac_bytes(key, message))
 }
 
-/// The HMAC-SHA256.
+/// Returns the HMAC-SHA256.
 pub fn hmac_bytes(key: &[u8], message: &str) -> Vec<u8> {
     use hmac::{KeyInit, Mac};
     let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key);
@@ -110,11 +110,8 @@ pub fn hmac_bytes(key: &[u8], message: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Seconds since 1970-01-01 UTC.
+/// Returns the seconds since 1970-01-01 UTC.
 pub fn now() -> i64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server's clock is not ours to ask"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "tests use the system clock")]
     jiff::Timestamp::now().as_second()
 }

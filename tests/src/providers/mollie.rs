@@ -1,4 +1,4 @@
-//! Mollie's interface as documented: payments, refunds, and a webhook that carries an id.
+//! A mock of Mollie: payments, refunds and webhooks.
 
 use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, header, method};
 use super::{Message, Plan};
@@ -17,7 +17,7 @@ pub type Mollie = Mocked<Speaks>;
 /// Its dialect.
 pub struct Speaks;
 
-/// Decimal strings, as Mollie and PayPal have them.
+/// Formats minor units as the decimal string of Mollie and PayPal.
 pub fn decimal(amount: i64, currency: &str) -> String {
     let currency = currency.parse();
     currency.map_or_else(
@@ -26,7 +26,7 @@ pub fn decimal(amount: i64, currency: &str) -> String {
     )
 }
 
-/// Minor units of a decimal string.
+/// Parses a decimal string into minor units.
 pub fn minor(text: &str, currency: &str) -> i64 {
     let money = currency.parse().ok();
     let money = money.and_then(|currency| Money::from_decimal(text, currency).ok());
@@ -106,7 +106,7 @@ impl Dialect for Speaks {
         Some(ping(&entry.reference))
     }
 
-    /// A webhook proves nothing and says nothing: only ids that are none can be wrong.
+    /// Mollie's webhooks carry an id only, so only invalid ids are rejected.
     fn forgeries(_: &Mock, _: &Entry) -> Vec<Message> {
         [
             "tr_unknown",
@@ -166,7 +166,7 @@ async fn create(
         mock.with(&entry.ours, |e| e.state = State::Paid);
     }
     mock.before_the_answer::<Speaks>(&entry).await;
-    // As it was before the webhook: an answer may be older than what was heard since.
+    // The state before the webhook: the response is older than the webhook.
     (StatusCode::CREATED, Json(payment(&mock, &entry))).into_response()
 }
 

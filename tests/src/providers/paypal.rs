@@ -1,5 +1,5 @@
-//! PayPal's interface as documented: tokens, orders, captures, refunds, and webhooks signed with a
-//! certificate that an authority of the test's own vouches for.
+//! A mock of PayPal: tokens, orders, captures, refunds, and webhooks signed with a certificate of a
+//! test authority.
 
 use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, header, method};
 use super::mollie::{decimal, minor};
@@ -29,7 +29,7 @@ pub type PayPal = Mocked<Speaks>;
 /// Its dialect.
 pub struct Speaks;
 
-/// Somebody who can sign webhooks.
+/// A signer of webhooks.
 pub struct Notary {
     /// The authority's certificate, in PEM.
     pub authority: String,
@@ -41,10 +41,10 @@ pub struct Notary {
 }
 
 impl Notary {
-    /// One whose certificate is for a name.
+    /// Creates a signer with a certificate for a name.
     ///
     /// # Errors
-    /// When keys or certificates can't be made.
+    /// When a key or certificate cannot be created.
     pub fn new(name: &str) -> Result<Self> {
         let mut authority = CertificateParams::new(vec![])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -89,7 +89,7 @@ type Made = std::result::Result<Notary, String>;
 static PAYPALS: LazyLock<Made> = LazyLock::new(|| Notary::new(NAME).map_err(|e| e.to_string()));
 static ANOTHERS: LazyLock<Made> = LazyLock::new(|| Notary::new(NAME).map_err(|e| e.to_string()));
 
-/// PayPal's own.
+/// Returns a signer.
 pub fn notary(made: &'static Made) -> Result<&'static Notary> {
     made.as_ref()
         .map_err(|e| anyhow::anyhow!("no certificate: {e}"))
@@ -103,7 +103,7 @@ fn signed(mock: &Mock, body: String, time: &str) -> Message {
     })
 }
 
-/// RFC 3339, so many seconds from now.
+/// Returns the time `shift` seconds from now in RFC 3339.
 pub fn time(shift: i64) -> String {
     let time = jiff::Timestamp::from_second(super::now() + shift);
     time.map_or_else(|_| String::new(), |time| time.to_string())
@@ -224,7 +224,7 @@ impl Dialect for Speaks {
             ),
             signed(mock, body.clone(), &time(-4 * 86_400)),
         ];
-        // Signed by somebody with a certificate of their own making, and with PayPal's named.
+        // Signed with a self-made certificate, and with that key but PayPal's certificate.
         forged.extend(another("another"));
         forged.extend(another("paypal"));
         forged

@@ -1,4 +1,4 @@
-//! Payment systems' published descriptions, served and enforced by Prism.
+//! Published API descriptions, served and enforced by Prism.
 
 use crate::process::{Running, command};
 use crate::tools::{free_port, installed};
@@ -14,19 +14,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 
-/// An answer that a description has: its status, and the name of an example if it has any.
+/// A documented response.
 #[derive(Debug, Clone)]
 pub struct Documented {
-    /// The status.
+    /// The status code.
     pub status: u16,
-    /// The example's name.
+    /// The name of the example, if any.
     pub example: Option<String>,
 }
 
-/// Published descriptions, served and enforced by Prism. What a test wants to be answered is put
-/// into each request on its way.
+/// A Prism server for published descriptions. A relay adds the preferred response to each request.
 pub struct Described {
-    /// Where it is.
+    /// The base URL.
     pub base: String,
     relay: Arc<Relay>,
     documents: Vec<Value>,
@@ -35,11 +34,11 @@ pub struct Described {
 
 struct Relay {
     http: reqwest::Client,
-    /// A path's beginning and who serves it.
+    /// The path prefixes and their servers.
     upstreams: Vec<(String, String)>,
-    /// A method, or any where it is empty, and what its answers are to be.
+    /// A method (empty for all) and its preferred response.
     prefer: Mutex<(String, String)>,
-    /// What reads of a path that begins so are answered with by us.
+    /// A path prefix and the response of the relay to its GET requests.
     instead: Mutex<Option<(String, Value)>>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -50,7 +49,7 @@ struct Seen {
 }
 
 impl Described {
-    /// Serves documents, each for paths that begin so.
+    /// Serves documents by path prefix.
     ///
     /// # Errors
     /// When Prism does not start.
@@ -80,7 +79,7 @@ impl Described {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let router = Router::new()
-            // Not in PayPal's descriptions.
+            // PayPal's descriptions do not contain this call.
             .route("/v1/oauth2/token", post(token))
             .fallback(relayed)
             .with_state(relay.clone());
@@ -93,12 +92,12 @@ impl Described {
         })
     }
 
-    /// What is to be answered from now on.
+    /// Sets the response to all calls.
     pub fn prefer(&self, answer: &Documented) {
         self.prefer_for("", answer);
     }
 
-    /// What calls of one method are to be answered from now on; the others as Prism likes.
+    /// Sets the response to calls with one method.
     pub fn prefer_for(&self, method: &str, answer: &Documented) {
         let mut wish = format!("__code={}", answer.status);
         if let Some(example) = &answer.example {
@@ -107,17 +106,17 @@ impl Described {
         *lock(&self.relay.prefer) = (method.to_owned(), wish);
     }
 
-    /// What we answer ourselves to reads of a path that begins so, to get to the call behind it.
+    /// Sets the relay's response to GET requests with a path prefix.
     pub fn instead(&self, path: &str, answer: Value) {
         *lock(&self.relay.instead) = Some((path.to_owned(), answer));
     }
 
-    /// Reads are answered with something made up from the schema from now on, each time anew.
+    /// Makes GET requests return random responses that match the schema.
     pub fn make_up(&self, status: u16) {
         *lock(&self.relay.prefer) = ("GET".to_owned(), format!("__code={status}&__dynamic=true"));
     }
 
-    /// The answers that the description has for a call.
+    /// Lists the documented responses of a call.
     pub fn documented(&self, method: &str, path: &str) -> Result<Vec<Documented>> {
         let found = self.documents.iter().find_map(|document| {
             let responses = document["paths"][path][method]["responses"].as_object()?;
@@ -144,10 +143,10 @@ impl Described {
         Ok(all)
     }
 
-    /// Checks that every request so far was valid to the description, and that there were some.
+    /// Checks that every request was valid, and that there was at least one.
     pub fn all_valid(&self) -> Result<()> {
         let seen = std::mem::take(&mut *lock(&self.relay.seen));
-        ensure!(!seen.is_empty(), "nothing was asked");
+        ensure!(!seen.is_empty(), "no request was sent");
         for one in seen {
             let ours = one
                 .violations
@@ -183,7 +182,7 @@ async fn relayed(
     let Some((_, upstream)) = upstream else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    // PayPal's `Prefer` would be read by Prism as meant for itself, and the wish overlooked.
+    // Prism would interpret PayPal's `Prefer` header.
     for name in ["host", "content-length", "prefer"] {
         headers.remove(name);
     }
@@ -205,7 +204,7 @@ async fn relayed(
         return StatusCode::BAD_GATEWAY.into_response();
     };
     let violations = answer.headers().get("sl-violations").map(|v| {
-        // `Too many violations! [...` where there are.
+        // The list may follow the text `Too many violations!`.
         let text = String::from_utf8_lossy(v.as_bytes()).into_owned();
         let list = text.find('[').and_then(|at| text.get(at..));
         let list = list.and_then(|list| serde_json::from_str(list).ok());

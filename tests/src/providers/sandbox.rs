@@ -1,4 +1,4 @@
-//! Our own sandbox, the real one.
+//! The sandbox.
 
 use super::{Message, PaymentSystem, Plan, hmac_hex, now};
 use crate::client::card;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub struct Sandbox {
     files: TempDir,
     account: Value,
-    /// Messages of our own making, for what an honest ledger never says.
+    /// The amount and currency of webhooks that differ from the ledger.
     said: Mutex<Option<(i64, String)>>,
     running: Running,
 }
@@ -91,7 +91,7 @@ impl PaymentSystem for Sandbox {
             Plan::Verify => "4000000000003220",
             Plan::Decline => "4000000000009995",
             Plan::LoseAnswer => "4000000000009102",
-            // Its answer never comes, its webhook does.
+            // The response is lost and the webhook is sent.
             Plan::WebhookFirst => "4000000000009110",
             Plan::Fail(_) => "4000000000009144",
         })
@@ -106,7 +106,7 @@ impl PaymentSystem for Sandbox {
             .form(&[("action", "confirm")])
             .send()
             .await?;
-        let back = answer.headers().get("location").context("not sent back")?;
+        let back = answer.headers().get("location").context("no redirect")?;
         Ok(back.to_str()?.to_owned())
     }
 
@@ -141,7 +141,7 @@ impl PaymentSystem for Sandbox {
         let good = self.signed(body.clone(), self.secret(), now());
         Ok(vec![
             good.altered("1999", "1998"),
-            self.signed(body.clone(), "another's", now()),
+            self.signed(body.clone(), "another secret", now()),
             self.signed(body, self.secret(), now() - 301),
             good.with("sandbox-signature", "t=,v1="),
         ])

@@ -1,4 +1,4 @@
-//! Stripe's interface as documented: payment methods, PaymentIntents, Checkout Sessions, refunds.
+//! A mock of Stripe: payment methods, PaymentIntents, Checkout Sessions and refunds.
 
 use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, card, header};
 use super::{Message, Plan, hmac_hex, now};

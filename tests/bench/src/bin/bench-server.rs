@@ -1,6 +1,5 @@
-//! `cargo xtask bench server`: how many payments a second one server and three on one database carry,
-//! from the order to the delivered callback. The payment system and the buyers run beside them, on
-//! the same machine, and have their share of it.
+//! `cargo xtask bench server`: payments per second of one server and of three on one database, from
+//! the order to the delivered callback. The sandbox and the buyers run on the same machine.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -15,7 +14,7 @@ use till_tests::ledger::{agree, until_settled};
 const APPROVED: &str = "4242424242424242";
 const BUYERS: usize = 32;
 
-/// Payments until `end`, each from the order on.
+/// Runs buyers for a time. Returns the sorted durations from order to payment.
 async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
     let end = Instant::now() + length;
     let buyer = async |buyer: usize| {
@@ -45,7 +44,7 @@ async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
 async fn main() -> Result<()> {
     let seconds: u64 = std::env::args()
         .nth(1)
-        .context("how many seconds")?
+        .context("usage: bench-server <seconds>")?
         .parse()?;
     let length = Duration::from_secs(seconds);
     let store = if on_postgres() {
@@ -82,8 +81,8 @@ async fn main() -> Result<()> {
         };
         let rate = took.len() as f64 / length.as_secs_f64();
         println!(
-            "{store}, servers: {servers}: {rate:.0} payments/s; order and payment together take \
-             {:.0?} in the middle, {:.0?} at the 99th percentile; all told {rest:.1?} later",
+            "{store}, servers: {servers}: {rate:.0} payments/s; order and payment take \
+             {:.0?} (median), {:.0?} (99th percentile); all callbacks delivered after {rest:.1?}",
             at(50),
             at(99),
         );
@@ -91,7 +90,7 @@ async fn main() -> Result<()> {
     }
     if let [one, three] = rates[..] {
         println!(
-            "{store}: three servers carry {:.2} of what one does",
+            "{store}: three servers have {:.2} times the throughput of one",
             three / one
         );
     }

@@ -1,9 +1,9 @@
-//! `cargo xtask bench widget`: from the click to a card field that takes typing, beside Adyen's
-//! Drop-in, in one browser at a time, with a slow processor and a phone's network.
+//! `cargo xtask bench widget`: the time from the click to a usable card field, compared with Adyen's
+//! Drop-in, with a slow processor and a mobile network.
 //!
-//! Our clock stops when a key that was typed shows in the card field. Adyen's card fields live in
-//! frames from its own servers, which can't be had here, so its clock stops when its form is first
-//! rendered; calls to those servers are blocked at once, so that it doesn't wait for them.
+//! For the widget, the time ends when a typed key shows in the card field. Adyen's card fields are in
+//! frames from Adyen's servers, which are not available here, so its time ends when its form is
+//! first rendered. Calls to those servers are blocked, so that Drop-in does not wait for them.
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
@@ -19,16 +19,16 @@ use till_tests::browser::{Browser, Screen};
 use till_tests::client::Opened;
 use tokio::net::TcpListener;
 
-/// How many times slower than this machine.
+/// The slowdown of the processor.
 const CPU: u32 = 4;
-/// A 4G profile (WebPageTest's): milliseconds of round trip, and bytes a second.
+/// WebPageTest's 4G profile: round-trip time in milliseconds and bytes per second.
 const LATENCY: u32 = 170;
 const DOWN: u32 = 9_000_000 / 8;
 const UP: u32 = 9_000_000 / 8;
-/// What ours may take of theirs.
+/// The target ratio of the widget's time to Drop-in's.
 const TARGET: f64 = 0.8;
 
-/// Records the click and whatever stops the clock, in milliseconds of the same clock in all frames.
+/// Records the click and the end, in milliseconds of one clock in all frames.
 const CLOCK: &str = "
     const now = () => performance.timeOrigin + performance.now();
     const stop = () => requestAnimationFrame(() => top.postMessage({ stopped: now() }, '*'));
@@ -58,19 +58,19 @@ const DROPIN: &str = r#"
     };
     document.dispatchEvent(new Event("dropin:loaded"));"#;
 
-/// Who is measured.
+/// The measured widget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Ours,
     Adyen,
 }
 
-/// When the buyer clicks.
+/// The time of the click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
-    /// After reading the page for a moment.
+    /// Some seconds after the page is loaded.
     Settled,
-    /// As soon as the button is there.
+    /// As soon as the button exists.
     AtOnce,
 }
 
@@ -79,7 +79,7 @@ fn variable(name: &str) -> Result<PathBuf> {
     value.with_context(|| format!("{name}; run `cargo xtask bench widget`"))
 }
 
-/// Their script and style, bundled as a project would, and compressed as our server's are.
+/// Drop-in's script and style, bundled and compressed with Brotli.
 fn bundle() -> Result<(Vec<u8>, Vec<u8>)> {
     let dir = tempfile::tempdir()?;
     std::fs::write(dir.path().join("main.js"), DROPIN.replace("\\#", "#"))?;
@@ -114,7 +114,7 @@ fn bundle() -> Result<(Vec<u8>, Vec<u8>)> {
 fn ours(world: &World, opened: &Opened) -> String {
     let (till, pk) = (&world.api.url, &world.keys.pk);
     let Opened { id, token } = opened;
-    // A click before the script is there is made good as soon as it is.
+    // A click before the script is loaded is repeated afterwards.
     format!(
         "<!doctype html><meta name=viewport content='width=device-width'><title>Ours</title>
          <script src='{till}/till.js' data-project='{pk}' async></script>
@@ -134,7 +134,7 @@ const ADYENS: &str = "<!doctype html><meta name=viewport content='width=device-w
     })</script>";
 
 async fn measured(url: &str, who: Who, when: When) -> Result<f64> {
-    // On a touch screen the focus waits for a touch, so as not to open the keyboard.
+    // On a touch screen the widget does not focus a field.
     let browser = Browser::start(Screen::Desk).await?;
     browser.block(&["*://*.adyen.com/*"]).await?;
     let network = json!({
@@ -169,7 +169,7 @@ async fn measured(url: &str, who: Who, when: When) -> Result<f64> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     browser.close().await?;
-    took.with_context(|| format!("{who:?} {when:?}: the clock never stopped"))
+    took.with_context(|| format!("{who:?} {when:?}: no result"))
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
@@ -217,8 +217,8 @@ async fn main() -> Result<()> {
         }
         let (mine, theirs) = (median(mine), median(theirs));
         let label = match when {
-            When::Settled => "click on a page that is at rest",
-            When::AtOnce => "click as soon as the button shows",
+            When::Settled => "click on a loaded page",
+            When::AtOnce => "click as soon as the button exists",
         };
         let ratio = mine / theirs;
         println!(

@@ -1,23 +1,23 @@
-//! `cargo xtask chaos`: payments flow while everything breaks, for as long as one likes.
+//! `cargo xtask chaos`: payments during outages, for a chosen time.
 
 use clap::Parser;
 use std::time::Instant;
 use till_tests::database::on_postgres;
 use till_tests::faults::chaos::{Fault, Plan, run};
 
-/// Breaks things while payments flow, and holds the three books against each other.
+/// Causes outages during payments and checks that the ledgers are consistent.
 #[derive(Parser)]
 struct Args {
-    /// How often the server is killed with SIGKILL
+    /// The number of times the server is killed with SIGKILL
     #[arg(long, default_value_t = 300)]
     kills: u32,
-    /// How often other things break besides, in fair weather and in foul
+    /// The number of other outages, with injected network faults
     #[arg(long, default_value_t = 60)]
     faults: u32,
-    /// How many buyers there are at a time
+    /// The number of concurrent buyers
     #[arg(long, default_value_t = 40)]
     buyers: usize,
-    /// Where chance begins; it is told
+    /// The random seed; a random one is printed
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -50,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
         let start = Instant::now();
         let agreement = run(&plan).await?;
         println!(
-            "the books agree after {:.0?}: {agreement:#?}",
+            "the ledgers are consistent after {:.0?}: {agreement:#?}",
             start.elapsed()
         );
     }

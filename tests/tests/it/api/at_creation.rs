@@ -1,5 +1,4 @@
-//! A method given when the invoice is made: the payment system's own form comes with the answer.
-//! And the end of an invoice that nobody pays.
+//! Invoices created with a payment method, and canceled invoices.
 
 use anyhow::{Result, ensure};
 use axum::response::IntoResponse;
@@ -22,7 +21,7 @@ async fn post(world: &World, order: &Value) -> Result<Answer> {
 }
 
 #[tokio::test]
-async fn the_answer_carries_the_payment_systems_form() -> Result<()> {
+async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
     let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks"]).await?;
     let made = post(&world, &with_method("1")).await?;
     ensure!(made.status == 201, "{made:?}");
@@ -35,7 +34,7 @@ async fn the_answer_carries_the_payment_systems_form() -> Result<()> {
     let form = text(&invoice["confirmation_url"])?;
     ensure!(form.starts_with(&world.sandbox), "{form}");
 
-    // The same order again asks nobody again.
+    // The same order does not call the provider again.
     let again = post(&world, &with_method("1")).await?;
     ensure!(
         again.status == 200 && again.json()["confirmation_url"] == json!(form),
@@ -61,7 +60,7 @@ async fn the_answer_carries_the_payment_systems_form() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_form_that_was_left_can_be_asked_for_again() -> Result<()> {
+async fn creating_again_after_a_canceled_form_returns_a_new_form() -> Result<()> {
     let world = World::start().await?;
     let made = post(&world, &with_method("1")).await?.json();
     let form = text(&made["confirmation_url"])?;
@@ -82,7 +81,7 @@ async fn a_form_that_was_left_can_be_asked_for_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_refused_leaves_no_invoice() -> Result<()> {
+async fn a_rejected_order_creates_no_invoice() -> Result<()> {
     let world = World::with(&["--check-url", "PROJECT/check", "--require", "email"]).await?;
     let none = async |order: &Value| -> Result<Answer> {
         let answer = post(&world, order).await?;
@@ -117,7 +116,7 @@ async fn what_is_refused_leaves_no_invoice() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_open_invoice_is_canceled_and_stays_so() -> Result<()> {
+async fn an_open_invoice_can_be_canceled() -> Result<()> {
     let world = World::start().await?;
     let api = &world.api;
     let cancel = |id: &str| {
@@ -137,7 +136,7 @@ async fn an_open_invoice_is_canceled_and_stays_so() -> Result<()> {
     );
     ensure!(
         cancel(&opened.id).await?.json() == canceled.json(),
-        "again is no error"
+        "a second cancel is not an error"
     );
     let pay = api.pay(&opened, &card("4242424242424242")).await?;
     pay.problem(409, "invoice-canceled")?;
@@ -163,7 +162,7 @@ async fn an_open_invoice_is_canceled_and_stays_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn canceling_and_paying_at_once_end_in_one_of_both() -> Result<()> {
+async fn concurrent_cancel_and_payment_have_one_winner() -> Result<()> {
     let world = World::start().await?;
     for n in 0..6 {
         let opened = world.api.invoice(&n.to_string()).await?;

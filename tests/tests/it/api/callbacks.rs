@@ -9,7 +9,7 @@ use till_tests::wait::until;
 const APPROVED: &str = "4242424242424242";
 
 #[tokio::test]
-async fn are_signed_numbered_and_complete() -> Result<()> {
+async fn callbacks_are_signed_and_numbered() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, "4000000000009995").await?;
@@ -44,7 +44,7 @@ async fn are_signed_numbered_and_complete() -> Result<()> {
 }
 
 #[tokio::test]
-async fn are_sent_again_until_taken_and_keep_their_order() -> Result<()> {
+async fn callbacks_are_retried_in_order() -> Result<()> {
     let world = World::start().await?;
     world.project.answer_callbacks(|n| match n {
         0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -54,9 +54,9 @@ async fn are_sent_again_until_taken_and_keep_their_order() -> Result<()> {
     });
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    // The third try comes minutes after the second, which is seconds here; the fourth takes half
-    // an hour, so it is brought forward.
-    until("three tries", async || {
+    // The third attempt is minutes after the second, which is seconds here. The fourth is half an
+    // hour later, so its time is moved forward.
+    until("three attempts", async || {
         sqlx::query(
             "update events set next_attempt_at = 1 where state = 'pending' and attempts > 0",
         )
@@ -81,7 +81,7 @@ async fn are_sent_again_until_taken_and_keep_their_order() -> Result<()> {
 }
 
 #[tokio::test]
-async fn outlive_a_crash() -> Result<()> {
+async fn callbacks_survive_a_crash() -> Result<()> {
     let mut world = World::start().await?;
     world
         .project
@@ -92,7 +92,7 @@ async fn outlive_a_crash() -> Result<()> {
     world
         .project
         .answer_callbacks(|_| StatusCode::OK.into_response());
-    until("both to be taken", async || {
+    until("both callbacks to be accepted", async || {
         let arrived = world.project.arrived();
         let taken = arrived.iter().filter(|a| a.status == 200);
         let kinds: Vec<_> = taken.map(|a| a.body["type"].clone()).collect();

@@ -1,4 +1,4 @@
-//! Callbacks looked up, sent again, tried out; and one slow project beside a quick one.
+//! Events: list, resend, ping, and the isolation of slow endpoints.
 
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ async fn events(api: &Api, query: &str) -> Result<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn are_listed_with_every_attempt() -> Result<()> {
+async fn events_are_listed_with_their_attempts() -> Result<()> {
     let world = World::start().await?;
     world.project.answer_callbacks(|n| match n {
         0 => (StatusCode::IM_A_TEAPOT, "é".repeat(2000)).into_response(),
@@ -27,7 +27,7 @@ async fn are_listed_with_every_attempt() -> Result<()> {
     });
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    until("delivered", async || {
+    until("both events to be delivered", async || {
         let all = events(&world.api, "").await?;
         Ok(all.len() == 2 && all.iter().all(|e| e["state"] == "delivered"))
     })
@@ -94,21 +94,27 @@ async fn are_listed_with_every_attempt() -> Result<()> {
 }
 
 #[tokio::test]
-async fn are_sent_again_on_demand_with_the_same_id() -> Result<()> {
+async fn an_event_can_be_resent_with_the_same_id() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    until("two", async || Ok(world.project.arrived().len() == 2)).await?;
+    until("two callbacks", async || {
+        Ok(world.project.arrived().len() == 2)
+    })
+    .await?;
     let paid = events(&world.api, "?type=invoice.paid").await?.remove(0);
     let path = format!("/v1/events/{}/resend", text(&paid["id"])?);
     let again = send(world.api.secret(Method::POST, &path)).await?;
     ensure!(again.status == 202, "{again:?}");
-    until("a third", async || Ok(world.project.arrived().len() == 3)).await?;
+    until("a third callback", async || {
+        Ok(world.project.arrived().len() == 3)
+    })
+    .await?;
     let arrived = world.project.arrived();
     ensure!(
         arrived[2].id == arrived[1].id && arrived[2].raw == arrived[1].raw && arrived[2].genuine
     );
-    until("it is settled", async || {
+    until("the event to be delivered", async || {
         let event = events(&world.api, "?type=invoice.paid").await?.remove(0);
         Ok(event["state"] == "delivered"
             && event["attempts"].as_array().is_some_and(|a| a.len() == 2))
@@ -117,14 +123,17 @@ async fn are_sent_again_on_demand_with_the_same_id() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ping_tries_the_endpoint_out() -> Result<()> {
+async fn a_ping_is_sent_to_the_endpoint() -> Result<()> {
     let world = World::start().await?;
     let ping = send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
     ensure!(
         ping.status == 202 && ping.json()["type"] == "ping",
         "{ping:?}"
     );
-    until("it comes", async || Ok(world.project.arrived().len() == 1)).await?;
+    until("the callback", async || {
+        Ok(world.project.arrived().len() == 1)
+    })
+    .await?;
     let arrived = world.project.arrived().remove(0);
     ensure!(
         arrived.genuine && arrived.body["type"] == "ping",
@@ -146,9 +155,9 @@ async fn a_ping_tries_the_endpoint_out() -> Result<()> {
     Ok(())
 }
 
-/// 410 turns the endpoint off; the operator turns it on again, and what was missed can be resent.
+/// Status 410 disables the endpoint. The operator enables it again and resends the events.
 #[tokio::test]
-async fn gone_is_gone_until_the_operator_says_otherwise() -> Result<()> {
+async fn status_410_disables_the_endpoint() -> Result<()> {
     let world = World::start().await?;
     let callbacks = format!("{}/callbacks", world.project.url);
     world
@@ -156,14 +165,14 @@ async fn gone_is_gone_until_the_operator_says_otherwise() -> Result<()> {
         .answer_callbacks(|_| StatusCode::GONE.into_response());
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    until("given up", async || {
+    until("both events to fail", async || {
         let all = events(&world.api, "").await?;
         Ok(all.len() == 2 && all.iter().all(|e| e["state"] == "failed"))
     })
     .await?;
     ensure!(
         world.project.arrived().len() == 1,
-        "after the 410 nothing is sent"
+        "nothing is sent after the 410"
     );
     world
         .project
@@ -182,23 +191,23 @@ async fn gone_is_gone_until_the_operator_says_otherwise() -> Result<()> {
         let path = format!("/v1/events/{}/resend", text(&event["id"])?);
         ensure!(send(world.api.secret(Method::POST, &path)).await?.status == 202);
     }
-    until("both come", async || Ok(world.project.arrived().len() == 3)).await
+    until("both callbacks", async || {
+        Ok(world.project.arrived().len() == 3)
+    })
+    .await
 }
 
 #[tokio::test]
-async fn retry_after_is_honoured() -> Result<()> {
+async fn retry_after_is_respected() -> Result<()> {
     let world = World::start().await?;
     world.project.answer_callbacks(|n| match n {
-        // A hundred seconds are five, sped up twentyfold; the schedule alone says a quarter.
+        // 100 seconds are 5 seconds at 20 times speed. The schedule alone would wait 0.25 seconds.
         0 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "100")]).into_response(),
         _ => StatusCode::OK.into_response(),
     });
     send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
-    until("it comes again", async || {
-        Ok(world.project.arrived().len() == 2)
-    })
-    .await?;
-    until("it is settled", async || {
+    until("the retry", async || Ok(world.project.arrived().len() == 2)).await?;
+    until("the event to be delivered", async || {
         Ok(events(&world.api, "").await?[0]["state"] == "delivered")
     })
     .await?;
@@ -211,10 +220,10 @@ async fn retry_after_is_honoured() -> Result<()> {
     Ok(())
 }
 
-/// One project's endpoint takes every call and never answers. Another's callbacks go out all the
-/// same, and at once: the limit of a second is the promise itself, not a measure of speed.
+/// One project's endpoint accepts connections and never responds. Another project's callbacks
+/// start within one second, which is the documented limit.
 #[tokio::test]
-async fn a_hanging_project_holds_up_none_but_itself() -> Result<()> {
+async fn a_hanging_endpoint_does_not_delay_other_projects() -> Result<()> {
     let world = World::start().await?;
     let hanging = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", hanging.local_addr()?);
@@ -228,7 +237,7 @@ async fn a_hanging_project_holds_up_none_but_itself() -> Result<()> {
     for _ in 0..40 {
         send(slow.secret(Method::POST, "/v1/events/ping")).await?;
     }
-    until("calls hang", async || {
+    until("40 pending events", async || {
         let pending = events(&slow, "?limit=100").await?;
         Ok(pending.len() == 40 && pending.iter().all(|e| e["state"] == "pending"))
     })
@@ -237,11 +246,11 @@ async fn a_hanging_project_holds_up_none_but_itself() -> Result<()> {
         let opened = world.api.invoice(&n.to_string()).await?;
         world.api.paid_with(&opened, APPROVED).await?;
     }
-    until("the quick one's go out", async || {
+    until("the other project's callbacks", async || {
         Ok(world.project.arrived().len() == 6)
     })
     .await?;
-    until("and are settled", async || {
+    until("them to be delivered", async || {
         Ok(events(&world.api, "")
             .await?
             .iter()
@@ -252,7 +261,7 @@ async fn a_hanging_project_holds_up_none_but_itself() -> Result<()> {
         Ok(text(value)?.parse::<jiff::Timestamp>()?.as_millisecond())
     };
     for event in events(&world.api, "").await? {
-        // The second of an invoice waits for the first.
+        // The second event of an invoice is sent after the first.
         let waited = ms(&event["attempts"][0]["at"])? - ms(&event["created_at"])?;
         ensure!(waited < 1000, "started after {waited} ms: {event}");
     }

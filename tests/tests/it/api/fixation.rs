@@ -1,4 +1,4 @@
-//! Payment fixation: what is refused changes nothing, what is taken is taken once.
+//! Payment fixation: validation, idempotency and order checks.
 
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 
 #[tokio::test]
-async fn a_malformed_card_is_told_by_field_and_changes_nothing() -> Result<()> {
+async fn an_invalid_card_is_reported_by_field() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let before = world.api.read(&opened.id).await?;
@@ -63,7 +63,7 @@ async fn a_malformed_card_is_told_by_field_and_changes_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn missing_buyer_data_is_asked_for() -> Result<()> {
+async fn missing_buyer_data_is_required() -> Result<()> {
     let world = World::with(&["--require", "email", "--require", "country"]).await?;
     let mut order = Api::order("1");
     order["buyer"] = json!({ "country": "DE" });
@@ -89,7 +89,7 @@ async fn missing_buyer_data_is_asked_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn fields_beside_the_method_do_as_well() -> Result<()> {
+async fn flat_card_fields_are_accepted() -> Result<()> {
     let world = World::with(&["--require", "email"]).await?;
     let opened = world.api.invoice("1").await?;
     let body = json!({
@@ -102,7 +102,7 @@ async fn fields_beside_the_method_do_as_well() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_the_invoices_own_token_opens_it() -> Result<()> {
+async fn only_the_invoices_client_token_is_accepted() -> Result<()> {
     let world = World::start().await?;
     let mine = world.api.invoice("1").await?;
     let other = world.api.invoice("2").await?;
@@ -124,7 +124,7 @@ async fn only_the_invoices_own_token_opens_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_expired_invoice_is_not_paid() -> Result<()> {
+async fn an_expired_invoice_cannot_be_paid() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.let_expire(&opened.id).await?;
@@ -138,7 +138,7 @@ async fn an_expired_invoice_is_not_paid() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_paid_invoice_is_not_paid_again() -> Result<()> {
+async fn a_paid_invoice_cannot_be_paid_again() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, APPROVED).await?;
@@ -157,7 +157,7 @@ async fn a_paid_invoice_is_not_paid_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
+async fn a_retry_with_the_same_key_replays_the_response() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let press = || {
@@ -176,9 +176,9 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key() -> Result<()> {
     Ok(())
 }
 
-/// The buyer was never shown the form, for want of an answer: the reconciler finds it.
+/// The provider's response is lost, so the buyer does not see the form. The reconciler finds it.
 #[tokio::test]
-async fn a_lost_answer_leads_to_the_form_all_the_same() -> Result<()> {
+async fn a_lost_provider_response_still_leads_to_the_form() -> Result<()> {
     let relay = Relay::start().await?;
     relay.weather(
         |method, path| match *method == Method::POST && path == "/v1/payments" {
@@ -195,7 +195,7 @@ async fn a_lost_answer_leads_to_the_form_all_the_same() -> Result<()> {
     let fixed = world.api.paid_with(&opened, VERIFIED).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     let mut shown = Value::Null;
-    until("the form", async || {
+    until("the verification form", async || {
         shown = send(world.api.widget(Method::GET, &opened, ""))
             .await?
             .json();
@@ -214,7 +214,7 @@ async fn a_lost_answer_leads_to_the_form_all_the_same() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_second_payment_waits_for_the_fate_of_the_first() -> Result<()> {
+async fn a_second_payment_is_rejected_while_the_first_is_pending() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let first = world.api.paid_with(&opened, VERIFIED).await?;
@@ -245,7 +245,7 @@ async fn a_second_payment_waits_for_the_fate_of_the_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_money_moves_without_the_projects_yes() -> Result<()> {
+async fn a_payment_requires_an_accepted_order_check() -> Result<()> {
     let world = World::with(&["--check-url", "PROJECT/check"]).await?;
     let opened = world.api.invoice("1").await?;
     let project = &world.project;
@@ -268,7 +268,7 @@ async fn no_money_moves_without_the_projects_yes() -> Result<()> {
     ensure!(world.ledger().await?.is_empty());
 
     let before = project.checks().len();
-    // The second try of the same check counts.
+    // The second attempt of the order check succeeds.
     project.answer_checks(move |n| match n > before {
         true => r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response(),
         false => StatusCode::BAD_GATEWAY.into_response(),
@@ -285,7 +285,7 @@ async fn no_money_moves_without_the_projects_yes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_page_brings_its_own_order_where_the_project_confirms_it() -> Result<()> {
+async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
     let world = World::with(&["--check-url", "PROJECT/check"]).await?;
     let post = |pk: &str, origin: &'static str, amount: Value| {
         let mut order = Api::order("7");
@@ -334,7 +334,7 @@ async fn a_page_brings_its_own_order_where_the_project_confirms_it() -> Result<(
 }
 
 #[tokio::test]
-async fn no_card_data_is_ever_stored() -> Result<()> {
+async fn card_data_is_not_stored() -> Result<()> {
     let world = World::start().await?;
     for (n, number) in ["4242424242424242", "4000000000003220", "4000000000009995"]
         .into_iter()
@@ -350,7 +350,7 @@ async fn no_card_data_is_ever_stored() -> Result<()> {
     }
     let bytes = world.bytes()?;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
-    ensure!(holds(b"4242"), "the last four digits are kept");
+    ensure!(holds(b"4242"), "the last four digits are not stored");
     for secret in [
         "4242424242424242",
         "4000000000003220",
@@ -360,7 +360,7 @@ async fn no_card_data_is_ever_stored() -> Result<()> {
         ensure!(!holds(secret.as_bytes()), "{secret} is stored");
     }
     for key in [&world.keys.sk, &world.keys.signing_secret] {
-        ensure!(!holds(key.as_bytes()), "a key is stored in the clear");
+        ensure!(!holds(key.as_bytes()), "a key is stored in plain text");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The simple HTML form, as a buyer's browser sends it.
+//! The HTML form.
 
 use anyhow::{Context, Result, ensure};
 use axum::response::IntoResponse;
@@ -60,7 +60,7 @@ fn set(fields: &Fields, name: &str, value: &str) -> Fields {
 }
 
 #[tokio::test]
-async fn a_signed_form_leads_to_its_invoice_however_often_it_is_sent() -> Result<()> {
+async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
     let world = World::start().await?;
     let form = signed(&world, order(&world))?;
     let first = post(&world, &form).await?;
@@ -70,7 +70,7 @@ async fn a_signed_form_leads_to_its_invoice_however_often_it_is_sent() -> Result
         location.contains("/pay/inv_") && location.contains("#token=ct_"),
         "{location}"
     );
-    // The back button, and the form again: the same invoice.
+    // The same form returns the same invoice.
     let again = post(&world, &form).await?;
     ensure!(again.header("location") == location, "{again:?}");
     ensure!(invoices(&world).await? == 1);
@@ -85,7 +85,7 @@ async fn a_signed_form_leads_to_its_invoice_however_often_it_is_sent() -> Result
     );
     ensure!(
         invoice["buyer"] == serde_json::json!({}),
-        "an empty input stands for nothing"
+        "an empty input is ignored"
     );
 
     let dearer = signed(&world, set(&order(&world), "amount", "29.99"))?;
@@ -98,7 +98,7 @@ async fn a_signed_form_leads_to_its_invoice_however_often_it_is_sent() -> Result
 }
 
 #[tokio::test]
-async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
+async fn an_invalid_signature_is_rejected() -> Result<()> {
     let world = World::start().await?;
     let form = signed(&world, order(&world))?;
     let unsigned = order(&world);
@@ -125,7 +125,7 @@ async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
             "{why}"
         );
     }
-    // The same signed text, with one note moved into the one before it.
+    // The same signed text with one metadata value moved into the other.
     let two = signed(&world, set(&order(&world), "metadata[size]", "A4"))?;
     let mut folded = set(&two, "metadata[colour]", "grün\nmetadata[size]=A4");
     folded.retain(|(name, _)| name != "metadata[size]");
@@ -139,7 +139,7 @@ async fn a_form_that_is_not_the_projects_starts_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn unsigned_forms_are_confirmed_by_the_project_itself() -> Result<()> {
+async fn an_unsigned_form_requires_an_order_check() -> Result<()> {
     let world = World::with(&["--check-url", "PROJECT/check"]).await?;
     let form = order(&world);
     world
@@ -160,14 +160,14 @@ async fn unsigned_forms_are_confirmed_by_the_project_itself() -> Result<()> {
         .answer_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
     let taken = post(&world, &form).await?;
     ensure!(taken.status == 303, "{taken:?}");
-    // Signed forms are checked as well, and a wrong signature is not made good by a check.
+    // An order check does not replace a valid signature.
     let forged = set(&set(&form, "order_id", "43"), "signature", "0");
     ensure!(post(&world, &forged).await?.status == 403);
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_nothing_starts() -> Result<()> {
+async fn invalid_fields_are_reported() -> Result<()> {
     let world = World::start().await?;
     let base = order(&world);
     let without = |name: &str| {
@@ -215,7 +215,7 @@ async fn what_is_wrong_is_named_and_nothing_starts() -> Result<()> {
         );
         ensure!(
             answer.text.contains("id=\"back\""),
-            "no way back: {}",
+            "no link back: {}",
             answer.text
         );
         let id = answer.header("x-request-id");
@@ -255,7 +255,7 @@ async fn what_is_wrong_is_named_and_nothing_starts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_buyer_reads_it_in_their_language() -> Result<()> {
+async fn errors_are_shown_in_the_buyers_language() -> Result<()> {
     let world = World::start().await?;
     let form = signed(&world, set(&order(&world), "amount", "x"))?;
     for (header, locale, words, dir) in [
@@ -280,7 +280,7 @@ async fn the_buyer_reads_it_in_their_language() -> Result<()> {
             answer.text
         );
     }
-    // Back to where the buyer came from, if the project knows the place.
+    // The page links back to the referrer if its origin is allowed.
     let from = async |place: &'static str| {
         let request = world.api.request(Method::POST, "/pay").form(&form);
         send(request.header("referer", place)).await
@@ -297,7 +297,7 @@ async fn the_buyer_reads_it_in_their_language() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_command_line_prints_a_form_that_is_taken() -> Result<()> {
+async fn form_sign_prints_a_valid_form() -> Result<()> {
     let world = World::start().await?;
     let args = [
         "form",

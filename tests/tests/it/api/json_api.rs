@@ -1,4 +1,4 @@
-//! The JSON API as a project's server calls it.
+//! The JSON API: invoices, idempotency keys, lists and errors.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use till_tests::client::{Api, send};
 const INVOICES: &str = "/v1/invoices";
 
 #[tokio::test]
-async fn the_same_order_is_the_same_invoice() -> Result<()> {
+async fn the_same_order_returns_the_same_invoice() -> Result<()> {
     let world = World::start().await?;
     let api = &world.api;
     let post = |order: Value| send(api.secret(Method::POST, INVOICES).json(&order));
@@ -46,7 +46,7 @@ async fn the_same_order_is_the_same_invoice() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_outlives_a_restart() -> Result<()> {
+async fn an_idempotency_key_survives_a_restart() -> Result<()> {
     let mut world = World::start().await?;
     let api = world.api.clone();
     let post = |key: &'static str, order: Value| {
@@ -68,7 +68,7 @@ async fn an_idempotency_key_outlives_a_restart() -> Result<()> {
     other.problem(422, "idempotency-key-reused")?;
     let bad = post("with space", Api::order("3")).await?;
     ensure!(bad.problem(422, "invalid-request")? == ["Idempotency-Key"]);
-    // A call that failed leaves its key free.
+    // A failed request releases its key.
     post("k-2", json!({ "order_id": "4" }))
         .await?
         .problem(422, "invalid-request")?;
@@ -77,7 +77,7 @@ async fn an_idempotency_key_outlives_a_restart() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_key_sent_by_many_at_once_makes_one_invoice() -> Result<()> {
+async fn concurrent_requests_with_one_key_create_one_invoice() -> Result<()> {
     let world = World::start().await?;
     let calls = (0..16).map(|_| {
         let request = world.api.secret(Method::POST, INVOICES);
@@ -100,7 +100,7 @@ async fn one_key_sent_by_many_at_once_makes_one_invoice() -> Result<()> {
 }
 
 #[tokio::test]
-async fn lists_go_from_the_newest_page_by_page() -> Result<()> {
+async fn lists_are_paginated_newest_first() -> Result<()> {
     let world = World::start().await?;
     let mut made = vec![];
     for n in 0..5 {
@@ -150,7 +150,7 @@ async fn lists_go_from_the_newest_page_by_page() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bad_orders_are_told_by_field_and_leave_nothing() -> Result<()> {
+async fn invalid_orders_are_reported_by_field() -> Result<()> {
     let world = World::start().await?;
     let with = |field: &str, value: Value| {
         let mut order = Api::order("1");
@@ -192,7 +192,7 @@ async fn bad_orders_are_told_by_field_and_leave_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn whatever_is_sent_the_answer_is_a_problem_document() -> Result<()> {
+async fn every_error_is_a_problem_document() -> Result<()> {
     let world = World::start().await?;
     let api = &world.api;
     let post = |body: Vec<u8>, of_type: &'static str| {
@@ -244,12 +244,12 @@ async fn whatever_is_sent_the_answer_is_a_problem_document() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_server_says_that_it_is_well_and_ends_when_asked() -> Result<()> {
+async fn health_checks_pass_and_sigterm_stops_the_server() -> Result<()> {
     let mut world = World::start().await?;
     for path in ["/healthz", "/readyz"] {
         let answer = send(world.api.request(Method::GET, path)).await?;
         ensure!(answer.status == 200, "{path}: {answer:?}");
     }
-    ensure!(world.terminate().await?, "it did not end well");
+    ensure!(world.terminate().await?, "the server did not exit cleanly");
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The description of the calls: it names every route that the server has, and each of them is
-//! there.
+//! The OpenAPI document: it describes every route, and every described route exists.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -30,7 +29,7 @@ fn calls(api: &Value) -> Result<Vec<(String, String, Value)>> {
 }
 
 #[tokio::test]
-async fn every_described_call_is_there_and_well_described() -> Result<()> {
+async fn every_operation_exists_and_is_described() -> Result<()> {
     let world = World::start().await?;
     let api = described(&world).await?;
     ensure!(
@@ -50,11 +49,11 @@ async fn every_described_call_is_there_and_well_described() -> Result<()> {
         let real = real.collect::<Vec<_>>().join("/");
         let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
         let answer = send(world.api.request(method.clone(), &real)).await?;
-        ensure!(answer.status != 405, "{method} {path} is not there");
+        ensure!(answer.status != 405, "{method} {path} does not exist");
         let nothing_there = answer.json()["detail"]
             .as_str()
             .is_some_and(|d| d.contains("No resource exists at"));
-        ensure!(!nothing_there, "{method} {path} is not there");
+        ensure!(!nothing_there, "{method} {path} does not exist");
         ensure!(
             call["summary"].is_string(),
             "{method} {path} has no summary"
@@ -72,7 +71,7 @@ async fn every_described_call_is_there_and_well_described() -> Result<()> {
     Ok(())
 }
 
-/// Every route is made by `routes!` from a described handler, or is one of the description's own.
+/// Every route comes from `routes!` with a described handler, except the OpenAPI document itself.
 #[test]
 fn every_route_is_described() -> Result<()> {
     let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/http");
@@ -98,7 +97,7 @@ fn every_route_is_described() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_problem_is_described_with_an_example() -> Result<()> {
+async fn every_problem_type_has_an_example() -> Result<()> {
     let world = World::start().await?;
     let api = described(&world).await?;
     let mut described = BTreeSet::new();
@@ -119,7 +118,7 @@ async fn every_problem_is_described_with_an_example() -> Result<()> {
         }
     }
     for kind in ProblemType::ALL {
-        // These two are answers to what is no call at all.
+        // A method that is not allowed has no operation.
         if *kind != ProblemType::MethodNotAllowed {
             ensure!(described.contains(kind.as_str()), "{kind}");
         }
@@ -128,13 +127,13 @@ async fn every_problem_is_described_with_an_example() -> Result<()> {
 }
 
 #[tokio::test]
-async fn references_lead_somewhere_and_there_is_a_viewer() -> Result<()> {
+async fn references_resolve_and_the_viewer_is_served() -> Result<()> {
     let world = World::start().await?;
     let answer = send(world.api.request(Method::GET, "/openapi.json")).await?;
     let api = answer.json();
     for reference in answer.text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().unwrap_or_default();
-        ensure!(api.pointer(pointer).is_some(), "{pointer} is not there");
+        ensure!(api.pointer(pointer).is_some(), "{pointer} does not exist");
     }
     for path in [
         "/docs/",
@@ -145,7 +144,7 @@ async fn references_lead_somewhere_and_there_is_a_viewer() -> Result<()> {
         ensure!(answer.status == 200, "{path}: {}", answer.status);
         ensure!(
             !answer.text.contains("src=\"http"),
-            "{path} loads from elsewhere"
+            "{path} loads from another origin"
         );
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The pages and files that browsers get, live events, and the payment system's own calls.
+//! Pages and assets, live events, and provider webhooks.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -17,7 +17,7 @@ async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answ
 }
 
 #[tokio::test]
-async fn the_widgets_page_is_fresh_and_its_files_are_kept_for_ever() -> Result<()> {
+async fn the_page_is_not_cached_and_its_assets_are_immutable() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let page = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
@@ -26,7 +26,7 @@ async fn the_widgets_page_is_fresh_and_its_files_are_kept_for_ever() -> Result<(
         "{page:?}"
     );
     let again = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
-    ensure!(page.text != again.text, "the nonce is the same twice");
+    ensure!(page.text != again.text, "the nonce was reused");
     let policy = page.header("content-security-policy");
     ensure!(
         policy.contains("frame-ancestors 'self' https://shop.example"),
@@ -76,7 +76,7 @@ async fn the_widgets_page_is_fresh_and_its_files_are_kept_for_ever() -> Result<(
 }
 
 #[tokio::test]
-async fn only_allowed_pages_may_show_the_widget() -> Result<()> {
+async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let path = format!("/pay/{}", opened.id);
@@ -107,7 +107,7 @@ async fn only_allowed_pages_may_show_the_widget() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_return_page_asks_the_payment_system_and_goes_on() -> Result<()> {
+async fn the_return_page_updates_the_payment_and_redirects() -> Result<()> {
     let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks?a=b"]).await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
@@ -139,7 +139,7 @@ async fn the_return_page_asks_the_payment_system_and_goes_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
+async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let mut events = Events::follow(&world.api, &opened, None).await?;
@@ -166,7 +166,7 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
         .await?;
     ensure!(
         state["status"] == "paid",
-        "what was missed is told: {state}"
+        "the missed event is sent: {state}"
     );
     let mut events = Events::follow(&world.api, &opened, Some(&last)).await?;
     world.refund(&payment, 500).await?;
@@ -179,7 +179,7 @@ async fn live_events_come_at_once_on_change_and_resume() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_forged_webhook_changes_nothing() -> Result<()> {
+async fn a_forged_webhook_is_rejected() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
@@ -208,7 +208,7 @@ async fn a_forged_webhook_changes_nothing() -> Result<()> {
     Ok(())
 }
 
-/// `/sandbox` leads to the list of test cards, which lists every card that these tests use.
+/// The sandbox lists its test cards.
 #[tokio::test]
 async fn the_test_cards_are_listed() -> Result<()> {
     let world = World::start().await?;
@@ -223,9 +223,9 @@ async fn the_test_cards_are_listed() -> Result<()> {
     Ok(())
 }
 
-/// Between the buyer's two tries the shop's answer to the order check is asked for once.
+/// Two payment attempts of one order need one order check.
 #[tokio::test]
-async fn a_decline_does_not_ask_the_project_again() -> Result<()> {
+async fn a_decline_does_not_repeat_the_order_check() -> Result<()> {
     let world = World::with(&["--check-url", "PROJECT/check"]).await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, "4000000000009995").await?;

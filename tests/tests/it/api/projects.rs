@@ -1,4 +1,4 @@
-//! Projects: made and changed over HTTP and on the command line, keys and secrets replaced.
+//! Projects: create and update over HTTP and on the command line, and rotate keys.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -18,7 +18,7 @@ fn draft(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn are_made_and_changed_over_http() -> Result<()> {
+async fn projects_are_created_and_updated_over_http() -> Result<()> {
     let world = World::start().await?;
     let mut body = draft("Second Shop");
     body["allowed_origins"] = json!(["https://second.example"]);
@@ -53,7 +53,7 @@ async fn are_made_and_changed_over_http() -> Result<()> {
     ensure!(read.json()["invoice_ttl_seconds"] == 3600, "{read:?}");
     ensure!(read.json()["connectors"][0]["label"] == "Main", "{read:?}");
 
-    // A patch touches what it names; null clears; the credentials that are not sent stay.
+    // A patch changes the fields it contains. null clears a field. Absent credentials are kept.
     let patch = json!({
         "success_url": "https://second.example/thanks", "notify_url": null,
         "widget": { "accent": "#112233" },
@@ -122,7 +122,7 @@ async fn one_database_connection_is_enough() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_the_operator_may() -> Result<()> {
+async fn the_operator_token_is_required() -> Result<()> {
     let world = World::start().await?;
     for (method, path) in [
         (Method::GET, PROJECTS.to_owned()),
@@ -152,7 +152,7 @@ async fn only_the_operator_may() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bad_settings_are_told_by_field_and_change_nothing() -> Result<()> {
+async fn invalid_settings_are_reported_by_field() -> Result<()> {
     let world = World::start().await?;
     let path = format!("{PROJECTS}/{}", world.keys.id);
     let before = send(world.operator(Method::GET, &path)).await?.json();
@@ -209,7 +209,7 @@ async fn bad_settings_are_told_by_field_and_change_nothing() -> Result<()> {
     }
     ensure!(send(world.operator(Method::GET, &path)).await?.json() == before);
 
-    // Another project's account is not taken over.
+    // An account of another project is rejected.
     let theirs = &before["connectors"][0]["account"];
     let other = send(world.operator(Method::POST, PROJECTS).json(&draft("Other"))).await?;
     let other = format!("{PROJECTS}/{}", text(&other.json()["id"])?);
@@ -223,13 +223,13 @@ async fn bad_settings_are_told_by_field_and_change_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn several_accounts_and_one_that_is_removed_goes_on_for_what_it_carries() -> Result<()> {
+async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     let world = World::start().await?;
     let api = &world.api;
     let paid = api.invoice("1").await?;
     api.paid_with(&paid, "4242424242424242").await?;
     let path = format!("{PROJECTS}/{}", world.keys.id);
-    // Of two accounts the first that takes the currency is used.
+    // The first account that supports the currency is used.
     let account = |name: &str, currency: &str| {
         json!({ "kind": "sandbox", "account": name, "currencies": [currency], "credentials":
             { "base_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secret": "s" } })
@@ -243,7 +243,7 @@ async fn several_accounts_and_one_that_is_removed_goes_on_for_what_it_carries() 
     let fixed = api.paid_with(&opened, "4242424242424242").await?;
     ensure!(
         fixed["payment"]["status"] == "failed",
-        "nothing listens there: {fixed}"
+        "the account is unreachable: {fixed}"
     );
     let euros = api.invoice("3").await?;
     let none = api
@@ -271,14 +271,14 @@ async fn works(world: &World, sk: &str) -> Result<bool> {
 }
 
 #[tokio::test]
-async fn a_replaced_key_is_good_for_a_day_unless_it_leaked() -> Result<()> {
+async fn a_rotated_key_expires_after_a_day_or_at_once() -> Result<()> {
     let world = World::start().await?;
     let path = format!("{PROJECTS}/{}/rotate-key", world.keys.id);
     let first = world.keys.sk.clone();
     let second = send(world.operator(Method::POST, &path)).await?.json();
     let second = text(&second["sk"])?;
     ensure!(works(&world, &first).await? && works(&world, &second).await?);
-    // The day after.
+    // One day later.
     sqlx::query("update secret_keys set valid_until = 1 where valid_until is not null")
         .execute(&world.store().await?)
         .await?;
@@ -299,7 +299,7 @@ async fn a_replaced_key_is_good_for_a_day_unless_it_leaked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn callbacks_are_signed_with_both_secrets_for_a_day() -> Result<()> {
+async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
     let world = World::start().await?;
     let path = format!("{PROJECTS}/{}/rotate-secret", world.keys.id);
     let second = text(&send(world.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
@@ -307,7 +307,7 @@ async fn callbacks_are_signed_with_both_secrets_for_a_day() -> Result<()> {
     send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
     until("the ping", async || Ok(world.project.arrived().len() == 1)).await?;
     let ping = world.project.arrived().pop().context("no ping")?;
-    ensure!(ping.genuine, "the first secret is good for a day");
+    ensure!(ping.genuine, "the first secret is valid for a day");
     for secret in [&second, &third] {
         let verified = Webhook::new(secret)?.verify(ping.raw.as_bytes(), &ping.headers);
         ensure!(verified.is_ok(), "{verified:?}");
@@ -329,13 +329,13 @@ async fn callbacks_are_signed_with_both_secrets_for_a_day() -> Result<()> {
     })
     .await?;
     let ping = world.project.arrived().pop().context("no ping")?;
-    ensure!(!ping.genuine, "the old ones ended at once");
+    ensure!(!ping.genuine, "the old secrets are still valid");
     Webhook::new(&last)?.verify(ping.raw.as_bytes(), &ping.headers)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn are_managed_on_the_command_line() -> Result<()> {
+async fn projects_are_managed_on_the_command_line() -> Result<()> {
     let world = World::start().await?;
     let run = async |args: &[&str]| -> Result<String> {
         let mut all = vec!["project"];
@@ -347,7 +347,7 @@ async fn are_managed_on_the_command_line() -> Result<()> {
     let keys: Keys = serde_json::from_str(&made)?;
     ensure!(
         works(&world, &keys.sk).await?,
-        "the running server knows it at once"
+        "the running server does not accept the new key"
     );
     let list = run(&["list"]).await?;
     ensure!(
@@ -374,7 +374,10 @@ async fn are_managed_on_the_command_line() -> Result<()> {
     );
 
     let bad = run(&["update", &keys.id, "--notify-url", "nonsense"]).await;
-    let said = bad.err().context("it took nonsense")?.to_string();
+    let said = bad
+        .err()
+        .context("an invalid URL was accepted")?
+        .to_string();
     ensure!(said.contains("notify_url"), "{said}");
     let none = run(&["show", "prj_0"]).await;
     ensure!(none.is_err_and(|e| e.to_string().contains("there is no prj_0")));
@@ -382,7 +385,7 @@ async fn are_managed_on_the_command_line() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_starts_without_an_encryption_key() -> Result<()> {
+async fn the_server_requires_an_encryption_key() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let output = tokio::process::Command::new(binary()?)
         .args([
@@ -405,7 +408,7 @@ async fn nothing_starts_without_an_encryption_key() -> Result<()> {
     );
     ensure!(
         std::fs::read_dir(dir.path())?.next().is_none(),
-        "it left something behind"
+        "files were left behind"
     );
     Ok(())
 }

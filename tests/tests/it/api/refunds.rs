@@ -1,4 +1,4 @@
-//! Money given back, and what happens when it comes twice.
+//! Refunds, and automatic refunds of duplicate payments.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -26,7 +26,7 @@ fn told(world: &World, kind: &str) -> usize {
 }
 
 #[tokio::test]
-async fn in_parts_and_never_more_than_was_paid() -> Result<()> {
+async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
     let world = World::start().await?;
     let (opened, payment) = paid(&world, "1").await?;
     let first = refund(
@@ -117,7 +117,7 @@ async fn the_same_key_refunds_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_payment_that_took_nothing_gives_nothing_back() -> Result<()> {
+async fn an_unpaid_payment_is_not_refundable() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, "4000000000009995").await?;
@@ -131,10 +131,10 @@ async fn a_payment_that_took_nothing_gives_nothing_back() -> Result<()> {
     Ok(())
 }
 
-/// The buyer gave the first payment up and paid with a second; then the payment system reports
-/// that the first took the money after all.
+/// The buyer cancels the first payment and pays with a second. Then the provider reports that the
+/// first succeeded.
 #[tokio::test]
-async fn money_that_comes_twice_goes_back_by_itself() -> Result<()> {
+async fn a_duplicate_payment_is_refunded_automatically() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
@@ -143,11 +143,11 @@ async fn money_that_comes_twice_goes_back_by_itself() -> Result<()> {
     world.api.paid_with(&opened, APPROVED).await?;
     let late = world.takes_after_all(&first).await?;
     ensure!(late.status == 200, "{late:?}");
-    until("it is given back", async || {
+    until("the duplicate refund", async || {
         Ok(told(&world, "payment.duplicate_refunded") == 1)
     })
     .await?;
-    // The same news again changes nothing.
+    // A repeated webhook changes nothing.
     ensure!(world.takes_after_all(&first).await?.status == 200);
     let invoice = world.api.read(&opened.id).await?;
     ensure!(
@@ -162,7 +162,7 @@ async fn money_that_comes_twice_goes_back_by_itself() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_success_after_the_invoice_expired_is_taken_and_told() -> Result<()> {
+async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();

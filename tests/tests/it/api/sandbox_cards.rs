@@ -1,5 +1,5 @@
-//! Every card of the sandbox through the whole system: however the payment system behaves, the
-//! invoice ends as its ledger says, the money is taken once, and the project is told.
+//! Every test card of the sandbox: the invoice's status matches the sandbox's ledger, the buyer is
+//! charged once, and the project receives the callbacks.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use till_tests::World;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::wait::until;
 
-async fn types_told(world: &World, invoice: &str) -> Vec<String> {
+async fn callback_types(world: &World, invoice: &str) -> Vec<String> {
     let arrived = world.project.arrived();
     let about = arrived
         .iter()
@@ -17,16 +17,16 @@ async fn types_told(world: &World, invoice: &str) -> Vec<String> {
         .collect()
 }
 
-/// Waits until the invoice is paid, the money was taken once, and the project was told of both.
-async fn ends_paid(world: &World, opened: &Opened) -> Result<()> {
+/// Waits until the invoice is paid, the buyer is charged once, and the callbacks are received.
+async fn assert_paid_once(world: &World, opened: &Opened) -> Result<()> {
     let invoice = world.api.until_status(&opened.id, "paid").await?;
     ensure!(invoice["paid_at"].is_string(), "{invoice}");
     ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
     until("two callbacks", async || {
-        Ok(types_told(world, &opened.id).await.len() == 2)
+        Ok(callback_types(world, &opened.id).await.len() == 2)
     })
     .await?;
-    ensure!(types_told(world, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
+    ensure!(callback_types(world, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
     let payments = invoice["payments"].as_array().context("no payments")?;
     ensure!(
         payments.len() == 1 && payments[0]["status"] == "succeeded",
@@ -35,7 +35,7 @@ async fn ends_paid(world: &World, opened: &Opened) -> Result<()> {
     Ok(())
 }
 
-async fn paid_by(number: &str) -> Result<()> {
+async fn pays_once(number: &str) -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, number).await?;
@@ -44,14 +44,14 @@ async fn paid_by(number: &str) -> Result<()> {
         matches!(status, Some("succeeded" | "processing")),
         "{fixed}"
     );
-    ends_paid(&world, &opened).await?;
-    // Whatever the sandbox still has to say changes nothing and is told to nobody.
+    assert_paid_once(&world, &opened).await?;
+    // Later webhooks of the sandbox change nothing and cause no callbacks.
     world.until_sandbox_is_done().await?;
-    ends_paid(&world, &opened).await
+    assert_paid_once(&world, &opened).await
 }
 
 #[tokio::test]
-async fn approved_at_once() -> Result<()> {
+async fn approved() -> Result<()> {
     let world = World::start().await?;
     for (n, number) in ["4242424242424242", "5555555555554444", "378282246310005"]
         .iter()
@@ -67,46 +67,46 @@ async fn approved_at_once() -> Result<()> {
 
 #[tokio::test]
 async fn answer_lost() -> Result<()> {
-    paid_by("4000000000009102").await
+    pays_once("4000000000009102").await
 }
 
 #[tokio::test]
-async fn answer_lost_but_not_the_webhook() -> Result<()> {
-    paid_by("4000000000009110").await
+async fn answer_lost_webhook() -> Result<()> {
+    pays_once("4000000000009110").await
 }
 
 #[tokio::test]
 async fn slow() -> Result<()> {
-    paid_by("4000000000009128").await
+    pays_once("4000000000009128").await
 }
 
 #[tokio::test]
-async fn server_error_after_the_money_was_taken() -> Result<()> {
-    paid_by("4000000000009136").await
+async fn server_error() -> Result<()> {
+    pays_once("4000000000009136").await
 }
 
 #[tokio::test]
 async fn webhook_late() -> Result<()> {
-    paid_by("4000000000009151").await
+    pays_once("4000000000009151").await
 }
 
 #[tokio::test]
 async fn webhook_twice() -> Result<()> {
-    paid_by("4000000000009169").await
+    pays_once("4000000000009169").await
 }
 
 #[tokio::test]
 async fn webhook_out_of_order() -> Result<()> {
-    paid_by("4000000000009177").await
+    pays_once("4000000000009177").await
 }
 
 #[tokio::test]
 async fn webhook_never() -> Result<()> {
-    paid_by("4000000000009185").await
+    pays_once("4000000000009185").await
 }
 
 #[tokio::test]
-async fn unavailable_takes_nothing_and_another_try_works() -> Result<()> {
+async fn unavailable_then_approved() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, "4000000000009144").await?;
@@ -121,7 +121,7 @@ async fn unavailable_takes_nothing_and_another_try_works() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_decline_has_its_code_and_leaves_the_invoice_open() -> Result<()> {
+async fn declines_have_their_code_and_leave_the_invoice_open() -> Result<()> {
     let world = World::start().await?;
     for (number, code) in [
         ("4000000000009995", "insufficient_funds"),
@@ -140,7 +140,7 @@ async fn every_decline_has_its_code_and_leaves_the_invoice_open() -> Result<()> 
         ensure!(fixed["payment"]["decline"]["code"] == code, "{fixed}");
         ensure!(world.api.read(&opened.id).await?["status"] == "open");
         until("the callback", async || {
-            Ok(types_told(&world, &opened.id).await == ["payment.declined"])
+            Ok(callback_types(&world, &opened.id).await == ["payment.declined"])
         })
         .await?;
     }
@@ -148,7 +148,7 @@ async fn every_decline_has_its_code_and_leaves_the_invoice_open() -> Result<()> 
     Ok(())
 }
 
-/// Fixes a payment that asks for verification and presses a button of the bank's form.
+/// Creates a payment that requires verification and submits the bank's form.
 async fn verified(world: &World, number: &str, action: &str) -> Result<(Opened, String)> {
     let opened = world.api.invoice(action).await?;
     let fixed = world.api.paid_with(&opened, number).await?;
@@ -171,13 +171,13 @@ async fn verified_and_confirmed() -> Result<()> {
     for number in ["4000000000003220", "4000000000003063"] {
         let world = World::start().await?;
         let (opened, _) = verified(&world, number, "confirm").await?;
-        ends_paid(&world, &opened).await?;
+        assert_paid_once(&world, &opened).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn verification_that_fails() -> Result<()> {
+async fn verification_fails() -> Result<()> {
     for (number, action, code) in [
         ("4000000000009037", "confirm", "verification_failed"),
         ("4000000000009052", "confirm", "insufficient_funds"),
@@ -196,7 +196,7 @@ async fn verification_that_fails() -> Result<()> {
 }
 
 #[tokio::test]
-async fn verification_that_runs_out() -> Result<()> {
+async fn verification_expires() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, "4000000000009045").await?;
@@ -206,9 +206,9 @@ async fn verification_that_runs_out() -> Result<()> {
     Ok(())
 }
 
-/// The server dies while the payment system works: nothing is lost, nothing is taken twice.
+/// The server crashes while the provider processes the payment. The buyer is charged once.
 #[tokio::test]
-async fn a_crash_in_the_middle_of_a_payment() -> Result<()> {
+async fn the_server_crashes_during_a_payment() -> Result<()> {
     let mut world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let body = card("4000000000009128");
@@ -217,18 +217,18 @@ async fn a_crash_in_the_middle_of_a_payment() -> Result<()> {
         .widget(Method::POST, &opened, "/payments")
         .json(&body);
     let asking = tokio::spawn(send(request));
-    until("the payment to be written down", async || {
+    until("the payment to be stored", async || {
         Ok(world.api.read(&opened.id).await?["status"] == "processing")
     })
     .await?;
     world.crash_and_restart().await?;
-    ensure!(asking.await?.is_err(), "the connection broke");
-    ends_paid(&world, &opened).await
+    ensure!(asking.await?.is_err(), "the connection is closed");
+    assert_paid_once(&world, &opened).await
 }
 
-/// The buyer leaves the bank's form open for longer than a buyer may take.
+/// The buyer does not finish the verification within the time limit.
 #[tokio::test]
-async fn a_verification_that_nobody_ends_is_called_off() -> Result<()> {
+async fn an_unfinished_verification_is_canceled() -> Result<()> {
     let world = World::with_settings(&[], &["--verification-seconds", "1"]).await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, "4000000000003220").await?;
@@ -240,7 +240,7 @@ async fn a_verification_that_nobody_ends_is_called_off() -> Result<()> {
         "{invoice}"
     );
     until("the callback", async || {
-        Ok(types_told(&world, &opened.id).await == ["payment.declined"])
+        Ok(callback_types(&world, &opened.id).await == ["payment.declined"])
     })
     .await?;
     ensure!(

@@ -1,5 +1,5 @@
-//! The conformance suite: what every connector does, whichever payment system is behind it. A new
-//! one is a line at the bottom.
+//! The conformance suite: the behavior that every connector shares. A new connector is added in one
+//! line at the bottom.
 
 use super::shop::Shop;
 use anyhow::{Context, Result, ensure};
@@ -12,8 +12,8 @@ async fn create<S: PaymentSystem>() -> Result<()> {
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
-    let payment = shop.ends_paid(&opened).await?;
-    // Our payment's id is the key by which the payment system knows a repetition.
+    let payment = shop.assert_paid_once(&opened).await?;
+    // The payment's id is the provider's idempotency key.
     let keys = shop.system.keys_seen();
     ensure!(keys.iter().all(|key| *key == payment["id"]), "{keys:?}");
     Ok(())
@@ -27,7 +27,7 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
         fixed["payment"]["status"] == "requires_verification",
         "{fixed}"
     );
-    // The reconciler asks meanwhile, and hears nothing that would change it.
+    // The reconciler polls the status meanwhile.
     let payment = text(&fixed["payment"]["id"])?;
     shop.world.until_polled(&payment).await?;
     let invoice = shop.world.api.read(&opened.id).await?;
@@ -38,7 +38,7 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
     );
     ensure!(shop.system.taken().await? == 0);
     shop.finish(&fixed).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
@@ -70,7 +70,7 @@ async fn decline<S: PaymentSystem>() -> Result<()> {
         "{invoice}"
     );
     ensure!(shop.system.taken().await? == 0);
-    // Another try is another payment.
+    // A second attempt is a new payment.
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     shop.world.api.until_status(&opened.id, "paid").await?;
@@ -83,7 +83,7 @@ async fn refund<S: PaymentSystem>() -> Result<()> {
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
-    let payment = shop.ends_paid(&opened).await?;
+    let payment = shop.assert_paid_once(&opened).await?;
     shop.give_back(&payment, 500).await?;
     ensure!(shop.system.taken().await? == 1499);
     let invoice = shop
@@ -113,7 +113,7 @@ async fn duplicate_create<S: PaymentSystem>() -> Result<()> {
     );
     ensure!(again.header("idempotent-replayed") == "true");
     shop.finish(&first.json()).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
@@ -122,37 +122,37 @@ async fn webhook_twice<S: PaymentSystem>() -> Result<()> {
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
-    let payment = shop.ends_paid(&opened).await?;
+    let payment = shop.assert_paid_once(&opened).await?;
     let message = shop.system.message(&text(&payment["id"])?)?;
     for _ in 0..3 {
         let answer = shop.tell(&message).await?;
         ensure!(answer.status == 200, "{answer:?}");
     }
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
-async fn webhook_before_the_answer<S: PaymentSystem>() -> Result<()> {
+async fn webhook_before_response<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::with(&["--connector-timeout-ms", "5000"]).await?;
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::WebhookFirst).await?;
     shop.finish(&fixed).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
-async fn lost_answer_then_found_paid<S: PaymentSystem>() -> Result<()> {
+async fn lost_response_then_paid<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::LoseAnswer).await?;
     let status = text(&fixed["payment"]["status"])?;
     ensure!(!["declined", "failed"].contains(&&status[..]), "{fixed}");
     shop.finish(&fixed).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
-async fn server_error_is_no_refusal<S: PaymentSystem>() -> Result<()> {
+async fn server_error_is_not_a_decline<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Fail(500)).await?;
@@ -160,12 +160,12 @@ async fn server_error_is_no_refusal<S: PaymentSystem>() -> Result<()> {
     Ok(())
 }
 
-async fn busy_is_asked_again<S: PaymentSystem>() -> Result<()> {
+async fn rate_limit_is_retried<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.world.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Busy(2)).await?;
     shop.finish(&fixed).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
@@ -190,11 +190,11 @@ async fn forged_and_stale_webhooks<S: PaymentSystem>() -> Result<()> {
     );
     ensure!(shop.told(&opened).is_empty());
     shop.finish(&fixed).await?;
-    shop.ends_paid(&opened).await?;
+    shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
-async fn another_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> {
+async fn different_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     for (n, (amount, currency)) in [(1, "EUR"), (2000, "EUR"), (1999, "USD")]
         .iter()
@@ -206,7 +206,7 @@ async fn another_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> {
         shop.system.take(&payment, *amount, currency)?;
         let answer = shop.tell(&shop.system.message(&payment)?).await?;
         ensure!(answer.status == 200, "{answer:?}");
-        // The reconciler asks, too, and is told the same.
+        // The reconciler polls and gets the same status.
         shop.world.until_polled(&payment).await?;
         let invoice = shop.world.api.read(&opened.id).await?;
         ensure!(invoice["status"] == "processing", "{invoice}");
@@ -215,12 +215,15 @@ async fn another_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> {
             "{invoice}"
         );
         ensure!(shop.told(&opened).is_empty());
-        ensure!(shop.world.log().contains("held"), "nobody was told");
+        ensure!(
+            shop.world.log().contains("held"),
+            "the held payment is not logged"
+        );
     }
     Ok(())
 }
 
-async fn secrets_stay_secret<S: PaymentSystem>() -> Result<()> {
+async fn secrets_are_not_stored_or_logged<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     for (n, plan) in [
         Plan::Approve,
@@ -235,7 +238,7 @@ async fn secrets_stay_secret<S: PaymentSystem>() -> Result<()> {
         let fixed = shop.fix(&opened, plan).await?;
         shop.finish(&fixed).await?;
         if n == 0 {
-            let payment = shop.ends_paid(&opened).await?;
+            let payment = shop.assert_paid_once(&opened).await?;
             shop.tell(&shop.system.message(&text(&payment["id"])?)?)
                 .await?;
         }
@@ -248,12 +251,9 @@ async fn secrets_stay_secret<S: PaymentSystem>() -> Result<()> {
     for (name, value) in secrets {
         let value = text(value)?;
         let found = bytes.windows(value.len()).any(|w| w == value.as_bytes());
-        ensure!(!found, "{name} is stored or logged in the clear");
+        ensure!(!found, "{name} is stored or logged in plain text");
     }
-    ensure!(
-        shop.world.log().len() > 1000,
-        "there is no log to look into"
-    );
+    ensure!(shop.world.log().len() > 1000, "the log is empty");
     for number in ["4242424242424242", "4000000000009995", "\"cvc\":\"123\""] {
         let found = bytes.windows(number.len()).any(|w| w == number.as_bytes());
         ensure!(!found, "{number} is stored or logged");
@@ -261,15 +261,15 @@ async fn secrets_stay_secret<S: PaymentSystem>() -> Result<()> {
     Ok(())
 }
 
-macro_rules! every_connector_does {
+macro_rules! conformance_tests {
     ($($name:ident: $system:ty),+ $(,)?) => {
-        const IN_THE_SUITE: &[&str] = &[$(stringify!($name)),+];
+        const TESTED: &[&str] = &[$(stringify!($name)),+];
         $(
         mod $name {
-            every_connector_does!(@ $system: create, verify, give_up, decline, refund,
-                duplicate_create, webhook_twice, webhook_before_the_answer,
-                lost_answer_then_found_paid, server_error_is_no_refusal, busy_is_asked_again,
-                forged_and_stale_webhooks, another_amount_or_currency_is_held, secrets_stay_secret);
+            conformance_tests!(@ $system: create, verify, give_up, decline, refund,
+                duplicate_create, webhook_twice, webhook_before_response,
+                lost_response_then_paid, server_error_is_not_a_decline, rate_limit_is_retried,
+                forged_and_stale_webhooks, different_amount_or_currency_is_held, secrets_are_not_stored_or_logged);
         }
     )+ };
     (@ $system:ty: $($scenario:ident),+) => { $(
@@ -281,13 +281,13 @@ macro_rules! every_connector_does {
 }
 
 #[test]
-fn every_connector_of_the_registry_is_here() {
+fn every_connector_is_tested() {
     let registry = till_server::connectors::REGISTRY;
     let kinds: Vec<_> = registry.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, IN_THE_SUITE);
+    assert_eq!(kinds, TESTED);
 }
 
-every_connector_does! {
+conformance_tests! {
     sandbox: till_tests::providers::sandbox::Sandbox,
     stripe: till_tests::providers::stripe::Stripe,
     adyen: till_tests::providers::adyen::Adyen,

@@ -1,5 +1,5 @@
-//! Adyen, PayPal and Mollie against their own published descriptions: every request is valid to
-//! them, every documented answer is understood. Where they say otherwise, we are wrong.
+//! Adyen, PayPal and Mollie against their published API descriptions: every request is valid, and
+//! every documented response is understood.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use till_shared::widget::CardData;
 use till_tests::providers::prism::{Described, Documented};
 use till_tests::tools::installed;
 
-/// One connector and its account.
+/// A connector with an account.
 struct Desk {
     connector: Arc<dyn Connector>,
     account: Account,
@@ -55,12 +55,12 @@ impl Desk {
         Known {
             id: &self.payment,
             reference,
-            // Later than any example: the newest of a list is older than ours.
+            // Later than every example, so that a list contains no newer payment.
             created_at: 4_000_000_000_000,
         }
     }
 
-    /// Asks for a payment: with all that may be known of it, or with as little as possible.
+    /// Creates a payment with all optional fields (`full`) or with none.
     async fn create(
         &self,
         method: Method,
@@ -119,20 +119,20 @@ impl Desk {
     }
 }
 
-/// A documented success is understood, a documented refusal is one, and what may have been carried
-/// out is none.
+/// Checks that a response is classified correctly: a success, a definite failure, or an unknown
+/// outcome.
 fn understood<T>(answer: &Documented, heard: Result<T, CallError>) -> Result<()> {
     match (answer.status, heard) {
         (200..=299, Ok(_)) => Ok(()),
-        // A decline, or "there is no such payment".
+        // A decline, or an unknown payment.
         (402 | 404 | 422, Ok(_)) => Ok(()),
         (409, Err(CallError::Unknown(_))) => Ok(()),
         (429, Err(CallError::NotSent(_))) => Ok(()),
         (400..=499, Err(CallError::Refused(_) | CallError::NotSent(_))) => Ok(()),
         (503, Err(CallError::NotSent(_))) => Ok(()),
         (500..=599, Err(CallError::Unknown(_))) => Ok(()),
-        (_, Ok(_)) => bail!("{answer:?} was taken for a success"),
-        (_, Err(error)) => bail!("{answer:?} was taken for {error}"),
+        (_, Ok(_)) => bail!("{answer:?} was classified as a success"),
+        (_, Err(error)) => bail!("{answer:?} was classified as {error}"),
     }
 }
 
@@ -224,7 +224,7 @@ async fn paypal() -> Result<()> {
         understood(&answer, desk.connector.fetch(&desk.ctx(), &order).await)?;
     }
     described.all_valid()?;
-    // Whatever the schemas allow; an order that is approved is captured on the way.
+    // Random responses that match the schema. An approved order is captured.
     for _ in 0..40 {
         described.make_up(200);
         let answer = Documented {
@@ -292,7 +292,7 @@ async fn mollie() -> Result<()> {
     for answer in described.documented("delete", "/v2/payments/{paymentId}")? {
         described.prefer_for("DELETE", &answer);
         let heard = desk.connector.cancel(&desk.ctx(), &payment).await;
-        // What can't be called off is asked after.
+        // If the payment cannot be canceled, its status is fetched.
         understood(&answer, heard)?;
     }
     described.all_valid()?;

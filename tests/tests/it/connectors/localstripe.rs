@@ -1,5 +1,4 @@
-//! The Stripe connector against `localstripe`, a fake of Stripe by others, with its own signed
-//! webhooks.
+//! The Stripe connector against `localstripe`, a third-party mock of Stripe that signs webhooks.
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
@@ -20,9 +19,9 @@ use tokio::net::TcpListener;
 const SECRET_KEY: &str = "sk_test_12345";
 const SIGNING_SECRET: &str = "whsec_localstripe";
 
-/// `localstripe` behind a relay. It refuses parameters that Stripe documents and it does not know
-/// (`return_url` and `description` of an intent, `created` of a list) and has no Checkout Sessions:
-/// the relay takes these out of its way. Nothing else is touched.
+/// `localstripe` behind a relay. `localstripe` rejects some parameters that Stripe documents
+/// (`return_url` and `description` of an intent, `created` of a list) and has no Checkout Sessions.
+/// The relay removes these and forwards everything else unchanged.
 struct LocalStripe {
     base: String,
     itself: String,
@@ -33,7 +32,7 @@ struct LocalStripe {
 struct Relay {
     http: reqwest::Client,
     to: String,
-    /// The next answer about a new intent is kept back.
+    /// Whether to drop the response for the next new intent.
     lose: AtomicBool,
 }
 
@@ -41,7 +40,7 @@ impl LocalStripe {
     async fn start() -> Result<Self> {
         till_tests::client::install_crypto_provider();
         let port = free_port().await?.to_string();
-        // Its own program listens on every address of the machine.
+        // The `localstripe` command listens on all addresses.
         let program = "import sys; from aiohttp import web; from localstripe.server import app; \
                        web.run_app(app, host='127.0.0.1', port=int(sys.argv[1]))";
         let mut command = command(installed("TILL_LOCALSTRIPE_PYTHON")?);
@@ -91,7 +90,7 @@ impl LocalStripe {
         Ok(world)
     }
 
-    /// The intents it has: status, and our payment's id.
+    /// Lists the intents: status and payment id.
     async fn intents(&self) -> Result<Vec<(String, String)>> {
         let list = self.call(Method::GET, "/v1/payment_intents", &[]).await?;
         let data = list["data"].as_array().context("no list")?;
@@ -152,7 +151,7 @@ async fn relayed(
     (status, bytes).into_response()
 }
 
-async fn webhooks_taken(world: &World) -> Result<i64> {
+async fn accepted_webhooks(world: &World) -> Result<i64> {
     let sql = "select count(*) from connector_webhooks";
     Ok(sqlx::query_scalar(sql)
         .fetch_one(&world.store().await?)
@@ -167,7 +166,7 @@ async fn pay(world: &World, n: &str, number: &str) -> Result<(Opened, Value)> {
 }
 
 #[tokio::test]
-async fn a_card_at_localstripe_with_its_own_webhook() -> Result<()> {
+async fn a_card_payment_with_webhook() -> Result<()> {
     let stripe = LocalStripe::start().await?;
     let world = stripe.shop().await?;
     let (opened, fixed) = pay(&world, "1", "4242424242424242").await?;
@@ -177,15 +176,15 @@ async fn a_card_at_localstripe_with_its_own_webhook() -> Result<()> {
         world.log()
     );
     world.api.until_status(&opened.id, "paid").await?;
-    until("localstripe's own webhook", async || {
-        Ok(webhooks_taken(&world).await? == 1)
+    until("the webhook", async || {
+        Ok(accepted_webhooks(&world).await? == 1)
     })
     .await?;
     ensure!(!world.log().contains("webhook rejected"));
     let ours = text(&fixed["payment"]["id"])?;
     ensure!(stripe.intents().await? == [("succeeded".to_owned(), ours.clone())]);
 
-    // Half of it goes back, and is there in localstripe's books.
+    // A partial refund is recorded by localstripe.
     world.refund(&ours, 1000).await?;
     world
         .api
@@ -201,7 +200,7 @@ async fn a_card_at_localstripe_with_its_own_webhook() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_declined_card_at_localstripe() -> Result<()> {
+async fn a_declined_card() -> Result<()> {
     let stripe = LocalStripe::start().await?;
     let world = stripe.shop().await?;
     let (opened, fixed) = pay(&world, "1", "4000000000000341").await?;
@@ -214,17 +213,17 @@ async fn a_declined_card_at_localstripe() -> Result<()> {
         fixed["payment"]["decline"]["code"] == "card_declined",
         "{fixed}"
     );
-    until("its webhook", async || {
-        Ok(webhooks_taken(&world).await? == 1)
+    until("the webhook", async || {
+        Ok(accepted_webhooks(&world).await? == 1)
     })
     .await?;
     ensure!(world.api.read(&opened.id).await?["status"] == "open");
     Ok(())
 }
 
-/// Stripe's 3-D Secure test card. The webhook alone says that the buyer has passed.
+/// Stripe's 3-D Secure test card. Only the webhook reports that the verification succeeded.
 #[tokio::test]
-async fn verification_at_localstripe_told_by_webhook() -> Result<()> {
+async fn verification_reported_by_webhook() -> Result<()> {
     let stripe = LocalStripe::start().await?;
     let world = stripe.shop().await?;
     let (opened, fixed) = pay(&world, "1", "4000002500003155").await?;
@@ -241,8 +240,8 @@ async fn verification_at_localstripe_told_by_webhook() -> Result<()> {
         .call(Method::POST, &format!("{path}/_authenticate"), &form)
         .await?;
     world.api.until_status(&opened.id, "paid").await?;
-    until("its webhook", async || {
-        Ok(webhooks_taken(&world).await? == 1)
+    until("the webhook", async || {
+        Ok(accepted_webhooks(&world).await? == 1)
     })
     .await?;
 
@@ -257,10 +256,10 @@ async fn verification_at_localstripe_told_by_webhook() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_answer_lost_on_the_way_from_localstripe() -> Result<()> {
+async fn a_lost_response() -> Result<()> {
     let stripe = LocalStripe::start().await?;
     let world = stripe.shop().await?;
-    // No webhook either: only localstripe's list can tell.
+    // No webhook is sent, so the reconciler has to find the payment.
     let elsewhere = [("url", "http://127.0.0.1:9/"), ("secret", SIGNING_SECRET)];
     stripe
         .call(Method::POST, "/_config/webhooks/till", &elsewhere)

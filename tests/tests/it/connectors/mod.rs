@@ -1,4 +1,4 @@
-//! The connectors against fakes of their payment systems and their published descriptions.
+//! The connectors against mock providers and published API descriptions.
 
 mod conformance;
 mod described;

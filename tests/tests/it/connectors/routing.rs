@@ -1,5 +1,4 @@
-//! Routing: which of a project's accounts carries a payment, and that an unknown fate never goes on
-//! to the next.
+//! Routing: which account of a project is used. After an unknown outcome, no other account is tried.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -16,7 +15,7 @@ use till_tests::wait::until;
 const FAST: [&str; 2] = ["--connector-timeout-ms", "1500"];
 const CARD: &str = "4242424242424242";
 
-/// The accounts that a payment was asked of, oldest first, and how it ended there.
+/// Lists the payment attempts, oldest first: connector, account and status.
 async fn asked(world: &World) -> Result<Vec<(String, String, String)>> {
     let sql = "select connector, account, status from payments order by id";
     Ok(sqlx::query_as(sql).fetch_all(&world.store().await?).await?)
@@ -30,8 +29,8 @@ fn rows(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Two Stripe accounts, the first of which does as planned and the second approves.
-async fn second_choice(plan: Plan) -> Result<(World, Stripe, Stripe, Opened, Value)> {
+/// Pays with two Stripe accounts. The first follows the plan and the second approves.
+async fn pay_with_two_accounts(plan: Plan) -> Result<(World, Stripe, Stripe, Opened, Value)> {
     let (first, second) = (Stripe::start().await?, Stripe::start().await?);
     let accounts = [
         ("stripe", "first", first.credentials()),
@@ -47,15 +46,15 @@ async fn second_choice(plan: Plan) -> Result<(World, Stripe, Stripe, Opened, Val
 }
 
 #[tokio::test]
-async fn what_was_not_taken_for_certain_goes_on_to_the_next_account() -> Result<()> {
-    // The account's keys are wrong, it may not do this, it is asked too often.
+async fn a_definite_failure_tries_the_next_account() -> Result<()> {
+    // Invalid keys, missing permission, invalid request, rate limit.
     for plan in [
         Plan::Fail(401),
         Plan::Fail(403),
         Plan::Fail(400),
         Plan::Busy(1000),
     ] {
-        let (world, first, second, opened, fixed) = second_choice(plan).await?;
+        let (world, first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "succeeded",
             "{plan:?} {fixed}"
@@ -67,7 +66,7 @@ async fn what_was_not_taken_for_certain_goes_on_to_the_next_account() -> Result<
         ]);
         ensure!(asked == expected, "{plan:?} {asked:?}");
         ensure!(first.payments().await? == 0 && second.taken().await? == 1999);
-        // Each has a payment of its own, with a key of its own.
+        // Each attempt is a payment with its own idempotency key.
         let invoice = world.api.until_status(&opened.id, "paid").await?;
         let payments = invoice["payments"].as_array().context("no payments")?;
         ensure!(payments.len() == 2 && second.keys_seen() == [text(&payments[1]["id"])?]);
@@ -77,10 +76,10 @@ async fn what_was_not_taken_for_certain_goes_on_to_the_next_account() -> Result<
 }
 
 #[tokio::test]
-async fn an_account_that_is_not_there_is_passed_over() -> Result<()> {
+async fn an_unreachable_account_is_skipped() -> Result<()> {
     let second = Adyen::start().await?;
     let mut nowhere = Stripe::start().await?.credentials();
-    // Port 9 (discard): nobody listens.
+    // Nothing listens on port 9 (discard).
     nowhere["base_url"] = "http://127.0.0.1:9".into();
     let accounts = [
         ("stripe", "gone", nowhere),
@@ -99,7 +98,7 @@ async fn an_account_that_is_not_there_is_passed_over() -> Result<()> {
             ])
     );
     world.api.until_status(&opened.id, "paid").await?;
-    // The project is told of both, in order.
+    // The project receives the callbacks of both attempts in order.
     until("the callbacks", async || {
         Ok(world.project.arrived().len() == 3)
     })
@@ -117,7 +116,7 @@ async fn an_account_that_is_not_there_is_passed_over() -> Result<()> {
 }
 
 #[tokio::test]
-async fn where_all_refuse_the_last_one_is_told() -> Result<()> {
+async fn if_all_accounts_fail_the_payment_fails() -> Result<()> {
     let (first, second) = (Stripe::start().await?, Adyen::start().await?);
     let accounts = [
         ("stripe", "a", first.credentials()),
@@ -129,20 +128,20 @@ async fn where_all_refuse_the_last_one_is_told() -> Result<()> {
     let answer = world.api.pay(&opened, &second.pay(Plan::Fail(403))).await?;
     ensure!(answer.json()["payment"]["status"] == "failed", "{answer:?}");
     ensure!(asked(&world).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
-    // And the buyer may try again.
+    // The buyer can pay again.
     ensure!(world.api.read(&opened.id).await?["status"] == "open");
     Ok(())
 }
 
 #[tokio::test]
-async fn an_unknown_fate_never_goes_on() -> Result<()> {
+async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
     for plan in [
         Plan::Fail(500),
         Plan::Fail(502),
         Plan::Fail(503),
         Plan::LoseAnswer,
     ] {
-        let (world, _first, second, opened, fixed) = second_choice(plan).await?;
+        let (world, _first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "processing",
             "{plan:?} {fixed}"
@@ -153,7 +152,7 @@ async fn an_unknown_fate_never_goes_on() -> Result<()> {
             "{plan:?} {asked:?}"
         );
         ensure!(second.payments().await? == 0);
-        // Nor does another press of the button, as long as nobody knows.
+        // A second payment is rejected while the outcome is unknown.
         let again = world.api.pay(&opened, &card(CARD)).await?;
         again.problem(409, "payment-in-progress")?;
     }
@@ -161,8 +160,8 @@ async fn an_unknown_fate_never_goes_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_decline_is_an_answer_and_is_not_tried_elsewhere() -> Result<()> {
-    let (world, _first, second, opened, fixed) = second_choice(Plan::Decline).await?;
+async fn a_decline_does_not_try_the_next_account() -> Result<()> {
+    let (world, _first, second, opened, fixed) = pay_with_two_accounts(Plan::Decline).await?;
     ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
     ensure!(asked(&world).await? == rows(&[("stripe", "first", "declined")]));
     ensure!(second.payments().await? == 0);
@@ -170,9 +169,10 @@ async fn a_decline_is_an_answer_and_is_not_tried_elsewhere() -> Result<()> {
     Ok(())
 }
 
-/// The server dies while the first account works on it. The row says whom to ask.
+/// The server crashes while the first account processes the payment. The stored payment names the
+/// account to poll.
 #[tokio::test]
-async fn a_crash_while_the_first_account_is_asked() -> Result<()> {
+async fn a_crash_during_the_first_account() -> Result<()> {
     let (first, second) = (Stripe::start().await?, Stripe::start().await?);
     let accounts = [
         ("stripe", "first", first.credentials()),
@@ -186,21 +186,21 @@ async fn a_crash_while_the_first_account_is_asked() -> Result<()> {
         .widget(Method::POST, &opened, "/payments")
         .json(&body);
     let pressing = tokio::spawn(send(request));
-    until("the money to be taken", async || {
+    until("the payment to be charged", async || {
         Ok(first.payments().await? == 1)
     })
     .await?;
     world.crash_and_restart().await?;
-    ensure!(pressing.await?.is_err(), "the connection broke");
+    ensure!(pressing.await?.is_err(), "the connection is closed");
     world.api.until_status(&opened.id, "paid").await?;
     ensure!(asked(&world).await? == rows(&[("stripe", "first", "succeeded")]));
     ensure!(first.taken().await? == 1999 && second.payments().await? == 0);
     Ok(())
 }
 
-/// Nobody can pay by a form whose address never came: "down for maintenance" is certain there.
+/// A provider with its own payment form that responds with 503 has not charged the buyer.
 #[tokio::test]
-async fn maintenance_of_a_system_with_a_form_of_its_own() -> Result<()> {
+async fn a_redirect_provider_under_maintenance_is_skipped() -> Result<()> {
     let (first, second) = (Mollie::start().await?, Mollie::start().await?);
     let accounts = [
         ("mollie", "down", first.credentials()),
@@ -231,7 +231,7 @@ async fn maintenance_of_a_system_with_a_form_of_its_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_first_that_supports_method_and_currency_is_asked() -> Result<()> {
+async fn the_first_account_that_supports_method_and_currency_is_used() -> Result<()> {
     let (paypal, adyen, mollie) = (
         PayPal::start().await?,
         Adyen::start().await?,
@@ -259,7 +259,7 @@ async fn the_first_that_supports_method_and_currency_is_asked() -> Result<()> {
         names == ["card", "paypal", "ideal", "bancontact", "eps"],
         "{names:?}"
     );
-    // Mollie is asked first, and Mollie's own page asks for the card.
+    // Mollie comes first and asks for the card on its own page.
     ensure!(euro[0]["fields"] == json!([]), "{euro:?}");
     let (dinar, kuwait) = methods("KWD").await?;
     let names: Vec<_> = kuwait.iter().filter_map(|m| m["method"].as_str()).collect();
@@ -279,9 +279,9 @@ async fn the_first_that_supports_method_and_currency_is_asked() -> Result<()> {
     Ok(())
 }
 
-/// A valid signature is worth the account it is of, and nothing beyond.
+/// A valid signature authorizes updates of the same account's payments only.
 #[tokio::test]
-async fn an_account_says_nothing_of_anothers_payments() -> Result<()> {
+async fn a_webhook_cannot_update_another_accounts_payment() -> Result<()> {
     let (mine, others) = (Stripe::start().await?, Adyen::start().await?);
     let accounts = [
         ("adyen", "others", others.credentials()),
@@ -295,7 +295,7 @@ async fn an_account_says_nothing_of_anothers_payments() -> Result<()> {
         .await?
         .json();
     let payment = text(&fixed["payment"]["id"])?;
-    // Stripe's account claims the payment that Adyen's carries.
+    // The Stripe account reports the Adyen account's payment.
     let claim = others.mock.entry(&payment).context("no payment")?;
     mine.mock.book("", claim);
     mine.take(&payment, 1999, "EUR")?;

@@ -1,4 +1,4 @@
-//! A project with one account at one payment system.
+//! A project with one provider account.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -8,7 +8,7 @@ use till_tests::client::{Answer, Opened, send, text};
 use till_tests::providers::{Message, PaymentSystem, Plan};
 use till_tests::wait::until;
 
-/// A shop with one account, at one payment system.
+/// A project with one provider account.
 pub struct Shop<S> {
     /// The payment system.
     pub system: S,
@@ -20,7 +20,7 @@ const ACCOUNT: &str = "main";
 
 impl<S: PaymentSystem> Shop<S> {
     pub async fn open() -> Result<Self> {
-        // The sandbox's own timetable has a webhook two seconds after the call it is about.
+        // The sandbox sends a webhook two seconds after a call whose response is lost.
         Self::with(&["--connector-timeout-ms", "1500"]).await
     }
 
@@ -44,7 +44,7 @@ impl<S: PaymentSystem> Shop<S> {
         send(request.body(message.body.clone())).await
     }
 
-    /// Presses Pay.
+    /// Creates a payment.
     pub async fn fix(&self, opened: &Opened, plan: Plan) -> Result<Value> {
         let answer = self.world.api.pay(opened, &self.system.pay(plan)).await?;
         ensure!(answer.status == 201, "{answer:?}\n{}", self.world.log());
@@ -53,7 +53,7 @@ impl<S: PaymentSystem> Shop<S> {
         Ok(fixed)
     }
 
-    /// Confirms where that is asked for, and comes back.
+    /// Completes the verification, if one is required, and returns to Till.
     pub async fn finish(&self, fixed: &Value) -> Result<()> {
         if fixed["verification"]["kind"] == "none" {
             return Ok(());
@@ -67,9 +67,9 @@ impl<S: PaymentSystem> Shop<S> {
         Ok(())
     }
 
-    /// Waits until the invoice is paid, by one payment, the money was taken once, and the project
-    /// was told of both.
-    pub async fn ends_paid(&self, opened: &Opened) -> Result<Value> {
+    /// Waits until the invoice is paid by one payment, the buyer is charged once, and the callbacks
+    /// are received.
+    pub async fn assert_paid_once(&self, opened: &Opened) -> Result<Value> {
         let paid = self.world.api.until_status(&opened.id, "paid").await;
         let invoice = paid.with_context(|| self.world.log())?;
         let payments = invoice["payments"].as_array().context("no payments")?;
@@ -97,15 +97,15 @@ impl<S: PaymentSystem> Shop<S> {
             .collect()
     }
 
-    /// Asks for a refund and waits until it is through.
+    /// Refunds a payment and waits until the refund succeeds.
     pub async fn give_back(&self, payment: &Value, amount: i64) -> Result<()> {
         let refund = self.world.refund(&text(&payment["id"])?, amount).await?;
         let store = self.world.store().await?;
         let sql = "select status, reference from refunds where id = $1";
-        let asked: Result<()> = until("the refund to be asked for", async || {
+        let asked: Result<()> = until("the refund to be submitted", async || {
             let row: (String, Option<String>) =
                 sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
-            ensure!(row.0 != "failed", "the refund was refused");
+            ensure!(row.0 != "failed", "the refund failed");
             Ok(row.1.is_some())
         })
         .await;
@@ -114,7 +114,7 @@ impl<S: PaymentSystem> Shop<S> {
             let answer = self.tell(&message).await?;
             ensure!(answer.status == 200, "{answer:?}");
         }
-        until("the refund to be through", async || {
+        until("the refund to succeed", async || {
             let row: (String, Option<String>) =
                 sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
             Ok(row.0 == "succeeded")

@@ -1,4 +1,4 @@
-//! Webhooks signed by the payment systems' own libraries, which the connectors have to verify.
+//! Webhooks signed by the providers' own libraries and verified by the connectors.
 
 use anyhow::{Context, Result, bail, ensure};
 use axum::Router;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 const SIGNING_SECRET: &str = "whsec_localstripe";
 
-/// What a connector makes of a webhook.
+/// Parses a webhook with a connector.
 async fn parsed(
     kind: &str,
     credentials: &Value,
@@ -56,12 +56,12 @@ fn succeeded(webhooks: &[Webhook]) -> Result<()> {
             ensure!(update.status == PaymentStatus::Succeeded, "{update:?}");
             Ok(())
         }
-        _ => bail!("nothing about our payment"),
+        _ => bail!("no update of the payment"),
     }
 }
 
 #[tokio::test]
-async fn stripes_own_library_signs() -> Result<()> {
+async fn stripe_library_signatures() -> Result<()> {
     let body = json!({
         "id": "evt_1", "object": "event", "type": "payment_intent.succeeded",
         "data": { "object": {
@@ -74,7 +74,7 @@ async fn stripes_own_library_signs() -> Result<()> {
         const stripe = require('stripe')('sk_test_1');
         const header = stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp });
         console.log(JSON.stringify(header));";
-    // Their serialisation, spaces and all.
+    // The signature covers the body's whitespace.
     let payload = serde_json::to_string_pretty(&body)?;
     let input = json!({ "payload": payload, "secret": SIGNING_SECRET, "timestamp": AT });
     let header = text(&node(script, &input).await?)?;
@@ -94,15 +94,15 @@ async fn stripes_own_library_signs() -> Result<()> {
     let other = text(&node(script, &other).await?)?;
     ensure!(
         check(&other, &payload, AT).await?.is_err(),
-        "another's secret"
+        "another secret"
     );
-    // While a secret is rolled, Stripe signs with both.
+    // While a secret is rotated, Stripe signs with both.
     let rolled = format!("{other},{}", header.split_once(',').context("no v1")?.1);
     succeeded(&check(&rolled, &payload, AT).await??)
 }
 
 #[tokio::test]
-async fn adyens_own_library_signs() -> Result<()> {
+async fn adyen_library_signatures() -> Result<()> {
     let key = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
     let item = json!({
         "additionalData": {}, "amount": { "value": 1999, "currency": "EUR" },
@@ -138,10 +138,10 @@ async fn adyens_own_library_signs() -> Result<()> {
     Ok(())
 }
 
-/// PayPal's library has no code that signs, as only PayPal does that. It has the code that says
-/// what is signed: that is signed here, with a certificate made for it.
+/// PayPal's library cannot sign webhooks, but it builds the text to sign. The test signs that text
+/// with its own certificate.
 #[tokio::test]
-async fn paypals_own_library_says_what_is_signed() -> Result<()> {
+async fn paypal_library_signatures() -> Result<()> {
     let body = json!({
         "id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "summary": "ä ≠ a",
         "resource": {
@@ -166,7 +166,7 @@ signed = WebhookEvent._get_expected_sig(given['id'], given['time'], given['webho
 key = serialization.load_pem_private_key(given['key'].encode(), None)
 signature = key.sign(signed.encode('utf-8'), padding.PKCS1v15(), hashes.SHA256())
 print(json.dumps(base64.b64encode(signature).decode()))";
-    // The time is `AT`.
+    // `time` equals `AT`.
     let (id, time) = (
         "69cd13f0-d67a-11e5-baa3-778b53f4ae55",
         "2027-01-15T08:00:00Z",
@@ -209,14 +209,14 @@ print(json.dumps(base64.b64encode(signature).decode()))";
             .await?
             .is_err()
     );
-    // The same certificate, with nobody to vouch for it.
+    // The same certificate without a trusted authority.
     let untrusted = own("WH-42", None);
     ensure!(
         parsed("paypal", &untrusted, &headers, &body, trusted)
             .await?
             .is_err()
     );
-    // A certificate for another name, with somebody who does.
+    // A trusted certificate for another name.
     let other = Notary::new("messageverificationcerts.paypal.com.evil.example")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let evil = format!("http://{}", listener.local_addr()?);

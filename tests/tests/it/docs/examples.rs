@@ -16,7 +16,7 @@ use till_tests::browser::{Browser, Screen};
 use till_tests::client::Api;
 use tokio::net::TcpListener;
 
-/// A project's own server, as small as can be: its page, its bundle, and the order.
+/// A minimal project server: a page, a bundle and an order.
 struct Shop {
     world: World,
     url: String,
@@ -120,7 +120,7 @@ async fn pays(browser: &Browser, frame: &str) -> Result<()> {
     browser.see("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
     browser
-        .until("the page hears of it", "return /^Thank you! inv_\\w+ is paid\\.$/.test(document.querySelector('#outcome').textContent)")
+        .until("the paid event", "return /^Thank you! inv_\\w+ is paid\\.$/.test(document.querySelector('#outcome').textContent)")
         .await
 }
 
@@ -138,7 +138,6 @@ async fn example(name: &str, button: Option<&str>, frame: &str) -> Result<()> {
 
 #[tokio::test]
 async fn the_plain_example_takes_a_payment() -> Result<()> {
-    // The script must have arrived before the click means anything.
     example("plain", Some("#buy"), "dialog[open] iframe").await
 }
 

@@ -57,7 +57,7 @@ pub fn install(dir: &Path) -> Result<Vec<String>> {
 }
 
 #[test]
-fn the_package_is_packed_and_its_types_hold() -> Result<()> {
+fn the_package_is_complete_and_its_types_compile() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let files = install(dir.path())?;
     let expected = [

@@ -1,4 +1,4 @@
-//! The documentation's snippets: each is run against a server.
+//! The documentation's snippets, run against a server.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -25,10 +25,10 @@ pub const CALLBACKS: [&str; 4] = [
 const COMPILED_CALLBACKS: &str = env!("CARGO_BIN_EXE_snippet-callbacks");
 /// Accounts at payment systems.
 pub const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mollie.json"];
-/// What a callback looks like.
+/// The example of a callback.
 pub const EXAMPLE: &str = "invoice-paid.json";
 #[tokio::test]
-async fn signing_snippets_sign_what_the_server_accepts() -> Result<()> {
+async fn signing_snippets_produce_accepted_forms() -> Result<()> {
     let world = World::start().await?;
     for name in FORM {
         signs(&world, name).await.context(name)?;
@@ -48,7 +48,7 @@ async fn signs(world: &World, name: &'static str) -> Result<()> {
         ),
         ("email", "buyer+test@shop.example"),
         ("locale", "de"),
-        // In this order in UTF-8, in the other in UTF-16.
+        // These two sort differently in UTF-8 and UTF-16.
         ("metadata[\u{fb00}]", "ligature"),
         ("metadata[\u{1f600}]", "smile"),
         ("metadata[empty]", ""),
@@ -93,14 +93,14 @@ async fn pay(world: &World, fields: &Fields) -> Result<Answer> {
 }
 
 #[tokio::test]
-async fn callback_snippets_take_what_is_genuine_and_nothing_else() -> Result<()> {
+async fn callback_snippets_accept_only_valid_signatures() -> Result<()> {
     for name in CALLBACKS {
-        takes_callbacks(name).await.context(name)?;
+        assert_verifies_callbacks(name).await.context(name)?;
     }
     Ok(())
 }
 
-async fn takes_callbacks(name: &'static str) -> Result<()> {
+async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
     let world = World::start().await?;
     let secret = &world.keys.signing_secret;
     let snippet = Snippet::new(name, COMPILED_CALLBACKS)?;
@@ -118,15 +118,18 @@ async fn takes_callbacks(name: &'static str) -> Result<()> {
     ];
     world.till(&change).await?.map_err(anyhow::Error::msg)?;
 
-    // By the server itself: the shop knows order 42 at 19.99 and no other.
+    // Callbacks from the server. The snippet accepts order 42 at 19.99 only.
     let unknown = world.api.invoice("43").await?;
     let refused = world.api.pay(&unknown, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
     let known = world.api.invoice("42").await?;
     world.api.paid_with(&known, APPROVED).await?;
-    until("both callbacks to be taken", async || taken(&world).await).await?;
+    until("both callbacks to be accepted", async || {
+        taken(&world).await
+    })
+    .await?;
 
-    // By others, in whatever way.
+    // Callbacks with valid and invalid signatures.
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let ping = json!({ "type": "ping", "data": {} }).to_string();
     let cases = [
@@ -170,7 +173,7 @@ async fn takes_callbacks(name: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the order's two callbacks have been answered with 204.
+/// Whether both callbacks of the order got status 204.
 async fn taken(world: &World) -> Result<bool> {
     let list = send(world.api.secret(Method::GET, "/v1/events"))
         .await?
@@ -180,7 +183,7 @@ async fn taken(world: &World) -> Result<bool> {
     Ok(events.len() == 2 && events.iter().all(|event| last(event) == Some(204)))
 }
 
-/// A time, in seconds, and the signature of a body at that time.
+/// Signs a body. Returns the time in seconds and the signature.
 fn signature(secret: &str, seconds_from_now: i64, body: &str) -> Result<(i64, String)> {
     let now = SystemTime::UNIX_EPOCH.elapsed()?;
     let seconds = i64::try_from(now.as_secs())? + seconds_from_now;
@@ -206,7 +209,7 @@ async fn callback(
 }
 
 #[tokio::test]
-async fn account_files_are_taken() -> Result<()> {
+async fn account_files_are_accepted() -> Result<()> {
     let world = World::start().await?;
     for name in ACCOUNTS {
         let file = docs()?.join("snippets").join(name);
@@ -227,7 +230,7 @@ async fn account_files_are_taken() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_example_of_a_callback_is_like_a_real_one() -> Result<()> {
+async fn the_callback_example_matches_a_real_callback() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("42").await?;
     world.api.paid_with(&opened, APPROVED).await?;
@@ -242,7 +245,7 @@ async fn the_example_of_a_callback_is_like_a_real_one() -> Result<()> {
     same_shape(&serde_json::from_str(&example)?, real).context("$")
 }
 
-/// The same names everywhere, and values of the same types.
+/// Checks that two JSON values have the same field names and types.
 fn same_shape(example: &Value, real: &Value) -> Result<()> {
     match (example, real) {
         (Value::Object(example), Value::Object(real)) => {

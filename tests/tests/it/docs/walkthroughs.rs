@@ -1,4 +1,4 @@
-//! The documentation's walk-throughs: their commands are carried out.
+//! The documentation's walkthroughs, executed.
 
 use super::snippets::{ACCOUNTS, CALLBACKS, EXAMPLE, FORM};
 use anyhow::{Context, Result, ensure};
@@ -8,8 +8,8 @@ use till_tests::browser::buyer::APPROVED;
 use till_tests::browser::{Browser, Screen};
 use till_tests::docs::{Walk, blocks, pages, snippet_of};
 
-/// The pages whose shell blocks are carried out, the heading before which the buyer pays in the
-/// browser, and the money that the sandbox has taken at the end, in minor units.
+/// The pages whose shell blocks are executed, the heading before which the buyer pays in the
+/// browser, and the amount captured by the sandbox at the end, in minor units.
 const WALKS: [(&str, Option<&str>, i64); 7] = [
     ("widget.md", Some("5. Check the result"), 1999),
     ("html-form.md", Some("4. Check the result"), 1999),
@@ -20,11 +20,11 @@ const WALKS: [(&str, Option<&str>, i64); 7] = [
     ("operations.md", None, 1999),
 ];
 
-/// Run by the walk through `widget.md`.
+/// Run by the walkthrough of `widget.md`.
 const SHOP: &str = "shop.py";
 
 #[test]
-fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
+fn every_code_block_is_tested() -> Result<()> {
     let mut loose = vec![];
     for page in pages()? {
         let walked = WALKS.iter().any(|(walked, ..)| *walked == page);
@@ -33,7 +33,7 @@ fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
             let snippet = snippet_of(&block)?;
             let covered = match block.language() {
                 "sh" => walked,
-                // What the block before it prints.
+                // The output of the block before it.
                 "text" => walked && before == "sh",
                 _ => snippet.is_some_and(|name| {
                     let name = name.as_str();
@@ -47,7 +47,7 @@ fn every_code_block_is_run_or_is_a_file_that_is() -> Result<()> {
             before = block.info;
         }
     }
-    ensure!(loose.is_empty(), "nothing runs these: {loose:#?}");
+    ensure!(loose.is_empty(), "blocks without a test: {loose:#?}");
     Ok(())
 }
 
@@ -71,17 +71,17 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
         } else {
             0
         };
-        ensure!(sum == taken, "{page}: the sandbox has taken {sum}");
+        ensure!(sum == taken, "{page}: the sandbox captured {sum}");
     }
     Ok(())
 }
 
-/// The buyer presses a page's button and pays on the page it leads to, or in the widget over it.
+/// Clicks the page's button and pays on the payment page or in the widget.
 async fn pays(shop: &str, in_widget: bool) -> Result<()> {
     let browser = Browser::start(Screen::Desk).await?;
     browser.goto(shop).await?;
     if in_widget {
-        // Without the script the button does nothing yet.
+        // The button works once the script is loaded.
         browser.see("dialog iframe").await?;
     }
     browser.click("button").await?;

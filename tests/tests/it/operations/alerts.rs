@@ -1,4 +1,4 @@
-//! What docs/operations.md hands out: alerting rules and a dashboard that fit what a server tells.
+//! The alerting rules and the dashboard of docs/operations.md.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use promql_parser::parser::{self, Expr};
@@ -11,10 +11,10 @@ use till_tests::World;
 use till_tests::docs::docs;
 use till_tests::metrics::Metrics;
 
-/// What Prometheus adds by itself.
+/// Metrics that Prometheus adds.
 const OTHERS: [&str; 1] = ["up"];
 
-/// A server that has seen enough for every metric to be there.
+/// Scrapes a server on which every metric exists.
 async fn busy() -> Result<Metrics> {
     let world = World::start().await?;
     for (order, number) in [("1", "4242424242424242"), ("2", "4000000000009995")] {
@@ -24,7 +24,7 @@ async fn busy() -> Result<Metrics> {
     Metrics::of(&world).await
 }
 
-/// The metrics that a PromQL expression names.
+/// Returns the metrics in a PromQL expression.
 fn names(promql: &str) -> Result<BTreeSet<String>> {
     struct Names(BTreeSet<String>);
     impl ExprVisitor for Names {
@@ -39,7 +39,7 @@ fn names(promql: &str) -> Result<BTreeSet<String>> {
             Ok(true)
         }
     }
-    // Grafana fills it in.
+    // Grafana replaces this variable.
     let promql = promql.replace("$__rate_interval", "5m");
     let expr = parser::parse(&promql).map_err(|why| anyhow!("{promql}: {why}"))?;
     let mut names = Names(BTreeSet::new());
@@ -58,7 +58,7 @@ fn real(metrics: &Metrics, promql: &str) -> Result<BTreeSet<String>> {
 }
 
 #[tokio::test]
-async fn alerts_are_valid_and_about_metrics_that_are_there() -> Result<()> {
+async fn alerts_use_existing_metrics() -> Result<()> {
     let metrics = busy().await?;
     let text = fs::read_to_string(docs()?.join("operations/alerts.yml"))?;
     let file: Value = serde_yaml_ng::from_str(&text)?;
@@ -68,7 +68,7 @@ async fn alerts_are_valid_and_about_metrics_that_are_there() -> Result<()> {
         ensure!(group["name"].is_string(), "{group}");
         for rule in group["rules"].as_array().context("no rules")? {
             let name = rule["alert"].as_str().context("no name")?;
-            ensure!(alerts.insert(name.to_owned()), "{name} is there twice");
+            ensure!(alerts.insert(name.to_owned()), "{name} is a duplicate");
             real(&metrics, rule["expr"].as_str().context("no expr")?).context(name.to_owned())?;
             if let Some(duration) = rule["for"].as_str() {
                 let whole = duration.strip_suffix(['s', 'm', 'h']);
@@ -96,7 +96,7 @@ async fn alerts_are_valid_and_about_metrics_that_are_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_dashboard_shows_all_that_is_there_and_nothing_else() -> Result<()> {
+async fn the_dashboard_shows_every_metric() -> Result<()> {
     let metrics = busy().await?;
     let text = fs::read_to_string(docs()?.join("operations/grafana.json"))?;
     let board: Value = serde_json::from_str(&text)?;
@@ -135,7 +135,7 @@ async fn the_dashboard_shows_all_that_is_there_and_nothing_else() -> Result<()> 
     Ok(())
 }
 
-/// A metric's name without what a histogram's series end in.
+/// Returns a metric's name without the suffix of a histogram series.
 fn family(name: &str) -> String {
     let ends = ["_bucket", "_sum", "_count"];
     let end = ends.iter().find_map(|end| name.strip_suffix(end));
@@ -143,7 +143,7 @@ fn family(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_page_names_every_metric_and_no_other() -> Result<()> {
+async fn the_operations_page_lists_every_metric() -> Result<()> {
     let metrics = busy().await?;
     let there: BTreeSet<_> = metrics.names().iter().map(|name| family(name)).collect();
     let page = fs::read_to_string(docs()?.join("operations.md"))?;
@@ -156,7 +156,7 @@ async fn the_page_names_every_metric_and_no_other() -> Result<()> {
 }
 
 #[test]
-fn prometheus_is_told_where_to_look() -> Result<()> {
+fn the_prometheus_configuration_is_valid() -> Result<()> {
     let text = fs::read_to_string(docs()?.join("operations/prometheus.yml"))?;
     let file: Value = serde_yaml_ng::from_str(&text)?;
     let job = &file["scrape_configs"][0];

@@ -1,5 +1,5 @@
-//! A backup made while payments are made, restored: what it holds is there, what was under way is
-//! caught up with, and what came after it can be found.
+//! Backup and restore while payments are made: stored payments are restored, pending payments are
+//! resumed, and payments made after the backup can be found.
 
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
@@ -31,7 +31,7 @@ async fn run(program: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// As docs/operations.md has it.
+/// Creates a backup as docs/operations.md describes.
 async fn back_up(world: &World) -> Result<()> {
     if is_sqlite(world) {
         let done = world.till(&["backup", "copy.db"]).await?;
@@ -47,13 +47,13 @@ async fn back_up(world: &World) -> Result<()> {
     .await
 }
 
-/// As docs/operations.md has it; the server stands still.
+/// Restores a backup as docs/operations.md describes, while the server is stopped.
 async fn restore(world: &World) -> Result<()> {
     let file = |name: &str| world.files().join(name);
     if is_sqlite(world) {
         fs::copy(file("copy.db"), file("till.db"))?;
         for rest in ["till.db-wal", "till.db-shm"] {
-            // Gone already where the server ended well.
+            // A clean exit removes these files.
             let _ = fs::remove_file(file(rest));
         }
         return Ok(());
@@ -71,7 +71,7 @@ async fn restore(world: &World) -> Result<()> {
     run("pg_restore", &args).await
 }
 
-/// Buyers who pay one order after the other until it is over. Gives how many.
+/// Pays orders until `over` is set. Returns the number of payments.
 async fn keep_paying(world: Arc<World>, over: Arc<AtomicBool>) -> Result<usize> {
     let mut paid = 0;
     while !over.load(Ordering::Relaxed) {
@@ -82,8 +82,8 @@ async fn keep_paying(world: Arc<World>, over: Arc<AtomicBool>) -> Result<usize> 
     Ok(paid)
 }
 
-/// A payment that waits for the buyer, and the bank's form.
-async fn waits_for_buyer(world: &World) -> Result<(Opened, String)> {
+/// Creates a payment that requires verification. Returns its invoice and the form's URL.
+async fn start_verification(world: &World) -> Result<(Opened, String)> {
     let opened = world.api.invoice("under way").await?;
     let fixed = world.api.paid_with(&opened, VERIFIED).await?;
     let form = text(&fixed["verification"]["url"])?;
@@ -91,7 +91,7 @@ async fn waits_for_buyer(world: &World) -> Result<(Opened, String)> {
 }
 
 #[tokio::test]
-async fn a_restored_backup_goes_on_where_it_was_made() -> Result<()> {
+async fn a_restored_backup_resumes() -> Result<()> {
     let world = Arc::new(World::start().await?);
     let before = world.api.invoice("before").await?;
     world.api.paid_with(&before, APPROVED).await?;
@@ -104,7 +104,7 @@ async fn a_restored_backup_goes_on_where_it_was_made() -> Result<()> {
         .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
     let untold = world.api.invoice("untold").await?;
     world.api.paid_with(&untold, APPROVED).await?;
-    let (under_way, form) = waits_for_buyer(&world).await?;
+    let (under_way, form) = start_verification(&world).await?;
 
     let over = Arc::new(AtomicBool::new(false));
     let buyers = tokio::spawn(keep_paying(world.clone(), over.clone()));
@@ -121,7 +121,7 @@ async fn a_restored_backup_goes_on_where_it_was_made() -> Result<()> {
     over.store(true, Ordering::Relaxed);
     let meanwhile = buyers.await??;
 
-    // After the copy: the buyer confirms, and another order is paid.
+    // After the backup, the buyer confirms and another order is paid.
     send(
         world
             .api
@@ -140,41 +140,41 @@ async fn a_restored_backup_goes_on_where_it_was_made() -> Result<()> {
         told = hurried(&world).await?;
         Ok(told
             .iter()
-            .any(|a| told_paid(a, &untold.id) && a.status == 200))
+            .any(|a| reports_paid(a, &untold.id) && a.status == 200))
     })
     .await?;
 
     let mut world = Arc::into_inner(world).context("somebody still has it")?;
-    ensure!(world.terminate().await?, "the server did not end well");
+    ensure!(world.terminate().await?, "the server did not exit cleanly");
     restore(&world).await?;
     told = world.project.arrived();
     world.restart().await?;
 
     ensure!(world.api.read(&before.id).await?["status"] == "paid");
     ensure!(world.api.read(&untold.id).await?["status"] == "paid");
-    // Nobody tells the server of the confirmation again: it asks.
+    // No webhook reports the confirmation again, so the reconciler polls.
     let caught_up = world.api.until_status(&under_way.id, "paid").await?;
     ensure!(
         caught_up["payments"][0]["status"] == "succeeded",
         "{caught_up}"
     );
     let mut again = vec![];
-    until("the callbacks that wait in the copy", async || {
+    until("the pending callbacks of the backup", async || {
         again = hurried(&world).await?.split_off(told.len());
-        let told = |id: &str| again.iter().any(|a| a.genuine && told_paid(a, id));
+        let told = |id: &str| again.iter().any(|a| a.genuine && reports_paid(a, id));
         Ok(told(&untold.id) && told(&under_way.id))
     })
     .await?;
-    // The shop hears of the one a second time under the same id; the other is written anew.
+    // The restored event has the same id; the other event is new.
     let id = |list: &[Arrived], invoice: &str| {
-        let paid = list.iter().find(|a| told_paid(a, invoice));
-        paid.map(|a| a.id.clone()).context("not told")
+        let paid = list.iter().find(|a| reports_paid(a, invoice));
+        paid.map(|a| a.id.clone()).context("no callback")
     };
     ensure!(id(&told, &untold.id)? == id(&again, &untold.id)?);
-    unknown_are_found(&world, &after.id, &after_paid, meanwhile).await
+    assert_unknown_payments_are_found(&world, &after.id, &after_paid, meanwhile).await
 }
 
-/// All callbacks so far, those that wait for another attempt brought forward.
+/// Makes pending retries due and returns all callbacks received so far.
 async fn hurried(world: &World) -> Result<Vec<Arrived>> {
     sqlx::query("update events set next_attempt_at = 1 where state = 'pending' and attempts > 0")
         .execute(&world.store().await?)
@@ -182,13 +182,13 @@ async fn hurried(world: &World) -> Result<Vec<Arrived>> {
     Ok(world.project.arrived())
 }
 
-fn told_paid(arrived: &Arrived, invoice: &str) -> bool {
+fn reports_paid(arrived: &Arrived, invoice: &str) -> bool {
     arrived.body["type"] == "invoice.paid" && arrived.body["data"]["invoice"]["id"] == invoice
 }
 
-/// What the payment system took after the copy was made is unknown to the store, and found by
-/// comparing its references, which are our payments' ids, with the store's.
-async fn unknown_are_found(
+/// Payments made after the backup are missing in the store. They are found by comparing the
+/// provider's references, which are payment ids, with the store.
+async fn assert_unknown_payments_are_found(
     world: &World,
     invoice: &str,
     fixed: &Value,
@@ -202,7 +202,7 @@ async fn unknown_are_found(
     .await?;
     answer.problem(404, "not-found")?;
     let mut ours = BTreeMap::new();
-    until("every fate to be known", async || {
+    until("every payment to be final", async || {
         let rows: Vec<(String, String)> = sqlx::query_as("select id, status from payments")
             .fetch_all(&world.store().await?)
             .await?;
@@ -221,11 +221,11 @@ async fn unknown_are_found(
     ensure!(known.len() >= 3, "{known:?}");
     for (id, status) in &ours {
         let there = theirs.iter().find(|(reference, ..)| reference == id);
-        // One that was written down and never sent, when the copy was made.
+        // A payment that was stored but not submitted at the time of the backup.
         let expected = there.map_or("failed", |(_, status, _)| status);
         ensure!(
             status == expected,
-            "{id} is {expected} there, {status} here"
+            "{id} is {expected} at the provider, {status} in the store"
         );
     }
     let after = text(&fixed["payment"]["id"])?;
@@ -235,7 +235,7 @@ async fn unknown_are_found(
 }
 
 #[tokio::test]
-async fn a_copy_is_whole_private_and_never_written_over() -> Result<()> {
+async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
     let world = World::start().await?;
     if !is_sqlite(&world) {
         let refused = world.till(&["backup", "copy.db"]).await?;
@@ -254,7 +254,7 @@ async fn a_copy_is_whole_private_and_never_written_over() -> Result<()> {
     let bytes = fs::read(&copy)?;
     let refused = backup("it's a copy.db").await?;
     ensure!(refused.is_err_and(|said| said.contains("is there already")));
-    ensure!(fs::read(&copy)? == bytes, "it was written over");
+    ensure!(fs::read(&copy)? == bytes, "the backup was overwritten");
     let refused = backup("no/such/place.db").await?;
     ensure!(refused.is_err_and(|said| said.contains("can't write")));
 
@@ -263,16 +263,16 @@ async fn a_copy_is_whole_private_and_never_written_over() -> Result<()> {
     ensure!(refused.is_err_and(|said| said.contains("can't open the database")));
     ensure!(
         left(world.files(), "none.db")?.is_empty(),
-        "something was left"
+        "a file was left behind"
     );
     ensure!(
         left(world.files(), "missing.db")?.is_empty(),
-        "a database was made"
+        "a database was created"
     );
     Ok(())
 }
 
-/// Files that begin so.
+/// Lists the files with this prefix.
 fn left(dir: &Path, name: &str) -> Result<Vec<String>> {
     let mut found = vec![];
     for entry in fs::read_dir(dir)? {

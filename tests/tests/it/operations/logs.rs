@@ -1,4 +1,4 @@
-//! The log as JSON: a payment is followed by its id, and nothing secret is in it.
+//! The JSON log: lines carry the payment's id and contain no secret.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -7,11 +7,11 @@ use till_tests::World;
 use till_tests::client::{card, send, text};
 use till_tests::wait::until;
 
-/// American Express, whose security code has four digits: three might be anything.
+/// American Express has a four-digit CVC, which does not appear in the log by chance.
 const NUMBER: &str = "378282246310005";
 const CVC: &str = "7391";
 
-/// What a line says under a name: itself, or a span around it.
+/// Returns a field of a log line or of one of its spans.
 fn said<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
     let spans = line["spans"].as_array().map(Vec::as_slice);
     let spans = spans.unwrap_or_default().iter().rev();
@@ -26,7 +26,7 @@ fn lines(world: &World) -> Result<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn a_payment_is_followed_by_its_id() -> Result<()> {
+async fn log_lines_carry_the_payment_id() -> Result<()> {
     let settings = ["--log-format", "json"];
     let world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
     let opened = world.api.invoice("1").await?;
@@ -43,7 +43,7 @@ async fn a_payment_is_followed_by_its_id() -> Result<()> {
         let of = |line: &&Value| about(line) && line["message"] == text;
         lines.iter().filter(of).cloned().collect::<Vec<_>>()
     };
-    until("everything to be logged", async || {
+    until("all log lines", async || {
         let lines = lines(&world)?;
         Ok(messages(&lines, "callback delivered").len() == 3
             && !messages(&lines, "webhook received").is_empty())
@@ -76,19 +76,19 @@ async fn a_payment_is_followed_by_its_id() -> Result<()> {
             "{callback}"
         );
     }
-    // Every line of ours about the payment says whose it is, and of which invoice.
+    // Every line about the payment carries the project and the invoice.
     let ours = |line: &&Value| said(line, "target").is_some_and(|t| t.starts_with("till_server"));
     for line in lines.iter().filter(|line| about(line)).filter(ours) {
         ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
-        // A refund is of a payment, and a path may name no more than that.
+        // Lines about a refund carry the payment only.
         let of_payment = said(line, "refund").is_some() || line["message"] == "answered";
         let invoice = said(line, "invoice") == Some(&opened.id);
         ensure!(invoice || of_payment, "{line}");
     }
-    nothing_secret(&world, &opened.token).await
+    assert_no_secrets(&world, &opened.token).await
 }
 
-async fn nothing_secret(world: &World, token: &str) -> Result<()> {
+async fn assert_no_secrets(world: &World, token: &str) -> Result<()> {
     let log = world.log();
     let (_, webhook_secret) = world.sandbox_account().await?;
     let keys = &world.keys;
@@ -107,25 +107,22 @@ async fn nothing_secret(world: &World, token: &str) -> Result<()> {
         ensure!(!log.contains(secret), "{secret} is in the log");
     }
     let mut numbers = log.split(|c: char| !c.is_ascii_digit());
-    ensure!(
-        !numbers.any(|n| n == CVC),
-        "the security code is in the log"
-    );
+    ensure!(!numbers.any(|n| n == CVC), "the CVC is in the log");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_goes_wrong_names_whom_it_is_about() -> Result<()> {
+async fn warnings_carry_the_payment_id() -> Result<()> {
     let world = World::with_settings(&[], &["--log-format", "json"]).await?;
     world.project.answer_callbacks(|_| {
         use axum::response::IntoResponse;
         axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
     });
     let opened = world.api.invoice("1").await?;
-    // The answer is lost, so that the payment is asked after.
+    // The response is lost, so the reconciler polls the status.
     let fixed = world.api.paid_with(&opened, "4000000000009102").await?;
     let payment = text(&fixed["payment"]["id"])?;
-    until("a callback that was not taken", async || {
+    until("the warnings", async || {
         let lines = lines(&world)?;
         let of = |text: &str| lines.iter().find(|line| line["message"] == text).cloned();
         let (Some(lost), Some(refused)) = (

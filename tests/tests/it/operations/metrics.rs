@@ -1,4 +1,4 @@
-//! `/metrics` and `/readyz`: what whoever runs a server sees of it.
+//! `/metrics` and `/readyz`.
 
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ const ANSWER_LOST: &str = "4000000000009102";
 const WEBHOOK_TWICE: &str = "4000000000009169";
 const SANDBOX: (&str, &str) = ("connector", "sandbox");
 
-/// Waits until a number is what it should be.
+/// Waits until a metric has a value.
 async fn counts(world: &World, name: &str, labels: &[(&str, &str)], n: f64) -> Result<()> {
     let mut last = 0.0;
     let seen = until(name, async || {
@@ -32,7 +32,7 @@ async fn with_check() -> Result<World> {
 }
 
 #[tokio::test]
-async fn payments_are_counted_by_what_became_of_them() -> Result<()> {
+async fn payments_are_counted_by_outcome() -> Result<()> {
     let world = with_check().await?;
     for (order, number) in [("1", APPROVED), ("2", APPROVED), ("3", DECLINED)] {
         let opened = world.api.invoice(order).await?;
@@ -95,7 +95,7 @@ async fn payments_are_counted_by_what_became_of_them() -> Result<()> {
     ensure!(metrics.sum("till_database_connections_max", &[]) > 0.0);
     ensure!(metrics.sum("till_database_connections", &[]) > 0.0);
     ensure!(metrics.sum("till_build_info", &[("version", env!("CARGO_PKG_VERSION"))]) == 1.0);
-    // Anybody may read it: it names nobody.
+    // The metrics are public and contain no identifiers.
     let keys = &world.keys;
     for private in [&keys.id, &keys.pk, &keys.sk, &keys.signing_secret, &lost.id] {
         ensure!(!metrics.text.contains(private.as_str()), "{private}");
@@ -107,7 +107,7 @@ async fn payments_are_counted_by_what_became_of_them() -> Result<()> {
 }
 
 #[tokio::test]
-async fn order_checks_are_counted_by_their_answer() -> Result<()> {
+async fn order_checks_are_counted_by_outcome() -> Result<()> {
     let world = with_check().await?;
     world
         .project
@@ -146,7 +146,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
     counts(&world, "till_refunds_total", &refunds("succeeded"), 1.0).await?;
     counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 0.0).await?;
 
-    // The bank takes the money of the declined payment after all.
+    // The declined payment succeeds late.
     world.takes_after_all(&declined).await?;
     counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 1.0).await?;
     counts(&world, "till_refunds_total", &refunds("succeeded"), 2.0).await?;
@@ -160,7 +160,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
     ensure!(answer.status == 401, "{answer:?}");
     counts(&world, "till_webhooks_total", &webhooks("forged"), 1.0).await?;
 
-    // One that is genuine, about a payment that nobody here knows.
+    // A valid webhook for an unknown payment.
     let mut stranger = declined;
     stranger["id"] = "pay_01900000000070008000000000000001".into();
     let answer = world.takes_after_all(&stranger).await?;
@@ -169,7 +169,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn callbacks_are_counted_by_what_became_of_them() -> Result<()> {
+async fn callbacks_are_counted_by_outcome() -> Result<()> {
     let world = World::start().await?;
     world.project.answer_callbacks(|n| match n {
         0 => StatusCode::BAD_GATEWAY.into_response(),
@@ -178,8 +178,8 @@ async fn callbacks_are_counted_by_what_became_of_them() -> Result<()> {
     });
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    // The first event: refused, then 410, which gives it up and turns the endpoint off; nobody is
-    // called for the second.
+    // The first event is rejected and then gets a 410, which disables the endpoint. The second event
+    // is not sent.
     counts(&world, "till_callbacks_failed_total", &[], 1.0).await?;
     let refused = [("outcome", "refused")];
     counts(
@@ -193,7 +193,7 @@ async fn callbacks_are_counted_by_what_became_of_them() -> Result<()> {
 }
 
 #[tokio::test]
-async fn open_streams_of_live_events_are_counted() -> Result<()> {
+async fn live_event_streams_are_counted() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let watch = async || {
@@ -205,8 +205,8 @@ async fn open_streams_of_live_events_are_counted() -> Result<()> {
     let streams = [watch().await?, watch().await?];
     counts(&world, "till_event_watchers", &[], 2.0).await?;
     drop(streams);
-    until("nobody watches", async || {
-        // The server finds out when it next writes.
+    until("no open streams", async || {
+        // The server notices a closed stream at its next write.
         sqlx::query("update invoices set version = version + 1")
             .execute(&world.store().await?)
             .await?;
@@ -221,8 +221,8 @@ async fn ready(world: &World) -> Result<(u16, Value)> {
     Ok((answer.status, answer.json()))
 }
 
-/// Makes a payment's fate open, and its callbacks wait, since an hour.
-async fn let_them_wait(world: &World) -> Result<()> {
+/// Makes a payment's outcome unknown and its callbacks pending for an hour.
+async fn create_backlog(world: &World) -> Result<()> {
     let far = i64::MAX / 2;
     for sql in [
         "update payments set status = 'processing', next_check_at = $1,
@@ -239,7 +239,7 @@ async fn let_them_wait(world: &World) -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_waits_for_long_is_shown_and_no_reason_to_turn_requests_away() -> Result<()> {
+async fn a_backlog_is_a_warning_and_the_server_stays_ready() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
@@ -255,7 +255,7 @@ async fn what_waits_for_long_is_shown_and_no_reason_to_turn_requests_away() -> R
         "{body}"
     );
 
-    let_them_wait(&world).await?;
+    create_backlog(&world).await?;
     let metrics = Metrics::of(&world).await?;
     ensure!(metrics.sum("till_payments_unknown", &[SANDBOX]) == 1.0);
     ensure!(metrics.sum("till_payments_unknown", &[]) == 1.0);
@@ -273,8 +273,8 @@ async fn what_waits_for_long_is_shown_and_no_reason_to_turn_requests_away() -> R
     Ok(())
 }
 
-/// Takes the database away: PostgreSQL lets nobody in, and of SQLite's file a table is gone.
-async fn take_away(world: &World) -> Result<()> {
+/// Makes the database fail: PostgreSQL rejects connections, and SQLite lacks a table.
+async fn disable_database(world: &World) -> Result<()> {
     let url = world.database_url();
     if url.starts_with("sqlite:") {
         sqlx::query("alter table events rename to events_elsewhere")
@@ -296,11 +296,11 @@ async fn take_away(world: &World) -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_database_the_rest_is_told() -> Result<()> {
+async fn metrics_are_served_without_a_database() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     world.api.paid_with(&opened, APPROVED).await?;
-    take_away(&world).await?;
+    disable_database(&world).await?;
     let metrics = Metrics::of(&world).await?;
     ensure!(metrics.text.contains("\ntill_database_up 0\n"));
     ensure!(!metrics.names().contains("till_callbacks_pending"));

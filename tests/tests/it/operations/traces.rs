@@ -1,4 +1,4 @@
-//! Traces, as an OpenTelemetry collector receives them over OTLP/HTTP.
+//! Traces, exported to an OpenTelemetry collector over OTLP/HTTP.
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 const APPROVED: &str = "4242424242424242";
 const ANSWER_LOST: &str = "4000000000009102";
 
-/// A collector that keeps what it is sent.
+/// A collector that stores the received traces.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
 
@@ -50,7 +50,7 @@ impl Collector {
         scopes.flat_map(|s| s.spans).collect()
     }
 
-    /// The spans about a payment.
+    /// Returns the spans of a payment.
     fn about(&self, payment: &str) -> Vec<Span> {
         let mut spans = self.spans();
         spans.retain(|span| attribute(&span.attributes, "payment") == payment);
@@ -69,7 +69,7 @@ async fn take(State(own): State<Collector>, body: Bytes) -> StatusCode {
     }
 }
 
-/// An attribute as text; empty if it isn't there.
+/// Returns an attribute as text; empty if absent.
 fn attribute(attributes: &[KeyValue], name: &str) -> String {
     let found = attributes.iter().find(|a| a.key == name);
     match found.and_then(|a| a.value.clone()?.value) {
@@ -86,7 +86,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Result<&'a Span> {
 }
 
 #[tokio::test]
-async fn a_payment_is_one_trace_which_goes_on_from_the_caller_s() -> Result<()> {
+async fn a_payment_continues_the_callers_trace() -> Result<()> {
     let (collector, url) = Collector::start().await?;
     let settings = ["--otlp-endpoint", &url];
     let mut world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
@@ -101,8 +101,8 @@ async fn a_payment_is_one_trace_which_goes_on_from_the_caller_s() -> Result<()> 
         Ok(world.project.arrived().len() == 2)
     })
     .await?;
-    // What has not been sent by then is sent at the end.
-    ensure!(world.terminate().await?, "the server did not end well");
+    // The exit flushes the remaining spans.
+    ensure!(world.terminate().await?, "the server did not exit cleanly");
 
     let mut spans = collector.spans();
     spans.retain(|span| hex::encode(&span.trace_id) == trace);
@@ -173,19 +173,19 @@ async fn a_payment_is_one_trace_which_goes_on_from_the_caller_s() -> Result<()> 
     let keys = &world.keys;
     for secret in [APPROVED, &keys.sk, &keys.signing_secret, &opened.token] {
         let there = all.windows(secret.len()).any(|w| w == secret.as_bytes());
-        ensure!(!there, "{secret} was sent");
+        ensure!(!there, "{secret} was exported");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn questions_after_a_payment_are_traced_and_a_lost_answer_is_an_error() -> Result<()> {
+async fn status_polls_are_traced_and_a_lost_response_is_an_error() -> Result<()> {
     let (collector, url) = Collector::start().await?;
     let mut world = World::with_settings(&[], &["--otlp-endpoint", &url]).await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, ANSWER_LOST).await?;
     world.api.until_status(&opened.id, "paid").await?;
-    ensure!(world.terminate().await?, "the server did not end well");
+    ensure!(world.terminate().await?, "the server did not exit cleanly");
     let about = collector.about(&text(&fixed["payment"]["id"])?);
     let lost = named(&about, "sandbox create")?;
     ensure!(
@@ -202,7 +202,7 @@ async fn questions_after_a_payment_are_traced_and_a_lost_answer_is_an_error() ->
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_said_at_the_start() -> Result<()> {
+async fn an_invalid_endpoint_fails_at_start() -> Result<()> {
     let world = World::start().await?;
     let args = ["serve", "--dev", "--otlp-endpoint", "nonsense"];
     let refused = world.till(&args).await?;
@@ -211,8 +211,8 @@ async fn an_address_that_is_none_is_said_at_the_start() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_dead_collector_disturbs_nothing() -> Result<()> {
-    // Taken, so that nobody else is there, and deaf.
+async fn an_unavailable_collector_is_tolerated() -> Result<()> {
+    // A listener that accepts connections and never responds.
     let deaf = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", deaf.local_addr()?);
     for url in [url.as_str(), "http://127.0.0.1:1"] {
@@ -224,7 +224,7 @@ async fn a_dead_collector_disturbs_nothing() -> Result<()> {
             Ok(world.project.arrived().len() == 2)
         })
         .await?;
-        ensure!(world.terminate().await?, "the server did not end well");
+        ensure!(world.terminate().await?, "the server did not exit cleanly");
     }
     Ok(())
 }

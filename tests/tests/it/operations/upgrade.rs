@@ -1,5 +1,5 @@
-//! The schema grows while an old server is still up: first it is expanded, and only when no server
-//! that needs the old part is left is it contracted.
+//! Schema upgrades while an old server still runs: migrations expand the schema first and contract
+//! it after the old servers are gone.
 
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ use till_tests::ledger::{agree, until_settled};
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 
-/// The tables in an order in which their rows can be written.
+/// The tables, ordered by their foreign keys.
 const TABLES: [&str; 10] = [
     "projects",
     "secret_keys",
@@ -33,14 +33,14 @@ const TABLES: [&str; 10] = [
     "idempotency_keys",
 ];
 
-/// The first schema as it was released.
+/// The SHA-256 digest of the first schema.
 const FIRST: &str = "5d78430a9459d4bda4909162eb4a63a659700222379ec11aeb86d9bc5aefdb46";
 
 fn migrations() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/migrations")
 }
 
-/// Migrations up to the one of this number.
+/// Returns the migrations up to a version.
 async fn up_to(version: i64) -> Result<Migrator> {
     let all = Migrator::new(migrations()).await?;
     let some = all.migrations.iter().filter(|m| m.version <= version);
@@ -51,16 +51,16 @@ async fn up_to(version: i64) -> Result<Migrator> {
 }
 
 #[test]
-fn a_released_migration_is_never_edited() -> Result<()> {
+fn released_migrations_are_unchanged() -> Result<()> {
     let text = std::fs::read(migrations().join("0001_first.sql"))?;
     let now = hex::encode(Sha256::digest(&text));
-    ensure!(now == FIRST, "0001_first.sql is another: {now}");
+    ensure!(now == FIRST, "0001_first.sql has changed: {now}");
     Ok(())
 }
 
-/// What old servers write must go on being written, and what they read being there.
+/// Old servers must be able to read and write the new schema.
 #[test]
-fn every_migration_but_the_first_expands() -> Result<()> {
+fn later_migrations_only_expand() -> Result<()> {
     for entry in migrations().read_dir()? {
         let path = entry?.path();
         let name = path
@@ -68,8 +68,8 @@ fn every_migration_but_the_first_expands() -> Result<()> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        // One that takes something away says so, and is released only after a version that does
-        // not need it any more.
+        // A contracting migration has a name of its own and is released after the last server that
+        // needs the old schema.
         if !name.ends_with(".sql") || name == "0001_first.sql" || name.ends_with("_contract.sql") {
             continue;
         }
@@ -92,8 +92,7 @@ fn every_migration_but_the_first_expands() -> Result<()> {
     Ok(())
 }
 
-/// A statement that PostgreSQL prepared for `select *` is refused once there is a column more: an old
-/// server that is still up names what it reads.
+/// PostgreSQL rejects a prepared `select *` once a column is added, so queries name their columns.
 #[test]
 fn columns_are_read_by_name() -> Result<()> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store");
@@ -106,7 +105,7 @@ fn columns_are_read_by_name() -> Result<()> {
     Ok(())
 }
 
-/// Rows as an old server writes them: of the columns that its schema has.
+/// Copies rows with the columns of the old schema.
 async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result<()> {
     let sql = format!("select * from {table} {rows}");
     let none = format!("select * from {table} where 1 = 0");
@@ -126,7 +125,7 @@ async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result
         );
         let mut insert = sqlx::query(AssertSqlSafe(insert));
         for column in columns {
-            // A null of SQLite's has no type, PostgreSQL's has.
+            // A null has a type in PostgreSQL and none in SQLite.
             let number = column.type_info().name() == "BIGINT";
             insert = match row.try_get::<Option<String>, _>(column.name()) {
                 Ok(text) if !number => insert.bind(text),
@@ -138,7 +137,7 @@ async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result
     Ok(())
 }
 
-/// Some of everything, as far as it comes without the project being told.
+/// Invoices in several states.
 struct Shop {
     open: Opened,
     waiting: Opened,
@@ -165,7 +164,7 @@ async fn business(world: &World, name: &str) -> Result<Shop> {
     })
 }
 
-async fn carries_on(world: &World, shop: &Shop) -> Result<()> {
+async fn assert_usable(world: &World, shop: &Shop) -> Result<()> {
     let api = &world.api;
     let request = api.widget(Method::POST, &shop.paid, "/payments");
     let request = request.header("idempotency-key", &shop.key_used);
@@ -190,14 +189,14 @@ async fn carries_on(world: &World, shop: &Shop) -> Result<()> {
     Ok(())
 }
 
-/// For every schema that there was: an old server's rows from before the upgrade, and those that it
-/// writes afterwards, while the new one is up as well.
+/// For every schema version: rows that an old server wrote before the upgrade, and rows that it
+/// writes while the new server runs.
 #[tokio::test]
-async fn an_old_server_may_still_be_up() -> Result<()> {
+async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
     let all = Migrator::new(migrations()).await?;
     let versions: Vec<_> = all.migrations.iter().map(|m| m.version).collect();
     for version in versions {
-        // The endpoint is gone while the old server is up, so that callbacks are left to be told.
+        // The endpoint fails while the old server runs, so callbacks stay pending.
         let mut world = World::start().await?;
         world
             .project
@@ -217,7 +216,7 @@ async fn an_old_server_may_still_be_up() -> Result<()> {
         }
         world.move_to(old);
         world.restart().await?;
-        // PostgreSQL refuses a statement that it prepared for `select *` once there is one more column.
+        // Without `select *`, prepared statements survive the added column.
         let store = world.store().await?;
         for table in TABLES {
             copied(&written, &store, table, &of_invoices(table, &first, false)).await?;
@@ -225,8 +224,8 @@ async fn an_old_server_may_still_be_up() -> Result<()> {
         world
             .project
             .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
-        carries_on(&world, &before).await?;
-        carries_on(&world, &after).await?;
+        assert_usable(&world, &before).await?;
+        assert_usable(&world, &after).await?;
         until_settled(&world, Duration::from_secs(60)).await?;
         let agreement = agree(&world).await?;
         ensure!(
@@ -238,7 +237,7 @@ async fn an_old_server_may_still_be_up() -> Result<()> {
     Ok(())
 }
 
-/// The newest invoice so far.
+/// Returns the newest invoice's id.
 async fn ids(world: &World) -> Result<String> {
     let sql = "select max(id) from invoices";
     Ok(sqlx::query_scalar(sql)
@@ -246,7 +245,7 @@ async fn ids(world: &World) -> Result<String> {
         .await?)
 }
 
-/// The rows of a table that belong to invoices up to one, or to those after it.
+/// Returns the condition for the rows of invoices up to `last`, or after it.
 fn of_invoices(table: &str, last: &str, up_to: bool) -> String {
     let sign = if up_to { "<=" } else { ">" };
     let among = format!("(select id from invoices where id {sign} '{last}')");

@@ -1,10 +1,9 @@
-//! Things break while payments flow: nothing is lost, nothing doubled. `cargo xtask chaos` does the
-//! same for longer.
+//! Payments during outages: none is lost and none is charged twice. `cargo xtask chaos` runs longer.
 
 use anyhow::Result;
 use till_tests::faults::chaos::{Fault, Plan, run};
 
-/// Chance, which is told so that a run can be had again.
+/// Returns the random seed. `TILL_CHAOS_SEED` repeats a run.
 fn seed() -> u64 {
     let seed = std::env::var("TILL_CHAOS_SEED").ok();
     seed.and_then(|s| s.parse().ok())
@@ -19,7 +18,7 @@ async fn survives(plan: Plan) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_server_is_killed_again_and_again() -> Result<()> {
+async fn the_server_is_killed_repeatedly() -> Result<()> {
     survives(Plan {
         times: 20,
         faults: vec![Fault::Server],
@@ -31,7 +30,7 @@ async fn the_server_is_killed_again_and_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_payment_system_is_slow_and_dead_and_talks_rubbish() -> Result<()> {
+async fn the_payment_system_is_slow_unavailable_and_faulty() -> Result<()> {
     survives(Plan {
         times: 6,
         faults: vec![Fault::PaymentSystem],

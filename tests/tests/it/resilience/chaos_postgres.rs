@@ -1,5 +1,4 @@
-//! PostgreSQL breaks while payments flow. Alone in its file: nothing else may need the database
-//! meanwhile.
+//! Payments during outages of PostgreSQL. No other test may use the database meanwhile.
 
 use anyhow::{Result, ensure};
 use till_tests::database::on_postgres;

@@ -1,5 +1,5 @@
-//! The project's endpoint is gone for hours, on a clock that runs faster: everything is told once it
-//! is back, in order.
+//! The project's endpoint is down for hours (on a faster clock). Afterwards all callbacks are
+//! delivered in order.
 
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
@@ -14,12 +14,12 @@ use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const DECLINED: &str = "4000000000009995";
-/// Attempts that fail: the last of them is more than 7 hours after the first.
+/// The number of failed attempts. The last is more than 7 hours after the first.
 const DEAD: usize = 6;
 
 #[tokio::test]
-async fn for_hours_and_nothing_is_forgotten() -> Result<()> {
-    // A second is more than 5 hours.
+async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
+    // One second is more than 5 hours.
     let world = World::with_settings(&[], &["--speedup", "20000"]).await?;
     world
         .project
@@ -43,7 +43,7 @@ async fn for_hours_and_nothing_is_forgotten() -> Result<()> {
     };
     until("six attempts", first_of_each).await?;
     let in_vain = world.project.arrived();
-    // The later ones wait for the first of their invoice.
+    // Later events of an invoice wait for its first event.
     let kinds = in_vain.iter().filter_map(|a| a.body["type"].as_str());
     ensure!(kinds.into_iter().all(|kind| kind == "payment.declined"));
 

@@ -1,4 +1,4 @@
-//! The disk is full for a while: what can't be written down is not done, and nothing is lost.
+//! A full disk: a payment that cannot be stored is not submitted, and no payment is lost.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
@@ -18,7 +18,7 @@ const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 const FILLER: &str = "filler";
 
-/// A small disk. It goes with this.
+/// A small file system that is unmounted on drop.
 struct Disk(TempDir);
 
 impl Disk {
@@ -40,10 +40,9 @@ impl Disk {
         self.0.path()
     }
 
-    /// Takes what is left of it.
+    /// Fills it.
     fn fill(&self) -> Result<()> {
         let mut filler = std::fs::File::create(self.path().join(FILLER))?;
-        // By pages, until there is none left.
         while filler.write_all(&[0; 4096]).is_ok() {}
         Ok(())
     }
@@ -55,13 +54,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // What is still open is let go of lazily.
+        // A lazy unmount, because files may be open.
         let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 
 #[tokio::test]
-async fn nothing_is_done_that_is_not_written_down() -> Result<()> {
+async fn nothing_is_submitted_that_is_not_stored() -> Result<()> {
     let disk = Disk::mount()?;
     let database = Database::in_directory(disk.path());
     let setup = Setup {
@@ -78,7 +77,7 @@ async fn nothing_is_done_that_is_not_written_down() -> Result<()> {
     until_settled_but_waiting(&world).await?;
 
     disk.fill()?;
-    // The bank takes the money while we can write nothing down.
+    // The bank charges the buyer while nothing can be stored.
     let form = text(&fixed["verification"]["url"])?;
     send(
         api.request(Method::POST, &form)
@@ -93,7 +92,7 @@ async fn nothing_is_done_that_is_not_written_down() -> Result<()> {
             answer.problem(503, "unavailable")?;
             refused += 1;
         }
-        // What was answered can be read: nobody is told what is not so.
+        // The response matches the stored invoices.
         let list = send(api.secret(Method::GET, "/v1/invoices?limit=100")).await?;
         let list = list.json()["data"].as_array().cloned().context("no list")?;
         let known = list.iter().any(|i| i["order_id"] == order["order_id"]);
@@ -105,12 +104,12 @@ async fn nothing_is_done_that_is_not_written_down() -> Result<()> {
     let asked: Vec<_> = world.ledger().await?;
     ensure!(
         asked.len() == 2,
-        "asked for what is not written down: {asked:?}"
+        "a payment that is not stored was submitted: {asked:?}"
     );
     world.crash().await?;
 
     disk.free()?;
-    until("the server to be back", async || {
+    until("the server to start", async || {
         Ok(world.restart().await.is_ok())
     })
     .await?;
@@ -127,7 +126,7 @@ async fn until_settled_but_waiting(world: &World) -> Result<()> {
     })
     .await?;
     let store = world.store().await?;
-    until("them to be written down", async || {
+    until("the deliveries to be stored", async || {
         let sql = "select count(*) from events where state = 'delivered'";
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
         Ok(count == 2)

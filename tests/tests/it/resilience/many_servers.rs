@@ -1,5 +1,4 @@
-//! Three servers on one database. Any of them answers any call, they share the work, and nobody can
-//! tell which one did it.
+//! Three servers on one database. Any server handles any call, and they share the background jobs.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -22,13 +21,13 @@ const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 const SETTLES: Duration = Duration::from_secs(120);
 
-/// Three servers, and a balancer before them that asks each in turn.
+/// Three servers behind a round-robin load balancer.
 struct Farm {
     world: World,
     balancer: Relay,
-    /// Through the balancer.
+    /// The client through the balancer.
     api: Api,
-    /// Each by itself.
+    /// A client for each server.
     each: Vec<Api>,
     others: Vec<Running>,
 }
@@ -64,7 +63,7 @@ impl Farm {
     }
 }
 
-/// The next state that live events tell, from one on that fits.
+/// Reads live events until the invoice has a status.
 async fn told(events: &mut Events, status: &str) -> Result<Value> {
     loop {
         let (_, state) = events.next().await?;
@@ -75,10 +74,10 @@ async fn told(events: &mut Events, status: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn any_of_them_answers_and_all_of_them_tell_live() -> Result<()> {
+async fn any_server_responds_and_all_send_live_events() -> Result<()> {
     let farm = Farm::start().await?;
     let [first, second, third] = &farm.each[..] else {
-        anyhow::bail!("three of them");
+        anyhow::bail!("three servers");
     };
     let opened = first.invoice("1").await?;
     let mut following = vec![];
@@ -89,7 +88,7 @@ async fn any_of_them_answers_and_all_of_them_tell_live() -> Result<()> {
     for events in &mut following {
         told(events, "processing").await?;
     }
-    // The bank's webhook goes to whichever the balancer chooses.
+    // The bank's webhook goes through the balancer.
     let form = text(&fixed["verification"]["url"])?;
     send(
         third
@@ -107,9 +106,9 @@ async fn any_of_them_answers_and_all_of_them_tell_live() -> Result<()> {
     Ok(())
 }
 
-/// The connection that listens is gone for a moment: what was missed meanwhile comes all the same.
+/// The `LISTEN` connection is interrupted. Missed changes are still sent.
 #[tokio::test]
-async fn a_lost_notification_is_made_up_for() -> Result<()> {
+async fn a_lost_notification_is_recovered() -> Result<()> {
     let farm = Farm::start().await?;
     let opened = farm.each[0].invoice("1").await?;
     let mut events = Events::follow(&farm.each[1], &opened, None).await?;
@@ -123,7 +122,7 @@ async fn a_lost_notification_is_made_up_for() -> Result<()> {
     }
     let paid = async || {
         let answer = farm.each[2].pay(&opened, &card(APPROVED)).await?;
-        // The first that meets a cut connection says so.
+        // The first call on a closed connection fails.
         Ok(answer.status == 201 || answer.text.contains("/problems/invoice-paid"))
     };
     until("the payment", paid).await?;
@@ -132,7 +131,7 @@ async fn a_lost_notification_is_made_up_for() -> Result<()> {
 }
 
 #[tokio::test]
-async fn they_share_the_work_and_send_nothing_twice() -> Result<()> {
+async fn callbacks_are_sent_once() -> Result<()> {
     let farm = Farm::start().await?;
     let numbers: Vec<_> = (0..60).map(|n| n.to_string()).collect();
     let pay = async |number: &String| {
@@ -158,12 +157,12 @@ async fn they_share_the_work_and_send_nothing_twice() -> Result<()> {
     ensure!(agreement.events == 120 + overdue.len(), "{agreement:?}");
     let arrived = farm.world.project.arrived();
     let ids: BTreeSet<_> = arrived.iter().map(|a| &a.id).collect();
-    ensure!(ids.len() == arrived.len(), "something was sent twice");
+    ensure!(ids.len() == arrived.len(), "a callback was sent twice");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_them_dies_and_the_others_carry_on() -> Result<()> {
+async fn the_other_servers_continue_after_a_crash() -> Result<()> {
     let mut farm = Farm::start().await?;
     let seed = rand::random();
     println!("seed {seed}");
@@ -175,9 +174,9 @@ async fn one_of_them_dies_and_the_others_carry_on() -> Result<()> {
     for _ in 0..2 {
         let before = farm.paid().await?;
         until("more payments", async || Ok(farm.paid().await? > before)).await?;
-        farm.others.pop().context("one more")?.kill().await?;
+        farm.others.pop().context("no server left")?.kill().await?;
     }
-    // The dead are taken out, as a balancer's health check would.
+    // Stopped servers are removed, as a health check would do.
     farm.balancer.send_to(&[&farm.world.api.url]);
     while let Some(done) = crowd.join_next().await {
         done??;

@@ -1,4 +1,4 @@
-//! More than the server can do: it says so at once, goes on doing what it can, and loses nothing.
+//! Overload: requests beyond the limits get 503 at once, throughput holds, and no payment is lost.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::{join_all, try_join_all};
@@ -16,17 +16,17 @@ use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";
-/// How many buyers' calls the account carries at a time in the first test.
+/// The number of concurrent calls to the account.
 const SHARE: usize = 4;
-/// How many times that many buyers there are.
+/// The number of buyers as a multiple of [`SHARE`].
 const RUSH: usize = 10;
-/// How long each part of it takes.
+/// The length of each phase.
 const PART: Duration = Duration::from_secs(6);
 /// How long a call to a slow account takes.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Buyers who come one after the other for a while, and come again when they are turned away. Gives
-/// how many paid, and how often somebody was turned away.
+/// Runs `at_once` buyers for a phase. A buyer repeats rejected requests. Returns the number of
+/// payments and of rejected requests.
 async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)> {
     let (paid, away) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let end = Instant::now() + PART;
@@ -74,7 +74,7 @@ async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)>
 #[tokio::test]
 async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     let relay = Relay::start().await?;
-    // What the account can carry is its own slowness' doing, not the machine's.
+    // The account's delay limits its throughput, regardless of the machine.
     relay.weather(|_, path| match path {
         "/v1/payments" => Fate::Late(Duration::from_millis(400)),
         _ => Fate::Passed,
@@ -91,9 +91,9 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     let ratio = rushed as f64 / calm as f64;
     println!(
         "in {PART:?}: {calm} payments at capacity, {rushed} at {RUSH} times as many buyers \
-         ({away} turned away): {ratio:.2}"
+         ({away} rejected): {ratio:.2}"
     );
-    ensure!(away > 0, "it was not too much");
+    ensure!(away > 0, "no request was rejected");
     ensure!(ratio > 0.5, "goodput fell to {ratio:.2}");
     until_settled(&world, Duration::from_secs(60)).await?;
     let agreement = agree(&world).await?;
@@ -101,7 +101,7 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     Ok(())
 }
 
-/// A world all of whose places are taken, by calls that nobody answers.
+/// Starts an app whose request limit is exhausted by calls that get no response.
 async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Result<Answer>>>)> {
     let hanging = Arc::new(AtomicUsize::new(0));
     let counted = hanging.clone();
@@ -127,7 +127,7 @@ async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Res
             api.pay(&opened, &card(APPROVED)).await
         }));
     }
-    until("all calls to hang", async || {
+    until("all calls to be pending", async || {
         Ok(hanging.load(Ordering::Relaxed) == places)
     })
     .await?;
@@ -135,7 +135,7 @@ async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Res
 }
 
 #[tokio::test]
-async fn a_rush_of_buyers_keeps_neither_payment_systems_nor_operators_out() -> Result<()> {
+async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
     let relay = Relay::start().await?;
     let (world, calls) = full(&relay, 4).await?;
     let request = |method, path: &str| world.api.request(method, path);
@@ -166,7 +166,7 @@ async fn a_rush_of_buyers_keeps_neither_payment_systems_nor_operators_out() -> R
 }
 
 #[tokio::test]
-async fn one_account_that_hangs_takes_down_none_but_itself() -> Result<()> {
+async fn a_hanging_account_does_not_affect_others() -> Result<()> {
     let relay = Relay::start().await?;
     relay.weather(
         |method, path| match *method == Method::POST && path == "/v1/payments" {
@@ -194,7 +194,7 @@ async fn one_account_that_hangs_takes_down_none_but_itself() -> Result<()> {
         }));
     }
     let store = world.store().await?;
-    until("two calls", async || {
+    until("two payments", async || {
         let sql = "select count(*) from payments";
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
         Ok(count == 2)
@@ -203,9 +203,9 @@ async fn one_account_that_hangs_takes_down_none_but_itself() -> Result<()> {
     let opened = world.api.invoice("3").await?;
     let third = world.api.pay(&opened, &card(APPROVED)).await?;
     third.problem(503, "unavailable")?;
-    // Nothing was begun: it can be paid later.
+    // No payment was created, so the invoice can be paid later.
     ensure!(world.api.read(&opened.id).await?["status"] == "open");
-    // Another project's account is straight at the sandbox.
+    // Another project's account bypasses the relay.
     let other = Api::new(
         &world.api.url,
         &world.project_at(&world.project.url, &[]).await?,
@@ -220,7 +220,7 @@ async fn one_account_that_hangs_takes_down_none_but_itself() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_may_not_watch_can_still_ask() -> Result<()> {
+async fn polling_works_at_the_subscriber_limit() -> Result<()> {
     let world = World::with_settings(&[], &["--max-watchers", "2"]).await?;
     let opened = world.api.invoice("1").await?;
     let watching = join_all((0..2).map(|_| Events::follow(&world.api, &opened, None))).await;
@@ -230,7 +230,7 @@ async fn who_may_not_watch_can_still_ask() -> Result<()> {
     let asked = send(world.api.widget(Method::GET, &opened, "")).await?;
     ensure!(asked.status == 200, "{asked:?}");
     drop(watching);
-    until("a place to be free", async || {
+    until("a free subscription", async || {
         Ok(Events::follow(&world.api, &opened, None).await.is_ok())
     })
     .await

@@ -1,4 +1,4 @@
-//! Many at once. Whoever is first, the money moves once.
+//! Concurrent requests: the buyer is charged once.
 
 use anyhow::{Result, ensure};
 use futures::future::{join_all, try_join_all};
@@ -16,7 +16,7 @@ const VERIFIED: &str = "4000000000003220";
 const CLIENTS: usize = 64;
 const SETTLES: Duration = Duration::from_secs(60);
 
-/// Asks again while the first call with the key is not answered yet.
+/// Repeats a request while its idempotency key is in use.
 async fn answered(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
     loop {
         let answer = ask().await?;
@@ -47,7 +47,7 @@ async fn paid_once(world: &World) -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_same_key_pays_once_and_is_answered_alike() -> Result<()> {
+async fn the_same_key_pays_once() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let all = (0..CLIENTS).map(|_| answered(async || press(&world.api, &opened, "one").await));
@@ -79,7 +79,7 @@ async fn different_keys_on_one_invoice_pay_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_same_order_makes_one_invoice() -> Result<()> {
+async fn the_same_order_creates_one_invoice() -> Result<()> {
     let world = World::start().await?;
     let order = Api::order("1");
     let make = || send(world.api.secret(Method::POST, "/v1/invoices").json(&order));
@@ -95,7 +95,7 @@ async fn the_same_order_makes_one_invoice() -> Result<()> {
     Ok(())
 }
 
-/// An invoice whose payment waits for the buyer, with all webhooks kept.
+/// An invoice whose payment requires verification. Webhooks are held.
 struct Waiting {
     world: World,
     webhooks: Relay,
@@ -110,7 +110,7 @@ impl Waiting {
         let webhooks = Relay::keeping_webhooks().await?;
         let setup = Setup {
             to_server: Some(&webhooks),
-            // So that the reconciler runs with the others.
+            // The reconciler runs during the test.
             settings: &["--speedup", "500"],
             ..Setup::default()
         };
@@ -133,8 +133,8 @@ impl Waiting {
         send(request.form(&[("action", action)])).await
     }
 
-    /// Everybody who can say something of the payment says it at once, over and over.
-    async fn everybody_at_once(&self, cancels: bool) -> Result<()> {
+    /// Sends webhooks, returns and cancellations concurrently.
+    async fn send_concurrent_updates(&self, cancels: bool) -> Result<()> {
         let rest = format!("/payments/{}/cancel", self.payment);
         let one = async |number: usize| match number % 3 {
             0 => {
@@ -170,10 +170,10 @@ impl Waiting {
 }
 
 #[tokio::test]
-async fn webhook_return_reconciler_and_cancel_meet_over_a_confirmed_payment() -> Result<()> {
+async fn concurrent_updates_after_confirmation() -> Result<()> {
     let waiting = Waiting::start().await?;
     waiting.act("confirm").await?;
-    waiting.everybody_at_once(true).await?;
+    waiting.send_concurrent_updates(true).await?;
     let agreement = settled(&waiting.world).await?;
     ensure!(
         agreement.paid == 1 && agreement.events == 2,
@@ -184,15 +184,18 @@ async fn webhook_return_reconciler_and_cancel_meet_over_a_confirmed_payment() ->
 }
 
 #[tokio::test]
-async fn they_meet_while_the_buyer_confirms() -> Result<()> {
+async fn concurrent_updates_during_confirmation() -> Result<()> {
     let waiting = Waiting::start().await?;
-    let (confirmed, met) =
-        futures::future::join(waiting.act("confirm"), waiting.everybody_at_once(true)).await;
+    let (confirmed, met) = futures::future::join(
+        waiting.act("confirm"),
+        waiting.send_concurrent_updates(true),
+    )
+    .await;
     confirmed?;
     met?;
     let invoice = waiting.world.api.read(&waiting.opened.id).await?;
     let agreement = settled(&waiting.world).await?;
-    // Whichever came first at the bank. Called off, it can be paid anew.
+    // If the cancellation came first, the invoice can be paid again.
     if agreement.paid == 0 {
         ensure!(invoice["status"] == "open", "{invoice}");
         waiting
@@ -206,7 +209,7 @@ async fn they_meet_while_the_buyer_confirms() -> Result<()> {
 }
 
 #[tokio::test]
-async fn refunds_at_once_give_back_no_more_than_was_paid() -> Result<()> {
+async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
     let world = World::start().await?;
     let opened = world.api.invoice("1").await?;
     let fixed = world.api.paid_with(&opened, APPROVED).await?;
@@ -219,7 +222,7 @@ async fn refunds_at_once_give_back_no_more_than_was_paid() -> Result<()> {
         })
         .await
     };
-    // Half of them with a key of their own, half with the same.
+    // Half of the requests share a key.
     let keys = (0..CLIENTS).map(|n| match n % 2 {
         0 => "the-same".to_owned(),
         _ => format!("own-{n}"),

@@ -1,5 +1,4 @@
-//! A call that broke off, because the server or its database died, is carried on when it comes again
-//! with its idempotency key: what it makes is made once.
+//! A call interrupted by a crash is resumed when it is repeated with its idempotency key.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -17,7 +16,7 @@ use till_tests::wait::{until, until_within};
 const APPROVED: &str = "4242424242424242";
 const SETTLES: Duration = Duration::from_secs(60);
 
-/// A world whose payment system carries calls out, but is silent while `silent` is set.
+/// An app whose provider does not respond while `silent` is set.
 struct Silent {
     world: World,
     silent: Arc<AtomicBool>,
@@ -36,7 +35,7 @@ impl Silent {
         });
         let setup = Setup {
             to_sandbox: Some(&relay),
-            // Longer than the test waits: the call is under way when the server dies.
+            // Longer than the test, so that the call is pending when the server crashes.
             settings: &["--connector-timeout-ms", "5000"],
             ..Setup::default()
         };
@@ -44,7 +43,7 @@ impl Silent {
         Ok(Self { world, silent })
     }
 
-    /// Begins a call, kills the server in the middle of it, and makes it again until it is answered.
+    /// Starts a call, kills the server during it, and repeats the call until it is completed.
     async fn broken_off(
         &mut self,
         call: impl Fn(&World) -> reqwest::RequestBuilder,
@@ -53,7 +52,7 @@ impl Silent {
         self.silent.store(true, Ordering::Relaxed);
         let first = tokio::spawn(send(call(&self.world)));
         let store = self.world.store().await?;
-        until("the call to begin", async || {
+        until("the call to start", async || {
             let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(begun.to_owned()))
                 .fetch_one(&store)
                 .await?;
@@ -61,12 +60,12 @@ impl Silent {
         })
         .await?;
         self.world.crash_and_restart().await?;
-        ensure!(first.await?.is_err(), "the call was answered");
+        ensure!(first.await?.is_err(), "the call got a response");
         self.silent.store(false, Ordering::Relaxed);
         let running = send(call(&self.world)).await?;
         running.problem(409, "idempotency-key-in-use")?;
         let mut answer = running;
-        until_within(SETTLES, "the call to be carried on", async || {
+        until_within(SETTLES, "the call to be resumed", async || {
             answer = send(call(&self.world)).await?;
             Ok(!answer.text.contains("/problems/idempotency-key-in-use"))
         })
@@ -78,7 +77,7 @@ impl Silent {
 }
 
 #[tokio::test]
-async fn a_refund_is_made_once() -> Result<()> {
+async fn a_refund_is_created_once() -> Result<()> {
     let mut silent = Silent::start().await?;
     let opened = silent.world.api.invoice("1").await?;
     let fixed = silent.world.api.paid_with(&opened, APPROVED).await?;
@@ -100,7 +99,7 @@ async fn a_refund_is_made_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_payment_is_made_once() -> Result<()> {
+async fn a_payment_is_created_once() -> Result<()> {
     let mut silent = Silent::start().await?;
     let opened: Opened = silent.world.api.invoice("1").await?;
     let call = |world: &World| {

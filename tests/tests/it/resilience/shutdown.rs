@@ -1,4 +1,4 @@
-//! SIGTERM: no new work, what runs is finished, and it does not take for ever.
+//! Graceful shutdown on SIGTERM: no new requests, running requests finish, and a time limit applies.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";
 
-/// A world whose payment system leaves calls without an answer, or with a late one.
+/// Starts an app whose provider calls have this fault.
 async fn world(fate: Fate, settings: &[&str]) -> Result<World> {
     let relay = Relay::start().await?;
     relay.weather(
@@ -30,13 +30,13 @@ async fn world(fate: Fate, settings: &[&str]) -> Result<World> {
     World::set_up(setup).await
 }
 
-/// Presses Pay, and waits until the payment is written down.
+/// Starts a payment and waits until it is stored.
 async fn pressed(world: &World) -> Result<JoinHandle<Result<Answer>>> {
     let opened = world.api.invoice("1").await?;
     let api = world.api.clone();
     let call = tokio::spawn(async move { api.pay(&opened, &card(APPROVED)).await });
     let store = world.store().await?;
-    until("the payment to be written down", async || {
+    until("the payment to be stored", async || {
         let count: i64 = sqlx::query_scalar("select count(*) from payments")
             .fetch_one(&store)
             .await?;
@@ -47,17 +47,17 @@ async fn pressed(world: &World) -> Result<JoinHandle<Result<Answer>>> {
 }
 
 #[tokio::test]
-async fn what_runs_is_finished_and_nothing_is_begun() -> Result<()> {
+async fn running_requests_finish_and_new_ones_are_refused() -> Result<()> {
     let late = Fate::Late(Duration::from_secs(3));
     let mut world = world(late, &["--connector-timeout-ms", "20000"]).await?;
     let call = pressed(&world).await?;
     let api = world.api.clone();
-    let shut = until("the door to be shut", async || {
+    let shut = until("the listener to close", async || {
         let call = api.request(Method::GET, "/healthz").send().await;
         Ok(call.is_err())
     });
     let (ended, shut) = futures::future::join(world.terminate(), shut).await;
-    ensure!(ended?, "it did not end well");
+    ensure!(ended?, "the server did not exit cleanly");
     shut?;
     let answer = call.await??;
     ensure!(answer.status == 201, "{answer:?}");
@@ -72,8 +72,8 @@ async fn what_runs_is_finished_and_nothing_is_begun() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_hangs_is_left_to_the_next() -> Result<()> {
-    // The call hangs for far longer than the end is waited for.
+async fn a_hanging_call_is_resumed_after_restart() -> Result<()> {
+    // The call takes longer than the shutdown limit.
     let settings = [
         "--connector-timeout-ms",
         "300000",
@@ -82,10 +82,10 @@ async fn what_hangs_is_left_to_the_next() -> Result<()> {
     ];
     let mut world = world(Fate::Lost, &settings).await?;
     let call = pressed(&world).await?;
-    ensure!(world.terminate().await?, "it did not end well");
-    ensure!(call.await?.is_err(), "it was answered");
+    ensure!(world.terminate().await?, "the server did not exit cleanly");
+    ensure!(call.await?.is_err(), "the call got a response");
     world.restart().await?;
-    // Written down before the call, it is known, and asked after once the call must be over.
+    // The payment was stored before the call and is polled after the call's time limit.
     let sql =
         "select count(*) from payments where status = 'created' and next_check_at is not null";
     let known: i64 = sqlx::query_scalar(sql)

@@ -1,5 +1,5 @@
-//! For everyone: WCAG 2.2 AA as far as it can be tested. axe-core in every state, the keyboard, the
-//! focus, announcements, small and zoomed screens, motion, forced colours, targets.
+//! Accessibility (WCAG 2.2 AA): axe-core in every state, keyboard, focus, announcements, small and
+//! zoomed screens, reduced motion, forced colors and target sizes.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -7,7 +7,7 @@ use till_tests::browser::Screen;
 use till_tests::browser::buyer::{APPROVED, Buyer, VERIFIED, Way};
 use till_tests::browser::hosted::{Hosted, STATES};
 
-async fn axe_finds_nothing(theme: &'static str) -> Result<()> {
+async fn assert_no_violations(theme: &'static str) -> Result<()> {
     let hosted = Hosted::with(
         Screen::Desk,
         &["--require", "email", "--require", "country"],
@@ -48,18 +48,18 @@ async fn axe_finds_nothing(theme: &'static str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_in_the_light() -> Result<()> {
-    axe_finds_nothing("light").await
+async fn no_violations_in_the_light_theme() -> Result<()> {
+    assert_no_violations("light").await
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_in_the_dark() -> Result<()> {
-    axe_finds_nothing("dark").await
+async fn no_violations_in_the_dark_theme() -> Result<()> {
+    assert_no_violations("dark").await
 }
 
-/// The question before closing, over the shop's page, and the shop's page with it.
+/// The close confirmation and the shop's page.
 #[tokio::test]
-async fn axe_finds_nothing_in_the_dialog() -> Result<()> {
+async fn no_violations_in_the_dialog() -> Result<()> {
     let buyer = Buyer::comes("axe", Screen::Desk).await?;
     buyer.opens(Way::Frame).await?;
     buyer.fills_in(VERIFIED).await?;
@@ -81,9 +81,9 @@ async fn axe_finds_nothing_in_the_dialog() -> Result<()> {
 
 const FOCUSED: &str = "return document.activeElement.id || document.activeElement.tagName";
 
-/// Opens, types, pays and is done without a pointer; the focus goes where it is wanted.
+/// Pays with the keyboard only and checks the focus.
 #[tokio::test]
-async fn all_of_it_works_by_keyboard() -> Result<()> {
+async fn paying_works_by_keyboard() -> Result<()> {
     let buyer = Buyer::comes("keyboard", Screen::Desk).await?;
     let browser = &buyer.browser;
     browser
@@ -99,7 +99,7 @@ async fn all_of_it_works_by_keyboard() -> Result<()> {
             "return document.activeElement.id === 'buyer-email'",
         )
         .await?;
-    // Pay with nothing filled in: the first error takes the focus.
+    // Pay with empty fields focuses the first error.
     browser.see("#number").await?.send_keys("\u{e007}").await?;
     ensure!(browser.run(FOCUSED).await? == "buyer-email");
     for (field, text) in [
@@ -146,7 +146,7 @@ async fn all_of_it_works_by_keyboard() -> Result<()> {
     buyer.leaves().await
 }
 
-/// Tab never leaves the dialog for the page behind it.
+/// Tab keeps the focus in the dialog.
 #[tokio::test]
 async fn the_focus_stays_in_the_dialog() -> Result<()> {
     let buyer = Buyer::comes("trap", Screen::Desk).await?;
@@ -161,13 +161,13 @@ async fn the_focus_stays_in_the_dialog() -> Result<()> {
             .await?;
         browser.leave_frames().await?;
         let at = browser.run("return document.activeElement.closest('dialog') !== null || document.activeElement === document.body").await?;
-        ensure!(at == true, "the focus is behind the dialog");
+        ensure!(at == true, "the focus left the dialog");
         browser.enter("dialog iframe").await?;
     }
     buyer.leaves().await
 }
 
-/// What a screen reader says: errors at once, the brand, the outcome.
+/// Errors, the card brand and the result are announced.
 #[tokio::test]
 async fn errors_and_outcomes_are_announced() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
@@ -209,7 +209,7 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
 
 /// 320 px is also 1280 px at 400 %; 640 px is 1280 px at 200 %.
 #[tokio::test]
-async fn small_and_zoomed_screens_do_not_scroll_sideways() -> Result<()> {
+async fn small_and_zoomed_screens_do_not_scroll_horizontally() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &["--require", "country"], &[]).await?;
     let browser = &hosted.browser;
     for width in [320, 640] {
@@ -233,7 +233,7 @@ async fn small_and_zoomed_screens_do_not_scroll_sideways() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Text at twice its size (the browser's own setting) cuts nothing off.
+/// Text at twice the size is not cut off.
 #[tokio::test]
 async fn large_text_fits() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
@@ -248,7 +248,7 @@ async fn large_text_fits() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Every target that is smaller than 44 px; a radio button's is its whole label.
+/// Lists targets smaller than 44 px. The target of a radio button is its label.
 const SMALL: &str =
     "return [...document.querySelectorAll('button, a, input:not([type=radio]), label:has(input), select, summary')]
         .map((e) => [e.id || e.tagName, e.getBoundingClientRect()])
@@ -278,7 +278,7 @@ async fn targets_are_large_enough() -> Result<()> {
 }
 
 #[tokio::test]
-async fn motion_and_colours_are_the_buyers() -> Result<()> {
+async fn reduced_motion_and_forced_colors_are_respected() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -291,13 +291,13 @@ async fn motion_and_colours_are_the_buyers() -> Result<()> {
     hosted.shows(&opened, "", "form").await?;
     let moves = "return [...document.querySelectorAll('*')].filter((e) =>
         getComputedStyle(e).transitionDuration !== '0s').length";
-    ensure!(browser.run(moves).await? == 0, "something slides");
+    ensure!(browser.run(moves).await? == 0, "a transition is active");
     let edges = "return ['#pay', '#number'].map((css) =>
         getComputedStyle(document.querySelector(css)).borderTopStyle)";
     let edges = browser.run(edges).await?;
     ensure!(edges == json!(["solid", "solid"]), "{edges}");
-    browser.keep("forced-colours").await?;
-    // What says that something is under way turns slowly; the skeleton stands still.
+    browser.keep("forced-colors").await?;
+    // The progress indicator turns slowly and the skeleton is not animated.
     let (screen, opened) = hosted.in_state("processing", "1").await?;
     hosted.shows(&opened, "", screen).await?;
     let turns = "return getComputedStyle(document.querySelector('.turning')).animationDuration";

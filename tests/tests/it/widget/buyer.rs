@@ -1,4 +1,4 @@
-//! What a buyer does, in a real browser, in the demo shop.
+//! Payments in the demo shop.
 
 use anyhow::{Context, Result, ensure};
 use till_tests::browser::Screen;
@@ -24,7 +24,7 @@ async fn approved(way: Way, name: &'static str, screen: Screen) -> Result<()> {
         .browser
         .run("return document.querySelectorAll('dialog[open]').length")
         .await?;
-    ensure!(dialogs == 0, "the overlay is still there");
+    ensure!(dialogs == 0, "the overlay is still open");
     buyer.keep("shop-paid").await?;
     buyer.ledger_is(&[("succeeded", 1999)]).await?;
     buyer.leaves().await
@@ -132,7 +132,7 @@ async fn declined_then_paid_in_the_popup() -> Result<()> {
     declined_then_paid(Way::Popup, "popup-1280", Screen::Desk).await
 }
 
-/// The bank's own Cancel, then the widget's, then a close in the middle.
+/// Cancel at the bank, cancel in the widget, and an attempt to close the widget.
 async fn abandoned_verification(way: Way, name: &'static str, screen: Screen) -> Result<()> {
     let buyer = Buyer::comes(name, screen).await?;
     buyer.opens(way).await?;
@@ -185,7 +185,7 @@ async fn double_click(way: Way, name: &'static str) -> Result<()> {
     let buyer = Buyer::comes(name, Screen::Desk).await?;
     buyer.opens(way).await?;
     buyer.fills_in(APPROVED).await?;
-    // Faster than any hand: the clicks and the Enter come in one go.
+    // The clicks and the Enter key come in one task.
     let many = "const pay = document.querySelector('#pay');
         for (let i = 0; i < 5; i++) pay.click();
         document.querySelector('form').requestSubmit();";
@@ -206,7 +206,7 @@ async fn double_click_on_pay_in_the_popup() -> Result<()> {
     double_click(Way::Popup, "popup-1280").await
 }
 
-/// The frame is reloaded while the bank's page shows; the popup after it.
+/// Reloads during the verification and after the payment.
 async fn reload_in_the_middle(way: Way, name: &'static str) -> Result<()> {
     let buyer = Buyer::comes(name, Screen::Desk).await?;
     buyer.opens(way).await?;

@@ -1,4 +1,4 @@
-//! The buyer's language: which one, that it is one alone, and that it runs in its own direction.
+//! The choice of language, loading of one language only, and text direction.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -10,13 +10,13 @@ use till_tests::browser::{Browser, Screen};
 use till_tests::client::Opened;
 use till_tests::wait::until;
 
-/// The names of the languages' files that the page has loaded.
+/// Lists the loaded language files.
 const LOADED: &str = "return performance.getEntriesByType('resource')
     .map((e) => /\\/widget\\/([a-zA-Z-]+)-[0-9a-f]{16}\\.json$/.exec(e.name)?.[1]).filter(Boolean)";
 
-/// CLDR's fall-back: the region's script, the language, the next wish, English.
+/// CLDR fallback: the region's script, the language, the next preference, English.
 #[tokio::test]
-async fn the_nearest_language_is_chosen_and_it_alone_is_loaded() -> Result<()> {
+async fn only_the_best_match_is_loaded() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -45,9 +45,9 @@ async fn the_nearest_language_is_chosen_and_it_alone_is_loaded() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// The page's wish, then the order's, then the project's, then the browser's.
+/// The page's locale, then the order's, then the project's, then the browser's.
 #[tokio::test]
-async fn wishes_have_their_order() -> Result<()> {
+async fn locale_precedence() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--accept-lang=it"]).await?;
     let lang = "return document.documentElement.lang";
     let plain = hosted.world.api.invoice("1").await?;
@@ -74,10 +74,9 @@ async fn wishes_have_their_order() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Every language has the plural forms that CLDR, as the browser knows it, tells apart, and no
-/// other; money is written its own way.
+/// Every language has exactly the plural forms of CLDR, and amounts are formatted by locale.
 #[tokio::test]
-async fn plurals_and_money_follow_the_language() -> Result<()> {
+async fn plurals_and_amounts_follow_the_language() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/locales");
     let mut counted = 0;
@@ -127,9 +126,9 @@ async fn plurals_and_money_follow_the_language() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// The page is mirrored; what is typed of a card is not.
+/// The layout is mirrored. Card fields stay left to right.
 #[tokio::test]
-async fn right_to_left_is_laid_out_so() -> Result<()> {
+async fn right_to_left_layout() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let opened = hosted.world.api.invoice("1").await?;
     for language in ["ar", "he"] {
@@ -149,10 +148,10 @@ async fn right_to_left_is_laid_out_so() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// What a screen reader says of the frame and its dialog, in the shop's page. Before the frame has
-/// its texts it is called by the brand.
+/// The accessible names of the frame and the dialog. Before the texts are loaded, the name is the
+/// brand.
 #[tokio::test]
-async fn the_frame_has_its_name_in_the_language() -> Result<()> {
+async fn the_frame_has_a_localized_name() -> Result<()> {
     const NAMES: &str = "const dialog = document.querySelector('dialog');
         return [dialog?.ariaLabel, dialog?.querySelector('iframe').title,
             dialog?.querySelector('button')?.ariaLabel ?? dialog?.querySelector('button')?.textContent]";
@@ -162,7 +161,7 @@ async fn the_frame_has_its_name_in_the_language() -> Result<()> {
         let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
         browser.goto(&shop.url).await?;
         let own = json!([payment, payment, close]);
-        until("named before the click", async || {
+        until("the names before the click", async || {
             Ok(browser.run(NAMES).await? == own)
         })
         .await?;
@@ -189,9 +188,8 @@ async fn the_frame_has_its_name_in_the_language() -> Result<()> {
     browser.close().await
 }
 
-/// Where no script runs, the server alone can say so.
 #[tokio::test]
-async fn without_scripts_the_page_says_so_in_the_language() -> Result<()> {
+async fn the_noscript_message_is_localized() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let opened = hosted.world.api.invoice("1").await?;
     let off = json!({ "value": true });

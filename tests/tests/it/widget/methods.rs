@@ -1,5 +1,4 @@
-//! The choice of methods: a card at the sandbox, iDEAL at Mollie and PayPal at PayPal, each on a
-//! site of its own.
+//! The choice of payment methods: card, iDEAL and PayPal, each with its own provider.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use till_tests::providers::mollie::Mollie;
 use till_tests::providers::paypal::PayPal;
 use till_tests::providers::{PaymentSystem, Plan};
 
-/// Payment systems, and the files from which a project is told of its accounts there.
+/// Providers and their account files.
 struct Systems {
     mollie: Mollie,
     paypal: PayPal,
@@ -25,7 +24,7 @@ impl Systems {
             paypal: PayPal::start().await?,
             files: tempfile::tempdir()?,
         };
-        // Whoever has confirmed has paid.
+        // Payments succeed after confirmation.
         systems.mollie.pay(Plan::Verify);
         systems.paypal.pay(Plan::Verify);
         let ideal = json!(["ideal"]);
@@ -53,8 +52,8 @@ async fn choose(browser: &Browser, method: &str, label: &str) -> Result<()> {
 
 const IDEAL: &str = "Continue to iDEAL · €19.99";
 const PAYPAL: &str = "Continue to PayPal · €19.99";
-/// iDEAL given up at the bank, then PayPal.
-const TOLD: &str = "open ready fixation verification declined fixation verification paid";
+/// The events when iDEAL is canceled at the bank and PayPal succeeds.
+const EVENTS: &str = "open ready fixation verification declined fixation verification paid";
 
 async fn only_paypal_took_money(systems: &Systems) -> Result<()> {
     ensure!(systems.mollie.payments().await? == 1 && systems.mollie.taken().await? == 0);
@@ -62,13 +61,13 @@ async fn only_paypal_took_money(systems: &Systems) -> Result<()> {
     Ok(())
 }
 
-async fn gave_up(browser: &Browser) -> Result<()> {
+async fn assert_not_finished(browser: &Browser) -> Result<()> {
     let banner = browser.see("#error-banner").await?.text().await?;
     ensure!(banner.contains("not finished"), "{banner}");
     Ok(())
 }
 
-/// In a window beside the frame, which closes by itself.
+/// The method's page opens in a window that closes after the payment.
 #[tokio::test]
 async fn another_method_is_paid_from_the_frame() -> Result<()> {
     let systems = Systems::start().await?;
@@ -89,18 +88,18 @@ async fn another_method_is_paid_from_the_frame() -> Result<()> {
         browser.switch_to_window(page.clone()).await?;
         browser.enter(frame).await?;
         if method == "ideal" {
-            gave_up(&browser).await?;
+            assert_not_finished(&browser).await?;
         }
     }
     browser.see("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
-    shop.hears(&browser, TOLD).await?;
+    shop.hears(&browser, EVENTS).await?;
     shop.world.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
 }
 
-/// The popup itself goes to the method's page and comes back.
+/// The popup redirects to the method's page and back.
 #[tokio::test]
 async fn another_method_is_paid_from_the_popup() -> Result<()> {
     let systems = Systems::start().await?;
@@ -114,20 +113,20 @@ async fn another_method_is_paid_from_the_popup() -> Result<()> {
     browser.newest_window(2).await?;
     choose(&browser, "ideal", IDEAL).await?;
     browser.click("#cancel").await?;
-    gave_up(&browser).await?;
+    assert_not_finished(&browser).await?;
     choose(&browser, "paypal", PAYPAL).await?;
     browser.click("#confirm").await?;
     browser.see("main [data-screen=paid]").await?;
     browser.click("#done").await?;
     browser.newest_window(1).await?;
     browser.switch_to_window(page).await?;
-    shop.hears(&browser, &format!("{TOLD} close")).await?;
+    shop.hears(&browser, &format!("{EVENTS} close")).await?;
     shop.world.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
 }
 
-/// What was typed of the card is still there after a look at the others.
+/// The card fields keep their values when another method is selected.
 #[tokio::test]
 async fn another_method_needs_no_card() -> Result<()> {
     let systems = Systems::start().await?;
@@ -166,9 +165,9 @@ async fn another_method_needs_no_card() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// In every size, colour and direction, a card chosen and PayPal chosen.
+/// Screenshots of the choice in every size, theme and direction.
 #[tokio::test]
-async fn the_choice_is_seen() -> Result<()> {
+async fn methods_render_in_every_theme_and_language() -> Result<()> {
     let systems = Systems::start().await?;
     let (mollie, paypal) = (systems.file("mollie"), systems.file("paypal"));
     let accounts = ["--connector", &mollie, "--connector", &paypal];
@@ -195,9 +194,9 @@ async fn the_choice_is_seen() -> Result<()> {
     Ok(())
 }
 
-/// A card alone is no choice; another method alone is one button.
+/// One method shows no choice. A method without fields shows one button.
 #[tokio::test]
-async fn a_single_method_is_no_choice() -> Result<()> {
+async fn a_single_method_shows_no_choice() -> Result<()> {
     let systems = Systems::start().await?;
     let mollie = systems.file("mollie");
     let hosted = Hosted::with(Screen::Phone, &["--connector", &mollie], &[]).await?;

@@ -1,11 +1,11 @@
-//! Banks that refuse frames, the hosted page, blocked popups, and closing.
+//! Banks that forbid frames, the hosted page, blocked popups, and closing.
 
 use anyhow::{Result, ensure};
 use till_tests::browser::Screen;
 use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, NO_FRAMES, VERIFIED, Way};
 
 #[tokio::test]
-async fn a_bank_that_refuses_frames_opens_beside_the_frame() -> Result<()> {
+async fn a_bank_that_forbids_frames_opens_in_a_window() -> Result<()> {
     let buyer = Buyer::comes("beside", Screen::Desk).await?;
     buyer.opens(Way::Frame).await?;
     buyer.fills_in(NO_FRAMES).await?;
@@ -15,7 +15,7 @@ async fn a_bank_that_refuses_frames_opens_beside_the_frame() -> Result<()> {
     buyer.keep("verification").await?;
     buyer.browser.newest_window(2).await?;
     buyer.browser.click("#confirm").await?;
-    // The window closes by itself, and the widget follows.
+    // The window closes after the confirmation.
     buyer.browser.newest_window(1).await?;
     buyer.browser.switch_to_window(shop).await?;
     buyer.back_in_the_widget(Way::Frame).await?;
@@ -50,7 +50,7 @@ async fn a_blocked_window_is_opened_by_a_click() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bank_that_refuses_frames_takes_the_whole_tab_if_asked() -> Result<()> {
+async fn a_bank_that_forbids_frames_can_open_in_the_tab() -> Result<()> {
     let buyer = Buyer::comes("tab", Screen::Phone).await?;
     buyer.opens(Way::Frame).await?;
     buyer.fills_in(NO_FRAMES).await?;
@@ -64,13 +64,13 @@ async fn a_bank_that_refuses_frames_takes_the_whole_tab_if_asked() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_popup_goes_to_the_bank_and_comes_back() -> Result<()> {
+async fn a_popup_redirects_to_the_bank_and_back() -> Result<()> {
     let buyer = Buyer::comes("popup-redirect", Screen::Desk).await?;
     buyer.opens(Way::Popup).await?;
     buyer.fills_in(NO_FRAMES).await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#cancel").await?;
-    // Back in the widget, with a word on what happened, and another try.
+    // The widget shows the error, and the buyer pays again.
     let banner = buyer.browser.see("#error-banner").await?.text().await?;
     ensure!(banner.contains("not finished"), "{banner}");
     buyer.types_card(NO_FRAMES).await?;
@@ -86,7 +86,7 @@ async fn a_popup_goes_to_the_bank_and_comes_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_hosted_page_takes_the_buyer_back() -> Result<()> {
+async fn the_hosted_page_returns_the_buyer() -> Result<()> {
     let buyer = Buyer::comes("hosted", Screen::Desk).await?;
     buyer.browser.click("#buy-link").await?;
     buyer.fills_in(VERIFIED).await?;
@@ -97,14 +97,14 @@ async fn the_hosted_page_takes_the_buyer_back() -> Result<()> {
     buyer.sees("paid").await?;
     buyer.browser.see("#continue").await?;
     buyer.keep("paid").await?;
-    // Without a click: the fifth second is over.
+    // The page redirects after five seconds.
     buyer.browser.see("#thanks[data-status=paid]").await?;
     buyer.keep("thanks").await?;
     buyer.leaves().await
 }
 
 #[tokio::test]
-async fn the_hosted_page_goes_to_a_bank_that_refuses_frames() -> Result<()> {
+async fn the_hosted_page_redirects_to_a_bank_that_forbids_frames() -> Result<()> {
     let buyer = Buyer::comes("hosted-redirect", Screen::Phone).await?;
     buyer.browser.click("#buy-link").await?;
     buyer.fills_in(NO_FRAMES).await?;
@@ -134,7 +134,7 @@ async fn a_blocked_popup_opens_the_overlay() -> Result<()> {
 }
 
 #[tokio::test]
-async fn escape_closes_what_is_not_under_way() -> Result<()> {
+async fn escape_closes_the_form() -> Result<()> {
     let buyer = Buyer::comes("escape", Screen::Desk).await?;
     buyer.opens(Way::Frame).await?;
     buyer.fills_in(DECLINED).await?;
@@ -155,7 +155,7 @@ async fn escape_closes_what_is_not_under_way() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_popup_closed_by_hand_is_noticed_and_the_payment_goes_on() -> Result<()> {
+async fn closing_the_popup_is_reported_and_the_payment_continues() -> Result<()> {
     let buyer = Buyer::comes("by-hand", Screen::Desk).await?;
     let shop = buyer.browser.window().await?;
     buyer.opens(Way::Popup).await?;

@@ -1,4 +1,4 @@
-//! The widget from a page's own order, inline in a page, and the outcome on our own page.
+//! Orders created by a page, the inline widget, and the result page.
 
 use anyhow::{Context, Result, ensure};
 use axum::response::IntoResponse;
@@ -12,7 +12,7 @@ use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 
-/// A page with a script tag and a button, and a list of the events that the button heard.
+/// A page with the script, a button and a list of received events.
 const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>Shop</title>
 <script src="TILL/till.js" data-project="PK" data-mode="iframe" async></script>
 <h1>Shop</h1>
@@ -42,7 +42,7 @@ impl Page {
         ensure!(allowed.status == 200, "{allowed:?}");
         let browser = Browser::start(Screen::Desk).await?;
         browser.goto(&origin).await?;
-        until("till.js is there", async || {
+        until("till.js to load", async || {
             Ok(browser.run("return typeof Till === 'function'").await? == true)
         })
         .await?;
@@ -62,7 +62,7 @@ impl Page {
         Ok(())
     }
 
-    /// Waits until the button has heard of these events, in this order.
+    /// Waits until the button has received these events in order.
     async fn hears(&self, events: &str) -> Result<()> {
         let mut heard = String::new();
         let waited = until(events, async || {
@@ -77,12 +77,12 @@ impl Page {
                 .to_owned();
             Ok(heard == events)
         });
-        waited.await.with_context(|| format!("it heard {heard:?}"))
+        waited.await.with_context(|| format!("received {heard:?}"))
     }
 }
 
 #[tokio::test]
-async fn a_button_with_an_order_pays_it_once_the_project_has_said_yes() -> Result<()> {
+async fn a_button_pays_an_accepted_order() -> Result<()> {
     let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
     let refuse = |_| r#"{"accept":false,"reason":"sold out"}"#.into_response();
     page.world.project.answer_checks(refuse);
@@ -104,7 +104,7 @@ async fn a_button_with_an_order_pays_it_once_the_project_has_said_yes() -> Resul
     let checks = page.world.project.checks();
     ensure!(
         checks.len() == 3,
-        "refused, before the invoice, before the payment: {}",
+        "one rejected check, one before the invoice, one before the payment: {}",
         checks.len()
     );
     ensure!(page.world.taken().await? == 1999);
@@ -115,9 +115,9 @@ async fn a_button_with_an_order_pays_it_once_the_project_has_said_yes() -> Resul
     page.browser.close().await
 }
 
-/// The page of a site that the project does not know gets nothing.
+/// A page on an origin that is not allowed.
 #[tokio::test]
-async fn a_foreign_page_starts_nothing() -> Result<()> {
+async fn an_unknown_origin_is_rejected() -> Result<()> {
     let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
     let foreign = shop::serve(
         &PAGE.replace("PK", &page.world.keys.pk),
@@ -126,7 +126,7 @@ async fn a_foreign_page_starts_nothing() -> Result<()> {
     .await?;
     ensure!(foreign != page.origin);
     page.browser.goto(&foreign).await?;
-    until("till.js is there", async || {
+    until("till.js to load", async || {
         Ok(page
             .browser
             .run("return typeof Till === 'function'")
@@ -141,7 +141,7 @@ async fn a_foreign_page_starts_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_element_shows_the_widget_in_the_page() -> Result<()> {
+async fn an_element_embeds_the_widget() -> Result<()> {
     let html = PAGE.replace(
         "<p id=\"heard\">",
         "<div id=\"here\"></div><p id=\"heard\">",
@@ -165,9 +165,9 @@ async fn an_element_shows_the_widget_in_the_page() -> Result<()> {
     page.browser.close().await
 }
 
-/// No `success_url`: the outcome stays on our own page.
+/// Without a `success_url`, Till's page shows the result.
 #[tokio::test]
-async fn the_outcome_is_shown_by_us_where_the_project_has_no_page_for_it() -> Result<()> {
+async fn without_a_success_url_the_result_is_shown() -> Result<()> {
     let page = Page::open(PAGE, &[]).await?;
     let opened = page.world.api.invoice("8").await?;
     let address = format!(
@@ -181,7 +181,7 @@ async fn the_outcome_is_shown_by_us_where_the_project_has_no_page_for_it() -> Re
     page.browser.type_into("#expiry", "1239").await?;
     page.browser.type_into("#cvc", "123").await?;
     page.browser.click("#pay").await?;
-    // The bank's page takes the whole window, and leads back to ours.
+    // The window redirects to the bank and back.
     page.browser.click("#confirm").await?;
     page.browser.see("[data-screen=paid]").await?;
     let url = page.browser.current_url().await?;
@@ -189,9 +189,9 @@ async fn the_outcome_is_shown_by_us_where_the_project_has_no_page_for_it() -> Re
     page.browser.close().await
 }
 
-/// A simple HTML form, pre-generated and signed: the whole way in a browser, and back.
+/// A signed HTML form: payment, resubmission, and a changed amount.
 #[tokio::test]
-async fn a_form_in_a_page_is_paid_and_going_back_finds_it_paid() -> Result<()> {
+async fn a_signed_form_is_paid_once() -> Result<()> {
     let page = Page::open(PAGE, &["--require", "email"]).await?;
     let keys = &page.world.keys;
     let args = [
@@ -223,7 +223,7 @@ async fn a_form_in_a_page_is_paid_and_going_back_finds_it_paid() -> Result<()> {
     page.browser.see("[data-screen=paid]").await?;
     ensure!(
         page.world.taken().await? == 1999,
-        "the same form is the same invoice"
+        "the same form created another payment"
     );
 
     page.browser.goto(&shop).await?;

@@ -1,4 +1,4 @@
-//! The frame is made ready before the click, and nobody notices until then.
+//! Preloading: the frame is loaded before the click and stays hidden until then.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -25,7 +25,7 @@ const CALLS: &str = "return performance.getEntriesByType('resource')
     .map((e) => new URL(e.name).pathname).filter((p) => p.startsWith('/v1/'))";
 
 #[tokio::test]
-async fn the_frame_is_ready_before_the_click() -> Result<()> {
+async fn the_frame_is_preloaded() -> Result<()> {
     let page = page("").await?;
     let browser = &page.browser;
     browser.enter("dialog:not([open]) iframe").await?;
@@ -42,10 +42,10 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
     browser.leave_frames().await?;
     ensure!(
         browser.run("return said").await? == json!([]),
-        "it has told too early"
+        "an event was sent before the click"
     );
 
-    // Neither the keyboard nor a screen reader comes into it.
+    // The hidden frame is not focusable and not announced.
     let tabs = "return [document.activeElement.id, document.querySelector('dialog').checkVisibility({ visibilityProperty: true })]";
     for focused in ["buy", ""] {
         let active = browser.active_element().await?;
@@ -61,12 +61,12 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
         .await?;
     ensure!(
         browser.run("return window.mark").await? == 1,
-        "it was loaded again"
+        "the frame was loaded again"
     );
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
-    // The address is the invoice's by now: a reload finds its way back.
+    // The frame's URL is the invoice's, so a reload shows the invoice.
     browser.run("location.reload()").await?;
     browser.leave_frames().await?;
     browser.enter("dialog[open] iframe").await?;
@@ -90,9 +90,9 @@ async fn the_frame_is_ready_before_the_click() -> Result<()> {
     page.browser.close().await
 }
 
-/// What changed between the page's load and the click is shown, not what was made ready.
+/// Changes after the preload are shown on click.
 #[tokio::test]
-async fn what_was_made_ready_is_never_stale() -> Result<()> {
+async fn the_preloaded_frame_is_refreshed() -> Result<()> {
     let page = page("").await?;
     let browser = &page.browser;
     browser.enter("dialog:not([open]) iframe").await?;
@@ -115,7 +115,7 @@ async fn what_was_made_ready_is_never_stale() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_project_may_do_without() -> Result<()> {
+async fn preloading_can_be_disabled() -> Result<()> {
     let page = page("data-preload=none").await?;
     let browser = &page.browser;
     browser
@@ -138,9 +138,9 @@ async fn a_project_may_do_without() -> Result<()> {
     page.browser.close().await
 }
 
-/// The page without an invoice is for the project's own pages only, and says nothing.
+/// The preload page requires an allowed origin and contains no invoice.
 #[tokio::test]
-async fn the_page_made_ready_is_for_the_projects_pages_only() -> Result<()> {
+async fn the_preload_page_requires_an_allowed_origin() -> Result<()> {
     let world = World::start().await?;
     let pk = &world.keys.pk;
     for (query, status) in [

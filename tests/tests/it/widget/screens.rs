@@ -1,5 +1,5 @@
-//! Every state of the widget, alone and over a page, light and dark, on a phone and on a desk, in a language that is short,
-//! one that is long and one that runs from right to left; kept as pictures in `target/screenshots`.
+//! Screenshots of every state of the widget, hosted and as an overlay, in both themes, two sizes and
+//! three languages. They are stored in `target/screenshots`.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
@@ -13,7 +13,7 @@ use till_tests::client::{Api, Opened, send};
 const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
 const THEMES: [&str; 2] = ["light", "dark"];
 
-/// Takes a picture and checks that nothing is cut off at the side.
+/// Takes a screenshot and checks that the page does not scroll horizontally.
 async fn take(
     browser: &Browser,
     size: &str,
@@ -24,7 +24,10 @@ async fn take(
     let name = format!("{name}-{size}-{theme}-{language}");
     browser.keep(&name).await?;
     let wide = "return document.documentElement.scrollWidth > innerWidth";
-    ensure!(browser.run(wide).await? == false, "{name} scrolls sideways");
+    ensure!(
+        browser.run(wide).await? == false,
+        "{name} scrolls horizontally"
+    );
     Ok(())
 }
 
@@ -54,8 +57,7 @@ async fn pictures(size: &'static str, screen: Screen) -> Result<()> {
     hosted.browser.close().await
 }
 
-/// While the server does not answer, and after giving up; then another try, little time, no
-/// network, and a payment on its way.
+/// Transient states: loading, unreachable, soon to expire, offline, and paying.
 async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted
@@ -102,7 +104,7 @@ const STILL: &str = "return new Promise((done) => {
     look();
 })";
 
-/// Over a shop's page: the form, the bank's page, the question before closing.
+/// The overlay: the form, the bank's page and the close confirmation.
 async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
     let browser = Browser::with(screen, &["--disable-site-isolation-trials"]).await?;
     for theme in THEMES {
@@ -177,9 +179,9 @@ async fn a_full_form() -> Result<()> {
     Ok(())
 }
 
-/// A wrong token shows nothing of the invoice, in the API as on the page.
+/// The page contains no invoice data without the token.
 #[tokio::test]
-async fn a_page_without_its_token_tells_nothing() -> Result<()> {
+async fn the_page_shows_nothing_without_the_token() -> Result<()> {
     let world = World::start().await?;
     let opened: Opened = world.api.invoice("1").await?;
     let page = send(

@@ -1,5 +1,5 @@
-//! Browsers that let no site keep anything: the payment comes to its end all the same, and the page
-//! around hears of it. Page, server and bank are on three sites.
+//! Browsers that block all storage: payments work and the page receives the events. The page, the
+//! server and the bank are on three sites.
 
 use anyhow::{Result, ensure};
 use till_tests::browser::buyer::{Buyer, Way};
@@ -15,7 +15,7 @@ async fn types_card(browser: &Browser, number: &str) -> Result<()> {
     browser.type_into("#cvc", "123").await
 }
 
-/// A shop's page in such a browser.
+/// Opens a shop's page in a browser without storage.
 async fn shop(mode: &str) -> Result<(Shop, Browser)> {
     let shop = Shop::open(mode, &[]).await?;
     let browser = Browser::without_storage(Screen::Desk).await?;
@@ -23,23 +23,23 @@ async fn shop(mode: &str) -> Result<(Shop, Browser)> {
     Ok((shop, browser))
 }
 
-/// That the browser does as it was told.
-async fn nothing_can_be_kept(browser: &Browser) -> Result<()> {
+/// Checks that the browser blocks storage.
+async fn assert_storage_is_blocked(browser: &Browser) -> Result<()> {
     let kept =
         "document.cookie = 'a=b'; try { sessionStorage.a = 1 } catch { return document.cookie }";
     let kept = browser.run(kept).await?;
-    ensure!(kept == "", "this browser keeps things: {kept}");
+    ensure!(kept == "", "the browser stores data: {kept}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_popup_finds_back_from_the_bank() -> Result<()> {
+async fn a_popup_returns_from_the_bank() -> Result<()> {
     let (shop, browser) = shop("data-mode=popup").await?;
     let page = browser.window().await?;
     browser.click("#buy").await?;
     browser.newest_window(2).await?;
     browser.see("main [data-screen=form]").await?;
-    nothing_can_be_kept(&browser).await?;
+    assert_storage_is_blocked(&browser).await?;
     types_card(&browser, NO_FRAMES).await?;
     browser.click("#pay").await?;
     browser.click("#cancel").await?;
@@ -65,18 +65,18 @@ async fn a_popup_finds_back_from_the_bank() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bank_beside_the_frame_finds_back() -> Result<()> {
+async fn a_bank_window_returns_to_the_frame() -> Result<()> {
     let (shop, browser) = shop("").await?;
     let page = browser.window().await?;
     browser.click("#buy").await?;
     browser.enter(FRAME).await?;
     browser.see("#number").await?;
-    nothing_can_be_kept(&browser).await?;
+    assert_storage_is_blocked(&browser).await?;
     types_card(&browser, NO_FRAMES).await?;
     browser.click("#pay").await?;
     browser.newest_window(2).await?;
     browser.click("#confirm").await?;
-    // The window closes by itself, and the widget follows.
+    // The window closes after the confirmation.
     browser.newest_window(1).await?;
     browser.switch_to_window(page).await?;
     browser.enter(FRAME).await?;
@@ -89,7 +89,7 @@ async fn a_bank_beside_the_frame_finds_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bank_in_the_frame_needs_none() -> Result<()> {
+async fn a_bank_in_the_frame_needs_no_storage() -> Result<()> {
     let (shop, browser) = shop("").await?;
     browser.click("#buy").await?;
     browser.enter(FRAME).await?;
@@ -106,7 +106,7 @@ async fn a_bank_in_the_frame_needs_none() -> Result<()> {
     browser.close().await
 }
 
-/// No cookie, no storage: everything that a site could keep throws.
+/// Makes every storage API throw.
 const NO_STORAGE: &str = "
     for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'cookieStore']) {
         Object.defineProperty(window, name, { get() { throw new DOMException(name, 'SecurityError'); } });
@@ -117,7 +117,7 @@ const NO_STORAGE: &str = "
     });";
 
 #[tokio::test]
-async fn blocked_cookies_and_storage_do_not_matter() -> Result<()> {
+async fn paying_works_without_cookies_and_storage() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
     let browser = &hosted.browser;
     browser.before_pages(NO_STORAGE).await?;
@@ -131,7 +131,7 @@ async fn blocked_cookies_and_storage_do_not_matter() -> Result<()> {
     browser.see("main [data-screen=paid]").await?;
     hosted.browser.close().await?;
 
-    // In a frame, and in a popup that goes to the bank and back.
+    // The same in a frame.
     let buyer = Buyer::comes_with(
         "no-storage",
         Screen::Desk,

@@ -1,4 +1,4 @@
-//! Theme, accent, variables and logo: the project's, within bounds.
+//! Theme, accent color, variables and logo of a project.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#p
     return [style.backgroundColor, style.color]";
 
 #[tokio::test]
-async fn theme_and_accent_are_the_projects() -> Result<()> {
+async fn theme_and_accent_follow_the_project() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -24,7 +24,7 @@ async fn theme_and_accent_are_the_projects() -> Result<()> {
     hosted.shows(&opened, "?theme=dark", "form").await?;
     ensure!(browser.run(page).await? == "rgb(21, 24, 31)");
 
-    // On a light accent the text turns black by itself.
+    // The text color follows the accent's lightness.
     for (accent, shown) in [
         ("#ffd400", json!(["rgb(255, 212, 0)", "black"])),
         ("#7a0042", json!(["rgb(122, 0, 66)", "white"])),
@@ -46,9 +46,9 @@ async fn theme_and_accent_are_the_projects() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Name and logo, given when the project was made; the page may load images from there only.
+/// The project's name and logo. The content security policy allows images of the logo's origin only.
 #[tokio::test]
-async fn name_and_logo_are_the_projects() -> Result<()> {
+async fn name_and_logo_follow_the_project() -> Result<()> {
     const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='32'>\
         <rect width='64' height='32' fill='teal'/></svg>";
     let logo = async || ([("content-type", "image/svg+xml")], LOGO);
@@ -76,15 +76,15 @@ async fn name_and_logo_are_the_projects() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Values only, of the kind their property takes, and of the documented ones only.
+/// Only documented variables with values of the right type are applied.
 #[tokio::test]
-async fn variables_are_values_and_nothing_else() -> Result<()> {
+async fn variables_accept_only_valid_values() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let opened = hosted.world.api.invoice("1").await?;
     let style = async |variables: Value| {
         let text = variables.to_string();
         let text: String = byte_serialize(text.as_bytes()).collect();
-        // As till.js opens it, from a page that the project allows.
+        // The URL that till.js opens from an allowed origin.
         let query = "?mode=popup&origin=https%3A%2F%2Fshop.example";
         let address = format!("{}&variables={text}", hosted.address(&opened, query));
         hosted.browser.goto("about:blank").await?;

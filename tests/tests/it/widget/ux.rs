@@ -1,4 +1,4 @@
-//! Manners: what a buyer never notices because it is right.
+//! User experience: layout stability, closing, expiry, offline mode and background tabs.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
 
-/// In the frame the content is as high as the frame, on every screen.
+/// The frame is as high as its content.
 #[tokio::test]
 async fn the_frame_grows_with_its_content() -> Result<()> {
     for screen in [Screen::Desk, Screen::Phone] {
@@ -38,7 +38,7 @@ async fn the_frame_grows_with_its_content() -> Result<()> {
     Ok(())
 }
 
-/// Cumulative layout shift so far, as browsers define it, and what has moved.
+/// Returns the cumulative layout shift and the moved elements.
 async fn shift(browser: &Browser) -> Result<(f64, Value)> {
     let script = "return new Promise((done) => {
         const box = ({ x, y, width, height }) => [x, y, width, height].join(' ');
@@ -54,7 +54,7 @@ async fn shift(browser: &Browser) -> Result<(f64, Value)> {
     Ok((found[0].as_f64().context("no number")?, found[1].clone()))
 }
 
-/// In the overlay, made ready before the click or not.
+/// The overlay with and without preloading.
 #[tokio::test]
 async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
     for attributes in ["", "data-preload=none"] {
@@ -77,7 +77,7 @@ async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
     Ok(())
 }
 
-/// From the first paint to the filled form.
+/// From the first paint to the completed form.
 #[tokio::test]
 async fn nothing_shifts_after_the_first_paint() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
@@ -91,9 +91,9 @@ async fn nothing_shifts_after_the_first_paint() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Outside click and Esc close at once while nothing is under way, and ask first when it is.
+/// A click outside and Esc close the form at once, and require confirmation during a payment.
 #[tokio::test]
-async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
+async fn closing_requires_confirmation_during_a_payment() -> Result<()> {
     let buyer = Buyer::comes("outside", Screen::Desk).await?;
     let browser = &buyer.browser;
     let outside = "const dialog = document.querySelector('dialog[open]');
@@ -115,7 +115,7 @@ async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
     browser
         .until("the focus", "return document.activeElement.id === 'stay'")
         .await?;
-    // Esc answers no, Esc again asks again.
+    // Esc dismisses the confirmation, and a second Esc shows it again.
     browser
         .active_element()
         .await?
@@ -123,7 +123,7 @@ async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
         .await?;
     browser
         .until(
-            "the question is gone",
+            "the confirmation to close",
             "return !document.querySelector('.question')
                 && document.activeElement.className === 'heading'",
         )
@@ -141,7 +141,7 @@ async fn closing_asks_first_while_money_may_be_moving() -> Result<()> {
     buyer.leaves().await
 }
 
-/// Near the end the time is counted down, aloud at a few moments only; then the widget says so.
+/// The remaining time is shown near expiry and announced a few times.
 #[tokio::test]
 async fn the_time_left_is_counted_down() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
@@ -151,7 +151,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
     let shown = browser
         .run("return document.querySelector('.expiry').textContent")
         .await?;
-    ensure!(shown == "", "an hour ahead: {shown}");
+    ensure!(shown == "", "an hour before expiry: {shown}");
 
     let near = hosted.world.api.invoice("near").await?;
     hosted.world.expires_in(&near.id, 119).await?;
@@ -164,7 +164,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
         .await?;
     browser
         .until(
-            "it goes down",
+            "the time to decrease",
             &format!("return document.querySelector('.expiry').textContent !== {before}"),
         )
         .await?;
@@ -179,9 +179,9 @@ async fn the_time_left_is_counted_down() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// No network is said so; when it is back, what happened meanwhile is shown.
+/// The offline state is shown, and the current state after reconnecting.
 #[tokio::test]
-async fn being_offline_is_noticed_and_resumed() -> Result<()> {
+async fn offline_state_is_shown_and_cleared() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -189,7 +189,7 @@ async fn being_offline_is_noticed_and_resumed() -> Result<()> {
     browser.offline(true).await?;
     browser
         .until(
-            "offline is said",
+            "the offline message",
             "return document.querySelector('#offline').textContent.startsWith('You are offline')",
         )
         .await?;
@@ -199,16 +199,16 @@ async fn being_offline_is_noticed_and_resumed() -> Result<()> {
     browser.see("main [data-screen=paid]").await?;
     browser
         .until(
-            "it is said no more",
+            "the offline message to disappear",
             "return document.querySelector('#offline').textContent === ''",
         )
         .await?;
     hosted.browser.close().await
 }
 
-/// A payment that was sent without a network goes through once there is one, and once only.
+/// A payment sent while offline is sent once the network is back.
 #[tokio::test]
-async fn a_payment_sent_offline_is_sent_again_with_the_same_key() -> Result<()> {
+async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -231,9 +231,9 @@ async fn a_payment_sent_offline_is_sent_again_with_the_same_key() -> Result<()> 
     hosted.browser.close().await
 }
 
-/// The tab sleeps while the buyer is in the bank's app, and misses every event.
+/// The tab is frozen while the buyer is in the bank's app and misses all events.
 #[tokio::test]
-async fn a_tab_that_slept_comes_back_to_the_right_state() -> Result<()> {
+async fn a_frozen_tab_shows_the_current_state() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -244,7 +244,7 @@ async fn a_tab_that_slept_comes_back_to_the_right_state() -> Result<()> {
             .tell("Page.setWebLifecycleState", json!({ "state": state }))
             .await
     };
-    // Nothing that is sent while it sleeps ever arrives.
+    // Events sent while the tab is frozen are lost.
     browser.block(&["*/v1/widget/*"]).await?;
     sleep("frozen").await?;
     let bank = hosted.world.api.widget(reqwest::Method::GET, &opened, "");
@@ -262,9 +262,9 @@ async fn a_tab_that_slept_comes_back_to_the_right_state() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// Where something between server and browser lets no live events through.
+/// A proxy blocks live events.
 #[tokio::test]
-async fn without_live_events_the_widget_asks() -> Result<()> {
+async fn the_widget_polls_without_live_events() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     browser.block(&["*/events"]).await?;
@@ -276,7 +276,7 @@ async fn without_live_events_the_widget_asks() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_popup_closed_by_hand_is_noticed_within_a_second() -> Result<()> {
+async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
     let buyer = Buyer::comes("within", Screen::Desk).await?;
     let browser = &buyer.browser;
     // The page itself says what was known a second after the popup was closed: its timers run in
@@ -305,9 +305,9 @@ async fn a_popup_closed_by_hand_is_noticed_within_a_second() -> Result<()> {
     buyer.leaves().await
 }
 
-/// A page that the browser keeps, to go back to, holds no card; nor does anything that it stores.
+/// Neither the back/forward cache nor any storage contains card data.
 #[tokio::test]
-async fn what_a_browser_keeps_holds_no_card() -> Result<()> {
+async fn the_browser_stores_no_card_data() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.world.api.invoice("1").await?;
@@ -318,7 +318,7 @@ async fn what_a_browser_keeps_holds_no_card() -> Result<()> {
     let kept = "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, document.cookie, location.href])";
     let kept = browser.run(kept).await?.to_string();
     ensure!(!kept.contains("4242"), "{kept}");
-    // What the page holds at the moment it is left.
+    // The fields when the page is left.
     let left = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
         await new Promise((done) => setTimeout(done, 50));
         return ['#number', '#expiry', '#cvc'].map((css) => document.querySelector(css).value)";

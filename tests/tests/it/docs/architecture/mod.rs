@@ -52,7 +52,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 const COMMON: [&str; 5] = ["clock", "new_id", "crypto", "config", "telemetry"];
 
 #[test]
-fn dependencies_point_one_way() -> Result<()> {
+fn dependencies_are_one_way() -> Result<()> {
     let graph = Graph::read(&root()?.join("server/src/lib.rs"))?;
     let mut wrong = vec![];
     for (module, used) in graph.uses() {
@@ -72,7 +72,7 @@ fn dependencies_point_one_way() -> Result<()> {
 }
 
 #[test]
-fn no_files_use_each_other_in_a_loop() -> Result<()> {
+fn no_circular_dependencies() -> Result<()> {
     let mut circles = vec![];
     for file in CRATES {
         let graph = Graph::read(&root()?.join(file))?;

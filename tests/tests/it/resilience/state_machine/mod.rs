@@ -1,9 +1,9 @@
-//! The life of a payment as a state machine: whatever buyers, project, payment system, clock and
-//! crashes do, in whatever order, the server stands where the model does, and the three books agree.
+//! A state machine test of payments. Random steps of the buyer, the project and the provider, crashes
+//! and expiry lead the server to the model's state, and the ledgers are consistent.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "the state machine's trait knows no errors: a panic is what makes it red"
+    reason = "the trait returns no errors; a panic fails the test"
 )]
 
 mod model;
@@ -27,7 +27,7 @@ use tokio::sync::Mutex;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The world of one case. It ends with the case.
+/// The app of one test case.
 struct Stage {
     world: World,
     webhooks: Relay,
@@ -48,14 +48,14 @@ impl Stage {
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// How often something was done, and what it was the last time, if it was taken.
+/// The number of requests, and the last accepted request.
 type Last<T> = Mutex<(usize, Option<T>)>;
 
-/// What happens on the stage in one case.
+/// One test case.
 struct Play {
     stage: Mutex<Stage>,
     opened: Opened,
-    /// The bank's form that the buyer was led to last.
+    /// The last verification form.
     form: Mutex<String>,
     presses: Last<(Value, Answer)>,
     refunds: Last<(String, Value, Answer)>,
@@ -131,7 +131,7 @@ impl Play {
                 }
             }
             Step::TakesAfterAll => {
-                // The model has taken it already: it is the first that is dead here and not there.
+                // The first failed payment: the model has already marked it as paid.
                 let dead =
                     |p: &&Value| matches!(p["status"].as_str(), Some("declined" | "canceled"));
                 let payment = payments.iter().find(dead);
@@ -175,7 +175,7 @@ impl Play {
         live: Option<&Value>,
     ) -> Result<()> {
         let payment = text(&live.unwrap_or(&Value::Null)["id"])?;
-        // The one that the buyer was led to, though the widget may show another end by now.
+        // The last form that the buyer saw.
         let form = self.form.lock().await.clone();
         let kept = webhooks.kept();
         let request = world.api.request(Method::POST, &form);
@@ -230,7 +230,7 @@ impl Play {
         send(request.header("idempotency-key", key).json(body)).await
     }
 
-    /// Waits until the server stands where the model does; then the books must agree.
+    /// Waits for the model's state and checks that the ledgers are consistent.
     async fn stands(&self, world: &World, life: &Life) -> Result<()> {
         let fits = |payment: &Value, paying: &Paying| match paying.standing {
             Standing::Waiting => payment["status"] == "requires_verification",
@@ -275,12 +275,12 @@ impl StateMachineTest for Play {
 prop_state_machine! {
     #![proptest_config(Config {
         cases: 24,
-        // A failing case takes a while to be one.
+        // A failing case takes long.
         max_shrink_time: 120_000,
         failure_persistence: None,
         ..Config::default()
     })]
 
     #[test]
-    fn of_a_payment(sequential 1..16 => Play);
+    fn payment_state_machine(sequential 1..16 => Play);
 }

@@ -1,28 +1,28 @@
-//! The life of one payment's invoice as a model: what may happen to it, and where it stands then.
+//! The model of an invoice and its payments: the steps and the expected states.
 
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-/// What the invoice is over, in minor units.
+/// The invoice's amount in minor units.
 pub const AMOUNT: i64 = 1000;
 
-/// How the card that is tried behaves.
+/// The behavior of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
-    /// The money is taken.
+    /// The payment succeeds.
     Approved,
-    /// It is not.
+    /// The payment is declined.
     Declined,
-    /// The buyer has to confirm at the bank.
+    /// The payment requires verification.
     Verified,
-    /// The money is taken, and nobody answers.
+    /// The payment succeeds and the response is lost.
     Silent,
-    /// The money is taken, and the answer is a failure.
+    /// The payment succeeds and the response is HTTP 500.
     Failing,
 }
 
 impl Card {
-    /// The sandbox's card that does.
+    /// Returns the sandbox's test card.
     pub fn number(self) -> &'static str {
         match self {
             Self::Approved => "4242424242424242",
@@ -34,78 +34,78 @@ impl Card {
     }
 }
 
-/// How the server gets to hear of what happened at the bank. The reconciler always runs as well.
+/// How the server learns the result of the verification. The reconciler always runs.
 #[derive(Debug, Clone, Copy)]
 pub enum Herald {
-    /// By nobody else.
+    /// Only the reconciler.
     Nobody,
-    /// The payment system tells.
+    /// A webhook of the provider.
     Webhook,
-    /// The buyer comes back.
+    /// The buyer's return.
     Buyer,
 }
 
-/// What may happen.
+/// A step of a test case.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// A press on Pay.
+    /// The buyer pays.
     Pay(Card),
-    /// The last press once more, with its key.
+    /// The last payment request is repeated with its key.
     PayAgain,
-    /// The buyer confirms at the bank.
+    /// The buyer confirms the verification.
     Confirm(Herald),
-    /// The buyer refuses there.
+    /// The buyer cancels the verification at the bank.
     Refuse(Herald),
-    /// The buyer gives the verification up in the widget.
+    /// The buyer cancels the verification in the widget.
     GiveUp,
-    /// Any webhook that was ever sent comes again.
+    /// A webhook is sent again.
     Webhook(prop::sample::Index),
-    /// The buyer of any payment comes back, again.
+    /// The buyer opens a return URL again.
     Return(prop::sample::Index),
-    /// The bank takes the money of a dead payment after all.
+    /// A failed payment succeeds late.
     TakesAfterAll,
-    /// The project gives so much back.
+    /// The project refunds an amount.
     Refund(i64),
-    /// The last refund once more, with its key.
+    /// The last refund request is repeated with its key.
     RefundAgain,
-    /// The project calls the invoice off.
+    /// The project cancels the invoice.
     CancelInvoice,
-    /// Its time is over.
+    /// The invoice expires.
     Expire,
-    /// The server is killed and started again.
+    /// The server is killed and restarted.
     Crash,
 }
 
-/// How a payment stands.
+/// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// For the buyer.
+    /// The payment requires verification.
     Waiting,
-    /// The money is taken.
+    /// The payment succeeded.
     Taken,
-    /// Declined or called off.
+    /// The payment was declined or canceled.
     Dead,
 }
 
 /// A payment.
 #[derive(Debug, Clone)]
 pub struct Paying {
-    /// How it stands.
+    /// The payment's state.
     pub standing: Standing,
-    /// What was given back, in minor units.
+    /// The refunded amount in minor units.
     pub back: i64,
-    /// Whether its money came when the invoice was paid already.
+    /// Whether the invoice was already paid when the payment succeeded.
     pub duplicate: bool,
 }
 
-/// Where everything stands.
+/// The state of the model.
 #[derive(Debug, Clone)]
 pub struct Life {
-    /// The invoice's status, as it goes over the wire.
+    /// The invoice's status.
     pub status: &'static str,
-    /// Whether its time is over.
+    /// Whether the invoice has expired.
     pub overdue: bool,
-    /// Its payments, the oldest first.
+    /// The payments, oldest first.
     pub payments: Vec<Paying>,
 }
 
@@ -114,7 +114,7 @@ impl Life {
         matches!(self.status, "paid" | "partially_refunded" | "refunded")
     }
 
-    /// The first payment that stands so.
+    /// Finds the first payment in a state.
     pub fn find(&self, standing: Standing) -> Option<usize> {
         self.payments.iter().position(|p| p.standing == standing)
     }
@@ -147,19 +147,19 @@ impl Life {
         }
     }
 
-    /// The payment that pays the invoice.
+    /// Finds the payment that paid the invoice.
     pub fn payer(&self) -> Option<usize> {
         let pays = |p: &Paying| p.standing == Standing::Taken && !p.duplicate;
         self.payments.iter().position(pays)
     }
 
-    /// What the payer got back.
+    /// Returns the amount refunded of that payment.
     pub fn back(&self) -> i64 {
         self.payer().map_or(0, |at| self.payments[at].back)
     }
 }
 
-/// What follows from what.
+/// The reference state machine.
 pub struct Model;
 
 impl ReferenceStateMachine for Model {
