@@ -17,4 +17,4 @@ pub mod providers;
 pub mod tools;
 pub mod wait;
 
-pub use app::World;
+pub use app::TestApp;

@@ -1,6 +1,6 @@
 //! A strict parser of `/metrics`, like `promtool check metrics`.
 
-use crate::app::World;
+use crate::app::TestApp;
 use crate::client::send;
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Method;
@@ -39,8 +39,8 @@ impl Metrics {
     ///
     /// # Errors
     /// When the response is invalid.
-    pub async fn of(world: &World) -> Result<Self> {
-        let answer = send(world.api.request(Method::GET, "/metrics")).await?;
+    pub async fn of(app: &TestApp) -> Result<Self> {
+        let answer = send(app.api.request(Method::GET, "/metrics")).await?;
         ensure!(answer.status == 200, "{answer:?}");
         let kind = answer.header("content-type");
         ensure!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");

@@ -18,7 +18,7 @@ use sqlx::AnyPool;
 use std::path::Path;
 
 /// An app under test. Its processes end on drop.
-pub struct World {
+pub struct TestApp {
     /// The client with the project's keys.
     pub api: Api,
     /// The project's endpoint.
@@ -33,7 +33,7 @@ pub struct World {
     home: Home,
 }
 
-/// Options of [`World::set_up`].
+/// Options of [`TestApp::set_up`].
 #[derive(Default)]
 pub struct Setup<'a> {
     /// Additional arguments for `till project create`.
@@ -53,7 +53,7 @@ pub struct Setup<'a> {
     pub endpoint: Option<&'a str>,
 }
 
-impl World {
+impl TestApp {
     /// Starts an app with the default options.
     pub async fn start() -> Result<Self> {
         Self::with(&[]).await

@@ -1,6 +1,6 @@
 //! Invoices in any state on the hosted page.
 
-use crate::app::World;
+use crate::app::TestApp;
 use crate::browser::{Browser, Screen};
 use crate::client::{Api, Opened};
 use anyhow::Result;
@@ -34,7 +34,7 @@ pub const STATES: [&str; 10] = [
 /// An app and a browser.
 pub struct Hosted {
     /// The server.
-    pub world: World,
+    pub app: TestApp,
     /// The browser.
     pub browser: Browser,
 }
@@ -48,7 +48,7 @@ impl Hosted {
     /// Starts an app and a browser with additional arguments and switches.
     pub async fn with(screen: Screen, project: &[&str], switches: &[&str]) -> Result<Self> {
         Ok(Self {
-            world: World::with(project).await?,
+            app: TestApp::with(project).await?,
             browser: Browser::with(screen, switches).await?,
         })
     }
@@ -56,7 +56,7 @@ impl Hosted {
     /// Returns an invoice's payment URL. `query` starts with a question mark or is empty.
     pub fn address(&self, opened: &Opened, query: &str) -> String {
         let Opened { id, token } = opened;
-        format!("{}/pay/{id}{query}#token={token}", self.world.api.url)
+        format!("{}/pay/{id}{query}#token={token}", self.app.api.url)
     }
 
     /// Opens an invoice and waits for a screen.
@@ -79,7 +79,7 @@ impl Hosted {
         state: &'static str,
         number: &str,
     ) -> Result<(&'static str, Opened)> {
-        let api = &self.world.api;
+        let api = &self.app.api;
         let mut order = Api::order(&format!("{state}-{number}"));
         order["items"] = json!([
             { "name": "Harbour at Dawn, signed", "quantity": 2, "amount": 750 },
@@ -104,7 +104,7 @@ impl Hosted {
             // Without status polls, the payment stays in processing.
             sqlx::query("update payments set next_check_at = null where invoice = $1")
                 .bind(&opened.id)
-                .execute(&self.world.store().await?)
+                .execute(&self.app.store().await?)
                 .await?;
         }
         let screen = match state {
@@ -114,7 +114,7 @@ impl Hosted {
         };
         match state {
             "expired" => {
-                self.world.let_expire(&opened.id).await?;
+                self.app.let_expire(&opened.id).await?;
                 api.until_status(&opened.id, "expired").await?;
             }
             // Written directly to the store.
@@ -122,7 +122,7 @@ impl Hosted {
                 sqlx::query("update invoices set status = $1 where id = $2")
                     .bind(state)
                     .bind(&opened.id)
-                    .execute(&self.world.store().await?)
+                    .execute(&self.app.store().await?)
                     .await?;
             }
             "failed" => {
@@ -137,7 +137,7 @@ impl Hosted {
     /// Changes a project setting in the store. The path is, for example, `$.widget.theme`, and the
     /// value is JSON.
     pub async fn set(&self, path: &str, value: &str) -> Result<()> {
-        let store = self.world.store().await?;
+        let store = self.app.store().await?;
         let settings: String = sqlx::query_scalar("select settings from projects")
             .fetch_one(&store)
             .await?;

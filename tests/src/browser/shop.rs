@@ -1,6 +1,6 @@
 //! A merchant's page on its own origin.
 
-use crate::app::World;
+use crate::app::TestApp;
 use crate::browser::Browser;
 use crate::client::Opened;
 use anyhow::Result;
@@ -22,7 +22,7 @@ pub async fn serve(page: &str, till: &str) -> Result<String> {
 /// A page with a button that opens the widget and an app. `window.events` lists the widget's events.
 pub struct Shop {
     /// The server.
-    pub world: World,
+    pub app: TestApp,
     /// The button's invoice.
     pub opened: Opened,
     /// The page's origin, which is cross-site to the server.
@@ -42,17 +42,17 @@ impl Shop {
     pub async fn open(attributes: &str, project: &[&str]) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://shop.localhost:{}", listener.local_addr()?.port());
-        let world = World::with(&[&["--origin", url.as_str()], project].concat()).await?;
-        let opened = world.api.invoice("1").await?;
+        let app = TestApp::with(&[&["--origin", url.as_str()], project].concat()).await?;
+        let opened = app.api.invoice("1").await?;
         let page = PAGE
-            .replace("TILL", &world.api.url)
-            .replace("PK", &world.keys.pk)
+            .replace("TILL", &app.api.url)
+            .replace("PK", &app.keys.pk)
             .replace("ATTRIBUTES", attributes)
             .replace("INVOICE", &opened.id)
             .replace("TOKEN", &opened.token);
         let router = Router::new().fallback(get(async move || Html(page.clone())));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { world, opened, url })
+        Ok(Self { app, opened, url })
     }
 
     /// Waits until the page has received exactly these events.

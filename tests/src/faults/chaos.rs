@@ -1,7 +1,7 @@
 //! Payments during outages. At the end no payment is lost and none is charged twice.
 
 use crate::app::Setup;
-use crate::app::World;
+use crate::app::TestApp;
 use crate::faults::relay::{Fate, Relay, WEBHOOKS};
 use crate::faults::traffic::Customer;
 use crate::ledger::{Agreement, agree, until_settled};
@@ -61,18 +61,18 @@ pub async fn run(plan: &Plan) -> Result<Agreement> {
         to_server: Some(&to_server),
         ..Setup::default()
     };
-    let mut world = World::set_up(setup).await?;
+    let mut app = TestApp::set_up(setup).await?;
     if plan.weather {
         set_weather(&to_sandbox, &to_server, plan.seed);
     }
     let enough = CancellationToken::new();
-    let mut crowd = buyers(&world, plan, &enough);
+    let mut crowd = buyers(&app, plan, &enough);
     let mut chance = StdRng::seed_from_u64(plan.seed);
     for _ in 0..plan.times {
         let calm = Duration::from_millis(chance.random_range(20..700));
         tokio::time::sleep(calm).await;
         let fault = plan.faults.choose(&mut chance).context("no faults")?;
-        strike(&mut world, *fault).await?;
+        strike(&mut app, *fault).await?;
     }
     enough.cancel();
     to_sandbox.weather(|_, _| Fate::Passed);
@@ -81,20 +81,20 @@ pub async fn run(plan: &Plan) -> Result<Agreement> {
     while let Some(one) = crowd.join_next().await {
         promised.extend(one??);
     }
-    until_settled(&world, SETTLES).await?;
-    let agreement = agree(&world).await?;
-    kept(&world, &promised).await?;
+    until_settled(&app, SETTLES).await?;
+    let agreement = agree(&app).await?;
+    kept(&app, &promised).await?;
     ensure!(agreement.paid > 0, "no payment succeeded");
     Ok(agreement)
 }
 
 /// Starts buyers that pay one order after the other until `enough` is cancelled. Each returns the
 /// payments that were reported as succeeded.
-fn buyers(world: &World, plan: &Plan, enough: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
+fn buyers(app: &TestApp, plan: &Plan, enough: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
     let number = Arc::new(AtomicUsize::new(0));
     let mut crowd = JoinSet::new();
     for _ in 0..plan.buyers {
-        let (api, number, enough) = (world.api.clone(), number.clone(), enough.clone());
+        let (api, number, enough) = (app.api.clone(), number.clone(), enough.clone());
         let seed = plan.seed;
         crowd.spawn(async move {
             let mut promised = vec![];
@@ -112,32 +112,32 @@ fn buyers(world: &World, plan: &Plan, enough: &CancellationToken) -> JoinSet<Res
 }
 
 /// Checks that the payments reported as succeeded have succeeded.
-async fn kept(world: &World, promised: &[String]) -> Result<()> {
+async fn kept(app: &TestApp, promised: &[String]) -> Result<()> {
     let sql = "select id from payments where status = 'succeeded'";
     let paid: Vec<String> = sqlx::query_scalar(sql)
-        .fetch_all(&world.store().await?)
+        .fetch_all(&app.store().await?)
         .await?;
     let broken: Vec<_> = promised.iter().filter(|id| !paid.contains(id)).collect();
     ensure!(broken.is_empty(), "reported as succeeded: {broken:?}");
     Ok(())
 }
 
-async fn strike(world: &mut World, fault: Fault) -> Result<()> {
+async fn strike(app: &mut TestApp, fault: Fault) -> Result<()> {
     match fault {
         Fault::Server => {
-            world.crash().await?;
+            app.crash().await?;
             // A supervisor restarts a server until it runs.
             until_within(RETURNS, "the server", async || {
-                Ok(world.restart().await.is_ok())
+                Ok(app.restart().await.is_ok())
             })
             .await
         }
         Fault::PaymentSystem => {
-            world.crash_sandbox().await?;
+            app.crash_sandbox().await?;
             tokio::time::sleep(Duration::from_millis(500)).await;
-            world.restart_sandbox().await
+            app.restart_sandbox().await
         }
-        Fault::Connections => world.cut_connections().await,
+        Fault::Connections => app.cut_connections().await,
         Fault::Postgres => crate::database::crash_postgres().await,
     }
 }

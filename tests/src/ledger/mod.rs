@@ -2,7 +2,7 @@
 
 mod sandbox;
 
-use crate::app::World;
+use crate::app::TestApp;
 use crate::project::Arrived;
 use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
@@ -45,16 +45,16 @@ pub struct Agreement {
 ///
 /// # Errors
 /// After `limit`.
-pub async fn until_settled(world: &World, limit: Duration) -> Result<()> {
-    until_all_but(world, limit, &[]).await
+pub async fn until_settled(app: &TestApp, limit: Duration) -> Result<()> {
+    until_all_but(app, limit, &[]).await
 }
 
 /// Waits until nothing but the payments in `waiting` is pending.
 ///
 /// # Errors
 /// After `limit`.
-pub async fn until_all_but(world: &World, limit: Duration, waiting: &[String]) -> Result<()> {
-    let store = world.store().await?;
+pub async fn until_all_but(app: &TestApp, limit: Duration, waiting: &[String]) -> Result<()> {
+    let store = app.store().await?;
     let mut open = vec![];
     let settled = until_within(limit, "all work to finish", async || {
         // The database may be unavailable for a moment.
@@ -83,11 +83,11 @@ async fn still_open(store: &AnyPool) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When a check fails.
-pub async fn agree(world: &World) -> Result<Agreement> {
-    let store = world.store().await?;
-    let theirs = payment_system(world).await?;
+pub async fn agree(app: &TestApp) -> Result<Agreement> {
+    let store = app.store().await?;
+    let theirs = payment_system(app).await?;
     let (ours, duplicates) = our_store(&store).await?;
-    let arrived = world.project.arrived();
+    let arrived = app.project.arrived();
     let told = project(&arrived)?;
     ensure!(
         theirs == ours,
@@ -121,8 +121,8 @@ pub async fn agree(world: &World) -> Result<Agreement> {
     })
 }
 
-async fn payment_system(world: &World) -> Result<Book> {
-    let rows = world.sandbox_books().await?;
+async fn payment_system(app: &TestApp) -> Result<Book> {
+    let rows = app.sandbox_books().await?;
     let moved = rows
         .into_iter()
         .map(|(id, taken, back)| (id, Moved { taken, back }));

@@ -1,6 +1,6 @@
 //! The sandbox's ledger, read from its database.
 
-use crate::app::World;
+use crate::app::TestApp;
 use crate::client::{Answer, send, text};
 use crate::providers::hmac_hex;
 use crate::wait::until;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 
-impl World {
+impl TestApp {
     /// Lists the payments in the sandbox's ledger: reference (the payment's id), status, net amount.
     pub async fn ledger(&self) -> Result<Vec<(String, String, i64)>> {
         let db = open(self).await?;
@@ -85,7 +85,7 @@ impl World {
     }
 }
 
-async fn open(world: &World) -> Result<SqlitePool> {
-    let options = SqliteConnectOptions::new().filename(world.files().join("sandbox.db"));
+async fn open(app: &TestApp) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new().filename(app.files().join("sandbox.db"));
     Ok(SqlitePool::connect_with(options).await?)
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use std::time::{Duration, Instant};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, card};
 use till_tests::database::on_postgres;
@@ -59,21 +59,21 @@ async fn main() -> Result<()> {
             to_server: Some(&balancer),
             ..Setup::default()
         };
-        let world = World::set_up(setup).await?;
+        let app = TestApp::set_up(setup).await?;
         let mut others = vec![];
         for _ in 1..servers {
-            others.push(world.another_server().await?);
+            others.push(app.another_server().await?);
         }
-        let mut urls = vec![world.api.url.as_str()];
+        let mut urls = vec![app.api.url.as_str()];
         urls.extend(others.iter().map(|other| other.said.as_str()));
         balancer.send_to(&urls);
-        let api = Api::new(&balancer.url, &world.keys)?;
+        let api = Api::new(&balancer.url, &app.keys)?;
         pay(&api, "warm", Duration::from_secs(2)).await?;
         let took = pay(&api, "hot", length).await?;
         let start = Instant::now();
-        until_settled(&world, Duration::from_secs(120)).await?;
+        until_settled(&app, Duration::from_secs(120)).await?;
         let rest = start.elapsed();
-        agree(&world).await?;
+        agree(&app).await?;
         let at = |part: usize| {
             took.get(took.len() * part / 100)
                 .copied()

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::{Browser, Screen};
 use till_tests::client::Opened;
 use tokio::net::TcpListener;
@@ -111,8 +111,8 @@ fn bundle() -> Result<(Vec<u8>, Vec<u8>)> {
     ))
 }
 
-fn ours(world: &World, opened: &Opened) -> String {
-    let (till, pk) = (&world.api.url, &world.keys.pk);
+fn ours(app: &TestApp, opened: &Opened) -> String {
+    let (till, pk) = (&app.api.url, &app.keys.pk);
     let Opened { id, token } = opened;
     // A click before the script is loaded is repeated afterwards.
     format!(
@@ -182,7 +182,7 @@ async fn main() -> Result<()> {
     let runs: u32 = std::env::args().nth(1).unwrap_or_default().parse()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let site = format!("http://{}", listener.local_addr()?);
-    let world = World::with(&["--origin", &site]).await?;
+    let app = TestApp::with(&["--origin", &site]).await?;
     let (script, style) = bundle()?;
     println!(
         "Adyen's Drop-in: script {} + style {} bytes (brotli)",
@@ -201,14 +201,14 @@ async fn main() -> Result<()> {
             )
         })
     };
-    let opened = world.api.invoice("bench").await?;
-    let page = ours(&world, &opened);
-    let app = Router::new()
+    let opened = app.api.invoice("bench").await?;
+    let page = ours(&app, &opened);
+    let router = Router::new()
         .route("/ours", get(async move || Html(page)))
         .route("/adyen", get(async || Html(ADYENS)))
         .route("/dropin.js", file("text/javascript", script))
         .route("/dropin.css", file("text/css", style));
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(async move { axum::serve(listener, router).await });
     for when in [When::Settled, When::AtOnce] {
         let (mut mine, mut theirs) = (vec![], vec![]);
         for _ in 0..runs {

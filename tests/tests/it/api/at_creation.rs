@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Answer, Api, card, send, text};
 use till_tests::wait::until;
 
@@ -16,14 +16,14 @@ fn with_method(number: &str) -> Value {
     order
 }
 
-async fn post(world: &World, order: &Value) -> Result<Answer> {
-    send(world.api.secret(Method::POST, INVOICES).json(order)).await
+async fn post(app: &TestApp, order: &Value) -> Result<Answer> {
+    send(app.api.secret(Method::POST, INVOICES).json(order)).await
 }
 
 #[tokio::test]
 async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
-    let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks"]).await?;
-    let made = post(&world, &with_method("1")).await?;
+    let app = TestApp::with(&["--success-url", "http://127.0.0.1:1/thanks"]).await?;
+    let made = post(&app, &with_method("1")).await?;
     ensure!(made.status == 201, "{made:?}");
     let invoice = made.json();
     ensure!(invoice["status"] == "processing", "{invoice}");
@@ -32,47 +32,46 @@ async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
         "{invoice}"
     );
     let form = text(&invoice["confirmation_url"])?;
-    ensure!(form.starts_with(&world.sandbox), "{form}");
+    ensure!(form.starts_with(&app.sandbox), "{form}");
 
     // The same order does not call the provider again.
-    let again = post(&world, &with_method("1")).await?;
+    let again = post(&app, &with_method("1")).await?;
     ensure!(
         again.status == 200 && again.json()["confirmation_url"] == json!(form),
         "{again:?}"
     );
-    ensure!(world.ledger().await?.len() == 1);
+    ensure!(app.ledger().await?.len() == 1);
 
-    let confirm = world
+    let confirm = app
         .api
         .request(Method::POST, &form)
         .form(&[("action", "confirm")]);
     let back = send(confirm).await?.header("location").to_owned();
-    let page = send(world.api.request(Method::GET, &back)).await?;
+    let page = send(app.api.request(Method::GET, &back)).await?;
     ensure!(page.text.contains("http://127.0.0.1:1/thanks?"), "{page:?}");
     let id = text(&invoice["id"])?;
-    let paid = world.api.until_status(&id, "paid").await?;
+    let paid = app.api.until_status(&id, "paid").await?;
     ensure!(paid["confirmation_url"].is_null(), "{paid}");
-    ensure!(world.taken().await? == 1999);
+    ensure!(app.taken().await? == 1999);
     until("two callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await
 }
 
 #[tokio::test]
 async fn creating_again_after_a_canceled_form_returns_a_new_form() -> Result<()> {
-    let world = World::start().await?;
-    let made = post(&world, &with_method("1")).await?.json();
+    let app = TestApp::start().await?;
+    let made = post(&app, &with_method("1")).await?.json();
     let form = text(&made["confirmation_url"])?;
     send(
-        world
-            .api
+        app.api
             .request(Method::POST, &form)
             .form(&[("action", "cancel")]),
     )
     .await?;
-    world.api.until_status(&text(&made["id"])?, "open").await?;
-    let again = post(&world, &with_method("1")).await?.json();
+    app.api.until_status(&text(&made["id"])?, "open").await?;
+    let again = post(&app, &with_method("1")).await?.json();
     ensure!(
         again["id"] == made["id"] && again["payments"].as_array().is_some_and(|p| p.len() == 2)
     );
@@ -82,23 +81,22 @@ async fn creating_again_after_a_canceled_form_returns_a_new_form() -> Result<()>
 
 #[tokio::test]
 async fn a_rejected_order_creates_no_invoice() -> Result<()> {
-    let world = World::with(&["--check-url", "PROJECT/check", "--require", "email"]).await?;
+    let app = TestApp::with(&["--check-url", "PROJECT/check", "--require", "email"]).await?;
     let none = async |order: &Value| -> Result<Answer> {
-        let answer = post(&world, order).await?;
-        let list = send(world.api.secret(Method::GET, INVOICES)).await?.json();
+        let answer = post(&app, order).await?;
+        let list = send(app.api.secret(Method::GET, INVOICES)).await?.json();
         ensure!(list["data"] == json!([]), "{list}");
-        ensure!(world.ledger().await?.is_empty());
+        ensure!(app.ledger().await?.is_empty());
         Ok(answer)
     };
     let missing = none(&with_method("1")).await?;
     ensure!(missing.problem(422, "invalid-request")? == ["buyer.email"]);
     let mut order = with_method("1");
     order["buyer"] = json!({ "email": "buyer@shop.example" });
-    world
-        .project
+    app.project
         .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
     none(&order).await?.problem(422, "order-rejected")?;
-    world.project.answer_checks(|_| "?".into_response());
+    app.project.answer_checks(|_| "?".into_response());
     none(&order)
         .await?
         .problem(502, "order-check-unavailable")?;
@@ -106,25 +104,24 @@ async fn a_rejected_order_creates_no_invoice() -> Result<()> {
     ensure!(none(&order).await?.problem(422, "invalid-request")? == ["method"]);
 
     order["method"] = json!("card");
-    let before = world.project.checks().len();
-    world
-        .project
+    let before = app.project.checks().len();
+    app.project
         .answer_checks(|_| r#"{"accept":true}"#.into_response());
-    ensure!(post(&world, &order).await?.status == 201);
-    ensure!(world.project.checks().len() == before + 1, "asked once");
+    ensure!(post(&app, &order).await?.status == 201);
+    ensure!(app.project.checks().len() == before + 1, "asked once");
     Ok(())
 }
 
 #[tokio::test]
 async fn an_open_invoice_can_be_canceled() -> Result<()> {
-    let world = World::start().await?;
-    let api = &world.api;
+    let app = TestApp::start().await?;
+    let api = &app.api;
     let cancel = |id: &str| {
         let path = format!("{INVOICES}/{id}/cancel");
         send(api.secret(Method::POST, &path))
     };
     let opened = api.invoice("1").await?;
-    let stranger = world.another_project().await?;
+    let stranger = app.another_project().await?;
     let path = format!("{INVOICES}/{}/cancel", opened.id);
     send(stranger.secret(Method::POST, &path))
         .await?
@@ -140,11 +137,12 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
     );
     let pay = api.pay(&opened, &card("4242424242424242")).await?;
     pay.problem(409, "invoice-canceled")?;
-    until("the callback", async || {
-        Ok(world.project.arrived().len() == 1)
-    })
+    until(
+        "the callback",
+        async || Ok(app.project.arrived().len() == 1),
+    )
     .await?;
-    ensure!(world.project.arrived()[0].body["type"] == "invoice.canceled");
+    ensure!(app.project.arrived()[0].body["type"] == "invoice.canceled");
 
     let processing = api.invoice("2").await?;
     api.paid_with(&processing, "4000000000003220").await?;
@@ -155,7 +153,7 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
     api.paid_with(&paid, "4242424242424242").await?;
     cancel(&paid.id).await?.problem(409, "invoice-paid")?;
     let expired = api.invoice("4").await?;
-    world.let_expire(&expired.id).await?;
+    app.let_expire(&expired.id).await?;
     api.until_status(&expired.id, "expired").await?;
     cancel(&expired.id).await?.problem(409, "invoice-expired")?;
     Ok(())
@@ -163,16 +161,16 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
 
 #[tokio::test]
 async fn concurrent_cancel_and_payment_have_one_winner() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for n in 0..6 {
-        let opened = world.api.invoice(&n.to_string()).await?;
+        let opened = app.api.invoice(&n.to_string()).await?;
         let path = format!("{INVOICES}/{}/cancel", opened.id);
         let card = card("4242424242424242");
         let (canceled, paid) = tokio::try_join!(
-            send(world.api.secret(Method::POST, &path)),
-            world.api.pay(&opened, &card),
+            send(app.api.secret(Method::POST, &path)),
+            app.api.pay(&opened, &card),
         )?;
-        let end = world.api.read(&opened.id).await?["status"].clone();
+        let end = app.api.read(&opened.id).await?["status"].clone();
         let (canceled, paid) = (canceled.status == 200, paid.status == 201);
         ensure!(canceled != paid, "canceled {canceled}, paid {paid}");
         ensure!(end == if paid { "paid" } else { "canceled" }, "{end}");

@@ -3,22 +3,22 @@
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 
 #[tokio::test]
 async fn callbacks_are_signed_and_numbered() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, "4000000000009995").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, "4000000000009995").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     until("three callbacks", async || {
-        Ok(world.project.arrived().len() == 3)
+        Ok(app.project.arrived().len() == 3)
     })
     .await?;
-    let arrived = world.project.arrived();
+    let arrived = app.project.arrived();
     for (n, (callback, kind)) in arrived
         .iter()
         .zip(["payment.declined", "payment.succeeded", "invoice.paid"])
@@ -28,7 +28,7 @@ async fn callbacks_are_signed_and_numbered() -> Result<()> {
         ensure!(callback.genuine, "the signature of {body} does not verify");
         ensure!(body["type"] == kind && body["sequence"] == n + 1, "{body}");
         ensure!(body["id"] == callback.id.as_str(), "{body}");
-        ensure!(body["project"] == world.keys.id.as_str(), "{body}");
+        ensure!(body["project"] == app.keys.id.as_str(), "{body}");
         ensure!(
             body["data"]["invoice"]["id"] == opened.id.as_str(),
             "{body}"
@@ -45,27 +45,27 @@ async fn callbacks_are_signed_and_numbered() -> Result<()> {
 
 #[tokio::test]
 async fn callbacks_are_retried_in_order() -> Result<()> {
-    let world = World::start().await?;
-    world.project.answer_callbacks(|n| match n {
+    let app = TestApp::start().await?;
+    app.project.answer_callbacks(|n| match n {
         0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         1 => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
         2 => StatusCode::NOT_FOUND.into_response(),
         _ => StatusCode::OK.into_response(),
     });
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     // The third attempt is minutes after the second, which is seconds here. The fourth is half an
     // hour later, so its time is moved forward.
     until("three attempts", async || {
         sqlx::query(
             "update events set next_attempt_at = 1 where state = 'pending' and attempts > 0",
         )
-        .execute(&world.store().await?)
+        .execute(&app.store().await?)
         .await?;
-        Ok(world.project.arrived().len() >= 5)
+        Ok(app.project.arrived().len() >= 5)
     })
     .await?;
-    let arrived = world.project.arrived();
+    let arrived = app.project.arrived();
     let sequences: Vec<_> = arrived
         .iter()
         .map(|a| a.body["sequence"].as_i64())
@@ -82,18 +82,16 @@ async fn callbacks_are_retried_in_order() -> Result<()> {
 
 #[tokio::test]
 async fn callbacks_survive_a_crash() -> Result<()> {
-    let mut world = World::start().await?;
-    world
-        .project
+    let mut app = TestApp::start().await?;
+    app.project
         .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
-    world.crash_and_restart().await?;
-    world
-        .project
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+    app.crash_and_restart().await?;
+    app.project
         .answer_callbacks(|_| StatusCode::OK.into_response());
     until("both callbacks to be accepted", async || {
-        let arrived = world.project.arrived();
+        let arrived = app.project.arrived();
         let taken = arrived.iter().filter(|a| a.status == 200);
         let kinds: Vec<_> = taken.map(|a| a.body["type"].clone()).collect();
         Ok(kinds == ["payment.succeeded", "invoice.paid"])

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, card, send, text};
 use till_tests::faults::relay::{Fate, Relay};
@@ -16,9 +16,9 @@ const VERIFIED: &str = "4000000000003220";
 
 #[tokio::test]
 async fn an_invalid_card_is_reported_by_field() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let before = world.api.read(&opened.id).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let before = app.api.read(&opened.id).await?;
     let with = |field: &str, value: Value| {
         let mut body = card(APPROVED);
         body["card"][field] = value;
@@ -53,33 +53,31 @@ async fn an_invalid_card_is_reported_by_field() -> Result<()> {
             vec!["colour"],
         ),
     ] {
-        let answer = world.api.pay(&opened, &body).await?;
+        let answer = app.api.pay(&opened, &body).await?;
         let told = answer.problem(422, "invalid-request")?;
         ensure!(told == fields, "{body}: {told:?}");
     }
-    ensure!(world.api.read(&opened.id).await? == before);
-    ensure!(world.ledger().await?.is_empty());
+    ensure!(app.api.read(&opened.id).await? == before);
+    ensure!(app.ledger().await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn missing_buyer_data_is_required() -> Result<()> {
-    let world = World::with(&["--require", "email", "--require", "country"]).await?;
+    let app = TestApp::with(&["--require", "email", "--require", "country"]).await?;
     let mut order = Api::order("1");
     order["buyer"] = json!({ "country": "DE" });
-    let opened = world.api.invoice_of(&order).await?;
-    let billing = send(world.api.widget(Method::GET, &opened, ""))
-        .await?
-        .json();
+    let opened = app.api.invoice_of(&order).await?;
+    let billing = send(app.api.widget(Method::GET, &opened, "")).await?.json();
     ensure!(billing["missing"] == json!(["email"]), "{billing}");
 
-    let without = world.api.pay(&opened, &card(APPROVED)).await?;
+    let without = app.api.pay(&opened, &card(APPROVED)).await?;
     ensure!(without.problem(422, "invalid-request")? == ["buyer.email"]);
     let mut body = card(APPROVED);
     body["buyer"] = json!({ "email": "buyer@shop.example" });
-    let paid = world.api.pay(&opened, &body).await?;
+    let paid = app.api.pay(&opened, &body).await?;
     ensure!(paid.status == 201, "{paid:?}");
-    let invoice = world.api.read(&opened.id).await?;
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["buyer"]["email"] == "buyer@shop.example",
         "{invoice}"
@@ -90,23 +88,23 @@ async fn missing_buyer_data_is_required() -> Result<()> {
 
 #[tokio::test]
 async fn flat_card_fields_are_accepted() -> Result<()> {
-    let world = World::with(&["--require", "email"]).await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::with(&["--require", "email"]).await?;
+    let opened = app.api.invoice("1").await?;
     let body = json!({
         "method": "card", "number": "4242 4242 4242 4242", "exp_month": "12", "exp_year": "39",
         "cvc": "123", "holder": "A. Buyer", "email": "buyer@shop.example",
     });
-    let paid = world.api.pay(&opened, &body).await?;
+    let paid = app.api.pay(&opened, &body).await?;
     ensure!(paid.json()["payment"]["status"] == "succeeded", "{paid:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn only_the_invoices_client_token_is_accepted() -> Result<()> {
-    let world = World::start().await?;
-    let mine = world.api.invoice("1").await?;
-    let other = world.api.invoice("2").await?;
-    for token in ["", "ct_wrong", other.token.as_str(), world.keys.sk.as_str()] {
+    let app = TestApp::start().await?;
+    let mine = app.api.invoice("1").await?;
+    let other = app.api.invoice("2").await?;
+    for token in ["", "ct_wrong", other.token.as_str(), app.keys.sk.as_str()] {
         for (method, rest) in [
             (Method::GET, ""),
             (Method::GET, "/events"),
@@ -114,54 +112,54 @@ async fn only_the_invoices_client_token_is_accepted() -> Result<()> {
             (Method::POST, "/payments/pay_1/cancel"),
         ] {
             let path = format!("/v1/widget/invoices/{}{rest}", mine.id);
-            let request = world.api.request(method, &path).bearer_auth(token);
+            let request = app.api.request(method, &path).bearer_auth(token);
             let answer = send(request.json(&card(APPROVED))).await?;
             answer.problem(401, "unauthorized")?;
         }
     }
-    ensure!(world.ledger().await?.is_empty());
+    ensure!(app.ledger().await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn an_expired_invoice_cannot_be_paid() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    world.let_expire(&opened.id).await?;
-    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.let_expire(&opened.id).await?;
+    let answer = app.api.pay(&opened, &card(APPROVED)).await?;
     answer.problem(409, "invoice-expired")?;
-    world.api.until_status(&opened.id, "expired").await?;
-    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    app.api.until_status(&opened.id, "expired").await?;
+    let answer = app.api.pay(&opened, &card(APPROVED)).await?;
     answer.problem(409, "invoice-expired")?;
-    ensure!(world.ledger().await?.is_empty());
+    ensure!(app.ledger().await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_paid_invoice_cannot_be_paid_again() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, APPROVED).await?;
     ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
     ensure!(
         fixed["verification"] == json!({ "kind": "none" }),
         "{fixed}"
     );
     ensure!(fixed["payment"]["card"]["last4"] == "4242", "{fixed}");
-    let before = world.api.read(&opened.id).await?;
-    let answer = world.api.pay(&opened, &card(APPROVED)).await?;
+    let before = app.api.read(&opened.id).await?;
+    let answer = app.api.pay(&opened, &card(APPROVED)).await?;
     answer.problem(409, "invoice-paid")?;
-    ensure!(world.api.read(&opened.id).await? == before);
-    ensure!(world.taken().await? == 1999);
+    ensure!(app.api.read(&opened.id).await? == before);
+    ensure!(app.taken().await? == 1999);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_retry_with_the_same_key_replays_the_response() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
     let press = || {
-        let request = world.api.widget(Method::POST, &opened, "/payments");
+        let request = app.api.widget(Method::POST, &opened, "/payments");
         send(
             request
                 .header("idempotency-key", "press-1")
@@ -172,7 +170,7 @@ async fn a_retry_with_the_same_key_replays_the_response() -> Result<()> {
     let again = press().await?;
     ensure!(first.status == 201 && again.header("idempotent-replayed") == "true");
     ensure!(first.text == again.text);
-    ensure!(world.ledger().await?.len() == 1);
+    ensure!(app.ledger().await?.len() == 1);
     Ok(())
 }
 
@@ -190,15 +188,13 @@ async fn a_lost_provider_response_still_leads_to_the_form() -> Result<()> {
         to_sandbox: Some(&relay),
         ..Setup::default()
     };
-    let world = World::set_up(setup).await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+    let app = TestApp::set_up(setup).await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, VERIFIED).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     let mut shown = Value::Null;
     until("the verification form", async || {
-        shown = send(world.api.widget(Method::GET, &opened, ""))
-            .await?
-            .json();
+        shown = send(app.api.widget(Method::GET, &opened, "")).await?.json();
         Ok(shown["verification"]["url"].is_string())
     })
     .await?;
@@ -207,65 +203,65 @@ async fn a_lost_provider_response_still_leads_to_the_form() -> Result<()> {
         "{shown}"
     );
     let form = text(&shown["verification"]["url"])?;
-    let confirm = world.api.request(Method::POST, &form);
+    let confirm = app.api.request(Method::POST, &form);
     send(confirm.form(&[("action", "confirm")])).await?;
-    world.api.until_status(&opened.id, "paid").await?;
+    app.api.until_status(&opened.id, "paid").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_second_payment_is_rejected_while_the_first_is_pending() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let first = world.api.paid_with(&opened, VERIFIED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let first = app.api.paid_with(&opened, VERIFIED).await?;
     ensure!(
         first["payment"]["status"] == "requires_verification",
         "{first}"
     );
-    let second = world.api.pay(&opened, &card(APPROVED)).await?;
+    let second = app.api.pay(&opened, &card(APPROVED)).await?;
     second.problem(409, "payment-in-progress")?;
 
     let id = first["payment"]["id"].as_str().unwrap_or_default();
     let rest = format!("/payments/{id}/cancel");
-    let given_up = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    let given_up = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
         given_up.json()["payment"]["status"] == "canceled",
         "{given_up:?}"
     );
     ensure!(given_up.json()["status"] == "open", "{given_up:?}");
-    let again = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    let again = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     again.problem(409, "payment-final")?;
-    let other = world.api.invoice("2").await?;
-    let foreign = send(world.api.widget(Method::POST, &other, &rest)).await?;
+    let other = app.api.invoice("2").await?;
+    let foreign = send(app.api.widget(Method::POST, &other, &rest)).await?;
     foreign.problem(404, "not-found")?;
 
-    world.api.paid_with(&opened, APPROVED).await?;
-    ensure!(world.taken().await? == 1999);
+    app.api.paid_with(&opened, APPROVED).await?;
+    ensure!(app.taken().await? == 1999);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_payment_requires_an_accepted_order_check() -> Result<()> {
-    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
-    let opened = world.api.invoice("1").await?;
-    let project = &world.project;
+    let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
+    let opened = app.api.invoice("1").await?;
+    let project = &app.project;
 
     project.answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
-    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
     ensure!(refused.json()["detail"] == "sold out", "{refused:?}");
     project.answer_checks(|_| r#"{"accept":true,"amount":1,"currency":"EUR"}"#.into_response());
-    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
     for no_answer in ["", "yes", "{}"] {
         project.answer_checks(move |_| no_answer.into_response());
-        let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+        let refused = app.api.pay(&opened, &card(APPROVED)).await?;
         refused.problem(502, "order-check-unavailable")?;
     }
     project.answer_checks(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
-    let refused = world.api.pay(&opened, &card(APPROVED)).await?;
+    let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(502, "order-check-unavailable")?;
-    ensure!(world.ledger().await?.is_empty());
+    ensure!(app.ledger().await?.is_empty());
 
     let before = project.checks().len();
     // The second attempt of the order check succeeds.
@@ -273,7 +269,7 @@ async fn a_payment_requires_an_accepted_order_check() -> Result<()> {
         true => r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response(),
         false => StatusCode::BAD_GATEWAY.into_response(),
     });
-    world.api.paid_with(&opened, APPROVED).await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     let checks = project.checks();
     ensure!(
         checks
@@ -286,11 +282,11 @@ async fn a_payment_requires_an_accepted_order_check() -> Result<()> {
 
 #[tokio::test]
 async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
-    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
+    let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
     let post = |pk: &str, origin: &'static str, amount: Value| {
         let mut order = Api::order("7");
         order["amount"] = amount;
-        let request = world.api.request(Method::POST, "/v1/widget/invoices");
+        let request = app.api.request(Method::POST, "/v1/widget/invoices");
         send(
             request
                 .bearer_auth(pk)
@@ -298,7 +294,7 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
                 .json(&order),
         )
     };
-    let (pk, shop) = (world.keys.pk.as_str(), "https://shop.example");
+    let (pk, shop) = (app.keys.pk.as_str(), "https://shop.example");
     let foreign = post(pk, "https://evil.example", json!("19.99")).await?;
     foreign.problem(403, "forbidden")?;
     let unknown = post("pk_unknown", shop, json!("19.99")).await?;
@@ -306,19 +302,17 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
     let decimals = post(pk, shop, json!("19.999")).await?;
     ensure!(decimals.problem(422, "invalid-request")? == ["amount"]);
     ensure!(decimals.header("access-control-allow-origin") == shop);
-    world
-        .project
+    app.project
         .answer_checks(|_| r#"{"accept":false}"#.into_response());
     post(pk, shop, json!("19.99"))
         .await?
         .problem(422, "order-rejected")?;
-    let list = send(world.api.secret(Method::GET, "/v1/invoices"))
+    let list = send(app.api.secret(Method::GET, "/v1/invoices"))
         .await?
         .json();
     ensure!(list["data"] == json!([]), "{list}");
 
-    world
-        .project
+    app.project
         .answer_checks(|_| r#"{"accept":true}"#.into_response());
     let made = post(pk, shop, json!("19.99")).await?;
     ensure!(
@@ -335,20 +329,20 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
 
 #[tokio::test]
 async fn card_data_is_not_stored() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for (n, number) in ["4242424242424242", "4000000000003220", "4000000000009995"]
         .into_iter()
         .enumerate()
     {
-        let opened = world.api.invoice(&n.to_string()).await?;
+        let opened = app.api.invoice(&n.to_string()).await?;
         let mut body = card(number);
         body["card"]["cvc"] = json!("987");
         body["card"]["holder"] = json!("Unlikely Cardholder");
-        let request = world.api.widget(Method::POST, &opened, "/payments");
+        let request = app.api.widget(Method::POST, &opened, "/payments");
         let answer = send(request.header("idempotency-key", "k").json(&body)).await?;
         ensure!(answer.status == 201, "{answer:?}");
     }
-    let bytes = world.bytes()?;
+    let bytes = app.bytes()?;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
     ensure!(holds(b"4242"), "the last four digits are not stored");
     for secret in [
@@ -359,7 +353,7 @@ async fn card_data_is_not_stored() -> Result<()> {
     ] {
         ensure!(!holds(secret.as_bytes()), "{secret} is stored");
     }
-    for key in [&world.keys.sk, &world.keys.signing_secret] {
+    for key in [&app.keys.sk, &app.keys.signing_secret] {
         ensure!(!holds(key.as_bytes()), "a key is stored in plain text");
     }
     Ok(())

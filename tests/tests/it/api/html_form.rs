@@ -5,16 +5,16 @@ use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Answer, send};
 use till_tests::providers::hmac_hex;
 
 type Fields = Vec<(String, String)>;
 
-fn order(world: &World) -> Fields {
+fn order(app: &TestApp) -> Fields {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
-        field("project", &world.keys.pk),
+        field("project", &app.keys.pk),
         field("order_id", "42"),
         field("amount", "19.99"),
         field("currency", "EUR"),
@@ -24,8 +24,8 @@ fn order(world: &World) -> Fields {
     ]
 }
 
-fn signed(world: &World, mut fields: Fields) -> Result<Fields> {
-    let secret = world
+fn signed(app: &TestApp, mut fields: Fields) -> Result<Fields> {
+    let secret = app
         .keys
         .signing_secret
         .strip_prefix("whsec_")
@@ -41,12 +41,12 @@ fn signed(world: &World, mut fields: Fields) -> Result<Fields> {
     Ok(fields)
 }
 
-async fn post(world: &World, fields: &Fields) -> Result<Answer> {
-    send(world.api.request(Method::POST, "/pay").form(fields)).await
+async fn post(app: &TestApp, fields: &Fields) -> Result<Answer> {
+    send(app.api.request(Method::POST, "/pay").form(fields)).await
 }
 
-async fn invoices(world: &World) -> Result<usize> {
-    let list = send(world.api.secret(Method::GET, "/v1/invoices"))
+async fn invoices(app: &TestApp) -> Result<usize> {
+    let list = send(app.api.secret(Method::GET, "/v1/invoices"))
         .await?
         .json();
     Ok(list["data"].as_array().context("no list")?.len())
@@ -61,9 +61,9 @@ fn set(fields: &Fields, name: &str, value: &str) -> Fields {
 
 #[tokio::test]
 async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
-    let world = World::start().await?;
-    let form = signed(&world, order(&world))?;
-    let first = post(&world, &form).await?;
+    let app = TestApp::start().await?;
+    let form = signed(&app, order(&app))?;
+    let first = post(&app, &form).await?;
     ensure!(first.status == 303, "{first:?}");
     let location = first.header("location").to_owned();
     ensure!(
@@ -71,14 +71,14 @@ async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
         "{location}"
     );
     // The same form returns the same invoice.
-    let again = post(&world, &form).await?;
+    let again = post(&app, &form).await?;
     ensure!(again.header("location") == location, "{again:?}");
-    ensure!(invoices(&world).await? == 1);
+    ensure!(invoices(&app).await? == 1);
     let id = location
         .split(['/', '#'])
         .find(|p| p.starts_with("inv_"))
         .context("no id")?;
-    let invoice = world.api.read(id).await?;
+    let invoice = app.api.read(id).await?;
     ensure!(
         invoice["amount"] == 1999 && invoice["metadata"]["colour"] == "grün",
         "{invoice}"
@@ -88,8 +88,8 @@ async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
         "an empty input is ignored"
     );
 
-    let dearer = signed(&world, set(&order(&world), "amount", "29.99"))?;
-    let changed = post(&world, &dearer).await?;
+    let dearer = signed(&app, set(&order(&app), "amount", "29.99"))?;
+    let changed = post(&app, &dearer).await?;
     ensure!(
         changed.status == 409 && changed.text.contains("already sent"),
         "{changed:?}"
@@ -99,9 +99,9 @@ async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
 
 #[tokio::test]
 async fn an_invalid_signature_is_rejected() -> Result<()> {
-    let world = World::start().await?;
-    let form = signed(&world, order(&world))?;
-    let unsigned = order(&world);
+    let app = TestApp::start().await?;
+    let form = signed(&app, order(&app))?;
+    let unsigned = order(&app);
     let cheaper = set(&form, "amount", "0.01");
     let foreign = set(&form, "signature", &"0".repeat(64));
     let upper = {
@@ -114,7 +114,7 @@ async fn an_invalid_signature_is_rejected() -> Result<()> {
         (foreign, "foreign"),
         (upper, "upper case"),
     ] {
-        let answer = post(&world, &form).await?;
+        let answer = post(&app, &form).await?;
         ensure!(answer.status == 403, "{why}: {answer:?}");
         ensure!(
             answer.text.contains("could not be confirmed"),
@@ -126,50 +126,48 @@ async fn an_invalid_signature_is_rejected() -> Result<()> {
         );
     }
     // The same signed text with one metadata value moved into the other.
-    let two = signed(&world, set(&order(&world), "metadata[size]", "A4"))?;
+    let two = signed(&app, set(&order(&app), "metadata[size]", "A4"))?;
     let mut folded = set(&two, "metadata[colour]", "grün\nmetadata[size]=A4");
     folded.retain(|(name, _)| name != "metadata[size]");
-    let answer = post(&world, &folded).await?;
+    let answer = post(&app, &folded).await?;
     ensure!(
         answer.status == 422 && answer.text.contains("metadata[colour]"),
         "{answer:?}"
     );
-    ensure!(invoices(&world).await? == 0);
+    ensure!(invoices(&app).await? == 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_unsigned_form_requires_an_order_check() -> Result<()> {
-    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
-    let form = order(&world);
-    world
-        .project
+    let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
+    let form = order(&app);
+    app.project
         .answer_checks(|_| r#"{"accept":false,"reason":"sold <out>"}"#.into_response());
-    let refused = post(&world, &form).await?;
+    let refused = post(&app, &form).await?;
     ensure!(
         refused.status == 422 && refused.text.contains("sold &lt;out>"),
         "{refused:?}"
     );
-    world.project.answer_checks(|_| "no".into_response());
-    let unavailable = post(&world, &form).await?;
+    app.project.answer_checks(|_| "no".into_response());
+    let unavailable = post(&app, &form).await?;
     ensure!(unavailable.status == 502, "{unavailable:?}");
-    ensure!(invoices(&world).await? == 0);
+    ensure!(invoices(&app).await? == 0);
 
-    world
-        .project
+    app.project
         .answer_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
-    let taken = post(&world, &form).await?;
+    let taken = post(&app, &form).await?;
     ensure!(taken.status == 303, "{taken:?}");
     // An order check does not replace a valid signature.
     let forged = set(&set(&form, "order_id", "43"), "signature", "0");
-    ensure!(post(&world, &forged).await?.status == 403);
+    ensure!(post(&app, &forged).await?.status == 403);
     Ok(())
 }
 
 #[tokio::test]
 async fn invalid_fields_are_reported() -> Result<()> {
-    let world = World::start().await?;
-    let base = order(&world);
+    let app = TestApp::start().await?;
+    let base = order(&app);
     let without = |name: &str| {
         let mut fields = base.clone();
         fields.retain(|(n, _)| n != name);
@@ -206,7 +204,7 @@ async fn invalid_fields_are_reported() -> Result<()> {
         (set(&base, "metadata[]", "x"), 422, "metadata[]"),
         (set(&base, "project", "pk_unknown"), 404, "not known"),
     ] {
-        let answer = post(&world, &signed(&world, fields.clone())?).await?;
+        let answer = post(&app, &signed(&app, fields.clone())?).await?;
         ensure!(answer.status == status, "{fields:?}: {answer:?}");
         ensure!(
             answer.text.contains(named),
@@ -225,16 +223,16 @@ async fn invalid_fields_are_reported() -> Result<()> {
             answer.text
         );
     }
-    let mut twice = signed(&world, base.clone())?;
+    let mut twice = signed(&app, base.clone())?;
     twice.push(("amount".into(), "0.01".into()));
-    let answer = post(&world, &twice).await?;
+    let answer = post(&app, &twice).await?;
     ensure!(
         answer.status == 422 && answer.text.contains("Sent twice: amount"),
         "{answer:?}"
     );
 
     let raw = async |kind: &str, body: Vec<u8>| {
-        let request = world
+        let request = app
             .api
             .request(Method::POST, "/pay")
             .header("content-type", kind);
@@ -250,14 +248,14 @@ async fn invalid_fields_are_reported() -> Result<()> {
             == 415
     );
     ensure!(raw(form, vec![b'a'; 100_000]).await?.status == 413);
-    ensure!(invoices(&world).await? == 0);
+    ensure!(invoices(&app).await? == 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn errors_are_shown_in_the_buyers_language() -> Result<()> {
-    let world = World::start().await?;
-    let form = signed(&world, set(&order(&world), "amount", "x"))?;
+    let app = TestApp::start().await?;
+    let form = signed(&app, set(&order(&app), "amount", "x"))?;
     for (header, locale, words, dir) in [
         ("de-AT,de;q=0.9", "", "Die Zahlung", "ltr"),
         ("tlh, ar;q=0.5", "", "lang=\"ar\"", "rtl"),
@@ -266,12 +264,9 @@ async fn errors_are_shown_in_the_buyers_language() -> Result<()> {
     ] {
         let fields = match locale {
             "" => form.clone(),
-            tag => signed(
-                &world,
-                set(&set(&order(&world), "amount", "x"), "locale", tag),
-            )?,
+            tag => signed(&app, set(&set(&order(&app), "amount", "x"), "locale", tag))?,
         };
-        let request = world.api.request(Method::POST, "/pay").form(&fields);
+        let request = app.api.request(Method::POST, "/pay").form(&fields);
         let answer = send(request.header("accept-language", header)).await?;
         ensure!(answer.text.contains(words), "{header}: {}", answer.text);
         ensure!(
@@ -282,7 +277,7 @@ async fn errors_are_shown_in_the_buyers_language() -> Result<()> {
     }
     // The page links back to the referrer if its origin is allowed.
     let from = async |place: &'static str| {
-        let request = world.api.request(Method::POST, "/pay").form(&form);
+        let request = app.api.request(Method::POST, "/pay").form(&form);
         send(request.header("referer", place)).await
     };
     let known = from("https://shop.example/cart").await?;
@@ -298,19 +293,19 @@ async fn errors_are_shown_in_the_buyers_language() -> Result<()> {
 
 #[tokio::test]
 async fn form_sign_prints_a_valid_form() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let args = [
         "form",
         "sign",
         "--dev",
         "--project",
-        &world.keys.id,
+        &app.keys.id,
         "order_id=7",
         "amount=5.00",
         "currency=EUR",
         "description=Tea & \"cake\"",
     ];
-    let html = world.till(&args).await?.map_err(anyhow::Error::msg)?;
+    let html = app.till(&args).await?.map_err(anyhow::Error::msg)?;
     let attribute = |line: &str, name: &str| -> Option<String> {
         let (_, rest) = line.split_once(&format!("{name}=\""))?;
         let value = rest.split_once('"')?.0;
@@ -327,7 +322,7 @@ async fn form_sign_prints_a_valid_form() -> Result<()> {
         .collect();
     let fields = fields.context("an input without name or value")?;
     ensure!(fields.len() == 6, "{html}");
-    let taken = post(&world, &fields).await?;
+    let taken = post(&app, &fields).await?;
     ensure!(taken.status == 303, "{taken:?}");
     Ok(())
 }

@@ -3,15 +3,15 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Api, send};
 
 const INVOICES: &str = "/v1/invoices";
 
 #[tokio::test]
 async fn the_same_order_returns_the_same_invoice() -> Result<()> {
-    let world = World::start().await?;
-    let api = &world.api;
+    let app = TestApp::start().await?;
+    let api = &app.api;
     let post = |order: Value| send(api.secret(Method::POST, INVOICES).json(&order));
 
     let first = post(Api::order("1")).await?;
@@ -37,7 +37,7 @@ async fn the_same_order_returns_the_same_invoice() -> Result<()> {
     ensure!(fields == ["order_id"], "{fields:?}");
 
     let path = format!("{INVOICES}/{}", invoice["id"].as_str().unwrap_or_default());
-    let stranger = world.another_project().await?;
+    let stranger = app.another_project().await?;
     send(stranger.secret(Method::GET, &path))
         .await?
         .problem(404, "not-found")?;
@@ -47,8 +47,8 @@ async fn the_same_order_returns_the_same_invoice() -> Result<()> {
 
 #[tokio::test]
 async fn an_idempotency_key_survives_a_restart() -> Result<()> {
-    let mut world = World::start().await?;
-    let api = world.api.clone();
+    let mut app = TestApp::start().await?;
+    let api = app.api.clone();
     let post = |key: &'static str, order: Value| {
         let request = api.secret(Method::POST, INVOICES).json(&order);
         send(request.header("idempotency-key", key))
@@ -56,7 +56,7 @@ async fn an_idempotency_key_survives_a_restart() -> Result<()> {
     let first = post("k-1", Api::order("1")).await?;
     ensure!(first.status == 201 && first.header("idempotent-replayed").is_empty());
 
-    world.crash_and_restart().await?;
+    app.crash_and_restart().await?;
     let again = post("k-1", Api::order("1")).await?;
     ensure!(
         again.status == 201 && again.header("idempotent-replayed") == "true",
@@ -78,9 +78,9 @@ async fn an_idempotency_key_survives_a_restart() -> Result<()> {
 
 #[tokio::test]
 async fn concurrent_requests_with_one_key_create_one_invoice() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let calls = (0..16).map(|_| {
-        let request = world.api.secret(Method::POST, INVOICES);
+        let request = app.api.secret(Method::POST, INVOICES);
         send(
             request
                 .header("idempotency-key", "same")
@@ -101,16 +101,16 @@ async fn concurrent_requests_with_one_key_create_one_invoice() -> Result<()> {
 
 #[tokio::test]
 async fn lists_are_paginated_newest_first() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let mut made = vec![];
     for n in 0..5 {
-        made.push(world.api.invoice(&n.to_string()).await?.id);
+        made.push(app.api.invoice(&n.to_string()).await?.id);
     }
     made.reverse();
     let (mut seen, mut cursor) = (vec![], String::new());
     loop {
         let path = format!("{INVOICES}?limit=2{cursor}");
-        let page = send(world.api.secret(Method::GET, &path)).await?.json();
+        let page = send(app.api.secret(Method::GET, &path)).await?.json();
         let ids = page["data"].as_array().cloned().unwrap_or_default();
         ensure!((1..=2).contains(&ids.len()), "{page}");
         seen.extend(
@@ -125,7 +125,7 @@ async fn lists_are_paginated_newest_first() -> Result<()> {
     ensure!(seen == made, "{seen:?} {made:?}");
 
     let path = format!("{INVOICES}?order_id=3&status=open");
-    let found = send(world.api.secret(Method::GET, &path)).await?.json();
+    let found = send(app.api.secret(Method::GET, &path)).await?.json();
     ensure!(
         found["data"].as_array().is_some_and(|d| d.len() == 1),
         "{found}"
@@ -140,7 +140,7 @@ async fn lists_are_paginated_newest_first() -> Result<()> {
         ("colour=red", "colour"),
     ] {
         let path = format!("{INVOICES}?{query}");
-        let answer = send(world.api.secret(Method::GET, &path)).await?;
+        let answer = send(app.api.secret(Method::GET, &path)).await?;
         ensure!(
             answer.problem(422, "invalid-request")? == [field],
             "{query}"
@@ -151,7 +151,7 @@ async fn lists_are_paginated_newest_first() -> Result<()> {
 
 #[tokio::test]
 async fn invalid_orders_are_reported_by_field() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let with = |field: &str, value: Value| {
         let mut order = Api::order("1");
         order[field] = value;
@@ -182,19 +182,19 @@ async fn invalid_orders_are_reported_by_field() -> Result<()> {
         ),
         (json!({ "amount": 1, "currency": "EUR" }), "order_id"),
     ] {
-        let answer = send(world.api.secret(Method::POST, INVOICES).json(&order)).await?;
+        let answer = send(app.api.secret(Method::POST, INVOICES).json(&order)).await?;
         let fields = answer.problem(422, "invalid-request")?;
         ensure!(fields == [field], "{order}: {fields:?}");
     }
-    let list = send(world.api.secret(Method::GET, INVOICES)).await?.json();
+    let list = send(app.api.secret(Method::GET, INVOICES)).await?.json();
     ensure!(list["data"] == json!([]), "{list}");
     Ok(())
 }
 
 #[tokio::test]
 async fn every_error_is_a_problem_document() -> Result<()> {
-    let world = World::start().await?;
-    let api = &world.api;
+    let app = TestApp::start().await?;
+    let api = &app.api;
     let post = |body: Vec<u8>, of_type: &'static str| {
         let request = api.secret(Method::POST, INVOICES).body(body);
         send(request.header("content-type", of_type))
@@ -245,11 +245,11 @@ async fn every_error_is_a_problem_document() -> Result<()> {
 
 #[tokio::test]
 async fn health_checks_pass_and_sigterm_stops_the_server() -> Result<()> {
-    let mut world = World::start().await?;
+    let mut app = TestApp::start().await?;
     for path in ["/healthz", "/readyz"] {
-        let answer = send(world.api.request(Method::GET, path)).await?;
+        let answer = send(app.api.request(Method::GET, path)).await?;
         ensure!(answer.status == 200, "{path}: {answer:?}");
     }
-    ensure!(world.terminate().await?, "the server did not exit cleanly");
+    ensure!(app.terminate().await?, "the server did not exit cleanly");
     Ok(())
 }

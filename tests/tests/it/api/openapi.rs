@@ -6,13 +6,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use till_shared::problem::ProblemType;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::send;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-async fn described(world: &World) -> Result<Value> {
-    let answer = send(world.api.request(Method::GET, "/openapi.json")).await?;
+async fn described(app: &TestApp) -> Result<Value> {
+    let answer = send(app.api.request(Method::GET, "/openapi.json")).await?;
     ensure!(answer.status == 200, "{answer:?}");
     Ok(answer.json())
 }
@@ -30,8 +30,8 @@ fn calls(api: &Value) -> Result<Vec<(String, String, Value)>> {
 
 #[tokio::test]
 async fn every_operation_exists_and_is_described() -> Result<()> {
-    let world = World::start().await?;
-    let api = described(&world).await?;
+    let app = TestApp::start().await?;
+    let api = described(&app).await?;
     ensure!(
         api["openapi"]
             .as_str()
@@ -48,7 +48,7 @@ async fn every_operation_exists_and_is_described() -> Result<()> {
         });
         let real = real.collect::<Vec<_>>().join("/");
         let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
-        let answer = send(world.api.request(method.clone(), &real)).await?;
+        let answer = send(app.api.request(method.clone(), &real)).await?;
         ensure!(answer.status != 405, "{method} {path} does not exist");
         let nothing_there = answer.json()["detail"]
             .as_str()
@@ -98,8 +98,8 @@ fn every_route_is_described() -> Result<()> {
 
 #[tokio::test]
 async fn every_problem_type_has_an_example() -> Result<()> {
-    let world = World::start().await?;
-    let api = described(&world).await?;
+    let app = TestApp::start().await?;
+    let api = described(&app).await?;
     let mut described = BTreeSet::new();
     for (.., call) in calls(&api)? {
         for response in call["responses"]
@@ -128,8 +128,8 @@ async fn every_problem_type_has_an_example() -> Result<()> {
 
 #[tokio::test]
 async fn references_resolve_and_the_viewer_is_served() -> Result<()> {
-    let world = World::start().await?;
-    let answer = send(world.api.request(Method::GET, "/openapi.json")).await?;
+    let app = TestApp::start().await?;
+    let answer = send(app.api.request(Method::GET, "/openapi.json")).await?;
     let api = answer.json();
     for reference in answer.text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().unwrap_or_default();
@@ -140,7 +140,7 @@ async fn references_resolve_and_the_viewer_is_served() -> Result<()> {
         "/docs/swagger-ui-bundle.js",
         "/docs/swagger-ui.css",
     ] {
-        let answer = send(world.api.request(Method::GET, path)).await?;
+        let answer = send(app.api.request(Method::GET, path)).await?;
         ensure!(answer.status == 200, "{path}: {}", answer.status);
         ensure!(
             !answer.text.contains("src=\"http"),

@@ -3,13 +3,13 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Answer, card, send, text};
 use till_tests::events::Events;
 use till_tests::wait::until;
 
-async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
-    let mut request = world.api.request(Method::GET, path);
+async fn get(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+    let mut request = app.api.request(Method::GET, path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -18,14 +18,14 @@ async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<Answ
 
 #[tokio::test]
 async fn the_page_is_not_cached_and_its_assets_are_immutable() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let page = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let page = get(&app, &format!("/pay/{}", opened.id), &[]).await?;
     ensure!(
         page.status == 200 && page.header("cache-control") == "no-store",
         "{page:?}"
     );
-    let again = get(&world, &format!("/pay/{}", opened.id), &[]).await?;
+    let again = get(&app, &format!("/pay/{}", opened.id), &[]).await?;
     ensure!(page.text != again.text, "the nonce was reused");
     let policy = page.header("content-security-policy");
     ensure!(
@@ -46,7 +46,7 @@ async fn the_page_is_not_cached_and_its_assets_are_immutable() -> Result<()> {
     ensure!(files.len() >= 3, "{files:?}");
     for file in files {
         for (accepted, coding) in [("gzip, br", "br"), ("gzip", "gzip"), ("identity", "")] {
-            let answer = get(&world, file, &[("accept-encoding", accepted)]).await?;
+            let answer = get(&app, file, &[("accept-encoding", accepted)]).await?;
             ensure!(
                 answer.status == 200 && answer.header("content-encoding") == coding,
                 "{file}"
@@ -57,12 +57,12 @@ async fn the_page_is_not_cached_and_its_assets_are_immutable() -> Result<()> {
             );
             ensure!(answer.header("vary") == "accept-encoding", "{file}");
         }
-        let tag = get(&world, file, &[]).await?.header("etag").to_owned();
-        let known = get(&world, file, &[("if-none-match", &tag)]).await?;
+        let tag = get(&app, file, &[]).await?.header("etag").to_owned();
+        let known = get(&app, file, &[("if-none-match", &tag)]).await?;
         ensure!(known.status == 304, "{file}");
     }
     for file in ["/till.js", "/till.d.ts"] {
-        let answer = get(&world, file, &[("accept-encoding", "br")]).await?;
+        let answer = get(&app, file, &[("accept-encoding", "br")]).await?;
         ensure!(
             answer.status == 200 && answer.header("content-encoding") == "br",
             "{answer:?}"
@@ -77,8 +77,8 @@ async fn the_page_is_not_cached_and_its_assets_are_immutable() -> Result<()> {
 
 #[tokio::test]
 async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
     let path = format!("/pay/{}", opened.id);
     for (query, status) in [
         ("?mode=iframe&origin=https%3A%2F%2Fshop.example", 200),
@@ -89,7 +89,7 @@ async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
         ),
         ("?mode=popup", 403),
     ] {
-        let answer = get(&world, &format!("{path}{query}"), &[]).await?;
+        let answer = get(&app, &format!("{path}{query}"), &[]).await?;
         ensure!(answer.status == status, "{query}: {answer:?}");
     }
     for unknown in [
@@ -97,7 +97,7 @@ async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
         "/pay/x",
         "/pay/inv_0/return?payment=pay_1&state=x",
     ] {
-        let answer = get(&world, unknown, &[]).await?;
+        let answer = get(&app, unknown, &[]).await?;
         ensure!(
             answer.status == 404 && answer.text.contains("<h1>"),
             "{answer:?}"
@@ -108,44 +108,44 @@ async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
 
 #[tokio::test]
 async fn the_return_page_updates_the_payment_and_redirects() -> Result<()> {
-    let world = World::with(&["--success-url", "http://127.0.0.1:1/thanks?a=b"]).await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let app = TestApp::with(&["--success-url", "http://127.0.0.1:1/thanks?a=b"]).await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, "4000000000003220").await?;
     let bank = text(&fixed["verification"]["url"])?;
-    let form = world
+    let form = app
         .api
         .request(Method::POST, &bank)
         .form(&[("action", "confirm")]);
     let back = send(form).await?.header("location").to_owned();
     ensure!(
-        back.starts_with(&format!("{}/pay/{}/return?", world.api.url, opened.id)),
+        back.starts_with(&format!("{}/pay/{}/return?", app.api.url, opened.id)),
         "{back}"
     );
 
     let forged = back.replace("state=", "state=A");
-    ensure!(get(&world, &forged, &[]).await?.status == 404);
-    let other = world.api.invoice("2").await?;
+    ensure!(get(&app, &forged, &[]).await?.status == 404);
+    let other = app.api.invoice("2").await?;
     let foreign = back.replace(&opened.id, &other.id);
-    ensure!(get(&world, &foreign, &[]).await?.status == 404);
+    ensure!(get(&app, &foreign, &[]).await?.status == 404);
 
-    let page = get(&world, &back, &[]).await?;
+    let page = get(&app, &back, &[]).await?;
     let next = format!(
         "http://127.0.0.1:1/thanks?a=b&amp;invoice={}&amp;order_id=1&amp;status=paid",
         opened.id
     );
     ensure!(page.status == 200 && page.text.contains(&next), "{page:?}");
-    ensure!(world.api.read(&opened.id).await?["status"] == "paid");
+    ensure!(app.api.read(&opened.id).await?["status"] == "paid");
     Ok(())
 }
 
 #[tokio::test]
 async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let mut events = Events::follow(&world.api, &opened, None).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let mut events = Events::follow(&app.api, &opened, None).await?;
     let (first, state) = events.next().await?;
     ensure!(state["status"] == "open", "{state}");
-    world.api.paid_with(&opened, "4242424242424242").await?;
+    app.api.paid_with(&opened, "4242424242424242").await?;
     let mut seen = vec![];
     let (last, payment) = loop {
         let (id, state) = events.next().await?;
@@ -160,7 +160,7 @@ async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
         "{seen:?}"
     );
 
-    let (_, state) = Events::follow(&world.api, &opened, Some(&first))
+    let (_, state) = Events::follow(&app.api, &opened, Some(&first))
         .await?
         .next()
         .await?;
@@ -168,8 +168,8 @@ async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
         state["status"] == "paid",
         "the missed event is sent: {state}"
     );
-    let mut events = Events::follow(&world.api, &opened, Some(&last)).await?;
-    world.refund(&payment, 500).await?;
+    let mut events = Events::follow(&app.api, &opened, Some(&last)).await?;
+    app.refund(&payment, 500).await?;
     let (_, state) = events.next().await?;
     ensure!(
         state["status"] == "partially_refunded",
@@ -180,11 +180,11 @@ async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
 
 #[tokio::test]
 async fn a_forged_webhook_is_rejected() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, "4000000000003220").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, "4000000000003220").await?;
     let account: String = sqlx::query_scalar("select account from connector_accounts")
-        .fetch_one(&world.store().await?)
+        .fetch_one(&app.store().await?)
         .await?;
     let path = format!("/v1/connectors/sandbox/{account}/webhooks");
     let body = json!({
@@ -196,23 +196,23 @@ async fn a_forged_webhook_is_rejected() -> Result<()> {
         } },
     });
     for signature in ["", "t=1,v1=00", "v1=00", "t=99999999999,v1=00"] {
-        let request = world.api.request(Method::POST, &path).json(&body);
+        let request = app.api.request(Method::POST, &path).json(&body);
         let answer = send(request.header("sandbox-signature", signature)).await?;
         answer.problem(401, "unauthorized")?;
     }
-    let unknown = world
+    let unknown = app
         .api
         .request(Method::POST, "/v1/connectors/sandbox/x/webhooks");
     send(unknown.json(&body)).await?.problem(404, "not-found")?;
-    ensure!(world.api.read(&opened.id).await?["status"] == "processing");
+    ensure!(app.api.read(&opened.id).await?["status"] == "processing");
     Ok(())
 }
 
 /// The sandbox lists its test cards.
 #[tokio::test]
 async fn the_test_cards_are_listed() -> Result<()> {
-    let world = World::start().await?;
-    let page = get(&world, &format!("{}/sandbox", world.sandbox), &[]).await?;
+    let app = TestApp::start().await?;
+    let page = get(&app, &format!("{}/sandbox", app.sandbox), &[]).await?;
     for number in [
         "4242 4242 4242 4242",
         "3782 822463 10005",
@@ -226,15 +226,15 @@ async fn the_test_cards_are_listed() -> Result<()> {
 /// Two payment attempts of one order need one order check.
 #[tokio::test]
 async fn a_decline_does_not_repeat_the_order_check() -> Result<()> {
-    let world = World::with(&["--check-url", "PROJECT/check"]).await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, "4000000000009995").await?;
-    let again = world.api.pay(&opened, &card("4242424242424242")).await?;
+    let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, "4000000000009995").await?;
+    let again = app.api.pay(&opened, &card("4242424242424242")).await?;
     ensure!(again.status == 201, "{again:?}");
     until("the callbacks", async || {
-        Ok(world.project.arrived().len() == 3)
+        Ok(app.project.arrived().len() == 3)
     })
     .await?;
-    ensure!(world.project.checks().len() == 1);
+    ensure!(app.project.checks().len() == 1);
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::Keys;
 use till_tests::client::{Api, send, text};
 use till_tests::process::binary;
@@ -19,15 +19,15 @@ fn draft(name: &str) -> Value {
 
 #[tokio::test]
 async fn projects_are_created_and_updated_over_http() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let mut body = draft("Second Shop");
     body["allowed_origins"] = json!(["https://second.example"]);
     body["connectors"] = json!([{
         "kind": "sandbox", "account": "second", "label": "Main",
-        "credentials": { "base_url": world.sandbox, "api_key": "k", "webhook_secret": "s" },
+        "credentials": { "base_url": app.sandbox, "api_key": "k", "webhook_secret": "s" },
         "currencies": ["EUR"],
     }]);
-    let made = send(world.operator(Method::POST, PROJECTS).json(&body)).await?;
+    let made = send(app.operator(Method::POST, PROJECTS).json(&body)).await?;
     ensure!(made.status == 201, "{made:?}");
     ensure!(made.header("cache-control") == "no-store");
     let project = made.json();
@@ -43,7 +43,7 @@ async fn projects_are_created_and_updated_over_http() -> Result<()> {
         );
     }
     let path = format!("{PROJECTS}/{}", text(&project["id"])?);
-    let read = send(world.operator(Method::GET, &path)).await?;
+    let read = send(app.operator(Method::GET, &path)).await?;
     for secret in ["sk", "signing_secret", "api_key"] {
         ensure!(
             !read.text.contains(&format!("\"{secret}\"")),
@@ -59,7 +59,7 @@ async fn projects_are_created_and_updated_over_http() -> Result<()> {
         "widget": { "accent": "#112233" },
         "connectors": [{ "kind": "sandbox", "account": "second", "label": "Renamed" }],
     });
-    let changed = send(world.operator(Method::PATCH, &path).json(&patch))
+    let changed = send(app.operator(Method::PATCH, &path).json(&patch))
         .await?
         .json();
     ensure!(
@@ -70,16 +70,16 @@ async fn projects_are_created_and_updated_over_http() -> Result<()> {
     ensure!(changed["connectors"][0]["label"] == "Renamed", "{changed}");
     ensure!(changed["version"] == 2, "{changed}");
     let stale = json!({ "name": "Late", "version": 1 });
-    let stale = send(world.operator(Method::PATCH, &path).json(&stale)).await?;
+    let stale = send(app.operator(Method::PATCH, &path).json(&stale)).await?;
     ensure!(stale.problem(422, "invalid-request")? == ["version"]);
 
-    let list = send(world.operator(Method::GET, &format!("{PROJECTS}?limit=1")))
+    let list = send(app.operator(Method::GET, &format!("{PROJECTS}?limit=1")))
         .await?
         .json();
     ensure!(list["data"][0]["name"] == "Second Shop", "{list}");
     let cursor = text(&list["next_cursor"])?;
     let next = format!("{PROJECTS}?cursor={cursor}");
-    let list = send(world.operator(Method::GET, &next)).await?.json();
+    let list = send(app.operator(Method::GET, &next)).await?.json();
     ensure!(
         list["data"][0]["name"] == "Test Shop" && list["next_cursor"].is_null(),
         "{list}"
@@ -123,29 +123,29 @@ async fn one_database_connection_is_enough() -> Result<()> {
 
 #[tokio::test]
 async fn the_operator_token_is_required() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for (method, path) in [
         (Method::GET, PROJECTS.to_owned()),
         (Method::POST, PROJECTS.to_owned()),
-        (Method::GET, format!("{PROJECTS}/{}", world.keys.id)),
-        (Method::PATCH, format!("{PROJECTS}/{}", world.keys.id)),
+        (Method::GET, format!("{PROJECTS}/{}", app.keys.id)),
+        (Method::PATCH, format!("{PROJECTS}/{}", app.keys.id)),
         (
             Method::POST,
-            format!("{PROJECTS}/{}/rotate-key", world.keys.id),
+            format!("{PROJECTS}/{}/rotate-key", app.keys.id),
         ),
         (
             Method::POST,
-            format!("{PROJECTS}/{}/rotate-secret", world.keys.id),
+            format!("{PROJECTS}/{}/rotate-secret", app.keys.id),
         ),
     ] {
-        for token in ["", "wrong", &world.keys.sk] {
-            let request = world.api.request(method.clone(), &path).bearer_auth(token);
+        for token in ["", "wrong", &app.keys.sk] {
+            let request = app.api.request(method.clone(), &path).bearer_auth(token);
             let answer = send(request.json(&draft("x"))).await?;
             answer.problem(401, "unauthorized")?;
         }
     }
     let unknown = format!("{PROJECTS}/prj_0");
-    send(world.operator(Method::GET, &unknown))
+    send(app.operator(Method::GET, &unknown))
         .await?
         .problem(404, "not-found")?;
     Ok(())
@@ -153,9 +153,9 @@ async fn the_operator_token_is_required() -> Result<()> {
 
 #[tokio::test]
 async fn invalid_settings_are_reported_by_field() -> Result<()> {
-    let world = World::start().await?;
-    let path = format!("{PROJECTS}/{}", world.keys.id);
-    let before = send(world.operator(Method::GET, &path)).await?.json();
+    let app = TestApp::start().await?;
+    let path = format!("{PROJECTS}/{}", app.keys.id);
+    let before = send(app.operator(Method::GET, &path)).await?.json();
     let sandbox = |more: Value| {
         let mut account = json!({ "kind": "sandbox", "account": "a", "credentials":
             { "base_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secret": "s" } });
@@ -199,7 +199,7 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
         ),
         (sandbox(json!({ "colour": "red" })), "connectors[0].colour"),
     ] {
-        let answer = send(world.operator(Method::PATCH, &path).json(&patch)).await?;
+        let answer = send(app.operator(Method::PATCH, &path).json(&patch)).await?;
         let told = answer.problem(422, "invalid-request")?;
         let same = |a: &str| a.replace('[', ".").replace(']', "");
         ensure!(
@@ -207,15 +207,14 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             "{patch}: {told:?}"
         );
     }
-    ensure!(send(world.operator(Method::GET, &path)).await?.json() == before);
+    ensure!(send(app.operator(Method::GET, &path)).await?.json() == before);
 
     // An account of another project is rejected.
     let theirs = &before["connectors"][0]["account"];
-    let other = send(world.operator(Method::POST, PROJECTS).json(&draft("Other"))).await?;
+    let other = send(app.operator(Method::POST, PROJECTS).json(&draft("Other"))).await?;
     let other = format!("{PROJECTS}/{}", text(&other.json()["id"])?);
     let taken = send(
-        world
-            .operator(Method::PATCH, &other)
+        app.operator(Method::PATCH, &other)
             .json(&sandbox(json!({ "account": theirs }))),
     );
     ensure!(taken.await?.problem(422, "invalid-request")? == ["connectors.0.account"]);
@@ -224,18 +223,18 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
 
 #[tokio::test]
 async fn a_removed_account_still_serves_its_payments() -> Result<()> {
-    let world = World::start().await?;
-    let api = &world.api;
+    let app = TestApp::start().await?;
+    let api = &app.api;
     let paid = api.invoice("1").await?;
     api.paid_with(&paid, "4242424242424242").await?;
-    let path = format!("{PROJECTS}/{}", world.keys.id);
+    let path = format!("{PROJECTS}/{}", app.keys.id);
     // The first account that supports the currency is used.
     let account = |name: &str, currency: &str| {
         json!({ "kind": "sandbox", "account": name, "currencies": [currency], "credentials":
             { "base_url": "http://127.0.0.1:9", "api_key": "k", "webhook_secret": "s" } })
     };
     let accounts = json!({ "connectors": [account("yen", "JPY"), account("franc", "CHF")] });
-    let changed = send(world.operator(Method::PATCH, &path).json(&accounts)).await?;
+    let changed = send(app.operator(Method::PATCH, &path).json(&accounts)).await?;
     ensure!(changed.status == 200, "{changed:?}");
     let mut order = Api::order("2");
     order["currency"] = json!("CHF");
@@ -258,55 +257,52 @@ async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     );
     let refund = send(api.secret(Method::POST, &refunds).json(&json!({}))).await?;
     ensure!(refund.json()["status"] == "succeeded", "{refund:?}");
-    ensure!(world.taken().await? == 0);
+    ensure!(app.taken().await? == 0);
     Ok(())
 }
 
-async fn works(world: &World, sk: &str) -> Result<bool> {
-    let request = world
-        .api
-        .request(Method::GET, "/v1/invoices")
-        .bearer_auth(sk);
+async fn works(app: &TestApp, sk: &str) -> Result<bool> {
+    let request = app.api.request(Method::GET, "/v1/invoices").bearer_auth(sk);
     Ok(send(request).await?.status == 200)
 }
 
 #[tokio::test]
 async fn a_rotated_key_expires_after_a_day_or_at_once() -> Result<()> {
-    let world = World::start().await?;
-    let path = format!("{PROJECTS}/{}/rotate-key", world.keys.id);
-    let first = world.keys.sk.clone();
-    let second = send(world.operator(Method::POST, &path)).await?.json();
+    let app = TestApp::start().await?;
+    let path = format!("{PROJECTS}/{}/rotate-key", app.keys.id);
+    let first = app.keys.sk.clone();
+    let second = send(app.operator(Method::POST, &path)).await?.json();
     let second = text(&second["sk"])?;
-    ensure!(works(&world, &first).await? && works(&world, &second).await?);
+    ensure!(works(&app, &first).await? && works(&app, &second).await?);
     // One day later.
     sqlx::query("update secret_keys set valid_until = 1 where valid_until is not null")
-        .execute(&world.store().await?)
+        .execute(&app.store().await?)
         .await?;
-    ensure!(!works(&world, &first).await? && works(&world, &second).await?);
+    ensure!(!works(&app, &first).await? && works(&app, &second).await?);
 
     let args = [
         "project",
         "rotate-key",
-        &world.keys.id,
+        &app.keys.id,
         "--now",
         "--json",
         "--dev",
     ];
-    let third = world.till(&args);
+    let third = app.till(&args);
     let third: Value = serde_json::from_str(&third.await?.map_err(anyhow::Error::msg)?)?;
-    ensure!(!works(&world, &second).await? && works(&world, &text(&third["sk"])?).await?);
+    ensure!(!works(&app, &second).await? && works(&app, &text(&third["sk"])?).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
-    let world = World::start().await?;
-    let path = format!("{PROJECTS}/{}/rotate-secret", world.keys.id);
-    let second = text(&send(world.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
-    let third = text(&send(world.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
-    send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
-    until("the ping", async || Ok(world.project.arrived().len() == 1)).await?;
-    let ping = world.project.arrived().pop().context("no ping")?;
+    let app = TestApp::start().await?;
+    let path = format!("{PROJECTS}/{}/rotate-secret", app.keys.id);
+    let second = text(&send(app.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
+    let third = text(&send(app.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
+    send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
+    until("the ping", async || Ok(app.project.arrived().len() == 1)).await?;
+    let ping = app.project.arrived().pop().context("no ping")?;
     ensure!(ping.genuine, "the first secret is valid for a day");
     for secret in [&second, &third] {
         let verified = Webhook::new(secret)?.verify(ping.raw.as_bytes(), &ping.headers);
@@ -322,13 +318,13 @@ async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
     );
 
     let now = format!("{path}?now=true");
-    let last = text(&send(world.operator(Method::POST, &now)).await?.json()["signing_secret"])?;
-    send(world.api.secret(Method::POST, "/v1/events/ping")).await?;
+    let last = text(&send(app.operator(Method::POST, &now)).await?.json()["signing_secret"])?;
+    send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
     until("the second ping", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
-    let ping = world.project.arrived().pop().context("no ping")?;
+    let ping = app.project.arrived().pop().context("no ping")?;
     ensure!(!ping.genuine, "the old secrets are still valid");
     Webhook::new(&last)?.verify(ping.raw.as_bytes(), &ping.headers)?;
     Ok(())
@@ -336,17 +332,17 @@ async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
 
 #[tokio::test]
 async fn projects_are_managed_on_the_command_line() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let run = async |args: &[&str]| -> Result<String> {
         let mut all = vec!["project"];
         all.extend(args);
         all.push("--dev");
-        world.till(&all).await?.map_err(anyhow::Error::msg)
+        app.till(&all).await?.map_err(anyhow::Error::msg)
     };
     let made = run(&["create", "--name", "By Hand", "--theme", "dark", "--json"]).await?;
     let keys: Keys = serde_json::from_str(&made)?;
     ensure!(
-        works(&world, &keys.sk).await?,
+        works(&app, &keys.sk).await?,
         "the running server does not accept the new key"
     );
     let list = run(&["list"]).await?;

@@ -3,34 +3,34 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Answer, Opened, send, text};
 use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 
-async fn paid(world: &World, order: &str) -> Result<(Opened, String)> {
-    let opened = world.api.invoice(order).await?;
-    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+async fn paid(app: &TestApp, order: &str) -> Result<(Opened, String)> {
+    let opened = app.api.invoice(order).await?;
+    let fixed = app.api.paid_with(&opened, APPROVED).await?;
     Ok((opened, text(&fixed["payment"]["id"])?))
 }
 
-async fn refund(world: &World, payment: &str, body: Value) -> Result<Answer> {
+async fn refund(app: &TestApp, payment: &str, body: Value) -> Result<Answer> {
     let path = format!("/v1/payments/{payment}/refunds");
-    send(world.api.secret(Method::POST, &path).json(&body)).await
+    send(app.api.secret(Method::POST, &path).json(&body)).await
 }
 
-fn told(world: &World, kind: &str) -> usize {
-    let arrived = world.project.arrived();
+fn told(app: &TestApp, kind: &str) -> usize {
+    let arrived = app.project.arrived();
     arrived.iter().filter(|a| a.body["type"] == kind).count()
 }
 
 #[tokio::test]
 async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
-    let world = World::start().await?;
-    let (opened, payment) = paid(&world, "1").await?;
+    let app = TestApp::start().await?;
+    let (opened, payment) = paid(&app, "1").await?;
     let first = refund(
-        &world,
+        &app,
         &payment,
         json!({ "amount": 500, "reason": "damaged" }),
     )
@@ -42,38 +42,38 @@ async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
         "{first}"
     );
     ensure!(first["amount"] == 500 && first["currency"] == "EUR" && first["reason"] == "damaged");
-    let invoice = world.api.read(&opened.id).await?;
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["status"] == "partially_refunded" && invoice["amount_refunded"] == 500,
         "{invoice}"
     );
 
     for amount in [1500, 0, -1, i64::MAX] {
-        let answer = refund(&world, &payment, json!({ "amount": amount })).await?;
+        let answer = refund(&app, &payment, json!({ "amount": amount })).await?;
         ensure!(
             answer.problem(422, "invalid-request")? == ["amount"],
             "{amount}"
         );
     }
-    let unknown = refund(&world, &payment, json!({ "amout": 1 })).await?;
+    let unknown = refund(&app, &payment, json!({ "amout": 1 })).await?;
     ensure!(unknown.problem(422, "invalid-request")? == ["amout"]);
     let path = format!("/v1/payments/{payment}/refunds");
-    let rest = send(world.api.secret(Method::POST, &path)).await?.json();
+    let rest = send(app.api.secret(Method::POST, &path)).await?.json();
     ensure!(rest["amount"] == 1499, "{rest}");
-    let invoice = world.api.read(&opened.id).await?;
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["status"] == "refunded" && invoice["amount_refunded"] == 1999,
         "{invoice}"
     );
-    let nothing = refund(&world, &payment, json!({})).await?;
+    let nothing = refund(&app, &payment, json!({})).await?;
     nothing.problem(409, "not-refundable")?;
 
-    ensure!(world.taken().await? == 0);
+    ensure!(app.taken().await? == 0);
     until("two callbacks", async || {
-        Ok(told(&world, "refund.succeeded") == 2)
+        Ok(told(&app, "refund.succeeded") == 2)
     })
     .await?;
-    let last = world.project.arrived().pop().context("none")?;
+    let last = app.project.arrived().pop().context("none")?;
     ensure!(
         last.body["data"]["refund"]["id"] == rest["id"],
         "{}",
@@ -85,8 +85,8 @@ async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
         last.body
     );
     let path = format!("/v1/refunds/{}", text(&rest["id"])?);
-    ensure!(send(world.api.secret(Method::GET, &path)).await?.json() == rest);
-    let stranger = world.another_project().await?;
+    ensure!(send(app.api.secret(Method::GET, &path)).await?.json() == rest);
+    let stranger = app.another_project().await?;
     send(stranger.secret(Method::GET, &path))
         .await?
         .problem(404, "not-found")?;
@@ -98,10 +98,10 @@ async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
 
 #[tokio::test]
 async fn the_same_key_refunds_once() -> Result<()> {
-    let mut world = World::start().await?;
-    let (_, payment) = paid(&world, "1").await?;
+    let mut app = TestApp::start().await?;
+    let (_, payment) = paid(&app, "1").await?;
     let path = format!("/v1/payments/{payment}/refunds");
-    let api = world.api.clone();
+    let api = app.api.clone();
     let again = || {
         let request = api
             .secret(Method::POST, &path)
@@ -109,23 +109,23 @@ async fn the_same_key_refunds_once() -> Result<()> {
         send(request.json(&json!({ "amount": 100 })))
     };
     let first = again().await?;
-    world.crash_and_restart().await?;
+    app.crash_and_restart().await?;
     let second = again().await?;
     ensure!(first.text == second.text && second.header("idempotent-replayed") == "true");
-    ensure!(world.taken().await? == 1899);
+    ensure!(app.taken().await? == 1899);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_unpaid_payment_is_not_refundable() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, "4000000000009995").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, "4000000000009995").await?;
     let payment = text(&fixed["payment"]["id"])?;
-    refund(&world, &payment, json!({}))
+    refund(&app, &payment, json!({}))
         .await?
         .problem(409, "not-refundable")?;
-    refund(&world, "pay_0", json!({}))
+    refund(&app, "pay_0", json!({}))
         .await?
         .problem(404, "not-found")?;
     Ok(())
@@ -135,48 +135,49 @@ async fn an_unpaid_payment_is_not_refundable() -> Result<()> {
 /// first succeeded.
 #[tokio::test]
 async fn a_duplicate_payment_is_refunded_automatically() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let first = app.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
-    send(world.api.widget(Method::POST, &opened, &cancel)).await?;
-    world.api.paid_with(&opened, APPROVED).await?;
-    let late = world.takes_after_all(&first).await?;
+    send(app.api.widget(Method::POST, &opened, &cancel)).await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+    let late = app.takes_after_all(&first).await?;
     ensure!(late.status == 200, "{late:?}");
     until("the duplicate refund", async || {
-        Ok(told(&world, "payment.duplicate_refunded") == 1)
+        Ok(told(&app, "payment.duplicate_refunded") == 1)
     })
     .await?;
     // A repeated webhook changes nothing.
-    ensure!(world.takes_after_all(&first).await?.status == 200);
-    let invoice = world.api.read(&opened.id).await?;
+    ensure!(app.takes_after_all(&first).await?.status == 200);
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["status"] == "paid" && invoice["amount_refunded"] == 0,
         "{invoice}"
     );
-    ensure!(told(&world, "invoice.paid") == 1 && told(&world, "payment.duplicate_refunded") == 1);
-    ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
-    let none = refund(&world, &text(&first["id"])?, json!({})).await?;
+    ensure!(told(&app, "invoice.paid") == 1 && told(&app, "payment.duplicate_refunded") == 1);
+    ensure!(app.taken().await? == 1999, "{:?}", app.ledger().await?);
+    let none = refund(&app, &text(&first["id"])?, json!({})).await?;
     none.problem(409, "not-refundable")?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let first = world.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let first = app.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
-    send(world.api.widget(Method::POST, &opened, &cancel)).await?;
-    world.let_expire(&opened.id).await?;
-    world.api.until_status(&opened.id, "expired").await?;
-    ensure!(world.takes_after_all(&first).await?.status == 200);
-    world.api.until_status(&opened.id, "paid").await?;
-    until("the callbacks", async || {
-        Ok(told(&world, "invoice.paid") == 1)
-    })
+    send(app.api.widget(Method::POST, &opened, &cancel)).await?;
+    app.let_expire(&opened.id).await?;
+    app.api.until_status(&opened.id, "expired").await?;
+    ensure!(app.takes_after_all(&first).await?.status == 200);
+    app.api.until_status(&opened.id, "paid").await?;
+    until(
+        "the callbacks",
+        async || Ok(told(&app, "invoice.paid") == 1),
+    )
     .await?;
-    let sequence: Vec<_> = world
+    let sequence: Vec<_> = app
         .project
         .arrived()
         .iter()

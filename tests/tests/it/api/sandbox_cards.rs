@@ -3,12 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::wait::until;
 
-async fn callback_types(world: &World, invoice: &str) -> Vec<String> {
-    let arrived = world.project.arrived();
+async fn callback_types(app: &TestApp, invoice: &str) -> Vec<String> {
+    let arrived = app.project.arrived();
     let about = arrived
         .iter()
         .filter(|a| a.body["data"]["invoice"]["id"] == invoice);
@@ -18,15 +18,15 @@ async fn callback_types(world: &World, invoice: &str) -> Vec<String> {
 }
 
 /// Waits until the invoice is paid, the buyer is charged once, and the callbacks are received.
-async fn assert_paid_once(world: &World, opened: &Opened) -> Result<()> {
-    let invoice = world.api.until_status(&opened.id, "paid").await?;
+async fn assert_paid_once(app: &TestApp, opened: &Opened) -> Result<()> {
+    let invoice = app.api.until_status(&opened.id, "paid").await?;
     ensure!(invoice["paid_at"].is_string(), "{invoice}");
-    ensure!(world.taken().await? == 1999, "{:?}", world.ledger().await?);
+    ensure!(app.taken().await? == 1999, "{:?}", app.ledger().await?);
     until("two callbacks", async || {
-        Ok(callback_types(world, &opened.id).await.len() == 2)
+        Ok(callback_types(app, &opened.id).await.len() == 2)
     })
     .await?;
-    ensure!(callback_types(world, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
+    ensure!(callback_types(app, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
     let payments = invoice["payments"].as_array().context("no payments")?;
     ensure!(
         payments.len() == 1 && payments[0]["status"] == "succeeded",
@@ -36,32 +36,32 @@ async fn assert_paid_once(world: &World, opened: &Opened) -> Result<()> {
 }
 
 async fn pays_once(number: &str) -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, number).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, number).await?;
     let status = fixed["payment"]["status"].as_str();
     ensure!(
         matches!(status, Some("succeeded" | "processing")),
         "{fixed}"
     );
-    assert_paid_once(&world, &opened).await?;
+    assert_paid_once(&app, &opened).await?;
     // Later webhooks of the sandbox change nothing and cause no callbacks.
-    world.until_sandbox_is_done().await?;
-    assert_paid_once(&world, &opened).await
+    app.until_sandbox_is_done().await?;
+    assert_paid_once(&app, &opened).await
 }
 
 #[tokio::test]
 async fn approved() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for (n, number) in ["4242424242424242", "5555555555554444", "378282246310005"]
         .iter()
         .enumerate()
     {
-        let opened = world.api.invoice(&n.to_string()).await?;
-        let fixed = world.api.paid_with(&opened, number).await?;
+        let opened = app.api.invoice(&n.to_string()).await?;
+        let fixed = app.api.paid_with(&opened, number).await?;
         ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
     }
-    ensure!(world.taken().await? == 3 * 1999);
+    ensure!(app.taken().await? == 3 * 1999);
     Ok(())
 }
 
@@ -107,22 +107,22 @@ async fn webhook_never() -> Result<()> {
 
 #[tokio::test]
 async fn unavailable_then_approved() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, "4000000000009144").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, "4000000000009144").await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
-    world.api.until_status(&opened.id, "open").await?;
-    let invoice = world.api.read(&opened.id).await?;
+    app.api.until_status(&opened.id, "open").await?;
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(invoice["payments"][0]["status"] == "failed", "{invoice}");
-    ensure!(world.ledger().await?.is_empty());
-    world.api.paid_with(&opened, "4242424242424242").await?;
-    ensure!(world.taken().await? == 1999);
+    ensure!(app.ledger().await?.is_empty());
+    app.api.paid_with(&opened, "4242424242424242").await?;
+    ensure!(app.taken().await? == 1999);
     Ok(())
 }
 
 #[tokio::test]
 async fn declines_have_their_code_and_leave_the_invoice_open() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for (number, code) in [
         ("4000000000009995", "insufficient_funds"),
         ("4000000000000002", "card_declined"),
@@ -134,30 +134,30 @@ async fn declines_have_their_code_and_leave_the_invoice_open() -> Result<()> {
         ("4000000000009029", "method_unavailable"),
         ("4000000000000119", "processing_error"),
     ] {
-        let opened = world.api.invoice(code).await?;
-        let fixed = world.api.paid_with(&opened, number).await?;
+        let opened = app.api.invoice(code).await?;
+        let fixed = app.api.paid_with(&opened, number).await?;
         ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
         ensure!(fixed["payment"]["decline"]["code"] == code, "{fixed}");
-        ensure!(world.api.read(&opened.id).await?["status"] == "open");
+        ensure!(app.api.read(&opened.id).await?["status"] == "open");
         until("the callback", async || {
-            Ok(callback_types(&world, &opened.id).await == ["payment.declined"])
+            Ok(callback_types(&app, &opened.id).await == ["payment.declined"])
         })
         .await?;
     }
-    ensure!(world.taken().await? == 0);
+    ensure!(app.taken().await? == 0);
     Ok(())
 }
 
 /// Creates a payment that requires verification and submits the bank's form.
-async fn verified(world: &World, number: &str, action: &str) -> Result<(Opened, String)> {
-    let opened = world.api.invoice(action).await?;
-    let fixed = world.api.paid_with(&opened, number).await?;
+async fn verified(app: &TestApp, number: &str, action: &str) -> Result<(Opened, String)> {
+    let opened = app.api.invoice(action).await?;
+    let fixed = app.api.paid_with(&opened, number).await?;
     ensure!(
         fixed["payment"]["status"] == "requires_verification",
         "{fixed}"
     );
     let url = text(&fixed["verification"]["url"])?;
-    let form = world
+    let form = app
         .api
         .request(Method::POST, &url)
         .form(&[("action", action)]);
@@ -169,9 +169,9 @@ async fn verified(world: &World, number: &str, action: &str) -> Result<(Opened, 
 #[tokio::test]
 async fn verified_and_confirmed() -> Result<()> {
     for number in ["4000000000003220", "4000000000003063"] {
-        let world = World::start().await?;
-        let (opened, _) = verified(&world, number, "confirm").await?;
-        assert_paid_once(&world, &opened).await?;
+        let app = TestApp::start().await?;
+        let (opened, _) = verified(&app, number, "confirm").await?;
+        assert_paid_once(&app, &opened).await?;
     }
     Ok(())
 }
@@ -183,24 +183,24 @@ async fn verification_fails() -> Result<()> {
         ("4000000000009052", "confirm", "insufficient_funds"),
         ("4000000000003220", "cancel", "verification_abandoned"),
     ] {
-        let world = World::start().await?;
-        let (opened, _) = verified(&world, number, action).await?;
-        let invoice = world.api.until_status(&opened.id, "open").await?;
+        let app = TestApp::start().await?;
+        let (opened, _) = verified(&app, number, action).await?;
+        let invoice = app.api.until_status(&opened.id, "open").await?;
         ensure!(
             invoice["payments"][0]["decline"]["code"] == code,
             "{invoice}"
         );
-        ensure!(world.taken().await? == 0);
+        ensure!(app.taken().await? == 0);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn verification_expires() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, "4000000000009045").await?;
-    let invoice = world.api.until_status(&opened.id, "open").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, "4000000000009045").await?;
+    let invoice = app.api.until_status(&opened.id, "open").await?;
     let code = &invoice["payments"][0]["decline"]["code"];
     ensure!(code == "verification_abandoned", "{invoice}");
     Ok(())
@@ -209,30 +209,30 @@ async fn verification_expires() -> Result<()> {
 /// The server crashes while the provider processes the payment. The buyer is charged once.
 #[tokio::test]
 async fn the_server_crashes_during_a_payment() -> Result<()> {
-    let mut world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
+    let mut app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
     let body = card("4000000000009128");
-    let request = world
+    let request = app
         .api
         .widget(Method::POST, &opened, "/payments")
         .json(&body);
     let asking = tokio::spawn(send(request));
     until("the payment to be stored", async || {
-        Ok(world.api.read(&opened.id).await?["status"] == "processing")
+        Ok(app.api.read(&opened.id).await?["status"] == "processing")
     })
     .await?;
-    world.crash_and_restart().await?;
+    app.crash_and_restart().await?;
     ensure!(asking.await?.is_err(), "the connection is closed");
-    assert_paid_once(&world, &opened).await
+    assert_paid_once(&app, &opened).await
 }
 
 /// The buyer does not finish the verification within the time limit.
 #[tokio::test]
 async fn an_unfinished_verification_is_canceled() -> Result<()> {
-    let world = World::with_settings(&[], &["--verification-seconds", "1"]).await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, "4000000000003220").await?;
-    let invoice = world.api.until_status(&opened.id, "open").await?;
+    let app = TestApp::with_settings(&[], &["--verification-seconds", "1"]).await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, "4000000000003220").await?;
+    let invoice = app.api.until_status(&opened.id, "open").await?;
     let payment = &invoice["payments"][0];
     ensure!(payment["status"] == "declined", "{invoice}");
     ensure!(
@@ -240,13 +240,13 @@ async fn an_unfinished_verification_is_canceled() -> Result<()> {
         "{invoice}"
     );
     until("the callback", async || {
-        Ok(callback_types(&world, &opened.id).await == ["payment.declined"])
+        Ok(callback_types(&app, &opened.id).await == ["payment.declined"])
     })
     .await?;
     ensure!(
-        world.ledger().await?[0].1 == "canceled",
+        app.ledger().await?[0].1 == "canceled",
         "{:?}",
-        world.ledger().await?
+        app.ledger().await?
     );
     Ok(())
 }

@@ -9,7 +9,7 @@ use till_tests::providers::{PaymentSystem, Plan};
 
 async fn create<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
@@ -21,7 +21,7 @@ async fn create<S: PaymentSystem>() -> Result<()> {
 
 async fn verify<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Verify).await?;
     ensure!(
         fixed["payment"]["status"] == "requires_verification",
@@ -29,8 +29,8 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
     );
     // The reconciler polls the status meanwhile.
     let payment = text(&fixed["payment"]["id"])?;
-    shop.world.until_polled(&payment).await?;
-    let invoice = shop.world.api.read(&opened.id).await?;
+    shop.app.until_polled(&payment).await?;
+    let invoice = shop.app.api.read(&opened.id).await?;
     ensure!(invoice["status"] == "processing", "{invoice}");
     ensure!(
         invoice["payments"][0]["status"] == "requires_verification",
@@ -44,10 +44,10 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
 
 async fn give_up<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Verify).await?;
     let rest = format!("/payments/{}/cancel", text(&fixed["payment"]["id"])?);
-    let given_up = send(shop.world.api.widget(Method::POST, &opened, &rest)).await?;
+    let given_up = send(shop.app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
         given_up.json()["payment"]["status"] == "canceled",
         "{given_up:?}"
@@ -59,10 +59,10 @@ async fn give_up<S: PaymentSystem>() -> Result<()> {
 
 async fn decline<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Decline).await?;
     shop.finish(&fixed).await?;
-    let invoice = shop.world.api.until_status(&opened.id, "open").await?;
+    let invoice = shop.app.api.until_status(&opened.id, "open").await?;
     let payment = &invoice["payments"][0];
     ensure!(payment["status"] == "declined", "{invoice}");
     ensure!(
@@ -73,37 +73,37 @@ async fn decline<S: PaymentSystem>() -> Result<()> {
     // A second attempt is a new payment.
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
-    shop.world.api.until_status(&opened.id, "paid").await?;
+    shop.app.api.until_status(&opened.id, "paid").await?;
     ensure!(shop.system.taken().await? == 1999);
     Ok(())
 }
 
 async fn refund<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
     shop.give_back(&payment, 500).await?;
     ensure!(shop.system.taken().await? == 1499);
     let invoice = shop
-        .world
+        .app
         .api
         .until_status(&opened.id, "partially_refunded")
         .await?;
     ensure!(invoice["amount_refunded"] == 500, "{invoice}");
     shop.give_back(&payment, 1499).await?;
     ensure!(shop.system.taken().await? == 0);
-    shop.world.api.until_status(&opened.id, "refunded").await?;
+    shop.app.api.until_status(&opened.id, "refunded").await?;
     Ok(())
 }
 
 async fn duplicate_create<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let body = shop.system.pay(Plan::Approve);
     let press = async || {
-        let request = shop.world.api.widget(Method::POST, &opened, "/payments");
+        let request = shop.app.api.widget(Method::POST, &opened, "/payments");
         send(request.header("idempotency-key", "press").json(&body)).await
     };
     let (first, again) = (press().await?, press().await?);
@@ -119,7 +119,7 @@ async fn duplicate_create<S: PaymentSystem>() -> Result<()> {
 
 async fn webhook_twice<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
@@ -134,7 +134,7 @@ async fn webhook_twice<S: PaymentSystem>() -> Result<()> {
 
 async fn webhook_before_response<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::with(&["--connector-timeout-ms", "5000"]).await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::WebhookFirst).await?;
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
@@ -143,7 +143,7 @@ async fn webhook_before_response<S: PaymentSystem>() -> Result<()> {
 
 async fn lost_response_then_paid<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::LoseAnswer).await?;
     let status = text(&fixed["payment"]["status"])?;
     ensure!(!["declined", "failed"].contains(&&status[..]), "{fixed}");
@@ -154,7 +154,7 @@ async fn lost_response_then_paid<S: PaymentSystem>() -> Result<()> {
 
 async fn server_error_is_not_a_decline<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Fail(500)).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     Ok(())
@@ -162,7 +162,7 @@ async fn server_error_is_not_a_decline<S: PaymentSystem>() -> Result<()> {
 
 async fn rate_limit_is_retried<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Busy(2)).await?;
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
@@ -171,7 +171,7 @@ async fn rate_limit_is_retried<S: PaymentSystem>() -> Result<()> {
 
 async fn forged_and_stale_webhooks<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
-    let opened = shop.world.api.invoice("1").await?;
+    let opened = shop.app.api.invoice("1").await?;
     let fixed = shop.fix(&opened, Plan::Verify).await?;
     let payment = text(&fixed["payment"]["id"])?;
     let forgeries = shop.system.forgeries(&payment)?;
@@ -183,7 +183,7 @@ async fn forged_and_stale_webhooks<S: PaymentSystem>() -> Result<()> {
             "{forged:?}: {answer:?}"
         );
     }
-    let invoice = shop.world.api.read(&opened.id).await?;
+    let invoice = shop.app.api.read(&opened.id).await?;
     ensure!(
         invoice["payments"][0]["status"] == "requires_verification",
         "{invoice}"
@@ -200,15 +200,15 @@ async fn different_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> 
         .iter()
         .enumerate()
     {
-        let opened = shop.world.api.invoice(&n.to_string()).await?;
+        let opened = shop.app.api.invoice(&n.to_string()).await?;
         let fixed = shop.fix(&opened, Plan::Verify).await?;
         let payment = text(&fixed["payment"]["id"])?;
         shop.system.take(&payment, *amount, currency)?;
         let answer = shop.tell(&shop.system.message(&payment)?).await?;
         ensure!(answer.status == 200, "{answer:?}");
         // The reconciler polls and gets the same status.
-        shop.world.until_polled(&payment).await?;
-        let invoice = shop.world.api.read(&opened.id).await?;
+        shop.app.until_polled(&payment).await?;
+        let invoice = shop.app.api.read(&opened.id).await?;
         ensure!(invoice["status"] == "processing", "{invoice}");
         ensure!(
             invoice["payments"][0]["status"] == "processing",
@@ -216,7 +216,7 @@ async fn different_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> 
         );
         ensure!(shop.told(&opened).is_empty());
         ensure!(
-            shop.world.log().contains("held"),
+            shop.app.log().contains("held"),
             "the held payment is not logged"
         );
     }
@@ -234,7 +234,7 @@ async fn secrets_are_not_stored_or_logged<S: PaymentSystem>() -> Result<()> {
     .into_iter()
     .enumerate()
     {
-        let opened = shop.world.api.invoice(&n.to_string()).await?;
+        let opened = shop.app.api.invoice(&n.to_string()).await?;
         let fixed = shop.fix(&opened, plan).await?;
         shop.finish(&fixed).await?;
         if n == 0 {
@@ -243,7 +243,7 @@ async fn secrets_are_not_stored_or_logged<S: PaymentSystem>() -> Result<()> {
                 .await?;
         }
     }
-    let bytes = shop.world.bytes()?;
+    let bytes = shop.app.bytes()?;
     let credentials = shop.system.credentials();
     let secrets = credentials.as_object().context("no credentials")?;
     let secret = |name: &str| name.contains("secret") || name.contains("key");
@@ -253,7 +253,7 @@ async fn secrets_are_not_stored_or_logged<S: PaymentSystem>() -> Result<()> {
         let found = bytes.windows(value.len()).any(|w| w == value.as_bytes());
         ensure!(!found, "{name} is stored or logged in plain text");
     }
-    ensure!(shop.world.log().len() > 1000, "the log is empty");
+    ensure!(shop.app.log().len() > 1000, "the log is empty");
     for number in ["4242424242424242", "4000000000009995", "\"cvc\":\"123\""] {
         let found = bytes.windows(number.len()).any(|w| w == number.as_bytes());
         ensure!(!found, "{number} is stored or logged");

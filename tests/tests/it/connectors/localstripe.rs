@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::process::{Running, command};
 use till_tests::tools::{free_port, installed};
@@ -76,18 +76,18 @@ impl LocalStripe {
         Ok(serde_json::from_slice(&answer.bytes().await?).unwrap_or_default())
     }
 
-    async fn shop(&self) -> Result<World> {
+    async fn shop(&self) -> Result<TestApp> {
         let credentials = json!({
             "secret_key": SECRET_KEY, "webhook_secret": SIGNING_SECRET, "base_url": self.base,
         });
         let accounts = [("stripe", "main", credentials)];
         let limit = ["--connector-timeout-ms", "5000"];
-        let world = World::with_accounts(&accounts, &limit).await?;
-        let url = format!("{}/v1/connectors/stripe/main/webhooks", world.api.url);
+        let app = TestApp::with_accounts(&accounts, &limit).await?;
+        let url = format!("{}/v1/connectors/stripe/main/webhooks", app.api.url);
         let form = [("url", url.as_str()), ("secret", SIGNING_SECRET)];
         self.call(Method::POST, "/_config/webhooks/till", &form)
             .await?;
-        Ok(world)
+        Ok(app)
     }
 
     /// Lists the intents: status and payment id.
@@ -151,43 +151,42 @@ async fn relayed(
     (status, bytes).into_response()
 }
 
-async fn accepted_webhooks(world: &World) -> Result<i64> {
+async fn accepted_webhooks(app: &TestApp) -> Result<i64> {
     let sql = "select count(*) from connector_webhooks";
     Ok(sqlx::query_scalar(sql)
-        .fetch_one(&world.store().await?)
+        .fetch_one(&app.store().await?)
         .await?)
 }
 
-async fn pay(world: &World, n: &str, number: &str) -> Result<(Opened, Value)> {
-    let opened = world.api.invoice(n).await?;
-    let answer = world.api.pay(&opened, &card(number)).await?;
-    ensure!(answer.status == 201, "{answer:?}\n{}", world.log());
+async fn pay(app: &TestApp, n: &str, number: &str) -> Result<(Opened, Value)> {
+    let opened = app.api.invoice(n).await?;
+    let answer = app.api.pay(&opened, &card(number)).await?;
+    ensure!(answer.status == 201, "{answer:?}\n{}", app.log());
     Ok((opened, answer.json()))
 }
 
 #[tokio::test]
 async fn a_card_payment_with_webhook() -> Result<()> {
     let stripe = LocalStripe::start().await?;
-    let world = stripe.shop().await?;
-    let (opened, fixed) = pay(&world, "1", "4242424242424242").await?;
+    let app = stripe.shop().await?;
+    let (opened, fixed) = pay(&app, "1", "4242424242424242").await?;
     ensure!(
         fixed["payment"]["status"] == "succeeded",
         "{fixed}\n{}",
-        world.log()
+        app.log()
     );
-    world.api.until_status(&opened.id, "paid").await?;
+    app.api.until_status(&opened.id, "paid").await?;
     until("the webhook", async || {
-        Ok(accepted_webhooks(&world).await? == 1)
+        Ok(accepted_webhooks(&app).await? == 1)
     })
     .await?;
-    ensure!(!world.log().contains("webhook rejected"));
+    ensure!(!app.log().contains("webhook rejected"));
     let ours = text(&fixed["payment"]["id"])?;
     ensure!(stripe.intents().await? == [("succeeded".to_owned(), ours.clone())]);
 
     // A partial refund is recorded by localstripe.
-    world.refund(&ours, 1000).await?;
-    world
-        .api
+    app.refund(&ours, 1000).await?;
+    app.api
         .until_status(&opened.id, "partially_refunded")
         .await?;
     let refunds = stripe.call(Method::GET, "/v1/refunds", &[]).await?;
@@ -202,22 +201,22 @@ async fn a_card_payment_with_webhook() -> Result<()> {
 #[tokio::test]
 async fn a_declined_card() -> Result<()> {
     let stripe = LocalStripe::start().await?;
-    let world = stripe.shop().await?;
-    let (opened, fixed) = pay(&world, "1", "4000000000000341").await?;
+    let app = stripe.shop().await?;
+    let (opened, fixed) = pay(&app, "1", "4000000000000341").await?;
     ensure!(
         fixed["payment"]["status"] == "declined",
         "{fixed}\n{}",
-        world.log()
+        app.log()
     );
     ensure!(
         fixed["payment"]["decline"]["code"] == "card_declined",
         "{fixed}"
     );
     until("the webhook", async || {
-        Ok(accepted_webhooks(&world).await? == 1)
+        Ok(accepted_webhooks(&app).await? == 1)
     })
     .await?;
-    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    ensure!(app.api.read(&opened.id).await?["status"] == "open");
     Ok(())
 }
 
@@ -225,8 +224,8 @@ async fn a_declined_card() -> Result<()> {
 #[tokio::test]
 async fn verification_reported_by_webhook() -> Result<()> {
     let stripe = LocalStripe::start().await?;
-    let world = stripe.shop().await?;
-    let (opened, fixed) = pay(&world, "1", "4000002500003155").await?;
+    let app = stripe.shop().await?;
+    let (opened, fixed) = pay(&app, "1", "4000002500003155").await?;
     ensure!(
         fixed["payment"]["status"] == "requires_verification",
         "{fixed}"
@@ -239,15 +238,15 @@ async fn verification_reported_by_webhook() -> Result<()> {
     stripe
         .call(Method::POST, &format!("{path}/_authenticate"), &form)
         .await?;
-    world.api.until_status(&opened.id, "paid").await?;
+    app.api.until_status(&opened.id, "paid").await?;
     until("the webhook", async || {
-        Ok(accepted_webhooks(&world).await? == 1)
+        Ok(accepted_webhooks(&app).await? == 1)
     })
     .await?;
 
-    let (opened, fixed) = pay(&world, "2", "4000002500003155").await?;
+    let (opened, fixed) = pay(&app, "2", "4000002500003155").await?;
     let rest = format!("/payments/{}/cancel", text(&fixed["payment"]["id"])?);
-    let given_up = send(world.api.widget(Method::POST, &opened, &rest)).await?;
+    let given_up = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
         given_up.json()["payment"]["status"] == "canceled",
         "{given_up:?}"
@@ -258,16 +257,16 @@ async fn verification_reported_by_webhook() -> Result<()> {
 #[tokio::test]
 async fn a_lost_response() -> Result<()> {
     let stripe = LocalStripe::start().await?;
-    let world = stripe.shop().await?;
+    let app = stripe.shop().await?;
     // No webhook is sent, so the reconciler has to find the payment.
     let elsewhere = [("url", "http://127.0.0.1:9/"), ("secret", SIGNING_SECRET)];
     stripe
         .call(Method::POST, "/_config/webhooks/till", &elsewhere)
         .await?;
     stripe.relay.lose.store(true, Ordering::SeqCst);
-    let (opened, fixed) = pay(&world, "1", "4242424242424242").await?;
+    let (opened, fixed) = pay(&app, "1", "4242424242424242").await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
-    world.api.until_status(&opened.id, "paid").await?;
+    app.api.until_status(&opened.id, "paid").await?;
     ensure!(stripe.intents().await?.len() == 1);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::providers::adyen::Adyen;
 use till_tests::providers::mollie::Mollie;
@@ -16,9 +16,9 @@ const FAST: [&str; 2] = ["--connector-timeout-ms", "1500"];
 const CARD: &str = "4242424242424242";
 
 /// Lists the payment attempts, oldest first: connector, account and status.
-async fn asked(world: &World) -> Result<Vec<(String, String, String)>> {
+async fn asked(app: &TestApp) -> Result<Vec<(String, String, String)>> {
     let sql = "select connector, account, status from payments order by id";
-    Ok(sqlx::query_as(sql).fetch_all(&world.store().await?).await?)
+    Ok(sqlx::query_as(sql).fetch_all(&app.store().await?).await?)
 }
 
 fn rows(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
@@ -30,19 +30,19 @@ fn rows(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
 }
 
 /// Pays with two Stripe accounts. The first follows the plan and the second approves.
-async fn pay_with_two_accounts(plan: Plan) -> Result<(World, Stripe, Stripe, Opened, Value)> {
+async fn pay_with_two_accounts(plan: Plan) -> Result<(TestApp, Stripe, Stripe, Opened, Value)> {
     let (first, second) = (Stripe::start().await?, Stripe::start().await?);
     let accounts = [
         ("stripe", "first", first.credentials()),
         ("stripe", "second", second.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
+    let opened = app.api.invoice("1").await?;
     first.pay(plan);
-    let answer = world.api.pay(&opened, &second.pay(Plan::Approve)).await?;
+    let answer = app.api.pay(&opened, &second.pay(Plan::Approve)).await?;
     ensure!(answer.status == 201, "{answer:?}");
     let fixed = answer.json();
-    Ok((world, first, second, opened, fixed))
+    Ok((app, first, second, opened, fixed))
 }
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn a_definite_failure_tries_the_next_account() -> Result<()> {
         Plan::Fail(400),
         Plan::Busy(1000),
     ] {
-        let (world, first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
+        let (app, first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "succeeded",
             "{plan:?} {fixed}"
         );
-        let asked = asked(&world).await?;
+        let asked = asked(&app).await?;
         let expected = rows(&[
             ("stripe", "first", "failed"),
             ("stripe", "second", "succeeded"),
@@ -67,7 +67,7 @@ async fn a_definite_failure_tries_the_next_account() -> Result<()> {
         ensure!(asked == expected, "{plan:?} {asked:?}");
         ensure!(first.payments().await? == 0 && second.taken().await? == 1999);
         // Each attempt is a payment with its own idempotency key.
-        let invoice = world.api.until_status(&opened.id, "paid").await?;
+        let invoice = app.api.until_status(&opened.id, "paid").await?;
         let payments = invoice["payments"].as_array().context("no payments")?;
         ensure!(payments.len() == 2 && second.keys_seen() == [text(&payments[1]["id"])?]);
         ensure!(fixed["payment"]["id"] == payments[1]["id"]);
@@ -85,11 +85,11 @@ async fn an_unreachable_account_is_skipped() -> Result<()> {
         ("stripe", "gone", nowhere),
         ("adyen", "there", second.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, CARD).await?;
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, CARD).await?;
     ensure!(fixed["payment"]["connector"] == "adyen", "{fixed}");
-    let asked = asked(&world).await?;
+    let asked = asked(&app).await?;
     ensure!(
         asked
             == rows(&[
@@ -97,13 +97,13 @@ async fn an_unreachable_account_is_skipped() -> Result<()> {
                 ("adyen", "there", "succeeded")
             ])
     );
-    world.api.until_status(&opened.id, "paid").await?;
+    app.api.until_status(&opened.id, "paid").await?;
     // The project receives the callbacks of both attempts in order.
     until("the callbacks", async || {
-        Ok(world.project.arrived().len() == 3)
+        Ok(app.project.arrived().len() == 3)
     })
     .await?;
-    let told = world.project.arrived();
+    let told = app.project.arrived();
     let told: Vec<_> = told.iter().map(|a| a.body["type"].as_str()).collect();
     ensure!(
         told == [
@@ -122,14 +122,14 @@ async fn if_all_accounts_fail_the_payment_fails() -> Result<()> {
         ("stripe", "a", first.credentials()),
         ("adyen", "b", second.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
+    let opened = app.api.invoice("1").await?;
     first.pay(Plan::Fail(401));
-    let answer = world.api.pay(&opened, &second.pay(Plan::Fail(403))).await?;
+    let answer = app.api.pay(&opened, &second.pay(Plan::Fail(403))).await?;
     ensure!(answer.json()["payment"]["status"] == "failed", "{answer:?}");
-    ensure!(asked(&world).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
+    ensure!(asked(&app).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
     // The buyer can pay again.
-    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    ensure!(app.api.read(&opened.id).await?["status"] == "open");
     Ok(())
 }
 
@@ -141,19 +141,19 @@ async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
         Plan::Fail(503),
         Plan::LoseAnswer,
     ] {
-        let (world, _first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
+        let (app, _first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "processing",
             "{plan:?} {fixed}"
         );
-        let asked = asked(&world).await?;
+        let asked = asked(&app).await?;
         ensure!(
             asked == rows(&[("stripe", "first", "processing")]),
             "{plan:?} {asked:?}"
         );
         ensure!(second.payments().await? == 0);
         // A second payment is rejected while the outcome is unknown.
-        let again = world.api.pay(&opened, &card(CARD)).await?;
+        let again = app.api.pay(&opened, &card(CARD)).await?;
         again.problem(409, "payment-in-progress")?;
     }
     Ok(())
@@ -161,11 +161,11 @@ async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
 
 #[tokio::test]
 async fn a_decline_does_not_try_the_next_account() -> Result<()> {
-    let (world, _first, second, opened, fixed) = pay_with_two_accounts(Plan::Decline).await?;
+    let (app, _first, second, opened, fixed) = pay_with_two_accounts(Plan::Decline).await?;
     ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
-    ensure!(asked(&world).await? == rows(&[("stripe", "first", "declined")]));
+    ensure!(asked(&app).await? == rows(&[("stripe", "first", "declined")]));
     ensure!(second.payments().await? == 0);
-    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    ensure!(app.api.read(&opened.id).await?["status"] == "open");
     Ok(())
 }
 
@@ -178,10 +178,10 @@ async fn a_crash_during_the_first_account() -> Result<()> {
         ("stripe", "first", first.credentials()),
         ("stripe", "second", second.credentials()),
     ];
-    let mut world = World::with_accounts(&accounts, &["--connector-timeout-ms", "8000"]).await?;
-    let opened = world.api.invoice("1").await?;
+    let mut app = TestApp::with_accounts(&accounts, &["--connector-timeout-ms", "8000"]).await?;
+    let opened = app.api.invoice("1").await?;
     let body = first.pay(Plan::LoseAnswer);
-    let request = world
+    let request = app
         .api
         .widget(Method::POST, &opened, "/payments")
         .json(&body);
@@ -190,10 +190,10 @@ async fn a_crash_during_the_first_account() -> Result<()> {
         Ok(first.payments().await? == 1)
     })
     .await?;
-    world.crash_and_restart().await?;
+    app.crash_and_restart().await?;
     ensure!(pressing.await?.is_err(), "the connection is closed");
-    world.api.until_status(&opened.id, "paid").await?;
-    ensure!(asked(&world).await? == rows(&[("stripe", "first", "succeeded")]));
+    app.api.until_status(&opened.id, "paid").await?;
+    ensure!(asked(&app).await? == rows(&[("stripe", "first", "succeeded")]));
     ensure!(first.taken().await? == 1999 && second.payments().await? == 0);
     Ok(())
 }
@@ -206,10 +206,10 @@ async fn a_redirect_provider_under_maintenance_is_skipped() -> Result<()> {
         ("mollie", "down", first.credentials()),
         ("mollie", "up", second.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
+    let opened = app.api.invoice("1").await?;
     first.pay(Plan::Fail(503));
-    let fixed = world
+    let fixed = app
         .api
         .pay(&opened, &second.pay(Plan::Approve))
         .await?
@@ -221,11 +221,10 @@ async fn a_redirect_provider_under_maintenance_is_skipped() -> Result<()> {
     let back = second
         .confirm(&text(&fixed["verification"]["url"])?)
         .await?;
-    ensure!(send(world.api.request(Method::GET, &back)).await?.status == 200);
-    world.api.until_status(&opened.id, "paid").await?;
+    ensure!(send(app.api.request(Method::GET, &back)).await?.status == 200);
+    app.api.until_status(&opened.id, "paid").await?;
     ensure!(
-        asked(&world).await?
-            == rows(&[("mollie", "down", "failed"), ("mollie", "up", "succeeded")])
+        asked(&app).await? == rows(&[("mollie", "down", "failed"), ("mollie", "up", "succeeded")])
     );
     Ok(())
 }
@@ -242,14 +241,12 @@ async fn the_first_account_that_supports_method_and_currency_is_used() -> Result
         ("paypal", "p", paypal.credentials()),
         ("adyen", "a", adyen.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
     let order =
         |n: &str, currency: &str| json!({ "order_id": n, "amount": 1000, "currency": currency });
     let methods = async |currency: &str| {
-        let opened = world.api.invoice_of(&order(currency, currency)).await?;
-        let data = send(world.api.widget(Method::GET, &opened, ""))
-            .await?
-            .json();
+        let opened = app.api.invoice_of(&order(currency, currency)).await?;
+        let data = send(app.api.widget(Method::GET, &opened, "")).await?.json();
         let methods = data["methods"].as_array().context("no methods")?.clone();
         anyhow::Ok((opened, methods))
     };
@@ -269,7 +266,7 @@ async fn the_first_account_that_supports_method_and_currency_is_used() -> Result
         "{kuwait:?}"
     );
 
-    let fixed = world
+    let fixed = app
         .api
         .pay(&dinar, &json!({ "method": "paypal" }))
         .await?
@@ -287,9 +284,9 @@ async fn a_webhook_cannot_update_another_accounts_payment() -> Result<()> {
         ("adyen", "others", others.credentials()),
         ("stripe", "mine", mine.credentials()),
     ];
-    let world = World::with_accounts(&accounts, &FAST).await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world
+    let app = TestApp::with_accounts(&accounts, &FAST).await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app
         .api
         .pay(&opened, &others.pay(Plan::Verify))
         .await?
@@ -300,7 +297,7 @@ async fn a_webhook_cannot_update_another_accounts_payment() -> Result<()> {
     mine.mock.book("", claim);
     mine.take(&payment, 1999, "EUR")?;
     let message = mine.message(&payment)?;
-    let mut request = world
+    let mut request = app
         .api
         .request(Method::POST, "/v1/connectors/stripe/mine/webhooks");
     for (name, value) in message.headers {
@@ -309,7 +306,7 @@ async fn a_webhook_cannot_update_another_accounts_payment() -> Result<()> {
     send(request.body(message.body))
         .await?
         .problem(404, "not-found")?;
-    let invoice = world.api.read(&opened.id).await?;
+    let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["payments"][0]["status"] == "requires_verification",
         "{invoice}"

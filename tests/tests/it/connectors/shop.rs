@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Answer, Opened, send, text};
 use till_tests::providers::{Message, PaymentSystem, Plan};
 use till_tests::wait::until;
@@ -13,7 +13,7 @@ pub struct Shop<S> {
     /// The payment system.
     pub system: S,
     /// The server.
-    pub world: World,
+    pub app: TestApp,
 }
 
 const ACCOUNT: &str = "main";
@@ -27,9 +27,9 @@ impl<S: PaymentSystem> Shop<S> {
     pub async fn with(args: &[&str]) -> Result<Self> {
         let system = S::start().await?;
         let accounts = [(S::KIND, ACCOUNT, system.credentials())];
-        let world = World::with_accounts(&accounts, args).await?;
-        system.report_to(format!("{}{}", world.api.url, Self::webhooks()));
-        Ok(Self { system, world })
+        let app = TestApp::with_accounts(&accounts, args).await?;
+        system.report_to(format!("{}{}", app.api.url, Self::webhooks()));
+        Ok(Self { system, app })
     }
 
     fn webhooks() -> String {
@@ -37,7 +37,7 @@ impl<S: PaymentSystem> Shop<S> {
     }
 
     pub async fn tell(&self, message: &Message) -> Result<Answer> {
-        let mut request = self.world.api.request(Method::POST, &Self::webhooks());
+        let mut request = self.app.api.request(Method::POST, &Self::webhooks());
         for (name, value) in &message.headers {
             request = request.header(*name, value);
         }
@@ -46,8 +46,8 @@ impl<S: PaymentSystem> Shop<S> {
 
     /// Creates a payment.
     pub async fn fix(&self, opened: &Opened, plan: Plan) -> Result<Value> {
-        let answer = self.world.api.pay(opened, &self.system.pay(plan)).await?;
-        ensure!(answer.status == 201, "{answer:?}\n{}", self.world.log());
+        let answer = self.app.api.pay(opened, &self.system.pay(plan)).await?;
+        ensure!(answer.status == 201, "{answer:?}\n{}", self.app.log());
         let fixed = answer.json();
         ensure!(fixed["payment"]["connector"] == S::KIND, "{fixed}");
         Ok(fixed)
@@ -62,7 +62,7 @@ impl<S: PaymentSystem> Shop<S> {
             .system
             .confirm(&text(&fixed["verification"]["url"])?)
             .await?;
-        let answer = send(self.world.api.request(Method::GET, &back)).await?;
+        let answer = send(self.app.api.request(Method::GET, &back)).await?;
         ensure!(answer.status == 200, "{answer:?}");
         Ok(())
     }
@@ -70,8 +70,8 @@ impl<S: PaymentSystem> Shop<S> {
     /// Waits until the invoice is paid by one payment, the buyer is charged once, and the callbacks
     /// are received.
     pub async fn assert_paid_once(&self, opened: &Opened) -> Result<Value> {
-        let paid = self.world.api.until_status(&opened.id, "paid").await;
-        let invoice = paid.with_context(|| self.world.log())?;
+        let paid = self.app.api.until_status(&opened.id, "paid").await;
+        let invoice = paid.with_context(|| self.app.log())?;
         let payments = invoice["payments"].as_array().context("no payments")?;
         ensure!(payments.len() == 1, "{invoice}");
         ensure!(payments[0]["status"] == "succeeded", "{invoice}");
@@ -88,7 +88,7 @@ impl<S: PaymentSystem> Shop<S> {
     }
 
     pub fn told(&self, opened: &Opened) -> Vec<String> {
-        let arrived = self.world.project.arrived();
+        let arrived = self.app.project.arrived();
         let about = arrived
             .iter()
             .filter(|a| a.body["data"]["invoice"]["id"] == opened.id.as_str());
@@ -99,8 +99,8 @@ impl<S: PaymentSystem> Shop<S> {
 
     /// Refunds a payment and waits until the refund succeeds.
     pub async fn give_back(&self, payment: &Value, amount: i64) -> Result<()> {
-        let refund = self.world.refund(&text(&payment["id"])?, amount).await?;
-        let store = self.world.store().await?;
+        let refund = self.app.refund(&text(&payment["id"])?, amount).await?;
+        let store = self.app.store().await?;
         let sql = "select status, reference from refunds where id = $1";
         let asked: Result<()> = until("the refund to be submitted", async || {
             let row: (String, Option<String>) =
@@ -109,7 +109,7 @@ impl<S: PaymentSystem> Shop<S> {
             Ok(row.1.is_some())
         })
         .await;
-        asked.with_context(|| self.world.log())?;
+        asked.with_context(|| self.app.log())?;
         if let Some(message) = self.system.refunded(&refund)? {
             let answer = self.tell(&message).await?;
             ensure!(answer.status == 200, "{answer:?}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::hosted::APPROVED;
 use till_tests::browser::{Browser, Screen};
 use till_tests::client::Api;
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 /// A minimal project server: a page, a bundle and an order.
 struct Shop {
-    world: World,
+    app: TestApp,
     url: String,
 }
 
@@ -40,13 +40,13 @@ impl Site {
 async fn shop(example: &str) -> Result<(Shop, TempDir)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let world = World::with(&["--origin", &url]).await?;
+    let app = TestApp::with(&["--origin", &url]).await?;
     let dir = tempfile::tempdir()?;
     install(dir.path())?;
     let from = root()?.join("docs/examples").join(example);
     let fill = |text: String| {
-        text.replace("https://till.example", &world.api.url)
-            .replace("pk_...", &world.keys.pk)
+        text.replace("https://till.example", &app.api.url)
+            .replace("pk_...", &app.keys.pk)
     };
     let mut page = fill(std::fs::read_to_string(from.join("index.html"))?);
     let mut bundle = String::new();
@@ -73,18 +73,18 @@ async fn shop(example: &str) -> Result<(Shop, TempDir)> {
         bundle = std::fs::read_to_string(dir.path().join("bundle.js"))?;
     }
     if page.contains("inv_...") {
-        let opened = world.api.invoice("plain").await?;
+        let opened = app.api.invoice("plain").await?;
         page = page
             .replace("inv_...", &opened.id)
             .replace("ct_...", &opened.token);
     }
     let site = std::sync::Arc::new(Site {
-        api: world.api.clone(),
+        api: app.api.clone(),
         page,
         bundle,
         orders: AtomicU32::new(1),
     });
-    let app = Router::new()
+    let router = Router::new()
         .route(
             "/",
             get(async |State(site): State<std::sync::Arc<Site>>| Html(site.page.clone())),
@@ -107,8 +107,8 @@ async fn shop(example: &str) -> Result<(Shop, TempDir)> {
             ),
         )
         .with_state(site);
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok((Shop { world, url }, dir))
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((Shop { app, url }, dir))
 }
 
 async fn pays(browser: &Browser, frame: &str) -> Result<()> {
@@ -132,7 +132,7 @@ async fn example(name: &str, button: Option<&str>, frame: &str) -> Result<()> {
         browser.click(button).await?;
     }
     pays(&browser, frame).await?;
-    ensure!(shop.world.taken().await? == 1999);
+    ensure!(shop.app.taken().await? == 1999);
     browser.close().await
 }
 

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::time::SystemTime;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::buyer::APPROVED;
 use till_tests::client::{Answer, card, send};
 use till_tests::docs::docs;
@@ -29,16 +29,16 @@ pub const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mo
 pub const EXAMPLE: &str = "invoice-paid.json";
 #[tokio::test]
 async fn signing_snippets_produce_accepted_forms() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for name in FORM {
-        signs(&world, name).await.context(name)?;
+        signs(&app, name).await.context(name)?;
     }
     Ok(())
 }
 
-async fn signs(world: &World, name: &'static str) -> Result<()> {
+async fn signs(app: &TestApp, name: &'static str) -> Result<()> {
     let order = [
-        ("project", world.keys.pk.as_str()),
+        ("project", app.keys.pk.as_str()),
         ("order_id", name),
         ("amount", "19.99"),
         ("currency", "EUR"),
@@ -55,10 +55,10 @@ async fn signs(world: &World, name: &'static str) -> Result<()> {
         ("metadata[Upper]", "before lower"),
     ];
     let order: Fields = order.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let secret = &world.keys.signing_secret;
+    let secret = &app.keys.signing_secret;
     let snippet = Snippet::new(name, COMPILED_FORM)?;
-    let signed = snippet.sign(&world.api.url, secret, &order).await?;
-    let accepted = pay(world, &signed).await?;
+    let signed = snippet.sign(&app.api.url, secret, &order).await?;
+    let accepted = pay(app, &signed).await?;
     let to = accepted.header("location");
     ensure!(
         accepted.status == 303 && to.contains("/pay/inv_"),
@@ -74,22 +74,22 @@ async fn signs(world: &World, name: &'static str) -> Result<()> {
         changed.insert("order_id".into(), format!("{name} {field}"));
         let mut resigned = changed.clone();
         resigned.remove("signature");
-        let mut resigned = snippet.sign(&world.api.url, secret, &resigned).await?;
+        let mut resigned = snippet.sign(&app.api.url, secret, &resigned).await?;
         resigned.insert(field.into(), other.into());
-        let refused = pay(world, &resigned).await?;
+        let refused = pay(app, &resigned).await?;
         ensure!((400..500).contains(&refused.status), "{field}: {refused:?}");
     }
     let mut foreign = order;
     foreign.insert("order_id".into(), format!("{name} with another secret"));
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let foreign = snippet.sign(&world.api.url, other, &foreign).await?;
-    let refused = pay(world, &foreign).await?;
+    let foreign = snippet.sign(&app.api.url, other, &foreign).await?;
+    let refused = pay(app, &foreign).await?;
     ensure!((400..500).contains(&refused.status), "{refused:?}");
     Ok(())
 }
 
-async fn pay(world: &World, fields: &Fields) -> Result<Answer> {
-    send(world.api.request(Method::POST, "/pay").form(fields)).await
+async fn pay(app: &TestApp, fields: &Fields) -> Result<Answer> {
+    send(app.api.request(Method::POST, "/pay").form(fields)).await
 }
 
 #[tokio::test]
@@ -101,11 +101,11 @@ async fn callback_snippets_accept_only_valid_signatures() -> Result<()> {
 }
 
 async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
-    let world = World::start().await?;
-    let secret = &world.keys.signing_secret;
+    let app = TestApp::start().await?;
+    let secret = &app.keys.signing_secret;
     let snippet = Snippet::new(name, COMPILED_CALLBACKS)?;
     let (_running, url) = snippet.listen(secret).await?;
-    let id = world.keys.id.as_str();
+    let id = app.keys.id.as_str();
     let change = [
         "project",
         "update",
@@ -116,18 +116,15 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
         "--check-url",
         &url,
     ];
-    world.till(&change).await?.map_err(anyhow::Error::msg)?;
+    app.till(&change).await?.map_err(anyhow::Error::msg)?;
 
     // Callbacks from the server. The snippet accepts order 42 at 19.99 only.
-    let unknown = world.api.invoice("43").await?;
-    let refused = world.api.pay(&unknown, &card(APPROVED)).await?;
+    let unknown = app.api.invoice("43").await?;
+    let refused = app.api.pay(&unknown, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
-    let known = world.api.invoice("42").await?;
-    world.api.paid_with(&known, APPROVED).await?;
-    until("both callbacks to be accepted", async || {
-        taken(&world).await
-    })
-    .await?;
+    let known = app.api.invoice("42").await?;
+    app.api.paid_with(&known, APPROVED).await?;
+    until("both callbacks to be accepted", async || taken(&app).await).await?;
 
     // Callbacks with valid and invalid signatures.
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -148,7 +145,7 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
         (401, vec![]),
     ];
     for (number, (status, signatures)) in cases.iter().enumerate() {
-        let answer = callback(&world, &url, signatures, &ping).await?;
+        let answer = callback(&app, &url, signatures, &ping).await?;
         ensure!(answer.status == *status, "case {number}: {answer:?}");
     }
     let check = |order_id: &str| {
@@ -164,7 +161,7 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
     ] {
         let body = check(order_id);
         let signatures = [signature(secret, 0, &body)?];
-        let answer = callback(&world, &url, &signatures, &body).await?;
+        let answer = callback(&app, &url, &signatures, &body).await?;
         ensure!(
             answer.status == 200 && answer.json() == expected,
             "{answer:?}"
@@ -174,8 +171,8 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
 }
 
 /// Whether both callbacks of the order got status 204.
-async fn taken(world: &World) -> Result<bool> {
-    let list = send(world.api.secret(Method::GET, "/v1/events"))
+async fn taken(app: &TestApp) -> Result<bool> {
+    let list = send(app.api.secret(Method::GET, "/v1/events"))
         .await?
         .json();
     let events = list["data"].as_array().cloned().unwrap_or_default();
@@ -192,12 +189,12 @@ fn signature(secret: &str, seconds_from_now: i64, body: &str) -> Result<(i64, St
 }
 
 async fn callback(
-    world: &World,
+    app: &TestApp,
     url: &str,
     signatures: &[(i64, String)],
     body: &str,
 ) -> Result<Answer> {
-    let mut request = world.api.request(Method::POST, url).body(body.to_owned());
+    let mut request = app.api.request(Method::POST, url).body(body.to_owned());
     if let Some((seconds, _)) = signatures.first() {
         let all: Vec<_> = signatures.iter().map(|(_, text)| text.as_str()).collect();
         request = request
@@ -210,7 +207,7 @@ async fn callback(
 
 #[tokio::test]
 async fn account_files_are_accepted() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for name in ACCOUNTS {
         let file = docs()?.join("snippets").join(name);
         let file = file.to_str().context("a path that is no text")?;
@@ -223,7 +220,7 @@ async fn account_files_are_accepted() -> Result<()> {
             "--connector",
             file,
         ];
-        let created = world.till(&create).await?;
+        let created = app.till(&create).await?;
         created.map_err(anyhow::Error::msg).context(name)?;
     }
     Ok(())
@@ -231,14 +228,14 @@ async fn account_files_are_accepted() -> Result<()> {
 
 #[tokio::test]
 async fn the_callback_example_matches_a_real_callback() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("42").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("42").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     until("both callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
-    let arrived = world.project.arrived();
+    let arrived = app.project.arrived();
     let real = arrived.iter().find(|a| a.body["type"] == "invoice.paid");
     let real = &real.context("no invoice.paid")?.body;
     let example = std::fs::read_to_string(docs()?.join("snippets").join(EXAMPLE))?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::docs::docs;
 use till_tests::metrics::Metrics;
 
@@ -16,12 +16,12 @@ const OTHERS: [&str; 1] = ["up"];
 
 /// Scrapes a server on which every metric exists.
 async fn busy() -> Result<Metrics> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     for (order, number) in [("1", "4242424242424242"), ("2", "4000000000009995")] {
-        let opened = world.api.invoice(order).await?;
-        world.api.paid_with(&opened, number).await?;
+        let opened = app.api.invoice(order).await?;
+        app.api.paid_with(&opened, number).await?;
     }
-    Metrics::of(&world).await
+    Metrics::of(&app).await
 }
 
 /// Returns the metrics in a PromQL expression.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Opened, send, text};
 use till_tests::project::Arrived;
 use till_tests::wait::until;
@@ -20,8 +20,8 @@ use tokio::process::Command;
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 
-fn is_sqlite(world: &World) -> bool {
-    world.database_url().starts_with("sqlite:")
+fn is_sqlite(app: &TestApp) -> bool {
+    app.database_url().starts_with("sqlite:")
 }
 
 async fn run(program: &str, args: &[&str]) -> Result<()> {
@@ -32,25 +32,25 @@ async fn run(program: &str, args: &[&str]) -> Result<()> {
 }
 
 /// Creates a backup as docs/operations.md describes.
-async fn back_up(world: &World) -> Result<()> {
-    if is_sqlite(world) {
-        let done = world.till(&["backup", "copy.db"]).await?;
+async fn back_up(app: &TestApp) -> Result<()> {
+    if is_sqlite(app) {
+        let done = app.till(&["backup", "copy.db"]).await?;
         done.map_err(anyhow::Error::msg)?;
         return Ok(());
     }
-    let copy = world.files().join("copy.dump");
+    let copy = app.files().join("copy.dump");
     let copy = copy.to_str().context("a path that is no text")?;
     run(
         "pg_dump",
-        &["--format=custom", "--file", copy, world.database_url()],
+        &["--format=custom", "--file", copy, app.database_url()],
     )
     .await
 }
 
 /// Restores a backup as docs/operations.md describes, while the server is stopped.
-async fn restore(world: &World) -> Result<()> {
-    let file = |name: &str| world.files().join(name);
-    if is_sqlite(world) {
+async fn restore(app: &TestApp) -> Result<()> {
+    let file = |name: &str| app.files().join(name);
+    if is_sqlite(app) {
         fs::copy(file("copy.db"), file("till.db"))?;
         for rest in ["till.db-wal", "till.db-shm"] {
             // A clean exit removes these files.
@@ -65,57 +65,53 @@ async fn restore(world: &World) -> Result<()> {
         "--if-exists",
         "--exit-on-error",
         "--dbname",
-        world.database_url(),
+        app.database_url(),
         copy,
     ];
     run("pg_restore", &args).await
 }
 
 /// Pays orders until `over` is set. Returns the number of payments.
-async fn keep_paying(world: Arc<World>, over: Arc<AtomicBool>) -> Result<usize> {
+async fn keep_paying(app: Arc<TestApp>, over: Arc<AtomicBool>) -> Result<usize> {
     let mut paid = 0;
     while !over.load(Ordering::Relaxed) {
-        let opened = world.api.invoice(&format!("meanwhile {paid}")).await?;
-        world.api.paid_with(&opened, APPROVED).await?;
+        let opened = app.api.invoice(&format!("meanwhile {paid}")).await?;
+        app.api.paid_with(&opened, APPROVED).await?;
         paid += 1;
     }
     Ok(paid)
 }
 
 /// Creates a payment that requires verification. Returns its invoice and the form's URL.
-async fn start_verification(world: &World) -> Result<(Opened, String)> {
-    let opened = world.api.invoice("under way").await?;
-    let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+async fn start_verification(app: &TestApp) -> Result<(Opened, String)> {
+    let opened = app.api.invoice("under way").await?;
+    let fixed = app.api.paid_with(&opened, VERIFIED).await?;
     let form = text(&fixed["verification"]["url"])?;
     Ok((opened, form))
 }
 
 #[tokio::test]
 async fn a_restored_backup_resumes() -> Result<()> {
-    let world = Arc::new(World::start().await?);
-    let before = world.api.invoice("before").await?;
-    world.api.paid_with(&before, APPROVED).await?;
+    let app = Arc::new(TestApp::start().await?);
+    let before = app.api.invoice("before").await?;
+    app.api.paid_with(&before, APPROVED).await?;
     until("its callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
-    world
-        .project
+    app.project
         .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
-    let untold = world.api.invoice("untold").await?;
-    world.api.paid_with(&untold, APPROVED).await?;
-    let (under_way, form) = start_verification(&world).await?;
+    let untold = app.api.invoice("untold").await?;
+    app.api.paid_with(&untold, APPROVED).await?;
+    let (under_way, form) = start_verification(&app).await?;
 
     let over = Arc::new(AtomicBool::new(false));
-    let buyers = tokio::spawn(keep_paying(world.clone(), over.clone()));
-    until("buyers who pay", async || {
-        Ok(world.ledger().await?.len() > 5)
-    })
-    .await?;
-    back_up(&world).await?;
-    let at_copy = world.ledger().await?.len();
+    let buyers = tokio::spawn(keep_paying(app.clone(), over.clone()));
+    until("buyers who pay", async || Ok(app.ledger().await?.len() > 5)).await?;
+    back_up(&app).await?;
+    let at_copy = app.ledger().await?.len();
     until("buyers who go on", async || {
-        Ok(world.ledger().await?.len() > at_copy)
+        Ok(app.ledger().await?.len() > at_copy)
     })
     .await?;
     over.store(true, Ordering::Relaxed);
@@ -123,44 +119,42 @@ async fn a_restored_backup_resumes() -> Result<()> {
 
     // After the backup, the buyer confirms and another order is paid.
     send(
-        world
-            .api
+        app.api
             .request(Method::POST, &form)
             .form(&[("action", "confirm")]),
     )
     .await?;
-    world.api.until_status(&under_way.id, "paid").await?;
-    let after = world.api.invoice("after").await?;
-    let after_paid = world.api.paid_with(&after, APPROVED).await?;
-    world
-        .project
+    app.api.until_status(&under_way.id, "paid").await?;
+    let after = app.api.invoice("after").await?;
+    let after_paid = app.api.paid_with(&after, APPROVED).await?;
+    app.project
         .answer_callbacks(|_| StatusCode::OK.into_response());
     let mut told = vec![];
     until("the shop to be told", async || {
-        told = hurried(&world).await?;
+        told = hurried(&app).await?;
         Ok(told
             .iter()
             .any(|a| reports_paid(a, &untold.id) && a.status == 200))
     })
     .await?;
 
-    let mut world = Arc::into_inner(world).context("somebody still has it")?;
-    ensure!(world.terminate().await?, "the server did not exit cleanly");
-    restore(&world).await?;
-    told = world.project.arrived();
-    world.restart().await?;
+    let mut app = Arc::into_inner(app).context("somebody still has it")?;
+    ensure!(app.terminate().await?, "the server did not exit cleanly");
+    restore(&app).await?;
+    told = app.project.arrived();
+    app.restart().await?;
 
-    ensure!(world.api.read(&before.id).await?["status"] == "paid");
-    ensure!(world.api.read(&untold.id).await?["status"] == "paid");
+    ensure!(app.api.read(&before.id).await?["status"] == "paid");
+    ensure!(app.api.read(&untold.id).await?["status"] == "paid");
     // No webhook reports the confirmation again, so the reconciler polls.
-    let caught_up = world.api.until_status(&under_way.id, "paid").await?;
+    let caught_up = app.api.until_status(&under_way.id, "paid").await?;
     ensure!(
         caught_up["payments"][0]["status"] == "succeeded",
         "{caught_up}"
     );
     let mut again = vec![];
     until("the pending callbacks of the backup", async || {
-        again = hurried(&world).await?.split_off(told.len());
+        again = hurried(&app).await?.split_off(told.len());
         let told = |id: &str| again.iter().any(|a| a.genuine && reports_paid(a, id));
         Ok(told(&untold.id) && told(&under_way.id))
     })
@@ -171,15 +165,15 @@ async fn a_restored_backup_resumes() -> Result<()> {
         paid.map(|a| a.id.clone()).context("no callback")
     };
     ensure!(id(&told, &untold.id)? == id(&again, &untold.id)?);
-    assert_unknown_payments_are_found(&world, &after.id, &after_paid, meanwhile).await
+    assert_unknown_payments_are_found(&app, &after.id, &after_paid, meanwhile).await
 }
 
 /// Makes pending retries due and returns all callbacks received so far.
-async fn hurried(world: &World) -> Result<Vec<Arrived>> {
+async fn hurried(app: &TestApp) -> Result<Vec<Arrived>> {
     sqlx::query("update events set next_attempt_at = 1 where state = 'pending' and attempts > 0")
-        .execute(&world.store().await?)
+        .execute(&app.store().await?)
         .await?;
-    Ok(world.project.arrived())
+    Ok(app.project.arrived())
 }
 
 fn reports_paid(arrived: &Arrived, invoice: &str) -> bool {
@@ -189,14 +183,13 @@ fn reports_paid(arrived: &Arrived, invoice: &str) -> bool {
 /// Payments made after the backup are missing in the store. They are found by comparing the
 /// provider's references, which are payment ids, with the store.
 async fn assert_unknown_payments_are_found(
-    world: &World,
+    app: &TestApp,
     invoice: &str,
     fixed: &Value,
     meanwhile: usize,
 ) -> Result<()> {
     let answer = send(
-        world
-            .api
+        app.api
             .secret(Method::GET, &format!("/v1/invoices/{invoice}")),
     )
     .await?;
@@ -204,13 +197,13 @@ async fn assert_unknown_payments_are_found(
     let mut ours = BTreeMap::new();
     until("every payment to be final", async || {
         let rows: Vec<(String, String)> = sqlx::query_as("select id, status from payments")
-            .fetch_all(&world.store().await?)
+            .fetch_all(&app.store().await?)
             .await?;
         ours = rows.into_iter().collect();
         Ok(!ours.values().any(|s| s == "created" || s == "processing"))
     })
     .await?;
-    let theirs = world.ledger().await?;
+    let theirs = app.ledger().await?;
     ensure!(
         theirs.len() == meanwhile + 4,
         "{} and {meanwhile}",
@@ -236,18 +229,18 @@ async fn assert_unknown_payments_are_found(
 
 #[tokio::test]
 async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
-    let world = World::start().await?;
-    if !is_sqlite(&world) {
-        let refused = world.till(&["backup", "copy.db"]).await?;
+    let app = TestApp::start().await?;
+    if !is_sqlite(&app) {
+        let refused = app.till(&["backup", "copy.db"]).await?;
         ensure!(refused.is_err_and(|said| said.contains("pg_dump")));
         return Ok(());
     }
-    let backup = async |to: &str| world.till(&["backup", to]).await;
+    let backup = async |to: &str| app.till(&["backup", to]).await;
     let said = backup("it's a copy.db")
         .await?
         .map_err(anyhow::Error::msg)?;
     ensure!(said == "it's a copy.db\n", "{said}");
-    let copy = world.files().join("it's a copy.db");
+    let copy = app.files().join("it's a copy.db");
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(&copy)?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
@@ -259,14 +252,14 @@ async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
     ensure!(refused.is_err_and(|said| said.contains("can't write")));
 
     let missing = ["backup", "none.db", "--database-url", "sqlite:missing.db"];
-    let refused = world.till(&missing).await?;
+    let refused = app.till(&missing).await?;
     ensure!(refused.is_err_and(|said| said.contains("can't open the database")));
     ensure!(
-        left(world.files(), "none.db")?.is_empty(),
+        left(app.files(), "none.db")?.is_empty(),
         "a file was left behind"
     );
     ensure!(
-        left(world.files(), "missing.db")?.is_empty(),
+        left(app.files(), "missing.db")?.is_empty(),
         "a database was created"
     );
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{card, send, text};
 use till_tests::wait::until;
 
@@ -20,36 +20,36 @@ fn said<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
         .find_map(|part| part[name].as_str())
 }
 
-fn lines(world: &World) -> Result<Vec<Value>> {
+fn lines(app: &TestApp) -> Result<Vec<Value>> {
     let read = |line: &str| serde_json::from_str(line).with_context(|| line.to_owned());
-    world.log().lines().map(read).collect()
+    app.log().lines().map(read).collect()
 }
 
 #[tokio::test]
 async fn log_lines_carry_the_payment_id() -> Result<()> {
     let settings = ["--log-format", "json"];
-    let world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
+    let opened = app.api.invoice("1").await?;
     let mut body = card(NUMBER);
     body["card"]["cvc"] = CVC.into();
     body["card"]["holder"] = "Zaphod Beeblebrox".into();
-    let request = world.api.widget(Method::POST, &opened, "/payments");
+    let request = app.api.widget(Method::POST, &opened, "/payments");
     let fixed = send(request.json(&body)).await?;
     ensure!(fixed.status == 201, "{fixed:?}");
     let payment = text(&fixed.json()["payment"]["id"])?;
-    let refund = world.refund(&payment, 500).await?;
+    let refund = app.refund(&payment, 500).await?;
     let about = |line: &Value| said(line, "payment") == Some(&payment);
     let messages = |lines: &[Value], text: &str| {
         let of = |line: &&Value| about(line) && line["message"] == text;
         lines.iter().filter(of).cloned().collect::<Vec<_>>()
     };
     until("all log lines", async || {
-        let lines = lines(&world)?;
+        let lines = lines(&app)?;
         Ok(messages(&lines, "callback delivered").len() == 3
             && !messages(&lines, "webhook received").is_empty())
     })
     .await?;
-    let lines = lines(&world)?;
+    let lines = lines(&app)?;
     let written = messages(&lines, "payment created");
     let [written] = written.as_slice() else {
         anyhow::bail!("{written:?}");
@@ -79,19 +79,19 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
     // Every line about the payment carries the project and the invoice.
     let ours = |line: &&Value| said(line, "target").is_some_and(|t| t.starts_with("till_server"));
     for line in lines.iter().filter(|line| about(line)).filter(ours) {
-        ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
+        ensure!(said(line, "project") == Some(&app.keys.id), "{line}");
         // Lines about a refund carry the payment only.
         let of_payment = said(line, "refund").is_some() || line["message"] == "answered";
         let invoice = said(line, "invoice") == Some(&opened.id);
         ensure!(invoice || of_payment, "{line}");
     }
-    assert_no_secrets(&world, &opened.token).await
+    assert_no_secrets(&app, &opened.token).await
 }
 
-async fn assert_no_secrets(world: &World, token: &str) -> Result<()> {
-    let log = world.log();
-    let (_, webhook_secret) = world.sandbox_account().await?;
-    let keys = &world.keys;
+async fn assert_no_secrets(app: &TestApp, token: &str) -> Result<()> {
+    let log = app.log();
+    let (_, webhook_secret) = app.sandbox_account().await?;
+    let keys = &app.keys;
     for secret in [
         NUMBER,
         "Zaphod",
@@ -113,17 +113,17 @@ async fn assert_no_secrets(world: &World, token: &str) -> Result<()> {
 
 #[tokio::test]
 async fn warnings_carry_the_payment_id() -> Result<()> {
-    let world = World::with_settings(&[], &["--log-format", "json"]).await?;
-    world.project.answer_callbacks(|_| {
+    let app = TestApp::with_settings(&[], &["--log-format", "json"]).await?;
+    app.project.answer_callbacks(|_| {
         use axum::response::IntoResponse;
         axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
     });
-    let opened = world.api.invoice("1").await?;
+    let opened = app.api.invoice("1").await?;
     // The response is lost, so the reconciler polls the status.
-    let fixed = world.api.paid_with(&opened, "4000000000009102").await?;
+    let fixed = app.api.paid_with(&opened, "4000000000009102").await?;
     let payment = text(&fixed["payment"]["id"])?;
     until("the warnings", async || {
-        let lines = lines(&world)?;
+        let lines = lines(&app)?;
         let of = |text: &str| lines.iter().find(|line| line["message"] == text).cloned();
         let (Some(lost), Some(refused)) = (
             of("the payment was not taken"),
@@ -135,7 +135,7 @@ async fn warnings_carry_the_payment_id() -> Result<()> {
             ensure!(line["level"] == level, "{line}");
             ensure!(said(line, "payment") == Some(&payment), "{line}");
             ensure!(said(line, "invoice") == Some(&opened.id), "{line}");
-            ensure!(said(line, "project") == Some(&world.keys.id), "{line}");
+            ensure!(said(line, "project") == Some(&app.keys.id), "{line}");
         }
         ensure!(said(&lost, "connector") == Some("sandbox"), "{lost}");
         Ok(true)

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::Value;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{send, text};
 use till_tests::metrics::Metrics;
 use till_tests::wait::until;
@@ -17,46 +17,46 @@ const WEBHOOK_TWICE: &str = "4000000000009169";
 const SANDBOX: (&str, &str) = ("connector", "sandbox");
 
 /// Waits until a metric has a value.
-async fn counts(world: &World, name: &str, labels: &[(&str, &str)], n: f64) -> Result<()> {
+async fn counts(app: &TestApp, name: &str, labels: &[(&str, &str)], n: f64) -> Result<()> {
     let mut last = 0.0;
     let seen = until(name, async || {
-        last = Metrics::of(world).await?.sum(name, labels);
+        last = Metrics::of(app).await?.sum(name, labels);
         Ok(last == n)
     });
     seen.await
         .with_context(|| format!("{name} {labels:?} is {last}, not {n}"))
 }
 
-async fn with_check() -> Result<World> {
-    World::with(&["--check-url", "PROJECT/check"]).await
+async fn with_check() -> Result<TestApp> {
+    TestApp::with(&["--check-url", "PROJECT/check"]).await
 }
 
 #[tokio::test]
 async fn payments_are_counted_by_outcome() -> Result<()> {
-    let world = with_check().await?;
+    let app = with_check().await?;
     for (order, number) in [("1", APPROVED), ("2", APPROVED), ("3", DECLINED)] {
-        let opened = world.api.invoice(order).await?;
-        world.api.paid_with(&opened, number).await?;
+        let opened = app.api.invoice(order).await?;
+        app.api.paid_with(&opened, number).await?;
     }
-    let lost = world.api.invoice("4").await?;
-    world.api.paid_with(&lost, ANSWER_LOST).await?;
-    world.api.until_status(&lost.id, "paid").await?;
+    let lost = app.api.invoice("4").await?;
+    app.api.paid_with(&lost, ANSWER_LOST).await?;
+    app.api.until_status(&lost.id, "paid").await?;
 
     let ended = |outcome| [SANDBOX, ("outcome", outcome)];
     counts(
-        &world,
+        &app,
         "till_payment_attempts_total",
         &[SANDBOX, ("method", "card")],
         4.0,
     )
     .await?;
-    counts(&world, "till_payments_total", &ended("succeeded"), 3.0).await?;
-    counts(&world, "till_payments_total", &ended("declined"), 1.0).await?;
-    counts(&world, "till_payments_total", &ended("failed"), 0.0).await?;
+    counts(&app, "till_payments_total", &ended("succeeded"), 3.0).await?;
+    counts(&app, "till_payments_total", &ended("declined"), 1.0).await?;
+    counts(&app, "till_payments_total", &ended("failed"), 0.0).await?;
     let short = [SANDBOX, ("code", "insufficient_funds")];
-    counts(&world, "till_payment_declines_total", &short, 1.0).await?;
+    counts(&app, "till_payment_declines_total", &short, 1.0).await?;
     counts(
-        &world,
+        &app,
         "till_order_checks_total",
         &[("outcome", "accepted")],
         4.0,
@@ -64,15 +64,15 @@ async fn payments_are_counted_by_outcome() -> Result<()> {
     .await?;
     let calls = "till_connector_call_duration_seconds_count";
     let created = |outcome| [SANDBOX, ("operation", "create"), ("outcome", outcome)];
-    counts(&world, calls, &created("answered"), 3.0).await?;
-    counts(&world, calls, &created("unknown"), 1.0).await?;
+    counts(&app, calls, &created("answered"), 3.0).await?;
+    counts(&app, calls, &created("unknown"), 1.0).await?;
     let requests = [
         ("method", "POST"),
         ("route", "/v1/widget/invoices/{invoice}/payments"),
         ("status", "2xx"),
     ];
     counts(
-        &world,
+        &app,
         "till_http_request_duration_seconds_count",
         &requests,
         4.0,
@@ -81,22 +81,22 @@ async fn payments_are_counted_by_outcome() -> Result<()> {
     // Two callbacks for each paid invoice, one for the decline.
     let delivered = [("outcome", "delivered")];
     counts(
-        &world,
+        &app,
         "till_callback_duration_seconds_count",
         &delivered,
         7.0,
     )
     .await?;
-    counts(&world, "till_payments_unknown", &[SANDBOX], 0.0).await?;
-    counts(&world, "till_callbacks_pending", &[], 0.0).await?;
+    counts(&app, "till_payments_unknown", &[SANDBOX], 0.0).await?;
+    counts(&app, "till_callbacks_pending", &[], 0.0).await?;
 
-    let metrics = Metrics::of(&world).await?;
+    let metrics = Metrics::of(&app).await?;
     ensure!(metrics.sum("till_database_up", &[]) == 1.0);
     ensure!(metrics.sum("till_database_connections_max", &[]) > 0.0);
     ensure!(metrics.sum("till_database_connections", &[]) > 0.0);
     ensure!(metrics.sum("till_build_info", &[("version", env!("CARGO_PKG_VERSION"))]) == 1.0);
     // The metrics are public and contain no identifiers.
-    let keys = &world.keys;
+    let keys = &app.keys;
     for private in [&keys.id, &keys.pk, &keys.sk, &keys.signing_secret, &lost.id] {
         ensure!(!metrics.text.contains(private.as_str()), "{private}");
     }
@@ -108,121 +108,112 @@ async fn payments_are_counted_by_outcome() -> Result<()> {
 
 #[tokio::test]
 async fn order_checks_are_counted_by_outcome() -> Result<()> {
-    let world = with_check().await?;
-    world
-        .project
+    let app = with_check().await?;
+    app.project
         .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
-    let opened = world.api.invoice("1").await?;
+    let opened = app.api.invoice("1").await?;
     let card = till_tests::client::card(APPROVED);
-    world
-        .api
+    app.api
         .pay(&opened, &card)
         .await?
         .problem(422, "order-rejected")?;
-    world
-        .project
+    app.project
         .answer_checks(|_| StatusCode::NOT_FOUND.into_response());
-    let refused = world.api.pay(&opened, &card).await?;
+    let refused = app.api.pay(&opened, &card).await?;
     refused.problem(502, "order-check-unavailable")?;
     let checks = "till_order_checks_total";
-    counts(&world, checks, &[("outcome", "rejected")], 1.0).await?;
-    counts(&world, checks, &[("outcome", "unavailable")], 1.0).await?;
-    counts(&world, checks, &[("outcome", "accepted")], 0.0).await?;
-    counts(&world, "till_payment_attempts_total", &[], 0.0).await
+    counts(&app, checks, &[("outcome", "rejected")], 1.0).await?;
+    counts(&app, checks, &[("outcome", "unavailable")], 1.0).await?;
+    counts(&app, checks, &[("outcome", "accepted")], 0.0).await?;
+    counts(&app, "till_payment_attempts_total", &[], 0.0).await
 }
 
 #[tokio::test]
 async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let webhooks = |outcome| [SANDBOX, ("outcome", outcome)];
-    let opened = world.api.invoice("1").await?;
-    let declined = world.api.paid_with(&opened, DECLINED).await?["payment"].clone();
-    let paid = world.api.paid_with(&opened, WEBHOOK_TWICE).await?["payment"].clone();
-    world.api.until_status(&opened.id, "paid").await?;
-    counts(&world, "till_webhooks_total", &webhooks("repeated"), 1.0).await?;
+    let opened = app.api.invoice("1").await?;
+    let declined = app.api.paid_with(&opened, DECLINED).await?["payment"].clone();
+    let paid = app.api.paid_with(&opened, WEBHOOK_TWICE).await?["payment"].clone();
+    app.api.until_status(&opened.id, "paid").await?;
+    counts(&app, "till_webhooks_total", &webhooks("repeated"), 1.0).await?;
 
-    world.refund(&text(&paid["id"])?, 500).await?;
+    app.refund(&text(&paid["id"])?, 500).await?;
     let refunds = |outcome| [SANDBOX, ("outcome", outcome)];
-    counts(&world, "till_refunds_total", &refunds("succeeded"), 1.0).await?;
-    counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 0.0).await?;
+    counts(&app, "till_refunds_total", &refunds("succeeded"), 1.0).await?;
+    counts(&app, "till_duplicate_refunds_total", &[SANDBOX], 0.0).await?;
 
     // The declined payment succeeds late.
-    world.takes_after_all(&declined).await?;
-    counts(&world, "till_duplicate_refunds_total", &[SANDBOX], 1.0).await?;
-    counts(&world, "till_refunds_total", &refunds("succeeded"), 2.0).await?;
-    let applied = Metrics::of(&world).await?;
+    app.takes_after_all(&declined).await?;
+    counts(&app, "till_duplicate_refunds_total", &[SANDBOX], 1.0).await?;
+    counts(&app, "till_refunds_total", &refunds("succeeded"), 2.0).await?;
+    let applied = Metrics::of(&app).await?;
     ensure!(applied.sum("till_webhooks_total", &webhooks("applied")) >= 2.0);
 
-    let account = world.sandbox_account().await?.0;
+    let account = app.sandbox_account().await?.0;
     let path = format!("/v1/connectors/sandbox/{account}/webhooks");
-    let forged = world.api.request(Method::POST, &path).body("{}");
+    let forged = app.api.request(Method::POST, &path).body("{}");
     let answer = send(forged.header("sandbox-signature", "t=1,v1=00")).await?;
     ensure!(answer.status == 401, "{answer:?}");
-    counts(&world, "till_webhooks_total", &webhooks("forged"), 1.0).await?;
+    counts(&app, "till_webhooks_total", &webhooks("forged"), 1.0).await?;
 
     // A valid webhook for an unknown payment.
     let mut stranger = declined;
     stranger["id"] = "pay_01900000000070008000000000000001".into();
-    let answer = world.takes_after_all(&stranger).await?;
+    let answer = app.takes_after_all(&stranger).await?;
     ensure!(answer.status == 404, "{answer:?}");
-    counts(&world, "till_webhooks_total", &webhooks("unmatched"), 1.0).await
+    counts(&app, "till_webhooks_total", &webhooks("unmatched"), 1.0).await
 }
 
 #[tokio::test]
 async fn callbacks_are_counted_by_outcome() -> Result<()> {
-    let world = World::start().await?;
-    world.project.answer_callbacks(|n| match n {
+    let app = TestApp::start().await?;
+    app.project.answer_callbacks(|n| match n {
         0 => StatusCode::BAD_GATEWAY.into_response(),
         1 => StatusCode::GONE.into_response(),
         _ => StatusCode::OK.into_response(),
     });
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     // The first event is rejected and then gets a 410, which disables the endpoint. The second event
     // is not sent.
-    counts(&world, "till_callbacks_failed_total", &[], 1.0).await?;
+    counts(&app, "till_callbacks_failed_total", &[], 1.0).await?;
     let refused = [("outcome", "refused")];
-    counts(
-        &world,
-        "till_callback_duration_seconds_count",
-        &refused,
-        2.0,
-    )
-    .await?;
-    counts(&world, "till_callback_duration_seconds_count", &[], 2.0).await
+    counts(&app, "till_callback_duration_seconds_count", &refused, 2.0).await?;
+    counts(&app, "till_callback_duration_seconds_count", &[], 2.0).await
 }
 
 #[tokio::test]
 async fn live_event_streams_are_counted() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
     let watch = async || {
-        let request = world.api.widget(Method::GET, &opened, "/events");
+        let request = app.api.widget(Method::GET, &opened, "/events");
         let mut stream = request.send().await?;
         stream.chunk().await?.context("no event")?;
         anyhow::Ok(stream)
     };
     let streams = [watch().await?, watch().await?];
-    counts(&world, "till_event_watchers", &[], 2.0).await?;
+    counts(&app, "till_event_watchers", &[], 2.0).await?;
     drop(streams);
     until("no open streams", async || {
         // The server notices a closed stream at its next write.
         sqlx::query("update invoices set version = version + 1")
-            .execute(&world.store().await?)
+            .execute(&app.store().await?)
             .await?;
-        let metrics = Metrics::of(&world).await?;
+        let metrics = Metrics::of(&app).await?;
         Ok(metrics.sum("till_event_watchers", &[]) == 0.0)
     })
     .await
 }
 
-async fn ready(world: &World) -> Result<(u16, Value)> {
-    let answer = send(world.api.request(Method::GET, "/readyz")).await?;
+async fn ready(app: &TestApp) -> Result<(u16, Value)> {
+    let answer = send(app.api.request(Method::GET, "/readyz")).await?;
     Ok((answer.status, answer.json()))
 }
 
 /// Makes a payment's outcome unknown and its callbacks pending for an hour.
-async fn create_backlog(world: &World) -> Result<()> {
+async fn create_backlog(app: &TestApp) -> Result<()> {
     let far = i64::MAX / 2;
     for sql in [
         "update payments set status = 'processing', next_check_at = $1,
@@ -232,7 +223,7 @@ async fn create_backlog(world: &World) -> Result<()> {
     ] {
         sqlx::query(sql)
             .bind(far)
-            .execute(&world.store().await?)
+            .execute(&app.store().await?)
             .await?;
     }
     Ok(())
@@ -240,23 +231,23 @@ async fn create_backlog(world: &World) -> Result<()> {
 
 #[tokio::test]
 async fn a_backlog_is_a_warning_and_the_server_stays_ready() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     until("both callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
-    counts(&world, "till_callbacks_pending", &[], 0.0).await?;
-    let (status, body) = ready(&world).await?;
+    counts(&app, "till_callbacks_pending", &[], 0.0).await?;
+    let (status, body) = ready(&app).await?;
     ensure!(status == 200 && body["status"] == "ready", "{body}");
     ensure!(
         body["warnings"].as_array().is_some_and(Vec::is_empty),
         "{body}"
     );
 
-    create_backlog(&world).await?;
-    let metrics = Metrics::of(&world).await?;
+    create_backlog(&app).await?;
+    let metrics = Metrics::of(&app).await?;
     ensure!(metrics.sum("till_payments_unknown", &[SANDBOX]) == 1.0);
     ensure!(metrics.sum("till_payments_unknown", &[]) == 1.0);
     let age = metrics.sum("till_payments_unknown_oldest_age_seconds", &[SANDBOX]);
@@ -264,7 +255,7 @@ async fn a_backlog_is_a_warning_and_the_server_stays_ready() -> Result<()> {
     ensure!(metrics.sum("till_callbacks_pending", &[]) == 2.0);
     let age = metrics.sum("till_callbacks_pending_oldest_age_seconds", &[]);
     ensure!((3600.0..7200.0).contains(&age), "{age}");
-    let (status, body) = ready(&world).await?;
+    let (status, body) = ready(&app).await?;
     let code = |n: usize| body["warnings"][n]["code"].as_str();
     ensure!(status == 200 && body["status"] == "ready", "{body}");
     ensure!(code(0) == Some("callbacks_waiting"), "{body}");
@@ -274,11 +265,11 @@ async fn a_backlog_is_a_warning_and_the_server_stays_ready() -> Result<()> {
 }
 
 /// Makes the database fail: PostgreSQL rejects connections, and SQLite lacks a table.
-async fn disable_database(world: &World) -> Result<()> {
-    let url = world.database_url();
+async fn disable_database(app: &TestApp) -> Result<()> {
+    let url = app.database_url();
     if url.starts_with("sqlite:") {
         sqlx::query("alter table events rename to events_elsewhere")
-            .execute(&world.store().await?)
+            .execute(&app.store().await?)
             .await?;
         return Ok(());
     }
@@ -297,15 +288,15 @@ async fn disable_database(world: &World) -> Result<()> {
 
 #[tokio::test]
 async fn metrics_are_served_without_a_database() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    world.api.paid_with(&opened, APPROVED).await?;
-    disable_database(&world).await?;
-    let metrics = Metrics::of(&world).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+    disable_database(&app).await?;
+    let metrics = Metrics::of(&app).await?;
     ensure!(metrics.text.contains("\ntill_database_up 0\n"));
     ensure!(!metrics.names().contains("till_callbacks_pending"));
     ensure!(metrics.sum("till_payment_attempts_total", &[SANDBOX]) == 1.0);
-    let answer = send(world.api.request(Method::GET, "/readyz")).await?;
+    let answer = send(app.api.request(Method::GET, "/readyz")).await?;
     answer.problem(503, "unavailable")?;
     Ok(())
 }

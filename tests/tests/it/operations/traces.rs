@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::Status
 use prost::Message;
 use reqwest::Method;
 use std::sync::{Arc, Mutex, PoisonError};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{card, send, text};
 use till_tests::wait::until;
 use tokio::net::TcpListener;
@@ -89,20 +89,20 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Result<&'a Span> {
 async fn a_payment_continues_the_callers_trace() -> Result<()> {
     let (collector, url) = Collector::start().await?;
     let settings = ["--otlp-endpoint", &url];
-    let mut world = World::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
-    let opened = world.api.invoice("1").await?;
+    let mut app = TestApp::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
+    let opened = app.api.invoice("1").await?;
     let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
-    let request = world.api.widget(Method::POST, &opened, "/payments");
+    let request = app.api.widget(Method::POST, &opened, "/payments");
     let request = request.header("traceparent", format!("00-{trace}-{caller}-01"));
     let fixed = send(request.json(&card(APPROVED))).await?;
     ensure!(fixed.status == 201, "{fixed:?}");
     let payment = text(&fixed.json()["payment"]["id"])?;
     until("both callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
     // The exit flushes the remaining spans.
-    ensure!(world.terminate().await?, "the server did not exit cleanly");
+    ensure!(app.terminate().await?, "the server did not exit cleanly");
 
     let mut spans = collector.spans();
     spans.retain(|span| hex::encode(&span.trace_id) == trace);
@@ -124,7 +124,7 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
         ("http.response.status_code", "201"),
         ("request", fixed.header("x-request-id")),
         ("invoice", &opened.id),
-        ("project", &world.keys.id),
+        ("project", &app.keys.id),
     ] {
         ensure!(
             attribute(&request.attributes, name) == value,
@@ -170,7 +170,7 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
     ensure!(service == "till", "{service}");
 
     let all: Vec<u8> = requests.iter().flat_map(Message::encode_to_vec).collect();
-    let keys = &world.keys;
+    let keys = &app.keys;
     for secret in [APPROVED, &keys.sk, &keys.signing_secret, &opened.token] {
         let there = all.windows(secret.len()).any(|w| w == secret.as_bytes());
         ensure!(!there, "{secret} was exported");
@@ -181,11 +181,11 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
 #[tokio::test]
 async fn status_polls_are_traced_and_a_lost_response_is_an_error() -> Result<()> {
     let (collector, url) = Collector::start().await?;
-    let mut world = World::with_settings(&[], &["--otlp-endpoint", &url]).await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, ANSWER_LOST).await?;
-    world.api.until_status(&opened.id, "paid").await?;
-    ensure!(world.terminate().await?, "the server did not exit cleanly");
+    let mut app = TestApp::with_settings(&[], &["--otlp-endpoint", &url]).await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, ANSWER_LOST).await?;
+    app.api.until_status(&opened.id, "paid").await?;
+    ensure!(app.terminate().await?, "the server did not exit cleanly");
     let about = collector.about(&text(&fixed["payment"]["id"])?);
     let lost = named(&about, "sandbox create")?;
     ensure!(
@@ -203,9 +203,9 @@ async fn status_polls_are_traced_and_a_lost_response_is_an_error() -> Result<()>
 
 #[tokio::test]
 async fn an_invalid_endpoint_fails_at_start() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let args = ["serve", "--dev", "--otlp-endpoint", "nonsense"];
-    let refused = world.till(&args).await?;
+    let refused = app.till(&args).await?;
     ensure!(refused.is_err_and(|said| said.contains("--otlp-endpoint is not a URL")));
     Ok(())
 }
@@ -216,15 +216,15 @@ async fn an_unavailable_collector_is_tolerated() -> Result<()> {
     let deaf = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", deaf.local_addr()?);
     for url in [url.as_str(), "http://127.0.0.1:1"] {
-        let mut world = World::with_settings(&[], &["--otlp-endpoint", url]).await?;
-        let opened = world.api.invoice("1").await?;
-        let fixed = world.api.paid_with(&opened, APPROVED).await?;
+        let mut app = TestApp::with_settings(&[], &["--otlp-endpoint", url]).await?;
+        let opened = app.api.invoice("1").await?;
+        let fixed = app.api.paid_with(&opened, APPROVED).await?;
         ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
         until("both callbacks", async || {
-            Ok(world.project.arrived().len() == 2)
+            Ok(app.project.arrived().len() == 2)
         })
         .await?;
-        ensure!(world.terminate().await?, "the server did not exit cleanly");
+        ensure!(app.terminate().await?, "the server did not exit cleanly");
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Column, Row, SqlSafeStr, TypeInfo};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::{Opened, card, send};
 use till_tests::database::Database;
 use till_tests::ledger::{agree, until_settled};
@@ -145,8 +145,8 @@ struct Shop {
     key_used: String,
 }
 
-async fn business(world: &World, name: &str) -> Result<Shop> {
-    let api = &world.api;
+async fn business(app: &TestApp, name: &str) -> Result<Shop> {
+    let api = &app.api;
     let open = api.invoice(&format!("open {name}")).await?;
     let waiting = api.invoice(&format!("waiting {name}")).await?;
     api.paid_with(&waiting, VERIFIED).await?;
@@ -164,8 +164,8 @@ async fn business(world: &World, name: &str) -> Result<Shop> {
     })
 }
 
-async fn assert_usable(world: &World, shop: &Shop) -> Result<()> {
-    let api = &world.api;
+async fn assert_usable(app: &TestApp, shop: &Shop) -> Result<()> {
+    let api = &app.api;
     let request = api.widget(Method::POST, &shop.paid, "/payments");
     let request = request.header("idempotency-key", &shop.key_used);
     let again = send(request.json(&card(APPROVED))).await?;
@@ -185,7 +185,7 @@ async fn assert_usable(world: &World, shop: &Shop) -> Result<()> {
     let payment = invoice["payments"][0]["id"]
         .as_str()
         .context("no payment")?;
-    world.refund(payment, 100).await?;
+    app.refund(payment, 100).await?;
     Ok(())
 }
 
@@ -197,15 +197,14 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
     let versions: Vec<_> = all.migrations.iter().map(|m| m.version).collect();
     for version in versions {
         // The endpoint fails while the old server runs, so callbacks stay pending.
-        let mut world = World::start().await?;
-        world
-            .project
+        let mut app = TestApp::start().await?;
+        app.project
             .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
-        let before = business(&world, "before").await?;
-        let first = ids(&world).await?;
-        let after = business(&world, "after").await?;
-        ensure!(world.terminate().await?);
-        let written = world.store().await?;
+        let before = business(&app, "before").await?;
+        let first = ids(&app).await?;
+        let after = business(&app, "after").await?;
+        ensure!(app.terminate().await?);
+        let written = app.store().await?;
 
         let directory = tempfile::tempdir()?;
         let old = Database::new(directory.path()).await?;
@@ -214,20 +213,19 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
         for table in TABLES {
             copied(&written, &store, table, &of_invoices(table, &first, true)).await?;
         }
-        world.move_to(old);
-        world.restart().await?;
+        app.move_to(old);
+        app.restart().await?;
         // Without `select *`, prepared statements survive the added column.
-        let store = world.store().await?;
+        let store = app.store().await?;
         for table in TABLES {
             copied(&written, &store, table, &of_invoices(table, &first, false)).await?;
         }
-        world
-            .project
+        app.project
             .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
-        assert_usable(&world, &before).await?;
-        assert_usable(&world, &after).await?;
-        until_settled(&world, Duration::from_secs(60)).await?;
-        let agreement = agree(&world).await?;
+        assert_usable(&app, &before).await?;
+        assert_usable(&app, &after).await?;
+        until_settled(&app, Duration::from_secs(60)).await?;
+        let agreement = agree(&app).await?;
         ensure!(
             agreement.paid == 6 && agreement.refunds == 2,
             "{version}: {agreement:?}"
@@ -238,10 +236,10 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
 }
 
 /// Returns the newest invoice's id.
-async fn ids(world: &World) -> Result<String> {
+async fn ids(app: &TestApp) -> Result<String> {
     let sql = "select max(id) from invoices";
     Ok(sqlx::query_scalar(sql)
-        .fetch_one(&world.store().await?)
+        .fetch_one(&app.store().await?)
         .await?)
 }
 

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::client::send;
 use till_tests::ledger::{agree, until_settled};
 use till_tests::wait::until;
@@ -20,19 +20,17 @@ const DEAD: usize = 6;
 #[tokio::test]
 async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
     // One second is more than 5 hours.
-    let world = World::with_settings(&[], &["--speedup", "20000"]).await?;
-    world
-        .project
+    let app = TestApp::with_settings(&[], &["--speedup", "20000"]).await?;
+    app.project
         .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
     for order in ["1", "2", "3"] {
-        let opened = world.api.invoice(order).await?;
-        world.api.paid_with(&opened, DECLINED).await?;
-        world.api.paid_with(&opened, APPROVED).await?;
+        let opened = app.api.invoice(order).await?;
+        app.api.paid_with(&opened, DECLINED).await?;
+        app.api.paid_with(&opened, APPROVED).await?;
     }
     let first_of_each = async || {
         let list = send(
-            world
-                .api
+            app.api
                 .secret(Method::GET, "/v1/events?type=payment.declined"),
         )
         .await?;
@@ -42,16 +40,15 @@ async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
         Ok(list.iter().all(|event| attempts(event) >= DEAD))
     };
     until("six attempts", first_of_each).await?;
-    let in_vain = world.project.arrived();
+    let in_vain = app.project.arrived();
     // Later events of an invoice wait for its first event.
     let kinds = in_vain.iter().filter_map(|a| a.body["type"].as_str());
     ensure!(kinds.into_iter().all(|kind| kind == "payment.declined"));
 
-    world
-        .project
+    app.project
         .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
-    until_settled(&world, Duration::from_secs(60)).await?;
-    let agreement = agree(&world).await?;
+    until_settled(&app, Duration::from_secs(60)).await?;
+    let agreement = agree(&app).await?;
     ensure!(
         agreement.events == 9 && agreement.repeated == 0,
         "{agreement:?}"

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, card, send, text};
 use till_tests::database::Database;
@@ -67,14 +67,14 @@ async fn nothing_is_submitted_that_is_not_stored() -> Result<()> {
         database: Some(database),
         ..Setup::default()
     };
-    let mut world = World::set_up(setup).await?;
-    let api = world.api.clone();
+    let mut app = TestApp::set_up(setup).await?;
+    let api = app.api.clone();
     let paid = api.invoice("paid before").await?;
     api.paid_with(&paid, APPROVED).await?;
     let waiting = api.invoice("waiting").await?;
     let fixed = api.paid_with(&waiting, VERIFIED).await?;
     let open = api.invoice("open").await?;
-    until_settled_but_waiting(&world).await?;
+    until_settled_but_waiting(&app).await?;
 
     disk.fill()?;
     // The bank charges the buyer while nothing can be stored.
@@ -101,31 +101,31 @@ async fn nothing_is_submitted_that_is_not_stored() -> Result<()> {
     ensure!(refused > 0, "the disk was not full");
     let pay = api.pay(&open, &card(APPROVED)).await?;
     pay.problem(503, "unavailable")?;
-    let asked: Vec<_> = world.ledger().await?;
+    let asked: Vec<_> = app.ledger().await?;
     ensure!(
         asked.len() == 2,
         "a payment that is not stored was submitted: {asked:?}"
     );
-    world.crash().await?;
+    app.crash().await?;
 
     disk.free()?;
     until("the server to start", async || {
-        Ok(world.restart().await.is_ok())
+        Ok(app.restart().await.is_ok())
     })
     .await?;
     api.until_status(&waiting.id, "paid").await?;
     api.paid_with(&open, APPROVED).await?;
-    until_settled(&world, Duration::from_secs(60)).await?;
-    ensure!(agree(&world).await?.paid == 3);
+    until_settled(&app, Duration::from_secs(60)).await?;
+    ensure!(agree(&app).await?.paid == 3);
     Ok(())
 }
 
-async fn until_settled_but_waiting(world: &World) -> Result<()> {
+async fn until_settled_but_waiting(app: &TestApp) -> Result<()> {
     until("the first callbacks", async || {
-        Ok(world.project.arrived().len() == 2)
+        Ok(app.project.arrived().len() == 2)
     })
     .await?;
-    let store = world.store().await?;
+    let store = app.store().await?;
     until("the deliveries to be stored", async || {
         let sql = "select count(*) from events where state = 'delivered'";
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, Opened, card, send, text};
 use till_tests::database::on_postgres;
@@ -23,7 +23,7 @@ const SETTLES: Duration = Duration::from_secs(120);
 
 /// Three servers behind a round-robin load balancer.
 struct Farm {
-    world: World,
+    app: TestApp,
     balancer: Relay,
     /// The client through the balancer.
     api: Api,
@@ -36,7 +36,7 @@ impl Farm {
     /// How many payments have succeeded.
     async fn paid(&self) -> Result<i64> {
         let sql = "select count(*) from payments where status = 'succeeded'";
-        let store = self.world.store().await?;
+        let store = self.app.store().await?;
         Ok(sqlx::query_scalar(sql).fetch_one(&store).await?)
     }
 
@@ -46,19 +46,19 @@ impl Farm {
             to_server: Some(&balancer),
             ..Setup::default()
         };
-        let world = World::set_up(setup).await?;
-        let others = vec![world.another_server().await?, world.another_server().await?];
-        let mut urls = vec![world.api.url.as_str()];
+        let app = TestApp::set_up(setup).await?;
+        let others = vec![app.another_server().await?, app.another_server().await?];
+        let mut urls = vec![app.api.url.as_str()];
         urls.extend(others.iter().map(|other| other.said.as_str()));
         balancer.send_to(&urls);
-        let api = |url: &str| Api::new(url, &world.keys);
+        let api = |url: &str| Api::new(url, &app.keys);
         let each = urls.iter().map(|url| api(url)).collect::<Result<_>>()?;
         Ok(Self {
             api: api(&balancer.url)?,
             each,
             balancer,
             others,
-            world,
+            app,
         })
     }
 }
@@ -115,10 +115,10 @@ async fn a_lost_notification_is_recovered() -> Result<()> {
     if on_postgres() {
         let listening = "select count(*) from pg_stat_activity where query like 'LISTEN%'
              and datname = current_database()";
-        let store = farm.world.store().await?;
+        let store = farm.app.store().await?;
         let count: i64 = sqlx::query_scalar(listening).fetch_one(&store).await?;
         ensure!(count == 3, "{count} servers listen");
-        farm.world.cut_connections().await?;
+        farm.app.cut_connections().await?;
     }
     let paid = async || {
         let answer = farm.each[2].pay(&opened, &card(APPROVED)).await?;
@@ -145,17 +145,17 @@ async fn callbacks_are_sent_once() -> Result<()> {
         overdue.push(farm.api.invoice(&format!("late {}", some[0])).await?.id);
     }
     for id in &overdue {
-        farm.world.let_expire(id).await?;
+        farm.app.let_expire(id).await?;
         farm.api.until_status(id, "expired").await?;
     }
-    until_settled(&farm.world, SETTLES).await?;
-    let agreement = agree(&farm.world).await?;
+    until_settled(&farm.app, SETTLES).await?;
+    let agreement = agree(&farm.app).await?;
     ensure!(
         agreement.paid == 60 && agreement.repeated == 0,
         "{agreement:?}"
     );
     ensure!(agreement.events == 120 + overdue.len(), "{agreement:?}");
-    let arrived = farm.world.project.arrived();
+    let arrived = farm.app.project.arrived();
     let ids: BTreeSet<_> = arrived.iter().map(|a| &a.id).collect();
     ensure!(ids.len() == arrived.len(), "a callback was sent twice");
     Ok(())
@@ -177,11 +177,11 @@ async fn the_other_servers_continue_after_a_crash() -> Result<()> {
         farm.others.pop().context("no server left")?.kill().await?;
     }
     // Stopped servers are removed, as a health check would do.
-    farm.balancer.send_to(&[&farm.world.api.url]);
+    farm.balancer.send_to(&[&farm.app.api.url]);
     while let Some(done) = crowd.join_next().await {
         done??;
     }
-    until_settled(&farm.world, SETTLES).await?;
-    println!("{:#?}", agree(&farm.world).await?);
+    until_settled(&farm.app, SETTLES).await?;
+    println!("{:#?}", agree(&farm.app).await?);
     Ok(())
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Api, card, send};
 use till_tests::events::Events;
@@ -85,9 +85,9 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
         settings: &["--max-account-calls", &share, "--max-requests", "24"],
         ..Setup::default()
     };
-    let world = World::set_up(setup).await?;
-    let (calm, _) = buyers(&world.api, "calm", SHARE).await?;
-    let (rushed, away) = buyers(&world.api, "rush", SHARE * RUSH).await?;
+    let app = TestApp::set_up(setup).await?;
+    let (calm, _) = buyers(&app.api, "calm", SHARE).await?;
+    let (rushed, away) = buyers(&app.api, "rush", SHARE * RUSH).await?;
     let ratio = rushed as f64 / calm as f64;
     println!(
         "in {PART:?}: {calm} payments at capacity, {rushed} at {RUSH} times as many buyers \
@@ -95,14 +95,14 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     );
     ensure!(away > 0, "no request was rejected");
     ensure!(ratio > 0.5, "goodput fell to {ratio:.2}");
-    until_settled(&world, Duration::from_secs(60)).await?;
-    let agreement = agree(&world).await?;
+    until_settled(&app, Duration::from_secs(60)).await?;
+    let agreement = agree(&app).await?;
     ensure!(agreement.paid == calm + rushed, "{agreement:?}");
     Ok(())
 }
 
 /// Starts an app whose request limit is exhausted by calls that get no response.
-async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Result<Answer>>>)> {
+async fn full(relay: &Relay, places: usize) -> Result<(TestApp, Vec<JoinHandle<Result<Answer>>>)> {
     let hanging = Arc::new(AtomicUsize::new(0));
     let counted = hanging.clone();
     relay.weather(move |method, path| {
@@ -118,11 +118,11 @@ async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Res
         settings: &["--max-requests", &number, "--connector-timeout-ms", "60000"],
         ..Setup::default()
     };
-    let world = World::set_up(setup).await?;
+    let app = TestApp::set_up(setup).await?;
     let mut calls = vec![];
     for order in 0..places {
-        let opened = world.api.invoice(&order.to_string()).await?;
-        let api = world.api.clone();
+        let opened = app.api.invoice(&order.to_string()).await?;
+        let api = app.api.clone();
         calls.push(tokio::spawn(async move {
             api.pay(&opened, &card(APPROVED)).await
         }));
@@ -131,15 +131,15 @@ async fn full(relay: &Relay, places: usize) -> Result<(World, Vec<JoinHandle<Res
         Ok(hanging.load(Ordering::Relaxed) == places)
     })
     .await?;
-    Ok((world, calls))
+    Ok((app, calls))
 }
 
 #[tokio::test]
 async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
     let relay = Relay::start().await?;
-    let (world, calls) = full(&relay, 4).await?;
-    let request = |method, path: &str| world.api.request(method, path);
-    let call = send(world.api.secret(Method::GET, "/v1/invoices")).await?;
+    let (app, calls) = full(&relay, 4).await?;
+    let request = |method, path: &str| app.api.request(method, path);
+    let call = send(app.api.secret(Method::GET, "/v1/invoices")).await?;
     call.problem(503, "unavailable")?;
     ensure!(call.header("retry-after") == "1", "{call:?}");
     let page = request(Method::GET, "/pay/inv_1").header("accept", "text/html,*/*");
@@ -154,7 +154,7 @@ async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
         ensure!(answer.status == 200, "{path}: {answer:?}");
     }
     let account: String = sqlx::query_scalar("select account from connector_accounts")
-        .fetch_one(&world.store().await?)
+        .fetch_one(&app.store().await?)
         .await?;
     let path = format!("/v1/connectors/sandbox/{account}/webhooks");
     let heard = send(request(Method::POST, &path).body("{}")).await?;
@@ -184,32 +184,29 @@ async fn a_hanging_account_does_not_affect_others() -> Result<()> {
         ],
         ..Setup::default()
     };
-    let world = World::set_up(setup).await?;
+    let app = TestApp::set_up(setup).await?;
     let mut hanging = vec![];
     for order in ["1", "2"] {
-        let opened = world.api.invoice(order).await?;
-        let api = world.api.clone();
+        let opened = app.api.invoice(order).await?;
+        let api = app.api.clone();
         hanging.push(tokio::spawn(async move {
             api.pay(&opened, &card(APPROVED)).await
         }));
     }
-    let store = world.store().await?;
+    let store = app.store().await?;
     until("two payments", async || {
         let sql = "select count(*) from payments";
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
         Ok(count == 2)
     })
     .await?;
-    let opened = world.api.invoice("3").await?;
-    let third = world.api.pay(&opened, &card(APPROVED)).await?;
+    let opened = app.api.invoice("3").await?;
+    let third = app.api.pay(&opened, &card(APPROVED)).await?;
     third.problem(503, "unavailable")?;
     // No payment was created, so the invoice can be paid later.
-    ensure!(world.api.read(&opened.id).await?["status"] == "open");
+    ensure!(app.api.read(&opened.id).await?["status"] == "open");
     // Another project's account bypasses the relay.
-    let other = Api::new(
-        &world.api.url,
-        &world.project_at(&world.project.url, &[]).await?,
-    )?;
+    let other = Api::new(&app.api.url, &app.project_at(&app.project.url, &[]).await?)?;
     let opened = other.invoice("1").await?;
     let fixed = other.paid_with(&opened, APPROVED).await?;
     ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
@@ -221,24 +218,24 @@ async fn a_hanging_account_does_not_affect_others() -> Result<()> {
 
 #[tokio::test]
 async fn polling_works_at_the_subscriber_limit() -> Result<()> {
-    let world = World::with_settings(&[], &["--max-watchers", "2"]).await?;
-    let opened = world.api.invoice("1").await?;
-    let watching = join_all((0..2).map(|_| Events::follow(&world.api, &opened, None))).await;
+    let app = TestApp::with_settings(&[], &["--max-watchers", "2"]).await?;
+    let opened = app.api.invoice("1").await?;
+    let watching = join_all((0..2).map(|_| Events::follow(&app.api, &opened, None))).await;
     ensure!(watching.iter().all(Result::is_ok));
-    let watch = async || send(world.api.widget(Method::GET, &opened, "/events")).await;
+    let watch = async || send(app.api.widget(Method::GET, &opened, "/events")).await;
     watch().await?.problem(503, "unavailable")?;
-    let asked = send(world.api.widget(Method::GET, &opened, "")).await?;
+    let asked = send(app.api.widget(Method::GET, &opened, "")).await?;
     ensure!(asked.status == 200, "{asked:?}");
     drop(watching);
     until("a free subscription", async || {
-        Ok(Events::follow(&world.api, &opened, None).await.is_ok())
+        Ok(Events::follow(&app.api, &opened, None).await.is_ok())
     })
     .await
 }
 
 /// A server with a concurrency limit and a sandbox that takes [`SLOW`] for a payment. Also gives the
 /// times at which the sandbox was called.
-async fn slow(limit: &str) -> Result<(World, mpsc::Receiver<Instant>)> {
+async fn slow(limit: &str) -> Result<(TestApp, mpsc::Receiver<Instant>)> {
     let relay = Relay::start().await?;
     let (call, calls) = mpsc::channel();
     relay.weather(move |method, path| {
@@ -253,24 +250,24 @@ async fn slow(limit: &str) -> Result<(World, mpsc::Receiver<Instant>)> {
         settings: &["--max-requests", limit, "--connector-timeout-ms", "60000"],
         ..Setup::default()
     };
-    Ok((World::set_up(setup).await?, calls))
+    Ok((TestApp::set_up(setup).await?, calls))
 }
 
 #[tokio::test]
 async fn a_client_that_disconnects_does_not_free_its_permit() -> Result<()> {
-    let (world, calls) = slow("1").await?;
-    let opened = world.api.invoice("1").await?;
-    let api = world.api.clone();
+    let (app, calls) = slow("1").await?;
+    let opened = app.api.invoice("1").await?;
+    let api = app.api.clone();
     let client = tokio::spawn(async move { api.pay(&opened, &card(APPROVED)).await });
     until("the payment to be submitted", async || {
         Ok(calls.try_recv().is_ok())
     })
     .await?;
     client.abort();
-    let store = world.store().await?;
+    let store = app.store().await?;
     let mut rejected = 0;
     loop {
-        let answer = send(world.api.secret(Method::GET, "/v1/invoices")).await?;
+        let answer = send(app.api.secret(Method::GET, "/v1/invoices")).await?;
         if answer.status == 200 {
             break;
         }
@@ -292,16 +289,16 @@ async fn a_client_that_disconnects_does_not_free_its_permit() -> Result<()> {
 async fn clients_that_disconnect_never_get_more_than_the_limit_under_way() -> Result<()> {
     const LIMIT: usize = 2;
     const BUYERS: usize = 8;
-    let (world, calls) = slow(&LIMIT.to_string()).await?;
+    let (app, calls) = slow(&LIMIT.to_string()).await?;
     let mut invoices = vec![];
     for order in 0..BUYERS {
-        invoices.push(world.api.invoice(&order.to_string()).await?);
+        invoices.push(app.api.invoice(&order.to_string()).await?);
     }
-    let store = world.store().await?;
+    let store = app.store().await?;
     until("every payment to have begun", async || {
         for opened in &invoices {
             let body = card(APPROVED);
-            let pay = world.api.pay(opened, &body);
+            let pay = app.api.pay(opened, &body);
             // The client disconnects long before the response.
             let _ = tokio::time::timeout(SLOW / 20, pay).await;
         }

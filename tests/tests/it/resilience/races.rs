@@ -5,7 +5,7 @@ use futures::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Api, Opened, card, send, text};
 use till_tests::faults::relay::Relay;
@@ -32,13 +32,13 @@ async fn press(api: &Api, opened: &Opened, key: &str) -> Result<Answer> {
     send(request.header("idempotency-key", key).json(&card(APPROVED))).await
 }
 
-async fn settled(world: &World) -> Result<Agreement> {
-    until_settled(world, SETTLES).await?;
-    agree(world).await
+async fn settled(app: &TestApp) -> Result<Agreement> {
+    until_settled(app, SETTLES).await?;
+    agree(app).await
 }
 
-async fn paid_once(world: &World) -> Result<()> {
-    let agreement = settled(world).await?;
+async fn paid_once(app: &TestApp) -> Result<()> {
+    let agreement = settled(app).await?;
     ensure!(
         agreement.payments == 1 && agreement.paid == 1,
         "{agreement:?}"
@@ -48,9 +48,9 @@ async fn paid_once(world: &World) -> Result<()> {
 
 #[tokio::test]
 async fn the_same_key_pays_once() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let all = (0..CLIENTS).map(|_| answered(async || press(&world.api, &opened, "one").await));
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let all = (0..CLIENTS).map(|_| answered(async || press(&app.api, &opened, "one").await));
     let answers = try_join_all(all).await?;
     let first = answers
         .iter()
@@ -62,27 +62,27 @@ async fn the_same_key_pays_once() -> Result<()> {
             "{answer:?}"
         );
     }
-    paid_once(&world).await
+    paid_once(&app).await
 }
 
 #[tokio::test]
 async fn different_keys_on_one_invoice_pay_once() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
     let keys: Vec<_> = (0..CLIENTS).map(|n| format!("press-{n}")).collect();
-    let answers = try_join_all(keys.iter().map(|key| press(&world.api, &opened, key))).await?;
+    let answers = try_join_all(keys.iter().map(|key| press(&app.api, &opened, key))).await?;
     for answer in &answers {
         ensure!(matches!(answer.status, 201 | 409), "{answer:?}");
     }
     ensure!(answers.iter().filter(|a| a.status == 201).count() == 1);
-    paid_once(&world).await
+    paid_once(&app).await
 }
 
 #[tokio::test]
 async fn the_same_order_creates_one_invoice() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let order = Api::order("1");
-    let make = || send(world.api.secret(Method::POST, "/v1/invoices").json(&order));
+    let make = || send(app.api.secret(Method::POST, "/v1/invoices").json(&order));
     let answers = try_join_all((0..CLIENTS).map(|_| make())).await?;
     let id = &answers[0].json()["id"];
     for answer in &answers {
@@ -97,7 +97,7 @@ async fn the_same_order_creates_one_invoice() -> Result<()> {
 
 /// An invoice whose payment requires verification. Webhooks are held.
 struct Waiting {
-    world: World,
+    app: TestApp,
     webhooks: Relay,
     opened: Opened,
     payment: String,
@@ -114,14 +114,14 @@ impl Waiting {
             settings: &["--speedup", "500"],
             ..Setup::default()
         };
-        let world = World::set_up(setup).await?;
-        let opened = world.api.invoice("1").await?;
-        let fixed = world.api.paid_with(&opened, VERIFIED).await?;
+        let app = TestApp::set_up(setup).await?;
+        let opened = app.api.invoice("1").await?;
+        let fixed = app.api.paid_with(&opened, VERIFIED).await?;
         let payment = text(&fixed["payment"]["id"])?;
         Ok(Self {
             form: text(&fixed["verification"]["url"])?,
-            back: world.return_url(&payment).await?,
-            world,
+            back: app.return_url(&payment).await?,
+            app,
             webhooks,
             opened,
             payment,
@@ -129,7 +129,7 @@ impl Waiting {
     }
 
     async fn act(&self, action: &str) -> Result<Answer> {
-        let request = self.world.api.request(Method::POST, &self.form);
+        let request = self.app.api.request(Method::POST, &self.form);
         send(request.form(&[("action", action)])).await
     }
 
@@ -145,11 +145,11 @@ impl Waiting {
                 anyhow::Ok(())
             }
             1 => {
-                send(self.world.api.request(Method::GET, &self.back)).await?;
+                send(self.app.api.request(Method::GET, &self.back)).await?;
                 Ok(())
             }
             _ if cancels => {
-                let request = self.world.api.widget(Method::POST, &self.opened, &rest);
+                let request = self.app.api.widget(Method::POST, &self.opened, &rest);
                 let answer = send(request).await?;
                 ensure!(matches!(answer.status, 200 | 409), "{answer:?}");
                 Ok(())
@@ -163,7 +163,7 @@ impl Waiting {
     }
 
     fn types(&self) -> Vec<String> {
-        let arrived = self.world.project.arrived();
+        let arrived = self.app.project.arrived();
         let types = arrived.iter().filter_map(|a| a.body["type"].as_str());
         types.map(str::to_owned).collect()
     }
@@ -174,7 +174,7 @@ async fn concurrent_updates_after_confirmation() -> Result<()> {
     let waiting = Waiting::start().await?;
     waiting.act("confirm").await?;
     waiting.send_concurrent_updates(true).await?;
-    let agreement = settled(&waiting.world).await?;
+    let agreement = settled(&waiting.app).await?;
     ensure!(
         agreement.paid == 1 && agreement.events == 2,
         "{agreement:?}"
@@ -193,30 +193,26 @@ async fn concurrent_updates_during_confirmation() -> Result<()> {
     .await;
     confirmed?;
     met?;
-    let invoice = waiting.world.api.read(&waiting.opened.id).await?;
-    let agreement = settled(&waiting.world).await?;
+    let invoice = waiting.app.api.read(&waiting.opened.id).await?;
+    let agreement = settled(&waiting.app).await?;
     // If the cancellation came first, the invoice can be paid again.
     if agreement.paid == 0 {
         ensure!(invoice["status"] == "open", "{invoice}");
-        waiting
-            .world
-            .api
-            .paid_with(&waiting.opened, APPROVED)
-            .await?;
+        waiting.app.api.paid_with(&waiting.opened, APPROVED).await?;
     }
-    ensure!(settled(&waiting.world).await?.paid == 1);
+    ensure!(settled(&waiting.app).await?.paid == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
-    let world = World::start().await?;
-    let opened = world.api.invoice("1").await?;
-    let fixed = world.api.paid_with(&opened, APPROVED).await?;
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, APPROVED).await?;
     let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
     let refund = async |key: String| {
         answered(async || {
-            let request = world.api.secret(Method::POST, &path);
+            let request = app.api.secret(Method::POST, &path);
             let request = request.header("idempotency-key", &key);
             send(request.json(&json!({ "amount": 300 }))).await
         })
@@ -234,8 +230,8 @@ async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
         .map(|a| a.json()["id"].to_string())
         .collect();
     ensure!(ids.len() == 6, "{} of 300 out of 1999", ids.len());
-    let agreement = settled(&world).await?;
+    let agreement = settled(&app).await?;
     ensure!(agreement.refunds == 6, "{agreement:?}");
-    ensure!(world.taken().await? == 199);
+    ensure!(app.taken().await? == 199);
     Ok(())
 }

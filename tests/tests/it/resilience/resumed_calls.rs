@@ -6,7 +6,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Opened, card, send, text};
 use till_tests::faults::relay::{Fate, Relay};
@@ -18,7 +18,7 @@ const SETTLES: Duration = Duration::from_secs(60);
 
 /// An app whose provider does not respond while `silent` is set.
 struct Silent {
-    world: World,
+    app: TestApp,
     silent: Arc<AtomicBool>,
 }
 
@@ -39,19 +39,19 @@ impl Silent {
             settings: &["--connector-timeout-ms", "5000"],
             ..Setup::default()
         };
-        let world = World::set_up(setup).await?;
-        Ok(Self { world, silent })
+        let app = TestApp::set_up(setup).await?;
+        Ok(Self { app, silent })
     }
 
     /// Starts a call, kills the server during it, and repeats the call until it is completed.
     async fn broken_off(
         &mut self,
-        call: impl Fn(&World) -> reqwest::RequestBuilder,
+        call: impl Fn(&TestApp) -> reqwest::RequestBuilder,
         begun: &str,
     ) -> Result<Answer> {
         self.silent.store(true, Ordering::Relaxed);
-        let first = tokio::spawn(send(call(&self.world)));
-        let store = self.world.store().await?;
+        let first = tokio::spawn(send(call(&self.app)));
+        let store = self.app.store().await?;
         until("the call to start", async || {
             let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(begun.to_owned()))
                 .fetch_one(&store)
@@ -59,18 +59,18 @@ impl Silent {
             Ok(count == 1)
         })
         .await?;
-        self.world.crash_and_restart().await?;
+        self.app.crash_and_restart().await?;
         ensure!(first.await?.is_err(), "the call got a response");
         self.silent.store(false, Ordering::Relaxed);
-        let running = send(call(&self.world)).await?;
+        let running = send(call(&self.app)).await?;
         running.problem(409, "idempotency-key-in-use")?;
         let mut answer = running;
         until_within(SETTLES, "the call to be resumed", async || {
-            answer = send(call(&self.world)).await?;
+            answer = send(call(&self.app)).await?;
             Ok(!answer.text.contains("/problems/idempotency-key-in-use"))
         })
         .await?;
-        let again = send(call(&self.world)).await?;
+        let again = send(call(&self.app)).await?;
         ensure!(again.header("idempotent-replayed") == "true" && again.text == answer.text);
         Ok(answer)
     }
@@ -79,11 +79,11 @@ impl Silent {
 #[tokio::test]
 async fn a_refund_is_created_once() -> Result<()> {
     let mut silent = Silent::start().await?;
-    let opened = silent.world.api.invoice("1").await?;
-    let fixed = silent.world.api.paid_with(&opened, APPROVED).await?;
+    let opened = silent.app.api.invoice("1").await?;
+    let fixed = silent.app.api.paid_with(&opened, APPROVED).await?;
     let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
-    let call = |world: &World| {
-        let request = world.api.secret(Method::POST, &path);
+    let call = |app: &TestApp| {
+        let request = app.api.secret(Method::POST, &path);
         let request = request.header("idempotency-key", "r-1");
         request.json(&json!({ "amount": 500 }))
     };
@@ -91,19 +91,19 @@ async fn a_refund_is_created_once() -> Result<()> {
         .broken_off(call, "select count(*) from refunds")
         .await?;
     ensure!(answer.status == 201, "{answer:?}");
-    until_settled(&silent.world, SETTLES).await?;
-    let agreement = agree(&silent.world).await?;
+    until_settled(&silent.app, SETTLES).await?;
+    let agreement = agree(&silent.app).await?;
     ensure!(agreement.refunds == 1, "{agreement:?}");
-    ensure!(silent.world.taken().await? == 1499);
+    ensure!(silent.app.taken().await? == 1499);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_payment_is_created_once() -> Result<()> {
     let mut silent = Silent::start().await?;
-    let opened: Opened = silent.world.api.invoice("1").await?;
-    let call = |world: &World| {
-        let request = world.api.widget(Method::POST, &opened, "/payments");
+    let opened: Opened = silent.app.api.invoice("1").await?;
+    let call = |app: &TestApp| {
+        let request = app.api.widget(Method::POST, &opened, "/payments");
         request
             .header("idempotency-key", "press-1")
             .json(&card(APPROVED))
@@ -112,8 +112,8 @@ async fn a_payment_is_created_once() -> Result<()> {
         .broken_off(call, "select count(*) from payments")
         .await?;
     ensure!(answer.status == 201, "{answer:?}");
-    until_settled(&silent.world, SETTLES).await?;
-    let agreement = agree(&silent.world).await?;
+    until_settled(&silent.app, SETTLES).await?;
+    let agreement = agree(&silent.app).await?;
     ensure!(agreement.payments == 1, "{agreement:?}");
     Ok(())
 }

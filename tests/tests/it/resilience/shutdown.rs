@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, card};
 use till_tests::faults::relay::{Fate, Relay};
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 const APPROVED: &str = "4242424242424242";
 
 /// Starts an app whose provider calls have this fault.
-async fn world(fate: Fate, settings: &[&str]) -> Result<World> {
+async fn app(fate: Fate, settings: &[&str]) -> Result<TestApp> {
     let relay = Relay::start().await?;
     relay.weather(
         move |method, path| match *method == Method::POST && path == "/v1/payments" {
@@ -27,15 +27,15 @@ async fn world(fate: Fate, settings: &[&str]) -> Result<World> {
         settings,
         ..Setup::default()
     };
-    World::set_up(setup).await
+    TestApp::set_up(setup).await
 }
 
 /// Starts a payment and waits until it is stored.
-async fn pressed(world: &World) -> Result<JoinHandle<Result<Answer>>> {
-    let opened = world.api.invoice("1").await?;
-    let api = world.api.clone();
+async fn pressed(app: &TestApp) -> Result<JoinHandle<Result<Answer>>> {
+    let opened = app.api.invoice("1").await?;
+    let api = app.api.clone();
     let call = tokio::spawn(async move { api.pay(&opened, &card(APPROVED)).await });
-    let store = world.store().await?;
+    let store = app.store().await?;
     until("the payment to be stored", async || {
         let count: i64 = sqlx::query_scalar("select count(*) from payments")
             .fetch_one(&store)
@@ -49,14 +49,14 @@ async fn pressed(world: &World) -> Result<JoinHandle<Result<Answer>>> {
 #[tokio::test]
 async fn running_requests_finish_and_new_ones_are_refused() -> Result<()> {
     let late = Fate::Late(Duration::from_secs(3));
-    let mut world = world(late, &["--connector-timeout-ms", "20000"]).await?;
-    let call = pressed(&world).await?;
-    let api = world.api.clone();
+    let mut app = app(late, &["--connector-timeout-ms", "20000"]).await?;
+    let call = pressed(&app).await?;
+    let api = app.api.clone();
     let shut = until("the listener to close", async || {
         let call = api.request(Method::GET, "/healthz").send().await;
         Ok(call.is_err())
     });
-    let (ended, shut) = futures::future::join(world.terminate(), shut).await;
+    let (ended, shut) = futures::future::join(app.terminate(), shut).await;
     ensure!(ended?, "the server did not exit cleanly");
     shut?;
     let answer = call.await??;
@@ -65,9 +65,9 @@ async fn running_requests_finish_and_new_ones_are_refused() -> Result<()> {
         answer.json()["payment"]["status"] == "succeeded",
         "{answer:?}"
     );
-    world.restart().await?;
-    until_settled(&world, Duration::from_secs(60)).await?;
-    ensure!(agree(&world).await?.paid == 1);
+    app.restart().await?;
+    until_settled(&app, Duration::from_secs(60)).await?;
+    ensure!(agree(&app).await?.paid == 1);
     Ok(())
 }
 
@@ -80,16 +80,16 @@ async fn a_hanging_call_is_resumed_after_restart() -> Result<()> {
         "--shutdown-seconds",
         "1",
     ];
-    let mut world = world(Fate::Lost, &settings).await?;
-    let call = pressed(&world).await?;
-    ensure!(world.terminate().await?, "the server did not exit cleanly");
+    let mut app = app(Fate::Lost, &settings).await?;
+    let call = pressed(&app).await?;
+    ensure!(app.terminate().await?, "the server did not exit cleanly");
     ensure!(call.await?.is_err(), "the call got a response");
-    world.restart().await?;
+    app.restart().await?;
     // The payment was stored before the call and is polled after the call's time limit.
     let sql =
         "select count(*) from payments where status = 'created' and next_check_at is not null";
     let known: i64 = sqlx::query_scalar(sql)
-        .fetch_one(&world.store().await?)
+        .fetch_one(&app.store().await?)
         .await?;
     ensure!(known == 1);
     Ok(())

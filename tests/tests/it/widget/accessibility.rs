@@ -34,7 +34,7 @@ async fn assert_no_violations(theme: &'static str) -> Result<()> {
         }
     }
     ensure!(states.len() >= 20, "{states:?}");
-    let opened = hosted.world.api.invoice("unreachable").await?;
+    let opened = hosted.app.api.invoice("unreachable").await?;
     browser.block(&["*/v1/widget/*"]).await?;
     for screen in ["loading", "failed"] {
         match screen {
@@ -172,7 +172,7 @@ async fn the_focus_stays_in_the_dialog() -> Result<()> {
 async fn errors_and_outcomes_are_announced() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.click("#pay").await?;
     browser.see("#number[aria-invalid=true]").await?;
@@ -237,7 +237,7 @@ async fn small_and_zoomed_screens_do_not_scroll_horizontally() -> Result<()> {
 #[tokio::test]
 async fn large_text_fits() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "?locale=de", "form").await?;
     let cut = "document.documentElement.style.fontSize = '200%';
         return [...document.querySelectorAll('#till *')].filter((e) =>
@@ -281,7 +281,7 @@ async fn targets_are_large_enough() -> Result<()> {
 async fn reduced_motion_and_forced_colors_are_respected() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     browser
         .prefers(&[
             ("prefers-reduced-motion", "reduce"),

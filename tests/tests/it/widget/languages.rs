@@ -19,7 +19,7 @@ const LOADED: &str = "return performance.getEntriesByType('resource')
 async fn only_the_best_match_is_loaded() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     for (asked, chosen) in [
         ("fr-CH", "fr"),
         ("fr_CH", "fr"),
@@ -50,10 +50,10 @@ async fn only_the_best_match_is_loaded() -> Result<()> {
 async fn locale_precedence() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--accept-lang=it"]).await?;
     let lang = "return document.documentElement.lang";
-    let plain = hosted.world.api.invoice("1").await?;
+    let plain = hosted.app.api.invoice("1").await?;
     let mut order = till_tests::client::Api::order("2");
     order["locale"] = json!("tr");
-    let ordered = hosted.world.api.invoice_of(&order).await?;
+    let ordered = hosted.app.api.invoice_of(&order).await?;
 
     hosted.shows(&plain, "", "form").await?;
     let browsers = hosted.browser.run("return navigator.languages[0]").await?;
@@ -107,7 +107,7 @@ async fn plurals_and_amounts_follow_the_language() -> Result<()> {
         }
     }
     ensure!(counted >= 24, "{counted} texts with plurals");
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     for (locale, label) in [
         ("de", "19,99\u{a0}€ bezahlen"),
         ("en", "Pay €19.99"),
@@ -130,7 +130,7 @@ async fn plurals_and_amounts_follow_the_language() -> Result<()> {
 #[tokio::test]
 async fn right_to_left_layout() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     for language in ["ar", "he"] {
         hosted
             .shows(&opened, &format!("?locale={language}"), "form")
@@ -191,7 +191,7 @@ async fn the_frame_has_a_localized_name() -> Result<()> {
 #[tokio::test]
 async fn the_noscript_message_is_localized() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     let off = json!({ "value": true });
     hosted
         .browser

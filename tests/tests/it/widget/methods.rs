@@ -94,7 +94,7 @@ async fn another_method_is_paid_from_the_frame() -> Result<()> {
     browser.see("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
     shop.hears(&browser, EVENTS).await?;
-    shop.world.api.until_status(&shop.opened.id, "paid").await?;
+    shop.app.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
 }
@@ -121,7 +121,7 @@ async fn another_method_is_paid_from_the_popup() -> Result<()> {
     browser.newest_window(1).await?;
     browser.switch_to_window(page).await?;
     shop.hears(&browser, &format!("{EVENTS} close")).await?;
-    shop.world.api.until_status(&shop.opened.id, "paid").await?;
+    shop.app.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
 }
@@ -134,7 +134,7 @@ async fn another_method_needs_no_card() -> Result<()> {
     let accounts = ["--connector", &mollie, "--connector", &paypal];
     let hosted = Hosted::with(Screen::Desk, &accounts, &[]).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     let shown = "return [...document.querySelectorAll('.method')].map((m) =>
         [m.textContent, m.querySelector('input').checked])";
@@ -161,7 +161,7 @@ async fn another_method_needs_no_card() -> Result<()> {
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
     browser.see("main [data-screen=paid]").await?;
-    ensure!(hosted.world.taken().await? == 1999);
+    ensure!(hosted.app.taken().await? == 1999);
     hosted.browser.close().await
 }
 
@@ -173,7 +173,7 @@ async fn methods_render_in_every_theme_and_language() -> Result<()> {
     let accounts = ["--connector", &mollie, "--connector", &paypal];
     for (size, screen) in [("360", Screen::Phone), ("1280", Screen::Desk)] {
         let hosted = Hosted::with(screen, &accounts, &[]).await?;
-        let opened = hosted.world.api.invoice("1").await?;
+        let opened = hosted.app.api.invoice("1").await?;
         for theme in ["light", "dark"] {
             let scheme = [("prefers-color-scheme", theme)];
             hosted.browser.prefers(&scheme).await?;
@@ -200,7 +200,7 @@ async fn a_single_method_shows_no_choice() -> Result<()> {
     let systems = Systems::start().await?;
     let mollie = systems.file("mollie");
     let hosted = Hosted::with(Screen::Phone, &["--connector", &mollie], &[]).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     let left = "return [document.querySelectorAll('[name=method]').length,
         document.querySelectorAll('input').length, document.querySelector('#pay').textContent]";
     for (removed, expected) in [
@@ -209,7 +209,7 @@ async fn a_single_method_shows_no_choice() -> Result<()> {
     ] {
         sqlx::query("update connector_accounts set removed = case kind when $1 then 1 else 0 end")
             .bind(removed)
-            .execute(&hosted.world.store().await?)
+            .execute(&hosted.app.store().await?)
             .await?;
         hosted.shows(&opened, "", "form").await?;
         let left = hosted.browser.run(left).await?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::json;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::shop;
 use till_tests::browser::{Browser, Screen};
 use till_tests::client::send;
@@ -27,18 +27,18 @@ for (const name of ["open", "ready", "fixation", "verification", "paid", "declin
 </script>"#;
 
 struct Page {
-    world: World,
+    app: TestApp,
     browser: Browser,
     origin: String,
 }
 
 impl Page {
     async fn open(html: &str, project_args: &[&str]) -> Result<Self> {
-        let world = World::with(project_args).await?;
-        let origin = shop::serve(&html.replace("PK", &world.keys.pk), &world.api.url).await?;
-        let path = format!("/v1/projects/{}", world.keys.id);
+        let app = TestApp::with(project_args).await?;
+        let origin = shop::serve(&html.replace("PK", &app.keys.pk), &app.api.url).await?;
+        let path = format!("/v1/projects/{}", app.keys.id);
         let allow = json!({ "allowed_origins": [origin] });
-        let allowed = send(world.operator(Method::PATCH, &path).json(&allow)).await?;
+        let allowed = send(app.operator(Method::PATCH, &path).json(&allow)).await?;
         ensure!(allowed.status == 200, "{allowed:?}");
         let browser = Browser::start(Screen::Desk).await?;
         browser.goto(&origin).await?;
@@ -47,7 +47,7 @@ impl Page {
         })
         .await?;
         Ok(Self {
-            world,
+            app,
             browser,
             origin,
         })
@@ -85,14 +85,14 @@ impl Page {
 async fn a_button_pays_an_accepted_order() -> Result<()> {
     let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
     let refuse = |_| r#"{"accept":false,"reason":"sold out"}"#.into_response();
-    page.world.project.answer_checks(refuse);
+    page.app.project.answer_checks(refuse);
     page.browser.click("#buy").await?;
     page.hears("open error(order-rejected) close").await?;
     page.browser
         .run("document.getElementById('heard').textContent = ''")
         .await?;
 
-    page.world
+    page.app
         .project
         .answer_checks(|_| r#"{"accept":true}"#.into_response());
     page.browser.click("#buy").await?;
@@ -101,15 +101,15 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
     page.browser.click("#done").await?;
     page.browser.leave_frames().await?;
     page.hears("open ready fixation paid close").await?;
-    let checks = page.world.project.checks();
+    let checks = page.app.project.checks();
     ensure!(
         checks.len() == 3,
         "one rejected check, one before the invoice, one before the payment: {}",
         checks.len()
     );
-    ensure!(page.world.taken().await? == 1999);
+    ensure!(page.app.taken().await? == 1999);
     until("the callbacks", async || {
-        Ok(page.world.project.arrived().len() == 2)
+        Ok(page.app.project.arrived().len() == 2)
     })
     .await?;
     page.browser.close().await
@@ -119,11 +119,7 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
 #[tokio::test]
 async fn an_unknown_origin_is_rejected() -> Result<()> {
     let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
-    let foreign = shop::serve(
-        &PAGE.replace("PK", &page.world.keys.pk),
-        &page.world.api.url,
-    )
-    .await?;
+    let foreign = shop::serve(&PAGE.replace("PK", &page.app.keys.pk), &page.app.api.url).await?;
     ensure!(foreign != page.origin);
     page.browser.goto(&foreign).await?;
     until("till.js to load", async || {
@@ -136,7 +132,7 @@ async fn an_unknown_origin_is_rejected() -> Result<()> {
     .await?;
     page.browser.click("#buy").await?;
     page.hears("open error(forbidden) close").await?;
-    ensure!(page.world.project.checks().is_empty());
+    ensure!(page.app.project.checks().is_empty());
     page.browser.close().await
 }
 
@@ -147,7 +143,7 @@ async fn an_element_embeds_the_widget() -> Result<()> {
         "<div id=\"here\"></div><p id=\"heard\">",
     );
     let page = Page::open(&html, &[]).await?;
-    let opened = page.world.api.invoice("7").await?;
+    let opened = page.app.api.invoice("7").await?;
     let element = format!(
         "document.getElementById('here').innerHTML = '<till-pay invoice=\"{}\" token=\"{}\"></till-pay>'",
         opened.id, opened.token
@@ -169,10 +165,10 @@ async fn an_element_embeds_the_widget() -> Result<()> {
 #[tokio::test]
 async fn without_a_success_url_the_result_is_shown() -> Result<()> {
     let page = Page::open(PAGE, &[]).await?;
-    let opened = page.world.api.invoice("8").await?;
+    let opened = page.app.api.invoice("8").await?;
     let address = format!(
         "{}/pay/{}#token={}",
-        page.world.api.url, opened.id, opened.token
+        page.app.api.url, opened.id, opened.token
     );
     page.browser.goto(&address).await?;
     page.browser
@@ -185,7 +181,7 @@ async fn without_a_success_url_the_result_is_shown() -> Result<()> {
     page.browser.click("#confirm").await?;
     page.browser.see("[data-screen=paid]").await?;
     let url = page.browser.current_url().await?;
-    ensure!(url.as_str().starts_with(&page.world.api.url), "{url}");
+    ensure!(url.as_str().starts_with(&page.app.api.url), "{url}");
     page.browser.close().await
 }
 
@@ -193,7 +189,7 @@ async fn without_a_success_url_the_result_is_shown() -> Result<()> {
 #[tokio::test]
 async fn a_signed_form_is_paid_once() -> Result<()> {
     let page = Page::open(PAGE, &["--require", "email"]).await?;
-    let keys = &page.world.keys;
+    let keys = &page.app.keys;
     let args = [
         "form",
         "sign",
@@ -201,28 +197,28 @@ async fn a_signed_form_is_paid_once() -> Result<()> {
         "--project",
         &keys.id,
         "--public-url",
-        &page.world.api.url,
+        &page.app.api.url,
         "order_id=9",
         "amount=19.99",
         "currency=EUR",
         "locale=en",
     ];
-    let form = page.world.till(&args).await?.map_err(anyhow::Error::msg)?;
+    let form = page.app.till(&args).await?.map_err(anyhow::Error::msg)?;
     let plain = format!("<!doctype html><title>Shop</title>{form}");
-    let shop = shop::serve(&plain, &page.world.api.url).await?;
+    let shop = shop::serve(&plain, &page.app.api.url).await?;
     page.browser.goto(&shop).await?;
     page.browser.click("form button").await?;
     page.browser
         .type_into("#buyer-email", "buyer@shop.example")
         .await?;
     page.pay().await?;
-    ensure!(page.world.taken().await? == 1999);
+    ensure!(page.app.taken().await? == 1999);
 
     page.browser.goto(&shop).await?;
     page.browser.click("form button").await?;
     page.browser.see("[data-screen=paid]").await?;
     ensure!(
-        page.world.taken().await? == 1999,
+        page.app.taken().await? == 1999,
         "the same form created another payment"
     );
 

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::hosted::APPROVED;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
@@ -86,7 +86,7 @@ async fn the_frame_is_preloaded() -> Result<()> {
     browser
         .until("closed", "return said.at(-1) === 'close'")
         .await?;
-    ensure!(page.shop.world.taken().await? == 1999);
+    ensure!(page.shop.app.taken().await? == 1999);
     page.browser.close().await
 }
 
@@ -104,7 +104,7 @@ async fn the_preloaded_frame_is_refreshed() -> Result<()> {
         .await?;
     browser.leave_frames().await?;
     page.shop
-        .world
+        .app
         .api
         .paid_with(&page.shop.opened, APPROVED)
         .await?;
@@ -141,8 +141,8 @@ async fn preloading_can_be_disabled() -> Result<()> {
 /// The preload page requires an allowed origin and contains no invoice.
 #[tokio::test]
 async fn the_preload_page_requires_an_allowed_origin() -> Result<()> {
-    let world = World::start().await?;
-    let pk = &world.keys.pk;
+    let app = TestApp::start().await?;
+    let pk = &app.keys.pk;
     for (query, status) in [
         (
             format!("?project={pk}&mode=iframe&origin=https%3A%2F%2Fshop.example"),
@@ -160,9 +160,7 @@ async fn the_preload_page_requires_an_allowed_origin() -> Result<()> {
         ),
         (String::new(), 404),
     ] {
-        let request = world
-            .api
-            .request(Method::GET, &format!("/pay/frame{query}"));
+        let request = app.api.request(Method::GET, &format!("/pay/frame{query}"));
         let answer = send(request).await?;
         ensure!(answer.status == status, "{query}: {answer:?}");
         if status == 200 {

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::browser::hosted::{APPROVED, Hosted, STATES, VERIFIED};
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
@@ -61,7 +61,7 @@ async fn pictures(size: &'static str, screen: Screen) -> Result<()> {
 async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted
-        .world
+        .app
         .api
         .invoice(&format!("{theme}{language}"))
         .await?;
@@ -74,7 +74,7 @@ async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Re
     browser.see("main [data-screen=failed]").await?;
     keep("unreachable").await?;
     browser.block(&["*/payments"]).await?;
-    hosted.world.expires_in(&opened.id, 299).await?;
+    hosted.app.expires_in(&opened.id, 299).await?;
     browser.click("#retry").await?;
     browser.see("main [data-screen=form]").await?;
     browser.see(".expiry:not(:empty)").await?;
@@ -170,7 +170,7 @@ async fn a_full_form() -> Result<()> {
             { "name": "A print of the harbour at dawn, signed", "quantity": 2, "amount": 750 },
             { "name": "Postage", "quantity": 1, "amount": 499 },
         ]);
-        let opened = hosted.world.api.invoice_of(&order).await?;
+        let opened = hosted.app.api.invoice_of(&order).await?;
         hosted.shows(&opened, "", "form").await?;
         hosted.browser.click(".items summary").await?;
         take(&hosted.browser, size, "light", "en", "full").await?;
@@ -182,14 +182,9 @@ async fn a_full_form() -> Result<()> {
 /// The page contains no invoice data without the token.
 #[tokio::test]
 async fn the_page_shows_nothing_without_the_token() -> Result<()> {
-    let world = World::start().await?;
-    let opened: Opened = world.api.invoice("1").await?;
-    let page = send(
-        world
-            .api
-            .request(Method::GET, &format!("/pay/{}", opened.id)),
-    )
-    .await?;
+    let app = TestApp::start().await?;
+    let opened: Opened = app.api.invoice("1").await?;
+    let page = send(app.api.request(Method::GET, &format!("/pay/{}", opened.id))).await?;
     ensure!(page.status == 200, "{page:?}");
     ensure!(
         !page.text.contains("19.99") && !page.text.contains("A print"),

@@ -60,7 +60,7 @@ async fn a_popup_returns_from_the_bank() -> Result<()> {
     browser.switch_to_window(page).await?;
     let told = "open ready fixation verification declined fixation verification paid close";
     shop.hears(&browser, told).await?;
-    ensure!(shop.world.taken().await? == 1999);
+    ensure!(shop.app.taken().await? == 1999);
     browser.close().await
 }
 
@@ -121,7 +121,7 @@ async fn paying_works_without_cookies_and_storage() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
     let browser = &hosted.browser;
     browser.before_pages(NO_STORAGE).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.type_into("#number", NO_FRAMES).await?;
     browser.type_into("#expiry", "1239").await?;

@@ -13,7 +13,7 @@ const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#p
 async fn theme_and_accent_follow_the_project() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     let page = "return getComputedStyle(document.querySelector('#till')).backgroundColor";
     browser.prefers(&[("prefers-color-scheme", "dark")]).await?;
     hosted.shows(&opened, "", "form").await?;
@@ -59,14 +59,14 @@ async fn name_and_logo_follow_the_project() -> Result<()> {
 
     let url = format!("{shop}/logo.svg");
     let hosted = Hosted::with(Screen::Desk, &["--logo-url", &url], &[]).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     let shown = "const logo = document.querySelector('.seller .logo');
         return logo.naturalWidth === 64 && logo.width === 28 && logo.nextSibling.textContent === 'Test Shop'";
     hosted.browser.until("name and logo", shown).await?;
     hosted.browser.keep("logo").await?;
     let page = hosted
-        .world
+        .app
         .api
         .request(reqwest::Method::GET, &format!("/pay/{}", opened.id));
     let page = till_tests::client::send(page).await?;
@@ -80,7 +80,7 @@ async fn name_and_logo_follow_the_project() -> Result<()> {
 #[tokio::test]
 async fn variables_accept_only_valid_values() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     let style = async |variables: Value| {
         let text = variables.to_string();
         let text: String = byte_serialize(text.as_bytes()).collect();

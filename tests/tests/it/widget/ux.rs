@@ -82,7 +82,7 @@ async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
 async fn nothing_shifts_after_the_first_paint() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
@@ -146,15 +146,15 @@ async fn closing_requires_confirmation_during_a_payment() -> Result<()> {
 async fn the_time_left_is_counted_down() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let far = hosted.world.api.invoice("far").await?;
+    let far = hosted.app.api.invoice("far").await?;
     hosted.shows(&far, "", "form").await?;
     let shown = browser
         .run("return document.querySelector('.expiry').textContent")
         .await?;
     ensure!(shown == "", "an hour before expiry: {shown}");
 
-    let near = hosted.world.api.invoice("near").await?;
-    hosted.world.expires_in(&near.id, 119).await?;
+    let near = hosted.app.api.invoice("near").await?;
+    hosted.app.expires_in(&near.id, 119).await?;
     hosted.shows(&near, "", "form").await?;
     let left = "const text = document.querySelector('.expiry').textContent;
         return /^Time left to pay: 1:5\\d$/.test(text)";
@@ -173,7 +173,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
         .await?;
     ensure!(said == "2 minutes left to pay", "{said}");
     browser.keep("expiry").await?;
-    hosted.world.expires_in(&near.id, 2).await?;
+    hosted.app.expires_in(&near.id, 2).await?;
     hosted.shows(&near, "", "form").await?;
     browser.see("main [data-screen=expired]").await?;
     hosted.browser.close().await
@@ -184,7 +184,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
 async fn offline_state_is_shown_and_cleared() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.offline(true).await?;
     browser
@@ -194,7 +194,7 @@ async fn offline_state_is_shown_and_cleared() -> Result<()> {
         )
         .await?;
     browser.keep("offline").await?;
-    hosted.world.api.paid_with(&opened, APPROVED).await?;
+    hosted.app.api.paid_with(&opened, APPROVED).await?;
     browser.offline(false).await?;
     browser.see("main [data-screen=paid]").await?;
     browser
@@ -211,7 +211,7 @@ async fn offline_state_is_shown_and_cleared() -> Result<()> {
 async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     let count = "window.failed = 0;
         const sent = window.fetch;
         window.fetch = (...args) => sent(...args).catch((error) => { failed += 1; throw error; });";
@@ -227,7 +227,7 @@ async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
         .await?;
     browser.offline(false).await?;
     browser.see("main [data-screen=paid]").await?;
-    ensure!(hosted.world.taken().await? == 1999);
+    ensure!(hosted.app.taken().await? == 1999);
     hosted.browser.close().await
 }
 
@@ -236,8 +236,8 @@ async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
 async fn a_frozen_tab_shows_the_current_state() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
-    hosted.world.api.paid_with(&opened, VERIFIED).await?;
+    let opened = hosted.app.api.invoice("1").await?;
+    hosted.app.api.paid_with(&opened, VERIFIED).await?;
     hosted.shows(&opened, "", "verification").await?;
     let sleep = async |state: &str| {
         browser
@@ -247,15 +247,15 @@ async fn a_frozen_tab_shows_the_current_state() -> Result<()> {
     // Events sent while the tab is frozen are lost.
     browser.block(&["*/v1/widget/*"]).await?;
     sleep("frozen").await?;
-    let bank = hosted.world.api.widget(reqwest::Method::GET, &opened, "");
+    let bank = hosted.app.api.widget(reqwest::Method::GET, &opened, "");
     let data = till_tests::client::send(bank).await?.json();
     let form = data["verification"]["url"]
         .as_str()
         .context("no form")?
         .to_owned();
-    let form = hosted.world.api.request(reqwest::Method::POST, &form);
+    let form = hosted.app.api.request(reqwest::Method::POST, &form);
     till_tests::client::send(form.form(&[("action", "confirm")])).await?;
-    hosted.world.api.until_status(&opened.id, "paid").await?;
+    hosted.app.api.until_status(&opened.id, "paid").await?;
     browser.block(&[]).await?;
     sleep("active").await?;
     browser.see("main [data-screen=paid]").await?;
@@ -268,9 +268,9 @@ async fn the_widget_polls_without_live_events() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     browser.block(&["*/events"]).await?;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
-    hosted.world.api.paid_with(&opened, APPROVED).await?;
+    hosted.app.api.paid_with(&opened, APPROVED).await?;
     browser.see("main [data-screen=paid]").await?;
     hosted.browser.close().await
 }
@@ -310,7 +310,7 @@ async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
 async fn the_browser_stores_no_card_data() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
-    let opened = hosted.world.api.invoice("1").await?;
+    let opened = hosted.app.api.invoice("1").await?;
     hosted.shows(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
@@ -328,7 +328,7 @@ async fn the_browser_stores_no_card_data() -> Result<()> {
     ensure!(left == json!(["", "", ""]), "{left}");
     browser.type_into("#number", APPROVED).await?;
     browser
-        .goto(&format!("{}/till.d.ts", hosted.world.api.url))
+        .goto(&format!("{}/till.d.ts", hosted.app.api.url))
         .await?;
     browser.back().await?;
     browser.see("main [data-screen=form]").await?;

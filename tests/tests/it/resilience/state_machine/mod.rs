@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::time::Duration;
-use till_tests::World;
+use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Opened, card, send, text};
 use till_tests::faults::relay::Relay;
@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The app of one test case.
 struct Stage {
-    world: World,
+    app: TestApp,
     webhooks: Relay,
 }
 
@@ -41,8 +41,8 @@ impl Stage {
             settings: &["--speedup", "100", "--connector-timeout-ms", "500"],
             ..Setup::default()
         };
-        let world = World::set_up(setup).await?;
-        Ok(Self { world, webhooks })
+        let app = TestApp::set_up(setup).await?;
+        Ok(Self { app, webhooks })
     }
 }
 
@@ -66,7 +66,7 @@ impl Play {
         let stage = Stage::start().await?;
         let order = json!({ "order_id": "1", "amount": AMOUNT, "currency": "EUR" });
         Ok(Self {
-            opened: stage.world.api.invoice_of(&order).await?,
+            opened: stage.app.api.invoice_of(&order).await?,
             stage: Mutex::new(stage),
             form: Mutex::default(),
             presses: Last::default(),
@@ -76,8 +76,8 @@ impl Play {
 
     async fn act(&self, step: Step, life: &Life) -> Result<()> {
         let mut stage = self.stage.lock().await;
-        let Stage { world, webhooks } = &mut *stage;
-        let before = world.api.read(&self.opened.id).await?;
+        let Stage { app, webhooks } = &mut *stage;
+        let before = app.api.read(&self.opened.id).await?;
         let payments = before["payments"].as_array().cloned().unwrap_or_default();
         let live = payments
             .iter()
@@ -87,7 +87,7 @@ impl Play {
                 let mut presses = self.presses.lock().await;
                 presses.0 += 1;
                 let body = card(chosen.number());
-                let answer = self.press(world, presses.0, &body).await?;
+                let answer = self.press(app, presses.0, &body).await?;
                 let open = before["status"] == "open";
                 ensure!(answer.status == if open { 201 } else { 409 }, "{answer:?}");
                 if let Some(url) = answer.json()["verification"]["url"].as_str() {
@@ -98,22 +98,16 @@ impl Play {
             Step::PayAgain => {
                 let presses = self.presses.lock().await;
                 if let (number, Some((body, first))) = &*presses {
-                    let answer = self.press(world, *number, body).await?;
+                    let answer = self.press(app, *number, body).await?;
                     ensure!(answer.text == first.text, "{answer:?} {first:?}");
                 }
             }
-            Step::Confirm(herald) => {
-                self.at_bank(world, webhooks, "confirm", herald, live)
-                    .await?
-            }
-            Step::Refuse(herald) => {
-                self.at_bank(world, webhooks, "cancel", herald, live)
-                    .await?
-            }
+            Step::Confirm(herald) => self.at_bank(app, webhooks, "confirm", herald, live).await?,
+            Step::Refuse(herald) => self.at_bank(app, webhooks, "cancel", herald, live).await?,
             Step::GiveUp => {
                 let id = text(&live.unwrap_or(&Value::Null)["id"])?;
                 let path = format!("/payments/{id}/cancel");
-                let answer = send(world.api.widget(Method::POST, &self.opened, &path)).await?;
+                let answer = send(app.api.widget(Method::POST, &self.opened, &path)).await?;
                 ensure!(answer.status == 200, "{answer:?}");
             }
             Step::Webhook(which) => {
@@ -125,8 +119,8 @@ impl Play {
             Step::Return(which) => {
                 if !payments.is_empty() {
                     let payment = &payments[which.index(payments.len())];
-                    let back = world.return_url(&text(&payment["id"])?).await?;
-                    let answer = send(world.api.request(Method::GET, &back)).await?;
+                    let back = app.return_url(&text(&payment["id"])?).await?;
+                    let answer = send(app.api.request(Method::GET, &back)).await?;
                     ensure!(answer.status < 400, "{answer:?}");
                 }
             }
@@ -135,40 +129,38 @@ impl Play {
                 let dead =
                     |p: &&Value| matches!(p["status"].as_str(), Some("declined" | "canceled"));
                 let payment = payments.iter().find(dead);
-                let answer = world
-                    .takes_after_all(payment.unwrap_or(&Value::Null))
-                    .await?;
+                let answer = app.takes_after_all(payment.unwrap_or(&Value::Null)).await?;
                 ensure!(answer.status == 200, "{answer:?}");
             }
-            Step::Refund(amount) => self.refund(world, life, &payments, amount).await?,
+            Step::Refund(amount) => self.refund(app, life, &payments, amount).await?,
             Step::RefundAgain => {
                 let refunds = self.refunds.lock().await;
                 if let (number, Some((path, body, first))) = &*refunds {
-                    let answer = self.give_back(world, path, *number, body).await?;
+                    let answer = self.give_back(app, path, *number, body).await?;
                     ensure!(answer.text == first.text, "{answer:?} {first:?}");
                 }
             }
             Step::CancelInvoice => {
                 let path = format!("/v1/invoices/{}/cancel", self.opened.id);
-                let answer = send(world.api.secret(Method::POST, &path)).await?;
+                let answer = send(app.api.secret(Method::POST, &path)).await?;
                 let can = matches!(before["status"].as_str(), Some("open" | "canceled"));
                 ensure!(answer.status == if can { 200 } else { 409 }, "{answer:?}");
             }
-            Step::Expire => world.let_expire(&self.opened.id).await?,
-            Step::Crash => world.crash_and_restart().await?,
+            Step::Expire => app.let_expire(&self.opened.id).await?,
+            Step::Crash => app.crash_and_restart().await?,
         }
-        self.stands(world, life).await
+        self.stands(app, life).await
     }
 
-    async fn press(&self, world: &World, number: usize, body: &Value) -> Result<Answer> {
-        let request = world.api.widget(Method::POST, &self.opened, "/payments");
+    async fn press(&self, app: &TestApp, number: usize, body: &Value) -> Result<Answer> {
+        let request = app.api.widget(Method::POST, &self.opened, "/payments");
         let key = format!("press-{number}");
         send(request.header("idempotency-key", key).json(body)).await
     }
 
     async fn at_bank(
         &self,
-        world: &World,
+        app: &TestApp,
         webhooks: &Relay,
         action: &str,
         herald: Herald,
@@ -178,7 +170,7 @@ impl Play {
         // The last form that the buyer saw.
         let form = self.form.lock().await.clone();
         let kept = webhooks.kept();
-        let request = world.api.request(Method::POST, &form);
+        let request = app.api.request(Method::POST, &form);
         let answer = send(request.form(&[("action", action)])).await?;
         ensure!(answer.status == 303, "{answer:?}");
         match herald {
@@ -189,8 +181,8 @@ impl Play {
                 ensure!(status == 200, "{status}");
             }
             Herald::Buyer => {
-                let back = world.return_url(&payment).await?;
-                send(world.api.request(Method::GET, &back)).await?;
+                let back = app.return_url(&payment).await?;
+                send(app.api.request(Method::GET, &back)).await?;
             }
         }
         Ok(())
@@ -198,7 +190,7 @@ impl Play {
 
     async fn refund(
         &self,
-        world: &World,
+        app: &TestApp,
         life: &Life,
         payments: &[Value],
         amount: i64,
@@ -211,7 +203,7 @@ impl Play {
         refunds.0 += 1;
         let path = format!("/v1/payments/{}/refunds", text(&paid["id"])?);
         let body = json!({ "amount": amount });
-        let answer = self.give_back(world, &path, refunds.0, &body).await?;
+        let answer = self.give_back(app, &path, refunds.0, &body).await?;
         ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
         let taken = answer.status == 201;
         refunds.1 = taken.then_some((path, body, answer));
@@ -220,18 +212,18 @@ impl Play {
 
     async fn give_back(
         &self,
-        world: &World,
+        app: &TestApp,
         path: &str,
         number: usize,
         body: &Value,
     ) -> Result<Answer> {
-        let request = world.api.secret(Method::POST, path);
+        let request = app.api.secret(Method::POST, path);
         let key = format!("{}-{number}", self.opened.id);
         send(request.header("idempotency-key", key).json(body)).await
     }
 
     /// Waits for the model's state and checks that the ledgers are consistent.
-    async fn stands(&self, world: &World, life: &Life) -> Result<()> {
+    async fn stands(&self, app: &TestApp, life: &Life) -> Result<()> {
         let fits = |payment: &Value, paying: &Paying| match paying.standing {
             Standing::Waiting => payment["status"] == "requires_verification",
             Standing::Taken => payment["status"] == "succeeded",
@@ -239,7 +231,7 @@ impl Play {
         };
         let mut now = Value::Null;
         let reached = until("the model's state", async || {
-            now = world.api.read(&self.opened.id).await?;
+            now = app.api.read(&self.opened.id).await?;
             let payments = now["payments"].as_array().cloned().unwrap_or_default();
             Ok(now["status"] == life.status
                 && now["amount_refunded"] == life.back()
@@ -252,8 +244,8 @@ impl Play {
         let waiting = now["payments"].as_array().into_iter().flatten();
         let waiting = waiting.filter(|p| p["status"] == "requires_verification");
         let waiting = waiting.filter_map(|p| p["id"].as_str().map(str::to_owned));
-        until_all_but(world, LIMIT, &waiting.collect::<Vec<_>>()).await?;
-        agree(world).await?;
+        until_all_but(app, LIMIT, &waiting.collect::<Vec<_>>()).await?;
+        agree(app).await?;
         Ok(())
     }
 }
