@@ -51,9 +51,10 @@ impl Database {
 
     /// Connects to the database and creates an SQLite file.
     pub async fn new_pool(&self) -> Result<AnyPool> {
-        match self.url.starts_with("sqlite:") {
-            true => connect(&format!("{}?mode=rwc", self.url)).await,
-            false => self.pool().await,
+        if self.url.starts_with("sqlite:") {
+            connect(&format!("{}?mode=rwc", self.url)).await
+        } else {
+            self.pool().await
         }
     }
 

@@ -29,7 +29,7 @@ impl Demo {
             .env("RUST_LOG", "warn");
         let running = Running::start(&mut command, "Open ").await?;
         Ok(Self {
-            url: running.said.clone(),
+            url: running.line.clone(),
             _running: running,
             files,
             http: reqwest::Client::builder().no_proxy().build()?,

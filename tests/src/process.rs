@@ -43,7 +43,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 pub struct Running {
     child: Child,
     /// The awaited line after the awaited text.
-    pub said: String,
+    pub line: String,
 }
 
 impl Running {
@@ -65,10 +65,10 @@ impl Running {
             }
             bail!("exited before it printed {awaited:?}")
         };
-        let said = timeout(START, line).await.context("timed out")??;
+        let line = timeout(START, line).await.context("timed out")??;
         // The output is read until the end, because a full pipe blocks the program.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { child, said })
+        Ok(Self { child, line })
     }
 
     /// Kills the process with SIGKILL.

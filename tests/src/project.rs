@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 
 /// A received callback.
 #[derive(Debug, Clone)]
-pub struct Arrived {
+pub struct ReceivedCallback {
     /// `webhook-id`.
     pub id: String,
     /// Whether the signature is valid.
-    pub genuine: bool,
+    pub verified: bool,
     /// The status of the response.
     pub status: u16,
     /// The body.
@@ -34,8 +34,8 @@ type Answer = Box<dyn Fn(usize) -> Response + Send>;
 
 struct Endpoint {
     secret: OnceLock<String>,
-    arrived: Mutex<Vec<Arrived>>,
-    checks: Mutex<Vec<Arrived>>,
+    callbacks: Mutex<Vec<ReceivedCallback>>,
+    checks: Mutex<Vec<ReceivedCallback>>,
     notify_answer: Mutex<Answer>,
     check_answer: Mutex<Answer>,
 }
@@ -59,7 +59,7 @@ impl Project {
         let url = format!("http://{}", listener.local_addr()?);
         let endpoint = Arc::new(Endpoint {
             secret: OnceLock::new(),
-            arrived: Mutex::default(),
+            callbacks: Mutex::default(),
             checks: Mutex::default(),
             notify_answer: Mutex::new(Box::new(|_| StatusCode::NO_CONTENT.into_response())),
             check_answer: Mutex::new(Box::new(|_| r#"{"accept":true}"#.into_response())),
@@ -73,33 +73,33 @@ impl Project {
     }
 
     /// Sets the signing secret.
-    pub fn know_secret(&self, secret: &str) {
+    pub fn set_signing_secret(&self, secret: &str) {
         let _ = self.endpoint.secret.set(secret.to_owned());
     }
 
     /// Returns the received callbacks.
-    pub fn arrived(&self) -> Vec<Arrived> {
-        lock(&self.endpoint.arrived).clone()
+    pub fn callbacks(&self) -> Vec<ReceivedCallback> {
+        lock(&self.endpoint.callbacks).clone()
     }
 
     /// Returns the received order checks.
-    pub fn checks(&self) -> Vec<Arrived> {
+    pub fn checks(&self) -> Vec<ReceivedCallback> {
         lock(&self.endpoint.checks).clone()
     }
 
     /// Sets the response to callbacks. `answer` gets the number of earlier callbacks.
-    pub fn answer_callbacks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
+    pub fn respond_to_callbacks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
         *lock(&self.endpoint.notify_answer) = Box::new(answer);
     }
 
     /// Sets the response to order checks. `answer` gets the number of earlier checks.
-    pub fn answer_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
+    pub fn respond_to_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
         *lock(&self.endpoint.check_answer) = Box::new(answer);
     }
 }
 
 async fn callback(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
-    record(&own, &own.arrived, &own.notify_answer, &headers, &body)
+    record(&own, &own.callbacks, &own.notify_answer, &headers, &body)
 }
 
 async fn check(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -108,19 +108,19 @@ async fn check(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes
 
 fn record(
     own: &Endpoint,
-    list: &Mutex<Vec<Arrived>>,
+    list: &Mutex<Vec<ReceivedCallback>>,
     answer: &Mutex<Answer>,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Response {
     let secret = own.secret.get().cloned().unwrap_or_default();
-    let genuine = Webhook::new(&secret).is_ok_and(|w| w.verify(body, headers).is_ok());
+    let verified = Webhook::new(&secret).is_ok_and(|w| w.verify(body, headers).is_ok());
     let id = headers.get("webhook-id").and_then(|v| v.to_str().ok());
     let mut list = lock(list);
     let response = lock(answer)(list.len());
-    list.push(Arrived {
+    list.push(ReceivedCallback {
         id: id.unwrap_or_default().to_owned(),
-        genuine,
+        verified,
         status: response.status().as_u16(),
         body: serde_json::from_slice(body).unwrap_or_default(),
         raw: String::from_utf8_lossy(body).into_owned(),

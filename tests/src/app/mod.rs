@@ -44,9 +44,9 @@ pub struct Setup<'a> {
     /// Additional arguments for `till serve`.
     pub settings: &'a [&'a str],
     /// A relay between the server and the sandbox.
-    pub to_sandbox: Option<&'a Relay>,
+    pub sandbox_relay: Option<&'a Relay>,
     /// A relay in front of the server. Its URL is the server's public URL.
-    pub to_server: Option<&'a Relay>,
+    pub server_relay: Option<&'a Relay>,
     /// The database; a new one by default.
     pub database: Option<Database>,
     /// The URL of the project's endpoint; [`Project`] by default.
@@ -98,8 +98,8 @@ impl TestApp {
         };
         let home = Home { files, database };
         let sandbox = start_sandbox(&home, "127.0.0.1:0").await?;
-        let url = sandbox.said.clone();
-        let reached = setup.to_sandbox.map_or(&url, |relay| {
+        let url = sandbox.line.clone();
+        let reached = setup.sandbox_relay.map_or(&url, |relay| {
             relay.send_to(&[&url]);
             &relay.url
         });
@@ -124,17 +124,17 @@ impl TestApp {
             // Tests search the directory for credentials.
             std::fs::remove_file(file)?;
         }
-        project.know_secret(&keys.signing_secret);
+        project.set_signing_secret(&keys.signing_secret);
         let mut settings = strings(setup.settings);
-        if let Some(relay) = setup.to_server {
+        if let Some(relay) = setup.server_relay {
             settings.extend(["--public-url".into(), relay.url.clone()]);
         }
         let server = serve(&home, "127.0.0.1:0", &settings).await?;
-        if let Some(relay) = setup.to_server {
-            relay.send_to(&[&server.said]);
+        if let Some(relay) = setup.server_relay {
+            relay.send_to(&[&server.line]);
         }
         Ok(Self {
-            api: Api::new(&server.said, &keys)?,
+            api: Api::new(&server.line, &keys)?,
             project,
             keys,
             sandbox: url,
@@ -163,9 +163,10 @@ impl TestApp {
     pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
         let output = till(&self.home)?.args(args).output().await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(match output.status.success() {
-            true => Ok(text(&output.stdout)),
-            false => Err(text(&output.stderr)),
+        Ok(if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
         })
     }
 
@@ -289,7 +290,7 @@ impl TestApp {
     }
 
     /// Expires an invoice.
-    pub async fn let_expire(&self, invoice: &str) -> Result<()> {
+    pub async fn expire(&self, invoice: &str) -> Result<()> {
         self.expires_at(invoice, 1).await
     }
 

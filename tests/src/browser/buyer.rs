@@ -26,12 +26,12 @@ pub struct Buyer {
 
 impl Buyer {
     /// Opens the shop.
-    pub async fn comes(name: &'static str, screen: Screen) -> Result<Self> {
-        Self::comes_with(name, screen, &[]).await
+    pub async fn start(name: &'static str, screen: Screen) -> Result<Self> {
+        Self::start_with(name, screen, &[]).await
     }
 
     /// Opens the shop in a browser with additional switches.
-    pub async fn comes_with(name: &'static str, screen: Screen, switches: &[&str]) -> Result<Self> {
+    pub async fn start_with(name: &'static str, screen: Screen, switches: &[&str]) -> Result<Self> {
         let demo = Demo::start().await?;
         let browser = Browser::with(screen, switches).await?;
         browser.goto(&demo.url).await?;
@@ -43,45 +43,49 @@ impl Buyer {
     }
 
     /// Takes a screenshot.
-    pub async fn keep(&self, state: &str) -> Result<()> {
-        self.browser.keep(&format!("{}-{state}", self.name)).await
+    pub async fn screenshot(&self, state: &str) -> Result<()> {
+        self.browser
+            .screenshot(&format!("{}-{state}", self.name))
+            .await
     }
 
     /// Clicks Buy and enters the widget's frame.
-    pub async fn opens_the_frame(&self) -> Result<()> {
+    pub async fn open_frame(&self) -> Result<()> {
         self.browser.click("#buy-iframe").await?;
-        self.browser.enter("dialog[open] iframe").await
+        self.browser.enter_frame("dialog[open] iframe").await
     }
 
     /// Clicks Buy and switches to the popup.
-    pub async fn opens_the_popup(&self) -> Result<()> {
+    pub async fn open_popup(&self) -> Result<()> {
         self.browser.click("#buy-popup").await?;
-        self.browser.newest_window(2).await
+        self.browser.switch_to_newest_window(2).await
     }
 
     /// Fills in the email address and the card.
-    pub async fn fills_in(&self, number: &str) -> Result<()> {
+    pub async fn fill_in(&self, number: &str) -> Result<()> {
         self.browser
             .type_into("#buyer-email", "buyer@shop.example")
             .await?;
-        self.types_card(number).await
+        self.fill_card(number).await
     }
 
     /// Fills in the card.
-    pub async fn types_card(&self, number: &str) -> Result<()> {
+    pub async fn fill_card(&self, number: &str) -> Result<()> {
         self.browser.type_into("#number", number).await?;
         self.browser.type_into("#expiry", "1239").await?;
         self.browser.type_into("#cvc", "123").await
     }
 
     /// Waits for a screen of the widget.
-    pub async fn sees(&self, screen: &str) -> Result<()> {
-        self.browser.see(&format!("[data-screen={screen}]")).await?;
+    pub async fn wait_for_screen(&self, screen: &str) -> Result<()> {
+        self.browser
+            .wait_for(&format!("[data-screen={screen}]"))
+            .await?;
         Ok(())
     }
 
     /// Waits until the shop's newest order has a status.
-    pub async fn shop_shows(&self, status: &str) -> Result<()> {
+    pub async fn wait_for_order(&self, status: &str) -> Result<()> {
         until(status, async || {
             let orders = self.demo.orders().await?;
             Ok(orders.first().is_some_and(|o| o["status"] == status))
@@ -90,7 +94,7 @@ impl Buyer {
     }
 
     /// Checks the sandbox's ledger: the status and the net amount of each payment.
-    pub async fn ledger_is(&self, expected: &[(&str, i64)]) -> Result<()> {
+    pub async fn assert_ledger(&self, expected: &[(&str, i64)]) -> Result<()> {
         let ledger = self.demo.ledger().await?;
         let same = ledger
             .iter()
@@ -101,20 +105,20 @@ impl Buyer {
     }
 
     /// Returns the widget's events, as the shop's page shows them.
-    pub async fn said(&self) -> Result<String> {
-        let status = self.browser.see("#status").await?;
+    pub async fn events(&self) -> Result<String> {
+        let status = self.browser.wait_for("#status").await?;
         Ok(status.text().await?)
     }
 
     /// Closes the browser.
-    pub async fn leaves(self) -> Result<()> {
+    pub async fn close(self) -> Result<()> {
         self.browser.close().await
     }
 }
 
 /// The mode of the widget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Mode {
     /// In a frame over the shop's page.
     Frame,
     /// In a popup window.
@@ -123,28 +127,28 @@ pub enum Way {
 
 impl Buyer {
     /// Clicks Buy and enters the widget.
-    pub async fn opens(&self, way: Way) -> Result<()> {
-        match way {
-            Way::Frame => self.opens_the_frame().await,
-            Way::Popup => self.opens_the_popup().await,
+    pub async fn open(&self, mode: Mode) -> Result<()> {
+        match mode {
+            Mode::Frame => self.open_frame().await,
+            Mode::Popup => self.open_popup().await,
         }
     }
 
     /// Returns from the bank's frame to the widget.
-    pub async fn back_in_the_widget(&self, way: Way) -> Result<()> {
+    pub async fn return_to_widget(&self, mode: Mode) -> Result<()> {
         self.browser.leave_frames().await?;
-        match way {
-            Way::Frame => self.browser.enter("dialog[open] iframe").await,
-            Way::Popup => Ok(()),
+        match mode {
+            Mode::Frame => self.browser.enter_frame("dialog[open] iframe").await,
+            Mode::Popup => Ok(()),
         }
     }
 
     /// Clicks Done and returns to the shop.
-    pub async fn presses_done(&self, way: Way) -> Result<()> {
+    pub async fn finish(&self, mode: Mode) -> Result<()> {
         self.browser.click("#done").await?;
-        match way {
-            Way::Frame => self.browser.leave_frames().await,
-            Way::Popup => self.browser.newest_window(1).await,
+        match mode {
+            Mode::Frame => self.browser.leave_frames().await,
+            Mode::Popup => self.browser.switch_to_newest_window(1).await,
         }
     }
 }

@@ -60,12 +60,12 @@ impl Hosted {
     }
 
     /// Opens an invoice and waits for a screen.
-    pub async fn shows(&self, opened: &Opened, query: &str, screen: &str) -> Result<()> {
+    pub async fn show(&self, opened: &Opened, query: &str, screen: &str) -> Result<()> {
         // A URL that differs in its fragment only would not be loaded.
         self.browser.goto("about:blank").await?;
         self.browser.goto(&self.address(opened, query)).await?;
         self.browser
-            .see(&format!(
+            .wait_for(&format!(
                 "main [data-screen={screen}], #skeleton[data-screen={screen}]"
             ))
             .await?;
@@ -74,7 +74,7 @@ impl Hosted {
 
     /// Creates an invoice in one of the [`STATES`]. Returns its screen and the invoice. `number` makes
     /// its order id unique. All states but `form` have the buyer's data.
-    pub async fn in_state(
+    pub async fn invoice_in_state(
         &self,
         state: &'static str,
         number: &str,
@@ -114,7 +114,7 @@ impl Hosted {
         };
         match state {
             "expired" => {
-                self.app.let_expire(&opened.id).await?;
+                self.app.expire(&opened.id).await?;
                 api.until_status(&opened.id, "expired").await?;
             }
             // Written directly to the store.
@@ -136,7 +136,7 @@ impl Hosted {
 
     /// Changes a project setting in the store. The path is, for example, `$.widget.theme`, and the
     /// value is JSON.
-    pub async fn set(&self, path: &str, value: &str) -> Result<()> {
+    pub async fn set_setting(&self, path: &str, value: &str) -> Result<()> {
         let store = self.app.store().await?;
         let settings: String = sqlx::query_scalar("select settings from projects")
             .fetch_one(&store)

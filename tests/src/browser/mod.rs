@@ -68,7 +68,7 @@ impl Browser {
 
     async fn begin(screen: Screen, switches: &[&str], preferences: Value) -> Result<Self> {
         let driver = driver().await?;
-        let port = driver.said.trim_end_matches('.');
+        let port = driver.line.trim_end_matches('.');
         let profile = tempfile::tempdir()?;
         let mut args = vec![
             "--headless=new".to_owned(),
@@ -111,7 +111,7 @@ impl Browser {
     }
 
     /// Waits for an element.
-    pub async fn see(&self, css: &str) -> Result<Element> {
+    pub async fn wait_for(&self, css: &str) -> Result<Element> {
         let found = async {
             // Commands fail during navigation.
             loop {
@@ -133,7 +133,7 @@ impl Browser {
 
     /// Waits for an element and clicks it.
     pub async fn click(&self, css: &str) -> Result<()> {
-        let element = self.see(css).await?;
+        let element = self.wait_for(css).await?;
         element
             .click()
             .await
@@ -142,12 +142,12 @@ impl Browser {
 
     /// Waits for a field and types into it.
     pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
-        Ok(self.see(css).await?.send_keys(text).await?)
+        Ok(self.wait_for(css).await?.send_keys(text).await?)
     }
 
     /// Waits for a frame and enters it.
-    pub async fn enter(&self, css: &str) -> Result<()> {
-        Ok(self.see(css).await?.enter_frame().await?)
+    pub async fn enter_frame(&self, css: &str) -> Result<()> {
+        Ok(self.wait_for(css).await?.enter_frame().await?)
     }
 
     /// Returns to the top-level page.
@@ -160,7 +160,7 @@ impl Browser {
     }
 
     /// Waits for a number of windows and switches to the newest.
-    pub async fn newest_window(&self, count: usize) -> Result<()> {
+    pub async fn switch_to_newest_window(&self, count: usize) -> Result<()> {
         let enough = async {
             loop {
                 let windows = self.client.windows().await?;
@@ -182,8 +182,8 @@ impl Browser {
 
     /// Blocks requests to these URL patterns.
     pub async fn block(&self, addresses: &[&str]) -> Result<()> {
-        self.tell("Network.enable", json!({})).await?;
-        self.tell("Network.setBlockedURLs", json!({ "urls": addresses }))
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.setBlockedURLs", json!({ "urls": addresses }))
             .await
     }
 
@@ -192,18 +192,18 @@ impl Browser {
         let conditions = json!({
             "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
         });
-        self.tell("Network.enable", json!({})).await?;
-        self.tell("Network.emulateNetworkConditions", conditions)
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.emulateNetworkConditions", conditions)
             .await
     }
 
     /// Emulates media features such as `prefers-color-scheme`.
-    pub async fn prefers(&self, features: &[(&str, &str)]) -> Result<()> {
+    pub async fn emulate_media(&self, features: &[(&str, &str)]) -> Result<()> {
         let features = features
             .iter()
             .map(|(name, value)| json!({ "name": name, "value": value }));
         let features: Vec<_> = features.collect();
-        self.tell(
+        self.devtools(
             "Emulation.setEmulatedMedia",
             json!({ "features": features }),
         )
@@ -215,13 +215,13 @@ impl Browser {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
-        self.tell("Emulation.setDeviceMetricsOverride", metrics)
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics)
             .await
     }
 
     /// Runs a script first on every new page.
-    pub async fn before_pages(&self, script: &str) -> Result<()> {
-        self.tell(
+    pub async fn run_on_new_pages(&self, script: &str) -> Result<()> {
+        self.devtools(
             "Page.addScriptToEvaluateOnNewDocument",
             json!({ "source": script }),
         )
@@ -248,13 +248,13 @@ impl Browser {
     }
 
     /// Sends a command of the Chrome DevTools Protocol.
-    pub async fn tell(&self, command: &'static str, params: Value) -> Result<()> {
+    pub async fn devtools(&self, command: &'static str, params: Value) -> Result<()> {
         self.client.issue_cmd(DevTools { command, params }).await?;
         Ok(())
     }
 
     /// Waits for animations and stores a screenshot in `target/screenshots`.
-    pub async fn keep(&self, name: &str) -> Result<()> {
+    pub async fn screenshot(&self, name: &str) -> Result<()> {
         let dir = screenshots()?;
         let arrived = "return Promise.allSettled(document.getAnimations()
             .filter((a) => a.effect.getComputedTiming().iterations === 1).map((a) => a.finished))";

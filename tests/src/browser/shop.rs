@@ -30,9 +30,9 @@ pub struct Shop {
 }
 
 const PAGE: &str = "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>
-    <title>Shop</title><script>window.said = [];
+    <title>Shop</title><script>window.events = [];
     for (const name of ['open', 'popup_blocked', 'ready', 'fixation', 'verification', 'paid',
-        'declined', 'error', 'close']) addEventListener('till:' + name, () => said.push(name));</script>
+        'declined', 'error', 'close']) addEventListener('till:' + name, () => events.push(name));</script>
     <script src='TILL/till.js' data-project='PK' ATTRIBUTES async></script>
     <button id=buy data-till-invoice='INVOICE' data-till-token='TOKEN'>Buy</button>";
 
@@ -56,10 +56,10 @@ impl Shop {
     }
 
     /// Waits until the page has received exactly these events.
-    pub async fn hears(&self, browser: &Browser, events: &str) -> Result<()> {
-        let script = format!("return said.join(' ') === '{events}'");
-        let heard = browser.until(events, &script).await;
-        let said = browser.run("return said.join(' ')").await?;
-        heard.map_err(|error| error.context(format!("the page received {said}")))
+    pub async fn wait_for_events(&self, browser: &Browser, events: &str) -> Result<()> {
+        let script = format!("return events.join(' ') === '{events}'");
+        let received = browser.until(events, &script).await;
+        let events = browser.run("return events.join(' ')").await?;
+        received.map_err(|error| error.context(format!("the page received {events}")))
     }
 }

@@ -187,10 +187,10 @@ impl Walk {
         let named = ADDRESSES.iter().find(|(start, _)| line.contains(start));
         let (start, there) = named.context("no address")?;
         if *start == "till serve" {
-            let listen = format!("export TILL_LISTEN={}", running.said);
+            let listen = format!("export TILL_LISTEN={}", running.line);
             self.run(&listen).await?;
         }
-        self.here.push((there, running.said.clone()));
+        self.here.push((there, running.line.clone()));
         self.running.push(running);
         Ok(())
     }

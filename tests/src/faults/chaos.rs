@@ -2,9 +2,9 @@
 
 use crate::app::Setup;
 use crate::app::TestApp;
-use crate::faults::relay::{Fate, Relay, WEBHOOKS};
+use crate::faults::relay::{Fault, Relay, WEBHOOKS};
 use crate::faults::traffic::Customer;
-use crate::ledger::{Agreement, agree, until_settled};
+use crate::ledger::{Summary, assert_consistent, until_settled};
 use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
@@ -18,13 +18,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The time limit for pending work after the last outage. Leases have to expire one after the other.
-const SETTLES: Duration = Duration::from_secs(240);
+const SETTLE_LIMIT: Duration = Duration::from_secs(240);
 /// The time limit for a restart.
-const RETURNS: Duration = Duration::from_secs(60);
+const RESTART_LIMIT: Duration = Duration::from_secs(60);
 
 /// An outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum Outage {
     /// The server is killed and restarted.
     Server,
     /// The sandbox is killed and restarted.
@@ -41,9 +41,9 @@ pub struct Plan {
     /// The number of outages.
     pub times: u32,
     /// The kinds of outages. Each outage is chosen at random.
-    pub faults: Vec<Fault>,
+    pub outages: Vec<Outage>,
     /// Whether to inject network errors into calls to the provider and into webhooks.
-    pub weather: bool,
+    pub network_faults: bool,
     /// The number of concurrent buyers.
     pub buyers: usize,
     /// The random seed.
@@ -54,122 +54,123 @@ pub struct Plan {
 ///
 /// # Errors
 /// When a payment is lost or charged twice, or when a restart fails.
-pub async fn run(plan: &Plan) -> Result<Agreement> {
-    let (to_sandbox, to_server) = (Relay::start().await?, Relay::start().await?);
+pub async fn run(plan: &Plan) -> Result<Summary> {
+    let (sandbox_relay, server_relay) = (Relay::start().await?, Relay::start().await?);
     let setup = Setup {
-        to_sandbox: Some(&to_sandbox),
-        to_server: Some(&to_server),
+        sandbox_relay: Some(&sandbox_relay),
+        server_relay: Some(&server_relay),
         ..Setup::default()
     };
     let mut app = TestApp::set_up(setup).await?;
-    if plan.weather {
-        set_weather(&to_sandbox, &to_server, plan.seed);
+    if plan.network_faults {
+        inject_network_faults(&sandbox_relay, &server_relay, plan.seed);
     }
-    let enough = CancellationToken::new();
-    let mut crowd = buyers(&app, plan, &enough);
-    let mut chance = StdRng::seed_from_u64(plan.seed);
+    let stop = CancellationToken::new();
+    let mut tasks = buyers(&app, plan, &stop);
+    let mut rng = StdRng::seed_from_u64(plan.seed);
     for _ in 0..plan.times {
-        let calm = Duration::from_millis(chance.random_range(20..700));
-        tokio::time::sleep(calm).await;
-        let fault = plan.faults.choose(&mut chance).context("no faults")?;
-        strike(&mut app, *fault).await?;
+        let pause = Duration::from_millis(rng.random_range(20..700));
+        tokio::time::sleep(pause).await;
+        let outage = plan.outages.choose(&mut rng).context("no outages")?;
+        cause(&mut app, *outage).await?;
     }
-    enough.cancel();
-    to_sandbox.weather(|_, _| Fate::Passed);
-    to_server.weather(|_, _| Fate::Passed);
-    let mut promised = vec![];
-    while let Some(one) = crowd.join_next().await {
-        promised.extend(one??);
+    stop.cancel();
+    sandbox_relay.inject(|_, _| Fault::None);
+    server_relay.inject(|_, _| Fault::None);
+    let mut reported_paid = vec![];
+    while let Some(one) = tasks.join_next().await {
+        reported_paid.extend(one??);
     }
-    until_settled(&app, SETTLES).await?;
-    let agreement = agree(&app).await?;
-    kept(&app, &promised).await?;
-    ensure!(agreement.paid > 0, "no payment succeeded");
-    Ok(agreement)
+    until_settled(&app, SETTLE_LIMIT).await?;
+    let summary = assert_consistent(&app).await?;
+    assert_reported_paid(&app, &reported_paid).await?;
+    ensure!(summary.paid > 0, "no payment succeeded");
+    Ok(summary)
 }
 
-/// Starts buyers that pay one order after the other until `enough` is cancelled. Each returns the
+/// Starts buyers that pay one order after the other until `stop` is cancelled. Each returns the
 /// payments that were reported as succeeded.
-fn buyers(app: &TestApp, plan: &Plan, enough: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
+fn buyers(app: &TestApp, plan: &Plan, stop: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
     let number = Arc::new(AtomicUsize::new(0));
-    let mut crowd = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for _ in 0..plan.buyers {
-        let (api, number, enough) = (app.api.clone(), number.clone(), enough.clone());
+        let (api, number, stop) = (app.api.clone(), number.clone(), stop.clone());
         let seed = plan.seed;
-        crowd.spawn(async move {
-            let mut promised = vec![];
-            while !enough.is_cancelled() {
+        tasks.spawn(async move {
+            let mut reported_paid = vec![];
+            while !stop.is_cancelled() {
                 let order = number.fetch_add(1, Ordering::Relaxed);
                 let mut customer = Customer::new(&api, seed, order);
-                let shopped = customer.shops().await;
-                shopped.with_context(|| format!("seed {seed}, order {order}"))?;
-                promised.extend(customer.promised);
+                let result = customer.run().await;
+                result.with_context(|| format!("seed {seed}, order {order}"))?;
+                reported_paid.extend(customer.reported_paid);
             }
-            Ok(promised)
+            Ok(reported_paid)
         });
     }
-    crowd
+    tasks
 }
 
 /// Checks that the payments reported as succeeded have succeeded.
-async fn kept(app: &TestApp, promised: &[String]) -> Result<()> {
+async fn assert_reported_paid(app: &TestApp, reported_paid: &[String]) -> Result<()> {
     let sql = "select id from payments where status = 'succeeded'";
     let paid: Vec<String> = sqlx::query_scalar(sql)
         .fetch_all(&app.store().await?)
         .await?;
-    let broken: Vec<_> = promised.iter().filter(|id| !paid.contains(id)).collect();
+    let broken: Vec<_> = reported_paid
+        .iter()
+        .filter(|id| !paid.contains(id))
+        .collect();
     ensure!(broken.is_empty(), "reported as succeeded: {broken:?}");
     Ok(())
 }
 
-async fn strike(app: &mut TestApp, fault: Fault) -> Result<()> {
-    match fault {
-        Fault::Server => {
+async fn cause(app: &mut TestApp, outage: Outage) -> Result<()> {
+    match outage {
+        Outage::Server => {
             app.crash().await?;
             // A supervisor restarts a server until it runs.
-            until_within(RETURNS, "the server", async || {
+            until_within(RESTART_LIMIT, "the server", async || {
                 Ok(app.restart().await.is_ok())
             })
             .await
         }
-        Fault::PaymentSystem => {
+        Outage::PaymentSystem => {
             app.crash_sandbox().await?;
             tokio::time::sleep(Duration::from_millis(500)).await;
             app.restart_sandbox().await
         }
-        Fault::Connections => app.cut_connections().await,
-        Fault::Postgres => crate::database::crash_postgres().await,
+        Outage::Connections => app.cut_connections().await,
+        Outage::Postgres => crate::database::crash_postgres().await,
     }
 }
 
-fn set_weather(to_sandbox: &Relay, to_server: &Relay, seed: u64) {
+fn inject_network_faults(sandbox_relay: &Relay, server_relay: &Relay, seed: u64) {
     let ms = Duration::from_millis;
-    let mut chance = StdRng::seed_from_u64(seed);
-    to_sandbox.weather(
-        move |_: &Method, _: &str| match chance.random_range(0..100) {
-            0..60 => Fate::Passed,
-            60..70 => Fate::Late(ms(chance.random_range(0..2_500))),
-            70..74 => Fate::Lost,
-            74..82 => Fate::AnswerLost,
-            82..88 => Fate::Rubbish(200),
-            88..90 => Fate::Rubbish(403),
-            90..92 => Fate::Rubbish(502),
-            92..96 => Fate::Turned(200),
-            96..97 => Fate::Turned(403),
-            97..98 => Fate::Turned(404),
-            _ => Fate::Turned(503),
-        },
-    );
-    let mut chance = StdRng::seed_from_u64(seed + 1);
-    to_server.weather(move |_: &Method, path: &str| {
+    let mut rng = StdRng::seed_from_u64(seed);
+    sandbox_relay.inject(move |_: &Method, _: &str| match rng.random_range(0..100) {
+        0..60 => Fault::None,
+        60..70 => Fault::Delay(ms(rng.random_range(0..2_500))),
+        70..74 => Fault::DropRequest,
+        74..82 => Fault::DropResponse,
+        82..88 => Fault::CorruptResponse(200),
+        88..90 => Fault::CorruptResponse(403),
+        90..92 => Fault::CorruptResponse(502),
+        92..96 => Fault::Reject(200),
+        96..97 => Fault::Reject(403),
+        97..98 => Fault::Reject(404),
+        _ => Fault::Reject(503),
+    });
+    let mut rng = StdRng::seed_from_u64(seed + 1);
+    server_relay.inject(move |_: &Method, path: &str| {
         if !path.starts_with(WEBHOOKS) {
-            return Fate::Passed;
+            return Fault::None;
         }
-        match chance.random_range(0..100) {
-            0..40 => Fate::Passed,
-            40..60 => Fate::Swallowed,
-            60..80 => Fate::Twice,
-            _ => Fate::Postponed(ms(chance.random_range(0..4_000))),
+        match rng.random_range(0..100) {
+            0..40 => Fault::None,
+            40..60 => Fault::Discard,
+            60..80 => Fault::Duplicate,
+            _ => Fault::DeliverLater(ms(rng.random_range(0..4_000))),
         }
     });
 }

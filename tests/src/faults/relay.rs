@@ -13,27 +13,27 @@ use tokio::net::TcpListener;
 
 /// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Fault {
     /// No fault: the request and its response are forwarded.
-    Passed,
+    None,
     /// The request is forwarded after a delay.
-    Late(Duration),
+    Delay(Duration),
     /// The request is not forwarded, and no response is sent.
-    Lost,
+    DropRequest,
     /// The request is forwarded, and the response is cut off.
-    AnswerLost,
+    DropResponse,
     /// The request is forwarded, and the response is replaced by HTML with this status.
-    Rubbish(u16),
+    CorruptResponse(u16),
     /// The request is not forwarded. The response is HTML with this status.
-    Turned(u16),
+    Reject(u16),
     /// The request is forwarded twice, concurrently.
-    Twice,
+    Duplicate,
     /// The response is sent at once, and the request is forwarded after a delay.
-    Postponed(Duration),
+    DeliverLater(Duration),
     /// The response is sent, and the request is not forwarded.
-    Swallowed,
+    Discard,
     /// The response is sent, and the request is held for [`Relay::release`].
-    Kept,
+    Hold,
 }
 
 /// The path prefix of webhooks.
@@ -42,7 +42,7 @@ pub const WEBHOOKS: &str = "/v1/connectors/";
 /// How long the connection of a lost request stays open.
 const SILENCE: Duration = Duration::from_secs(600);
 
-type Weather = Box<dyn FnMut(&Method, &str) -> Fate + Send>;
+type Injector = Box<dyn FnMut(&Method, &str) -> Fault + Send>;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -57,8 +57,8 @@ struct Inner {
     http: reqwest::Client,
     targets: Mutex<Vec<String>>,
     turn: AtomicUsize,
-    weather: Mutex<Weather>,
-    kept: Mutex<Vec<Request>>,
+    injector: Mutex<Injector>,
+    held: Mutex<Vec<Request>>,
 }
 
 /// A running relay.
@@ -91,8 +91,8 @@ impl Relay {
             http,
             targets: Mutex::default(),
             turn: AtomicUsize::new(0),
-            weather: Mutex::new(Box::new(|_, _| Fate::Passed)),
-            kept: Mutex::default(),
+            injector: Mutex::new(Box::new(|_, _| Fault::None)),
+            held: Mutex::default(),
         });
         let router = Router::new().fallback(relayed).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -103,11 +103,14 @@ impl Relay {
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn keeping_webhooks() -> Result<Self> {
+    pub async fn holding_webhooks() -> Result<Self> {
         let relay = Self::start().await?;
-        relay.weather(|_, path| match path.starts_with(WEBHOOKS) {
-            true => Fate::Kept,
-            false => Fate::Passed,
+        relay.inject(|_, path| {
+            if path.starts_with(WEBHOOKS) {
+                Fault::Hold
+            } else {
+                Fault::None
+            }
         });
         Ok(relay)
     }
@@ -118,13 +121,13 @@ impl Relay {
     }
 
     /// Sets the fault of each request by its method and path.
-    pub fn weather(&self, weather: impl FnMut(&Method, &str) -> Fate + Send + 'static) {
-        *lock(&self.inner.weather) = Box::new(weather);
+    pub fn inject(&self, injector: impl FnMut(&Method, &str) -> Fault + Send + 'static) {
+        *lock(&self.inner.injector) = Box::new(injector);
     }
 
     /// Returns the number of held requests.
-    pub fn kept(&self) -> usize {
-        lock(&self.inner.kept).len()
+    pub fn held(&self) -> usize {
+        lock(&self.inner.held).len()
     }
 
     /// Forwards a held request, which stays held. Returns the status of the response.
@@ -132,19 +135,19 @@ impl Relay {
     /// # Errors
     /// When no request has this number, or the target does not respond.
     pub async fn release(&self, number: usize) -> Result<StatusCode> {
-        let request = lock(&self.inner.kept).get(number).cloned();
+        let request = lock(&self.inner.held).get(number).cloned();
         let request = request.ok_or_else(|| anyhow::anyhow!("no held request has this number"))?;
-        Ok(self.inner.pass(&request).await?.status())
+        Ok(self.inner.forward(&request).await?.status())
     }
 
     /// Removes all held requests.
-    pub fn forget(&self) {
-        lock(&self.inner.kept).clear();
+    pub fn clear(&self) {
+        lock(&self.inner.held).clear();
     }
 }
 
 impl Inner {
-    async fn pass(&self, request: &Request) -> Result<Response> {
+    async fn forward(&self, request: &Request) -> Result<Response> {
         let target = {
             let targets = lock(&self.targets);
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -180,62 +183,62 @@ async fn relayed(
         headers.remove(name);
     }
     let path = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
-    let fate = lock(&relay.weather)(&method, &path);
+    let fault = lock(&relay.injector)(&method, &path);
     let request = Request {
         method,
         path,
         headers,
         body,
     };
-    let pass = async || {
-        let answer = relay.pass(&request).await;
+    let forward = async || {
+        let answer = relay.forward(&request).await;
         answer.unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
     };
-    let taken = || "{}".into_response();
-    match fate {
-        Fate::Passed => pass().await,
-        Fate::Late(by) => {
+    let accepted = || "{}".into_response();
+    match fault {
+        Fault::None => forward().await,
+        Fault::Delay(by) => {
             tokio::time::sleep(by).await;
-            pass().await
+            forward().await
         }
-        Fate::Lost => {
+        Fault::DropRequest => {
             tokio::time::sleep(SILENCE).await;
-            broken_off()
+            cut_off()
         }
-        Fate::AnswerLost => {
-            pass().await;
-            broken_off()
+        Fault::DropResponse => {
+            forward().await;
+            cut_off()
         }
-        Fate::Rubbish(status) => {
-            pass().await;
-            rubbish(status)
+        Fault::CorruptResponse(status) => {
+            forward().await;
+            corrupt(status)
         }
-        Fate::Turned(status) => rubbish(status),
-        Fate::Twice => futures::future::join(pass(), pass()).await.0,
-        Fate::Postponed(by) => {
+        Fault::Reject(status) => corrupt(status),
+        Fault::Duplicate => futures::future::join(forward(), forward()).await.0,
+        Fault::DeliverLater(by) => {
             let (relay, request) = (relay.clone(), request.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(by).await;
                 // A failure is ignored: the request is lost.
-                let _ = relay.pass(&request).await;
+                let _ = relay.forward(&request).await;
             });
-            taken()
+            accepted()
         }
-        Fate::Swallowed => taken(),
-        Fate::Kept => {
-            lock(&relay.kept).push(request.clone());
-            taken()
+        Fault::Discard => accepted(),
+        Fault::Hold => {
+            lock(&relay.held).push(request.clone());
+            accepted()
         }
     }
 }
 
-fn rubbish(status: u16) -> Response {
+fn corrupt(status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     (status, "<html><h1>Something else</h1>").into_response()
 }
 
 /// Returns a response that ends early.
-fn broken_off() -> Response {
+fn cut_off() -> Response {
     let beginning: Vec<Result<Bytes, std::io::Error>> = vec![
         Ok(Bytes::from_static(b"{")),
         Err(std::io::ErrorKind::ConnectionReset.into()),

@@ -19,7 +19,7 @@ const CARDS: u32 = 3;
 
 /// Test cards of the sandbox.
 const APPROVED: &str = "4242424242424242";
-const BEHAVIOURS: [&str; 12] = [
+const TEST_CARDS: [&str; 12] = [
     APPROVED,
     APPROVED,
     "4000000000009995", // declined
@@ -38,9 +38,9 @@ const BEHAVIOURS: [&str; 12] = [
 pub struct Customer {
     api: Api,
     order: String,
-    chance: StdRng,
+    rng: StdRng,
     /// The payments that were reported as succeeded.
-    pub promised: Vec<String>,
+    pub reported_paid: Vec<String>,
 }
 
 impl Customer {
@@ -49,8 +49,8 @@ impl Customer {
         Self {
             api: api.clone(),
             order: format!("{seed}-{order}"),
-            chance: StdRng::seed_from_u64(seed.wrapping_add(order as u64)),
-            promised: vec![],
+            rng: StdRng::seed_from_u64(seed.wrapping_add(order as u64)),
+            reported_paid: vec![],
         }
     }
 
@@ -58,41 +58,41 @@ impl Customer {
     ///
     /// # Errors
     /// When a response is not expected, or when no attempt succeeds.
-    pub async fn shops(&mut self) -> Result<()> {
-        let opened = self.orders().await?;
+    pub async fn run(&mut self) -> Result<()> {
+        let opened = self.create_order().await?;
         let mut invoice = Value::Null;
         for attempt in 0..CARDS {
-            self.pays(&opened, attempt).await?;
+            self.pay(&opened, attempt).await?;
             invoice = self.outcome(&opened).await?;
             if invoice["status"] != "open" {
                 break;
             }
         }
         if invoice["status"] == "open" {
-            if self.chance.random_bool(0.5) {
+            if self.rng.random_bool(0.5) {
                 let path = format!("/v1/invoices/{}/cancel", opened.id);
-                stubborn(|| self.api.secret(Method::POST, &path)).await?;
+                send_with_retry(|| self.api.secret(Method::POST, &path)).await?;
             }
             return Ok(());
         }
         let paid = invoice["payments"].as_array().into_iter().flatten();
         let paid: Vec<_> = paid.filter(|p| p["status"] == "succeeded").collect();
         for (number, payment) in paid.iter().enumerate() {
-            self.promised.push(text(&payment["id"])?);
-            if self.chance.random_bool(0.4) {
-                self.refunds(payment, number).await?;
+            self.reported_paid.push(text(&payment["id"])?);
+            if self.rng.random_bool(0.4) {
+                self.refund(payment, number).await?;
             }
         }
         Ok(())
     }
 
-    async fn orders(&mut self) -> Result<Opened> {
+    async fn create_order(&mut self) -> Result<Opened> {
         let order = json!({
-            "order_id": self.order, "amount": self.chance.random_range(100..50_000),
+            "order_id": self.order, "amount": self.rng.random_range(100..50_000),
             "currency": "EUR", "description": "A print",
         });
         let key = format!("order {}", self.order).replace(' ', "-");
-        let answer = stubborn(|| {
+        let answer = send_with_retry(|| {
             let request = self.api.secret(Method::POST, "/v1/invoices");
             request.header("idempotency-key", &key).json(&order)
         });
@@ -105,34 +105,34 @@ impl Customer {
     }
 
     /// Pays once, or twice concurrently.
-    async fn pays(&mut self, opened: &Opened, attempt: u32) -> Result<()> {
-        let number = match attempt + 1 == CARDS {
-            true => APPROVED,
-            false => BEHAVIOURS.choose(&mut self.chance).unwrap_or(&APPROVED),
+    async fn pay(&mut self, opened: &Opened, attempt: u32) -> Result<()> {
+        let number = if attempt + 1 == CARDS {
+            APPROVED
+        } else {
+            TEST_CARDS.choose(&mut self.rng).unwrap_or(&APPROVED)
         };
         let body = card(number);
-        let press = async |finger: u32| {
-            let key = format!("{}-{attempt}-{finger}", self.order);
-            stubborn(|| {
+        let pay_once = async |attempt_number: u32| {
+            let key = format!("{}-{attempt}-{attempt_number}", self.order);
+            send_with_retry(|| {
                 let request = self.api.widget(Method::POST, opened, "/payments");
                 request.header("idempotency-key", &key).json(&body)
             })
             .await
         };
         let twice = attempt == 0 && self.order.ends_with('7');
-        let answers = match twice {
-            true => {
-                let (one, other) = futures::future::join(press(1), press(2)).await;
-                vec![one?, other?]
-            }
-            false => vec![press(1).await?],
+        let answers = if twice {
+            let (one, other) = futures::future::join(pay_once(1), pay_once(2)).await;
+            vec![one?, other?]
+        } else {
+            vec![pay_once(1).await?]
         };
         for answer in answers {
             match answer.status {
                 201 => {
                     let fixed = answer.json();
                     if fixed["payment"]["status"] == "succeeded" {
-                        self.promised.push(text(&fixed["payment"]["id"])?);
+                        self.reported_paid.push(text(&fixed["payment"]["id"])?);
                     }
                 }
                 // The other request was first, or the invoice is paid.
@@ -144,25 +144,26 @@ impl Customer {
     }
 
     /// Confirms, declines or cancels the verification, and sometimes does not return.
-    async fn verifies(&mut self, opened: &Opened, payment: &str, form: &str) -> Result<()> {
-        if self.chance.random_bool(0.2) {
+    async fn verify(&mut self, opened: &Opened, payment: &str, form: &str) -> Result<()> {
+        if self.rng.random_bool(0.2) {
             let path = format!("/payments/{payment}/cancel");
-            stubborn(|| self.api.widget(Method::POST, opened, &path)).await?;
+            send_with_retry(|| self.api.widget(Method::POST, opened, &path)).await?;
             return Ok(());
         }
-        let action = match self.chance.random_bool(0.8) {
-            true => "confirm",
-            false => "cancel",
+        let action = if self.rng.random_bool(0.8) {
+            "confirm"
+        } else {
+            "cancel"
         };
-        let answer = stubborn(|| {
+        let answer = send_with_retry(|| {
             let request = self.api.request(Method::POST, form);
             request.form(&[("action", action)])
         });
         let answer = answer.await?;
         // Otherwise the buyer closes the window and does not return.
-        if answer.status == 303 && self.chance.random_bool(0.7) {
+        if answer.status == 303 && self.rng.random_bool(0.7) {
             let back = answer.header("location").to_owned();
-            stubborn(|| self.api.request(Method::GET, &back)).await?;
+            send_with_retry(|| self.api.request(Method::GET, &back)).await?;
         }
         Ok(())
     }
@@ -173,7 +174,7 @@ impl Customer {
         let mut verified = None;
         let mut invoice = Value::Null;
         for _ in 0..TRIES {
-            let answer = stubborn(|| self.api.secret(Method::GET, &path)).await?;
+            let answer = send_with_retry(|| self.api.secret(Method::GET, &path)).await?;
             ensure!(answer.status == 200, "{answer:?}");
             invoice = answer.json();
             if invoice["status"] != "processing" {
@@ -185,7 +186,7 @@ impl Customer {
             if let (Some(id), Some(form)) = (&waits, invoice["confirmation_url"].as_str())
                 && verified != waits
             {
-                self.verifies(opened, id, form).await?;
+                self.verify(opened, id, form).await?;
                 verified = waits;
             } else {
                 tokio::time::sleep(PAUSE).await;
@@ -194,13 +195,13 @@ impl Customer {
         bail!("the payment is still pending: {invoice}")
     }
 
-    async fn refunds(&mut self, payment: &Value, number: usize) -> Result<()> {
+    async fn refund(&mut self, payment: &Value, number: usize) -> Result<()> {
         let amount = payment["amount"].as_i64().context("no amount")?;
         let path = format!("/v1/payments/{}/refunds", text(&payment["id"])?);
-        for part in 0..self.chance.random_range(1..=2) {
-            let body = json!({ "amount": self.chance.random_range(1..=amount) });
+        for part in 0..self.rng.random_range(1..=2) {
+            let body = json!({ "amount": self.rng.random_range(1..=amount) });
             let key = format!("back-{}-{number}-{part}", self.order);
-            let answer = stubborn(|| {
+            let answer = send_with_retry(|| {
                 let request = self.api.secret(Method::POST, &path);
                 request.header("idempotency-key", &key).json(&body)
             });
@@ -219,7 +220,7 @@ fn pace() -> ConstantBuilder {
 }
 
 /// Sends a request until the response is not a transient error.
-async fn stubborn(request: impl Fn() -> RequestBuilder) -> Result<Answer> {
+async fn send_with_retry(request: impl Fn() -> RequestBuilder) -> Result<Answer> {
     let ask = || async {
         let answer = send(request().timeout(Duration::from_secs(10))).await?;
         let later = answer.status >= 500

@@ -3,7 +3,7 @@
 mod sandbox;
 
 use crate::app::TestApp;
-use crate::project::Arrived;
+use crate::project::ReceivedCallback;
 use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
 use sqlx::AnyPool;
@@ -12,19 +12,19 @@ use std::time::Duration;
 
 /// Captured and refunded amounts in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct Totals {
     /// The captured amount.
-    pub taken: i64,
+    pub captured: i64,
     /// The refunded amount.
-    pub back: i64,
+    pub refunded: i64,
 }
 
-/// The amounts by payment, without payments that moved no money.
-type Book = BTreeMap<String, Moved>;
+/// The amounts by payment, without payments that totals no money.
+type Ledger = BTreeMap<String, Totals>;
 
 /// A summary of the ledgers.
 #[derive(Debug, Default)]
-pub struct Agreement {
+pub struct Summary {
     /// Invoices.
     pub invoices: usize,
     /// Payments in the store.
@@ -46,14 +46,18 @@ pub struct Agreement {
 /// # Errors
 /// After `limit`.
 pub async fn until_settled(app: &TestApp, limit: Duration) -> Result<()> {
-    until_all_but(app, limit, &[]).await
+    until_settled_except(app, limit, &[]).await
 }
 
 /// Waits until nothing but the payments in `waiting` is pending.
 ///
 /// # Errors
 /// After `limit`.
-pub async fn until_all_but(app: &TestApp, limit: Duration, waiting: &[String]) -> Result<()> {
+pub async fn until_settled_except(
+    app: &TestApp,
+    limit: Duration,
+    waiting: &[String],
+) -> Result<()> {
     let store = app.store().await?;
     let mut open = vec![];
     let settled = until_within(limit, "all work to finish", async || {
@@ -83,21 +87,21 @@ async fn still_open(store: &AnyPool) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When a check fails.
-pub async fn agree(app: &TestApp) -> Result<Agreement> {
+pub async fn assert_consistent(app: &TestApp) -> Result<Summary> {
     let store = app.store().await?;
-    let theirs = payment_system(app).await?;
-    let (ours, duplicates) = our_store(&store).await?;
-    let arrived = app.project.arrived();
-    let told = project(&arrived)?;
+    let provider = payment_system(app).await?;
+    let (store_ledger, duplicates) = our_store(&store).await?;
+    let callbacks = app.project.callbacks();
+    let reported = project(&callbacks)?;
     ensure!(
-        theirs == ours,
+        provider == store_ledger,
         "provider and store: {}",
-        difference(&theirs, &ours)
+        difference(&provider, &store_ledger)
     );
     ensure!(
-        ours == told,
+        store_ledger == reported,
         "store and callbacks: {}",
-        difference(&ours, &told)
+        difference(&store_ledger, &reported)
     );
     let twice: Vec<String> = sqlx::query_scalar(
         "select p.invoice from payments p
@@ -108,35 +112,35 @@ pub async fn agree(app: &TestApp) -> Result<Agreement> {
     .fetch_all(&store)
     .await?;
     ensure!(twice.is_empty(), "paid twice: {twice:?}");
-    let events = all_delivered_in_order(&store, &arrived).await?;
+    let events = all_delivered_in_order(&store, &callbacks).await?;
     let count = async |sql| sqlx::query_scalar::<_, i64>(sql).fetch_one(&store).await;
-    Ok(Agreement {
+    Ok(Summary {
         invoices: usize::try_from(count("select count(*) from invoices").await?)?,
         payments: usize::try_from(count("select count(*) from payments").await?)?,
-        paid: ours.len(),
+        paid: store_ledger.len(),
         duplicates: duplicates.len(),
         refunds: usize::try_from(count("select count(*) from refunds").await?)?,
         events,
-        repeated: arrived.iter().filter(|a| a.status < 300).count() - events,
+        repeated: callbacks.iter().filter(|a| a.status < 300).count() - events,
     })
 }
 
-async fn payment_system(app: &TestApp) -> Result<Book> {
-    let rows = app.sandbox_books().await?;
-    let moved = rows
+async fn payment_system(app: &TestApp) -> Result<Ledger> {
+    let rows = app.sandbox_totals().await?;
+    let totals = rows
         .into_iter()
-        .map(|(id, taken, back)| (id, Moved { taken, back }));
-    Ok(moved.filter(|(_, m)| *m != Moved::default()).collect())
+        .map(|(id, captured, refunded)| (id, Totals { captured, refunded }));
+    Ok(totals.filter(|(_, m)| *m != Totals::default()).collect())
 }
 
-async fn our_store(store: &AnyPool) -> Result<(Book, BTreeSet<String>)> {
-    let mut book = Book::new();
+async fn our_store(store: &AnyPool) -> Result<(Ledger, BTreeSet<String>)> {
+    let mut ledger = Ledger::new();
     let paid: Vec<(String, i64)> =
         sqlx::query_as("select id, amount from payments where status = 'succeeded'")
             .fetch_all(store)
             .await?;
     for (id, amount) in paid {
-        book.entry(id).or_default().taken += amount;
+        ledger.entry(id).or_default().captured += amount;
     }
     let refunds: Vec<(String, i64, i64)> =
         sqlx::query_as("select payment, amount, duplicate from refunds where status = 'succeeded'")
@@ -147,18 +151,18 @@ async fn our_store(store: &AnyPool) -> Result<(Book, BTreeSet<String>)> {
         if duplicate == 1 {
             duplicates.insert(payment.clone());
         }
-        book.entry(payment).or_default().back += amount;
+        ledger.entry(payment).or_default().refunded += amount;
     }
-    Ok((book, duplicates))
+    Ok((ledger, duplicates))
 }
 
 /// Builds the ledger of the received callbacks. Repeated events count once.
-fn project(arrived: &[Arrived]) -> Result<Book> {
-    let mut book = Book::new();
+fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
+    let mut ledger = Ledger::new();
     let mut seen = BTreeSet::new();
-    for event in arrived.iter().filter(|a| a.status < 300) {
+    for event in callbacks.iter().filter(|a| a.status < 300) {
         ensure!(
-            event.genuine,
+            event.verified,
             "a callback with an invalid signature: {event:?}"
         );
         if !seen.insert(&event.id) {
@@ -167,21 +171,21 @@ fn project(arrived: &[Arrived]) -> Result<Book> {
         let data = &event.body["data"];
         let payment = data["payment"]["id"].as_str().unwrap_or_default();
         let amount = |of: &str| data[of]["amount"].as_i64().context("no amount");
-        let (taken, back) = match event.body["type"].as_str().unwrap_or_default() {
+        let (captured, refunded) = match event.body["type"].as_str().unwrap_or_default() {
             "payment.succeeded" => (amount("payment")?, 0),
             "refund.succeeded" => (0, amount("refund")?),
             // This event reports the payment and its refund.
             "payment.duplicate_refunded" => (amount("payment")?, amount("refund")?),
             _ => continue,
         };
-        let moved = book.entry(payment.to_owned()).or_default();
-        moved.taken += taken;
-        moved.back += back;
+        let totals = ledger.entry(payment.to_owned()).or_default();
+        totals.captured += captured;
+        totals.refunded += refunded;
     }
-    Ok(book)
+    Ok(ledger)
 }
 
-fn difference(one: &Book, other: &Book) -> String {
+fn difference(one: &Ledger, other: &Ledger) -> String {
     let ids: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     let differ = ids.into_iter().filter(|id| one.get(*id) != other.get(*id));
     let lines: Vec<_> = differ
@@ -191,10 +195,10 @@ fn difference(one: &Book, other: &Book) -> String {
 }
 
 /// Checks that all events were delivered in order. Returns their number.
-async fn all_delivered_in_order(store: &AnyPool, arrived: &[Arrived]) -> Result<usize> {
+async fn all_delivered_in_order(store: &AnyPool, callbacks: &[ReceivedCallback]) -> Result<usize> {
     let mut first = HashMap::new();
-    let taken = arrived.iter().filter(|a| a.status < 300);
-    for (at, event) in taken.enumerate() {
+    let accepted = callbacks.iter().filter(|a| a.status < 300);
+    for (at, event) in accepted.enumerate() {
         first.entry(event.id.as_str()).or_insert(at);
     }
     let rows: Vec<(String, String, i64, String)> = sqlx::query_as(

@@ -18,7 +18,7 @@ impl TestApp {
     }
 
     /// Lists the captured and the refunded amount by payment id.
-    pub async fn sandbox_books(&self) -> Result<Vec<(String, i64, i64)>> {
+    pub async fn sandbox_totals(&self) -> Result<Vec<(String, i64, i64)>> {
         let db = open(self).await?;
         let sql = "select reference, captured, refunded from payments order by id";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
@@ -40,7 +40,7 @@ impl TestApp {
 
     /// Makes a payment succeed late: updates the sandbox's ledger and sends a signed webhook. Returns
     /// the response to the webhook.
-    pub async fn takes_after_all(&self, payment: &Value) -> Result<Answer> {
+    pub async fn succeed_late(&self, payment: &Value) -> Result<Answer> {
         let db = open(self).await?;
         let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
         sqlx::query(
@@ -80,7 +80,7 @@ impl TestApp {
     }
 
     /// Returns the captured amount minus the refunded amount of all payments.
-    pub async fn taken(&self) -> Result<i64> {
+    pub async fn net_captured(&self) -> Result<i64> {
         Ok(self.ledger().await?.iter().map(|(.., amount)| amount).sum())
     }
 }

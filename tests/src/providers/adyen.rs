@@ -1,6 +1,6 @@
 //! A mock of Adyen: payments, details, refunds and standard webhooks.
 
-use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, card, header};
+use super::mock::{Entry, Mock, MockProvider, ProviderApi, Refund, State, card, header};
 use super::{Message, Plan, hmac_bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
@@ -17,10 +17,10 @@ const KEY: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA
 const MERCHANT: &str = "TestMerchant";
 
 /// Adyen.
-pub type Adyen = Mocked<Speaks>;
+pub type Adyen = MockProvider<AdyenApi>;
 
-/// Its dialect.
-pub struct Speaks;
+/// Adyen's API.
+pub struct AdyenApi;
 
 fn payment(mock: &Mock, e: &Entry) -> Value {
     let mut body = json!({ "pspReference": e.reference, "merchantReference": e.ours });
@@ -107,14 +107,14 @@ fn authorised(e: &Entry) -> Message {
     ])
 }
 
-impl Dialect for Speaks {
+impl ProviderApi for AdyenApi {
     const KIND: &'static str = "adyen";
 
     fn router(mock: Arc<Mock>) -> Router {
         Router::new()
             .route("/v71/payments", post(create))
             .route("/v71/payments/details", post(details))
-            .route("/v71/payments/{psp}/refunds", post(give_back))
+            .route("/v71/payments/{psp}/refunds", post(create_refund))
             .with_state(mock)
     }
 
@@ -146,7 +146,7 @@ impl Dialect for Speaks {
     }
 
     /// Adyen's webhooks carry no timestamp, so none is stale.
-    fn forgeries(_: &Mock, entry: &Entry) -> Vec<Message> {
+    fn forged_webhooks(_: &Mock, entry: &Entry) -> Vec<Message> {
         let good = authorised(entry);
         let declined = batch(&[item(
             "AUTHORISATION",
@@ -187,8 +187,8 @@ async fn create(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(refusal) = mock.refusal(error) {
-        return refusal;
+    if let Some(error_response) = mock.error_response(error) {
+        return error_response;
     }
     if !authorized(&headers) || body["merchantAccount"] != MERCHANT {
         return refused();
@@ -210,9 +210,9 @@ async fn create(
         return_url: text(&body["returnUrl"]),
         refunds: vec![],
     };
-    let (entry, new) = mock.book(&header(&headers, "idempotency-key"), new);
+    let (entry, new) = mock.insert(&header(&headers, "idempotency-key"), new);
     if new {
-        mock.before_the_answer::<Speaks>(&entry).await;
+        mock.before_response::<AdyenApi>(&entry).await;
     }
     Json(payment(&mock, &entry)).into_response()
 }
@@ -237,7 +237,7 @@ async fn details(
     }
 }
 
-async fn give_back(
+async fn create_refund(
     Shared(mock): Shared<Arc<Mock>>,
     Path(psp): Path<String>,
     Json(body): Json<Value>,
@@ -248,7 +248,7 @@ async fn give_back(
         ours,
         amount: body["amount"]["value"].as_i64().unwrap_or(0),
     };
-    match mock.give_back(&psp, new) {
+    match mock.create_refund(&psp, new) {
         Some(refund) => {
             let answer = json!({ "pspReference": refund.id, "status": "received" });
             (StatusCode::CREATED, Json(answer)).into_response()

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 /// Longer than the server's time limit.
-const FOREVER: Duration = Duration::from_secs(60);
+const NO_RESPONSE: Duration = Duration::from_secs(60);
 
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Entry {
 }
 
 /// The API of one provider.
-pub trait Dialect: Send + Sync + 'static {
+pub trait ProviderApi: Send + Sync + 'static {
     /// The connector's kind.
     const KIND: &'static str;
     /// The decline code for insufficient funds.
@@ -88,8 +88,8 @@ pub trait Dialect: Send + Sync + 'static {
     fn message(mock: &Mock, entry: &Entry) -> Message;
     /// See [`PaymentSystem::refunded`].
     fn refunded(mock: &Mock, entry: &Entry, refund: &Refund) -> Option<Message>;
-    /// See [`PaymentSystem::forgeries`].
-    fn forgeries(mock: &Mock, entry: &Entry) -> Vec<Message>;
+    /// See [`PaymentSystem::forged_webhooks`].
+    fn forged_webhooks(mock: &Mock, entry: &Entry) -> Vec<Message>;
     /// Confirms a payment.
     fn confirmed(entry: &mut Entry);
     /// Returns the parameters that the provider adds to the return URL.
@@ -137,11 +137,12 @@ impl Mock {
     }
 
     /// Submits the form and returns the URL to which the buyer is redirected.
-    fn answered<D: Dialect>(&self, reference: &str, yes: bool) -> Result<String> {
+    fn submit_form<D: ProviderApi>(&self, reference: &str, yes: bool) -> Result<String> {
         let entry = self.with(reference, |entry| {
-            match yes {
-                true => D::confirmed(entry),
-                false => entry.state = State::Canceled,
+            if yes {
+                D::confirmed(entry)
+            } else {
+                entry.state = State::Canceled
             }
             entry.clone()
         });
@@ -157,15 +158,15 @@ impl Mock {
     }
 
     /// Returns the error response that the plan requires, if any.
-    pub fn refusal(&self, error: impl FnOnce(u16) -> Value) -> Option<Response> {
+    pub fn error_response(&self, error: impl FnOnce(u16) -> Value) -> Option<Response> {
         let mut plan = lock(&self.plan);
         let status = match *plan {
-            Plan::Busy(0) => {
+            Plan::RateLimit(0) => {
                 *plan = Plan::Approve;
                 return None;
             }
-            Plan::Busy(left) => {
-                *plan = Plan::Busy(left - 1);
+            Plan::RateLimit(left) => {
+                *plan = Plan::RateLimit(left - 1);
                 429
             }
             Plan::Fail(status) => status,
@@ -176,7 +177,7 @@ impl Mock {
     }
 
     /// Stores a payment unless it exists. Returns it and whether it is new.
-    pub fn book(&self, key: &str, new: Entry) -> (Entry, bool) {
+    pub fn insert(&self, key: &str, new: Entry) -> (Entry, bool) {
         lock(&self.keys).push(key.to_owned());
         let mut entries = self.entries();
         if let Some(known) = entries.iter().find(|e| e.ours == new.ours) {
@@ -187,7 +188,7 @@ impl Mock {
     }
 
     /// Stores a refund unless it exists.
-    pub fn give_back(&self, reference: &str, refund: Refund) -> Option<Refund> {
+    pub fn create_refund(&self, reference: &str, refund: Refund) -> Option<Refund> {
         self.with(reference, |entry| {
             let known = entry
                 .refunds
@@ -203,7 +204,7 @@ impl Mock {
 
     /// Applies the plan before the response of the capturing call: sends the webhook, or delays the
     /// response beyond the time limit.
-    pub async fn before_the_answer<D: Dialect>(&self, entry: &Entry) {
+    pub async fn before_response<D: ProviderApi>(&self, entry: &Entry) {
         match entry.plan {
             Plan::WebhookFirst => {
                 let message = D::message(self, entry);
@@ -214,20 +215,20 @@ impl Mock {
                 }
                 let _ = request.body(message.body).send().await;
             }
-            Plan::LoseAnswer => tokio::time::sleep(FOREVER).await,
-            Plan::Approve | Plan::Verify | Plan::Decline | Plan::Fail(_) | Plan::Busy(_) => {}
+            Plan::LoseResponse => tokio::time::sleep(NO_RESPONSE).await,
+            Plan::Approve | Plan::Verify | Plan::Decline | Plan::Fail(_) | Plan::RateLimit(_) => {}
         }
     }
 }
 
 /// A running mock provider.
-pub struct Mocked<D> {
+pub struct MockProvider<D> {
     /// The ledger.
     pub mock: Arc<Mock>,
-    dialect: std::marker::PhantomData<D>,
+    api: std::marker::PhantomData<D>,
 }
 
-impl<D: Dialect> PaymentSystem for Mocked<D> {
+impl<D: ProviderApi> PaymentSystem for MockProvider<D> {
     const KIND: &'static str = D::KIND;
 
     async fn start() -> Result<Self> {
@@ -242,15 +243,15 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
         });
         let router = D::router(mock.clone()).merge(forms::<D>(mock.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let dialect = std::marker::PhantomData;
-        Ok(Self { mock, dialect })
+        let api = std::marker::PhantomData;
+        Ok(Self { mock, api })
     }
 
     fn credentials(&self) -> Value {
         D::credentials(&self.mock.base)
     }
 
-    fn report_to(&self, url: String) {
+    fn set_webhook_url(&self, url: String) {
         let _ = self.mock.server.set(url);
     }
 
@@ -263,10 +264,10 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
         let form = Url::parse(form)?;
         let reference = form.path_segments().and_then(|mut s| s.next_back());
         let reference = reference.context("no form")?;
-        self.mock.answered::<D>(reference, true)
+        self.mock.submit_form::<D>(reference, true)
     }
 
-    async fn taken(&self) -> Result<i64> {
+    async fn net_captured(&self) -> Result<i64> {
         let entries = self.mock.entries();
         let paid = entries.iter().filter(|e| e.state == State::Paid);
         let kept = |e: &Entry| e.amount - e.refunds.iter().map(|r| r.amount).sum::<i64>();
@@ -277,7 +278,7 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
         Ok(self.mock.entries().len())
     }
 
-    fn take(&self, payment: &str, amount: i64, currency: &str) -> Result<()> {
+    fn capture(&self, payment: &str, amount: i64, currency: &str) -> Result<()> {
         let done = self.mock.with(payment, |entry| {
             entry.state = State::Paid;
             entry.amount = amount;
@@ -301,35 +302,35 @@ impl<D: Dialect> PaymentSystem for Mocked<D> {
         anyhow::bail!("no refund {refund}")
     }
 
-    fn forgeries(&self, payment: &str) -> Result<Vec<Message>> {
+    fn forged_webhooks(&self, payment: &str) -> Result<Vec<Message>> {
         let entry = self.mock.entry(payment).context("no such payment")?;
-        Ok(D::forgeries(&self.mock, &entry))
+        Ok(D::forged_webhooks(&self.mock, &entry))
     }
 
     fn decline(&self) -> &'static str {
         D::DECLINE
     }
 
-    fn keys_seen(&self) -> Vec<String> {
+    fn idempotency_keys(&self) -> Vec<String> {
         lock(&self.mock.keys).clone()
     }
 }
 
 /// The page where a buyer confirms or cancels. It forbids frames.
-fn forms<D: Dialect>(mock: Arc<Mock>) -> Router {
+fn forms<D: ProviderApi>(mock: Arc<Mock>) -> Router {
     const PAGE: &str = "<!doctype html><title>Bank</title><form method=post>\
         <button id=confirm name=answer value=yes>Confirm</button>\
         <button id=cancel name=answer value=no>Cancel</button></form>";
     let shown = async || ([("x-frame-options", "DENY")], Html(PAGE));
-    let answered = async |Shared(mock): Shared<Arc<Mock>>,
-                          Path(reference): Path<String>,
-                          Form(said): Form<Value>| {
-        match mock.answered::<D>(&reference, said["answer"] == "yes") {
+    let submitted = async |Shared(mock): Shared<Arc<Mock>>,
+                           Path(reference): Path<String>,
+                           Form(said): Form<Value>| {
+        match mock.submit_form::<D>(&reference, said["answer"] == "yes") {
             Ok(back) => Redirect::to(&back).into_response(),
             Err(_) => StatusCode::NOT_FOUND.into_response(),
         }
     };
-    let form = get(shown).post(answered);
+    let form = get(shown).post(submitted);
     Router::new().route("/form/{id}", form).with_state(mock)
 }
 

@@ -23,13 +23,13 @@ pub enum Plan {
     /// The payment is declined for insufficient funds, if the provider reports it.
     Decline,
     /// The payment succeeds and the response is lost.
-    LoseAnswer,
+    LoseResponse,
     /// The webhook is delivered before the response.
     WebhookFirst,
     /// The response has this HTTP status, and no payment is created.
     Fail(u16),
     /// This number of calls gets HTTP 429 before one succeeds.
-    Busy(u32),
+    RateLimit(u32),
 }
 
 /// A webhook.
@@ -69,29 +69,29 @@ pub trait PaymentSystem: Sized {
     /// Returns the account's credentials.
     fn credentials(&self) -> Value;
     /// Sets the URL for webhooks.
-    fn report_to(&self, url: String);
+    fn set_webhook_url(&self, url: String);
     /// Sets the plan of the next payment and returns its request.
     fn pay(&self, plan: Plan) -> Value;
     /// Confirms on the form at this URL and returns the URL to which the buyer is redirected.
     fn confirm(&self, form: &str) -> impl Future<Output = Result<String>>;
     /// Returns the captured amount minus the refunded amount in minor units.
-    fn taken(&self) -> impl Future<Output = Result<i64>>;
+    fn net_captured(&self) -> impl Future<Output = Result<i64>>;
     /// Returns the number of payments.
     fn payments(&self) -> impl Future<Output = Result<usize>>;
     /// Captures a payment with a different amount.
-    fn take(&self, payment: &str, amount: i64, currency: &str) -> Result<()>;
+    fn capture(&self, payment: &str, amount: i64, currency: &str) -> Result<()>;
     /// Returns a webhook with a payment's status.
     fn message(&self, payment: &str) -> Result<Message>;
     /// Returns the webhook of a succeeded refund; `None` if the response reports it.
     fn refunded(&self, refund: &str) -> Result<Option<Message>>;
     /// Returns invalid webhooks: altered, signed with another key, or stale.
-    fn forgeries(&self, payment: &str) -> Result<Vec<Message>>;
+    fn forged_webhooks(&self, payment: &str) -> Result<Vec<Message>>;
     /// The decline code for insufficient funds.
     fn decline(&self) -> &'static str {
         "insufficient_funds"
     }
     /// Returns the received idempotency keys, if the provider exposes them.
-    fn keys_seen(&self) -> Vec<String>;
+    fn idempotency_keys(&self) -> Vec<String>;
 }
 
 /// Returns the HMAC-SHA256 in lower-case hex.

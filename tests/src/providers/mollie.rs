@@ -1,6 +1,6 @@
 //! A mock of Mollie: payments, refunds and webhooks.
 
-use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, header, method};
+use super::mock::{Entry, Mock, MockProvider, ProviderApi, Refund, State, header, method};
 use super::{Message, Plan};
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use till_shared::money::Money;
 
 /// Mollie.
-pub type Mollie = Mocked<Speaks>;
+pub type Mollie = MockProvider<MollieApi>;
 
-/// Its dialect.
-pub struct Speaks;
+/// Mollie's API.
+pub struct MollieApi;
 
 /// Formats minor units as the decimal string of Mollie and PayPal.
 pub fn decimal(amount: i64, currency: &str) -> String {
@@ -79,14 +79,14 @@ fn ping(id: &str) -> Message {
     }
 }
 
-impl Dialect for Speaks {
+impl ProviderApi for MollieApi {
     const KIND: &'static str = "mollie";
 
     fn router(mock: Arc<Mock>) -> Router {
         Router::new()
             .route("/v2/payments", post(create).get(list))
             .route("/v2/payments/{id}", get(read).delete(cancel))
-            .route("/v2/payments/{id}/refunds", post(give_back))
+            .route("/v2/payments/{id}/refunds", post(create_refund))
             .with_state(mock)
     }
 
@@ -107,7 +107,7 @@ impl Dialect for Speaks {
     }
 
     /// Mollie's webhooks carry an id only, so only invalid ids are rejected.
-    fn forgeries(_: &Mock, _: &Entry) -> Vec<Message> {
+    fn forged_webhooks(_: &Mock, _: &Entry) -> Vec<Message> {
         [
             "tr_unknown",
             "",
@@ -141,8 +141,8 @@ async fn create(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(refusal) = mock.refusal(error) {
-        return refusal;
+    if let Some(error_response) = mock.error_response(error) {
+        return error_response;
     }
     if header(&headers, "authorization") != "Bearer test_mollie_key" {
         return (StatusCode::UNAUTHORIZED, Json(error(401))).into_response();
@@ -161,11 +161,11 @@ async fn create(
         return_url: text(&body["redirectUrl"]),
         refunds: vec![],
     };
-    let (entry, _) = mock.book(&header(&headers, "idempotency-key"), new);
-    if matches!(plan, Plan::LoseAnswer | Plan::WebhookFirst) {
+    let (entry, _) = mock.insert(&header(&headers, "idempotency-key"), new);
+    if matches!(plan, Plan::LoseResponse | Plan::WebhookFirst) {
         mock.with(&entry.ours, |e| e.state = State::Paid);
     }
-    mock.before_the_answer::<Speaks>(&entry).await;
+    mock.before_response::<MollieApi>(&entry).await;
     // The state before the webhook: the response is older than the webhook.
     (StatusCode::CREATED, Json(payment(&mock, &entry))).into_response()
 }
@@ -198,7 +198,7 @@ async fn list(Shared(mock): Shared<Arc<Mock>>) -> Json<Value> {
     Json(json!({ "_embedded": { "payments": payments }, "_links": { "next": null } }))
 }
 
-async fn give_back(
+async fn create_refund(
     Shared(mock): Shared<Arc<Mock>>,
     Path(id): Path<String>,
     Json(body): Json<Value>,
@@ -211,7 +211,7 @@ async fn give_back(
         ours,
         amount: minor(&text(&body["amount"]["value"]), &currency),
     };
-    match mock.give_back(&id, new) {
+    match mock.create_refund(&id, new) {
         Some(done) => {
             let mut queued = refund(&done, &currency);
             queued["status"] = "queued".into();

@@ -1,7 +1,7 @@
 //! A mock of PayPal: tokens, orders, captures, refunds, and webhooks signed with a certificate of a
 //! test authority.
 
-use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, header, method};
+use super::mock::{Entry, Mock, MockProvider, ProviderApi, Refund, State, header, method};
 use super::mollie::{decimal, minor};
 use super::{Message, Plan};
 use anyhow::Result;
@@ -24,13 +24,13 @@ const WEBHOOK: &str = "WH-TEST-1";
 const NAME: &str = "messageverificationcerts.paypal.com";
 
 /// PayPal.
-pub type PayPal = Mocked<Speaks>;
+pub type PayPal = MockProvider<PayPalApi>;
 
-/// Its dialect.
-pub struct Speaks;
+/// PayPal's API.
+pub struct PayPalApi;
 
 /// A signer of webhooks.
-pub struct Notary {
+pub struct WebhookSigner {
     /// The authority's certificate, in PEM.
     pub authority: String,
     /// The certificate, in PEM.
@@ -40,7 +40,7 @@ pub struct Notary {
     key: SigningKey<Sha256>,
 }
 
-impl Notary {
+impl WebhookSigner {
     /// Creates a signer with a certificate for a name.
     ///
     /// # Errors
@@ -85,18 +85,20 @@ impl Notary {
     }
 }
 
-type Made = std::result::Result<Notary, String>;
-static PAYPALS: LazyLock<Made> = LazyLock::new(|| Notary::new(NAME).map_err(|e| e.to_string()));
-static ANOTHERS: LazyLock<Made> = LazyLock::new(|| Notary::new(NAME).map_err(|e| e.to_string()));
+type SignerResult = std::result::Result<WebhookSigner, String>;
+static PAYPAL_SIGNER: LazyLock<SignerResult> =
+    LazyLock::new(|| WebhookSigner::new(NAME).map_err(|e| e.to_string()));
+static OTHER_SIGNER: LazyLock<SignerResult> =
+    LazyLock::new(|| WebhookSigner::new(NAME).map_err(|e| e.to_string()));
 
 /// Returns a signer.
-pub fn notary(made: &'static Made) -> Result<&'static Notary> {
+pub fn signer(made: &'static SignerResult) -> Result<&'static WebhookSigner> {
     made.as_ref()
         .map_err(|e| anyhow::anyhow!("no certificate: {e}"))
 }
 
 fn signed(mock: &Mock, body: String, time: &str) -> Message {
-    let message = notary(&PAYPALS).map(|n| n.sign(&mock.base, "paypal", body, time));
+    let message = signer(&PAYPAL_SIGNER).map(|n| n.sign(&mock.base, "paypal", body, time));
     message.unwrap_or_else(|_| Message {
         headers: vec![],
         body: String::new(),
@@ -156,14 +158,14 @@ fn event(kind: &str, resource: &Value) -> String {
     json!({ "id": id, "event_type": kind, "resource": resource }).to_string()
 }
 
-fn news(mock: &Mock, e: &Entry) -> String {
+fn webhook_body(mock: &Mock, e: &Entry) -> String {
     match e.state {
         State::Confirmed => event("CHECKOUT.ORDER.APPROVED", &order(mock, e)),
         _ => event("PAYMENT.CAPTURE.COMPLETED", &capture(e)),
     }
 }
 
-impl Dialect for Speaks {
+impl ProviderApi for PayPalApi {
     const KIND: &'static str = "paypal";
     const DECLINE: &'static str = "card_declined";
 
@@ -172,8 +174,8 @@ impl Dialect for Speaks {
             .route("/v1/oauth2/token", post(token))
             .route("/v2/checkout/orders", post(create))
             .route("/v2/checkout/orders/{id}", get(read))
-            .route("/v2/checkout/orders/{id}/capture", post(take))
-            .route("/v2/payments/captures/{id}/refund", post(give_back))
+            .route("/v2/checkout/orders/{id}/capture", post(capture_order))
+            .route("/v2/payments/captures/{id}/refund", post(create_refund))
             .route("/certificates/{name}", get(certificate))
             .with_state(mock)
     }
@@ -182,7 +184,7 @@ impl Dialect for Speaks {
         json!({
             "client_id": "client", "client_secret": "paypal-client-secret",
             "webhook_id": WEBHOOK, "base_url": base,
-            "certificate_authority": notary(&PAYPALS).map(|n| n.authority.clone()).ok(),
+            "certificate_authority": signer(&PAYPAL_SIGNER).map(|n| n.authority.clone()).ok(),
         })
     }
 
@@ -191,19 +193,19 @@ impl Dialect for Speaks {
     }
 
     fn message(mock: &Mock, entry: &Entry) -> Message {
-        signed(mock, news(mock, entry), &time(0))
+        signed(mock, webhook_body(mock, entry), &time(0))
     }
 
     fn refunded(_: &Mock, _: &Entry, _: &Refund) -> Option<Message> {
         None
     }
 
-    fn forgeries(mock: &Mock, entry: &Entry) -> Vec<Message> {
+    fn forged_webhooks(mock: &Mock, entry: &Entry) -> Vec<Message> {
         let body = event("PAYMENT.CAPTURE.COMPLETED", &capture(entry));
         let good = signed(mock, body.clone(), &time(0));
         let another = |certificate: &str| {
-            let notary = notary(&ANOTHERS).ok()?;
-            Some(notary.sign(&mock.base, certificate, body.clone(), &time(0)))
+            let signer = signer(&OTHER_SIGNER).ok()?;
+            Some(signer.sign(&mock.base, certificate, body.clone(), &time(0)))
         };
         let mut forged = vec![
             good.altered("19.99", "20.00"),
@@ -263,8 +265,8 @@ fn missing() -> Response {
 
 async fn certificate(Path(name): Path<String>) -> Response {
     let made = match name.as_str() {
-        "another" => notary(&ANOTHERS),
-        _ => notary(&PAYPALS),
+        "another" => signer(&OTHER_SIGNER),
+        _ => signer(&PAYPAL_SIGNER),
     };
     made.map_or_else(|_| missing(), |n| n.certificate.clone().into_response())
 }
@@ -274,8 +276,8 @@ async fn create(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(refusal) = mock.refusal(error) {
-        return refusal;
+    if let Some(error_response) = mock.error_response(error) {
+        return error_response;
     }
     if header(&headers, "authorization") != "Bearer paypal-access-token" {
         return refused();
@@ -295,7 +297,7 @@ async fn create(
         return_url: text(&context["return_url"]),
         refunds: vec![],
     };
-    let (entry, _) = mock.book(&header(&headers, "paypal-request-id"), new);
+    let (entry, _) = mock.insert(&header(&headers, "paypal-request-id"), new);
     (StatusCode::CREATED, Json(order(&mock, &entry))).into_response()
 }
 
@@ -306,7 +308,7 @@ async fn read(Shared(mock): Shared<Arc<Mock>>, Path(id): Path<String>) -> Respon
     }
 }
 
-async fn take(Shared(mock): Shared<Arc<Mock>>, Path(id): Path<String>) -> Response {
+async fn capture_order(Shared(mock): Shared<Arc<Mock>>, Path(id): Path<String>) -> Response {
     let issue = |issue: &str| {
         let body = json!({
             "name": "UNPROCESSABLE_ENTITY", "message": "no", "details": [{ "issue": issue }],
@@ -330,11 +332,11 @@ async fn take(Shared(mock): Shared<Arc<Mock>>, Path(id): Path<String>) -> Respon
         e.clone()
     });
     let Some(entry) = taken else { return missing() };
-    mock.before_the_answer::<Speaks>(&entry).await;
+    mock.before_response::<PayPalApi>(&entry).await;
     (StatusCode::CREATED, Json(order(&mock, &entry))).into_response()
 }
 
-async fn give_back(
+async fn create_refund(
     Shared(mock): Shared<Arc<Mock>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -347,7 +349,7 @@ async fn give_back(
         id: format!("R{}", Entry::unique(&text(&body["custom_id"]))),
         amount: minor(&text(&body["amount"]["value"]), &currency),
     };
-    match mock.give_back(id.trim_start_matches('C'), new) {
+    match mock.create_refund(id.trim_start_matches('C'), new) {
         Some(done) => (StatusCode::CREATED, Json(refund(&done, &currency))).into_response(),
         None => missing(),
     }

@@ -24,7 +24,7 @@ pub struct Documented {
 }
 
 /// A Prism server for published descriptions. A relay adds the preferred response to each request.
-pub struct Described {
+pub struct PrismServer {
     /// The base URL.
     pub base: String,
     relay: Arc<Relay>,
@@ -39,7 +39,7 @@ struct Relay {
     /// A method (empty for all) and its preferred response.
     prefer: Mutex<(String, String)>,
     /// A path prefix and the response of the relay to its GET requests.
-    instead: Mutex<Option<(String, Value)>>,
+    override_response: Mutex<Option<(String, Value)>>,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -48,7 +48,7 @@ struct Seen {
     violations: Vec<Value>,
 }
 
-impl Described {
+impl PrismServer {
     /// Serves documents by path prefix.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Described {
             http: reqwest::Client::builder().no_proxy().build()?,
             upstreams,
             prefer: Mutex::default(),
-            instead: Mutex::default(),
+            override_response: Mutex::default(),
             seen: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -99,20 +99,20 @@ impl Described {
 
     /// Sets the response to calls with one method.
     pub fn prefer_for(&self, method: &str, answer: &Documented) {
-        let mut wish = format!("__code={}", answer.status);
+        let mut preference = format!("__code={}", answer.status);
         if let Some(example) = &answer.example {
-            wish.push_str(&format!("&__example={example}"));
+            preference.push_str(&format!("&__example={example}"));
         }
-        *lock(&self.relay.prefer) = (method.to_owned(), wish);
+        *lock(&self.relay.prefer) = (method.to_owned(), preference);
     }
 
     /// Sets the relay's response to GET requests with a path prefix.
-    pub fn instead(&self, path: &str, answer: Value) {
-        *lock(&self.relay.instead) = Some((path.to_owned(), answer));
+    pub fn override_response(&self, path: &str, answer: Value) {
+        *lock(&self.relay.override_response) = Some((path.to_owned(), answer));
     }
 
     /// Makes GET requests return random responses that match the schema.
-    pub fn make_up(&self, status: u16) {
+    pub fn respond_randomly(&self, status: u16) {
         *lock(&self.relay.prefer) = ("GET".to_owned(), format!("__code={status}&__dynamic=true"));
     }
 
@@ -144,7 +144,7 @@ impl Described {
     }
 
     /// Checks that every request was valid, and that there was at least one.
-    pub fn all_valid(&self) -> Result<()> {
+    pub fn assert_requests_valid(&self) -> Result<()> {
         let seen = std::mem::take(&mut *lock(&self.relay.seen));
         ensure!(!seen.is_empty(), "no request was sent");
         for one in seen {
@@ -187,16 +187,16 @@ async fn relayed(
         headers.remove(name);
     }
     if method == Method::GET
-        && let Some((begin, answer)) = lock(&relay.instead).as_ref()
+        && let Some((begin, answer)) = lock(&relay.override_response).as_ref()
         && path.starts_with(begin)
     {
         return axum::Json(answer.clone()).into_response();
     }
-    let (only, wish) = lock(&relay.prefer).clone();
+    let (only, preference) = lock(&relay.prefer).clone();
     let mut url = format!("{upstream}{path}");
     if only.is_empty() || only == method.as_str() {
         url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(&wish);
+        url.push_str(&preference);
     }
     let request = relay.http.request(method.clone(), url);
     let answer = request.headers(headers).body(body.clone()).send().await;

@@ -15,7 +15,7 @@ pub struct Sandbox {
     files: TempDir,
     account: Value,
     /// The amount and currency of webhooks that differ from the ledger.
-    said: Mutex<Option<(i64, String)>>,
+    overrides: Mutex<Option<(i64, String)>>,
     running: Running,
 }
 
@@ -38,8 +38,12 @@ impl Sandbox {
     }
 
     fn body(&self, payment: &str) -> String {
-        let said = self.said.lock().ok().and_then(|said| said.clone());
-        let (amount, currency) = said.unwrap_or((1999, "EUR".into()));
+        let overrides = self
+            .overrides
+            .lock()
+            .ok()
+            .and_then(|overrides| overrides.clone());
+        let (amount, currency) = overrides.unwrap_or((1999, "EUR".into()));
         json!({
             "id": format!("evt_{payment}"),
             "type": "payment.updated",
@@ -65,32 +69,32 @@ impl PaymentSystem for Sandbox {
             .env("RUST_LOG", "warn");
         let running = Running::start(&mut command, "listening on").await;
         let running = running.context("the sandbox")?;
-        let url = format!("{}/v1/accounts", running.said);
+        let url = format!("{}/v1/accounts", running.line);
         let account = reqwest::Client::new().post(url).send().await?;
         Ok(Self {
             files,
             account: account.json().await?,
-            said: Mutex::default(),
+            overrides: Mutex::default(),
             running,
         })
     }
 
     fn credentials(&self) -> Value {
         json!({
-            "base_url": self.running.said,
+            "base_url": self.running.line,
             "api_key": self.account["api_key"],
             "webhook_secret": self.account["webhook_secret"],
         })
     }
 
-    fn report_to(&self, _: String) {}
+    fn set_webhook_url(&self, _: String) {}
 
     fn pay(&self, plan: Plan) -> Value {
         card(match plan {
-            Plan::Approve | Plan::Busy(_) => "4242424242424242",
+            Plan::Approve | Plan::RateLimit(_) => "4242424242424242",
             Plan::Verify => "4000000000003220",
             Plan::Decline => "4000000000009995",
-            Plan::LoseAnswer => "4000000000009102",
+            Plan::LoseResponse => "4000000000009102",
             // The response is lost and the webhook is sent.
             Plan::WebhookFirst => "4000000000009110",
             Plan::Fail(_) => "4000000000009144",
@@ -110,7 +114,7 @@ impl PaymentSystem for Sandbox {
         Ok(back.to_str()?.to_owned())
     }
 
-    async fn taken(&self) -> Result<i64> {
+    async fn net_captured(&self) -> Result<i64> {
         let sql = "select coalesce(sum(captured - refunded), 0) from payments";
         Ok(sqlx::query_scalar(sql).fetch_one(&self.db().await?).await?)
     }
@@ -122,9 +126,12 @@ impl PaymentSystem for Sandbox {
         Ok(usize::try_from(count)?)
     }
 
-    fn take(&self, _: &str, amount: i64, currency: &str) -> Result<()> {
-        let mut said = self.said.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
-        *said = Some((amount, currency.to_owned()));
+    fn capture(&self, _: &str, amount: i64, currency: &str) -> Result<()> {
+        let mut overrides = self
+            .overrides
+            .lock()
+            .map_err(|_| anyhow::anyhow!("poisoned"))?;
+        *overrides = Some((amount, currency.to_owned()));
         Ok(())
     }
 
@@ -136,7 +143,7 @@ impl PaymentSystem for Sandbox {
         Ok(None)
     }
 
-    fn forgeries(&self, payment: &str) -> Result<Vec<Message>> {
+    fn forged_webhooks(&self, payment: &str) -> Result<Vec<Message>> {
         let body = self.body(payment);
         let good = self.signed(body.clone(), self.secret(), now());
         Ok(vec![
@@ -147,7 +154,7 @@ impl PaymentSystem for Sandbox {
         ])
     }
 
-    fn keys_seen(&self) -> Vec<String> {
+    fn idempotency_keys(&self) -> Vec<String> {
         vec![]
     }
 }

@@ -1,6 +1,6 @@
 //! A mock of Stripe: payment methods, PaymentIntents, Checkout Sessions and refunds.
 
-use super::mock::{Dialect, Entry, Mock, Mocked, Refund, State, card, header};
+use super::mock::{Entry, Mock, MockProvider, ProviderApi, Refund, State, card, header};
 use super::{Message, Plan, hmac_hex, now};
 use axum::extract::{Form, Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,10 +14,10 @@ use std::sync::Arc;
 const SECRET: &str = "whsec_stripe_test";
 
 /// Stripe.
-pub type Stripe = Mocked<Speaks>;
+pub type Stripe = MockProvider<StripeApi>;
 
-/// Its dialect.
-pub struct Speaks;
+/// Stripe's API.
+pub struct StripeApi;
 
 type Fields = Form<BTreeMap<String, String>>;
 
@@ -75,7 +75,7 @@ fn event(kind: &str, object: &Value) -> String {
     json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string()
 }
 
-impl Dialect for Speaks {
+impl ProviderApi for StripeApi {
     const KIND: &'static str = "stripe";
 
     fn router(mock: Arc<Mock>) -> Router {
@@ -85,7 +85,7 @@ impl Dialect for Speaks {
             .route("/v1/payment_intents/{id}", get(read))
             .route("/v1/payment_intents/{id}/cancel", post(cancel))
             .route("/v1/checkout/sessions", get(no_sessions))
-            .route("/v1/refunds", post(give_back).get(refunds))
+            .route("/v1/refunds", post(create_refund).get(refunds))
             .with_state(mock)
     }
 
@@ -113,7 +113,7 @@ impl Dialect for Speaks {
         ))
     }
 
-    fn forgeries(mock: &Mock, entry: &Entry) -> Vec<Message> {
+    fn forged_webhooks(mock: &Mock, entry: &Entry) -> Vec<Message> {
         let body = event("payment_intent.succeeded", &intent(mock, entry));
         let good = signed(body.clone(), SECRET, now());
         vec![
@@ -159,8 +159,8 @@ async fn create(
     headers: HeaderMap,
     Form(form): Fields,
 ) -> Response {
-    if let Some(refusal) = mock.refusal(error) {
-        return refusal;
+    if let Some(error_response) = mock.error_response(error) {
+        return error_response;
     }
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let complete = field("confirm") == "true"
@@ -186,8 +186,8 @@ async fn create(
         return_url: field("return_url"),
         refunds: vec![],
     };
-    let (entry, _) = mock.book(&header(&headers, "idempotency-key"), new);
-    mock.before_the_answer::<Speaks>(&entry).await;
+    let (entry, _) = mock.insert(&header(&headers, "idempotency-key"), new);
+    mock.before_response::<StripeApi>(&entry).await;
     if entry.state == State::Declined {
         let mut body = declined();
         body["payment_intent"] = intent(&mock, &entry);
@@ -234,7 +234,7 @@ async fn refunds(Shared(mock): Shared<Arc<Mock>>) -> Json<Value> {
     Json(json!({ "object": "list", "data": all.collect::<Vec<_>>(), "has_more": false }))
 }
 
-async fn give_back(Shared(mock): Shared<Arc<Mock>>, Form(form): Fields) -> Response {
+async fn create_refund(Shared(mock): Shared<Arc<Mock>>, Form(form): Fields) -> Response {
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let ours = field("metadata[till_refund]");
     let new = Refund {
@@ -243,7 +243,7 @@ async fn give_back(Shared(mock): Shared<Arc<Mock>>, Form(form): Fields) -> Respo
         amount: field("amount").parse().unwrap_or(0),
     };
     let reference = field("payment_intent");
-    let done = mock.give_back(&reference, new);
+    let done = mock.create_refund(&reference, new);
     match done.zip(mock.entry(&reference)) {
         Some((done, entry)) => Json(refund(&entry, &done)).into_response(),
         None => (StatusCode::NOT_FOUND, Json(error(404))).into_response(),

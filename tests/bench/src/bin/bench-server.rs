@@ -9,7 +9,7 @@ use till_tests::app::Setup;
 use till_tests::client::{Api, card};
 use till_tests::database::on_postgres;
 use till_tests::faults::relay::Relay;
-use till_tests::ledger::{agree, until_settled};
+use till_tests::ledger::{assert_consistent, until_settled};
 
 const APPROVED: &str = "4242424242424242";
 const BUYERS: usize = 32;
@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
     for servers in [1, 3] {
         let balancer = Relay::start().await?;
         let setup = Setup {
-            to_server: Some(&balancer),
+            server_relay: Some(&balancer),
             ..Setup::default()
         };
         let app = TestApp::set_up(setup).await?;
@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
             others.push(app.another_server().await?);
         }
         let mut urls = vec![app.api.url.as_str()];
-        urls.extend(others.iter().map(|other| other.said.as_str()));
+        urls.extend(others.iter().map(|other| other.line.as_str()));
         balancer.send_to(&urls);
         let api = Api::new(&balancer.url, &app.keys)?;
         pay(&api, "warm", Duration::from_secs(2)).await?;
@@ -73,7 +73,7 @@ async fn main() -> Result<()> {
         let start = Instant::now();
         until_settled(&app, Duration::from_secs(120)).await?;
         let rest = start.elapsed();
-        agree(&app).await?;
+        assert_consistent(&app).await?;
         let at = |part: usize| {
             took.get(took.len() * part / 100)
                 .copied()

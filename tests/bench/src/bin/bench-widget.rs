@@ -141,14 +141,14 @@ async fn measured(url: &str, who: Who, when: When) -> Result<f64> {
         "offline": false, "latency": LATENCY, "downloadThroughput": DOWN, "uploadThroughput": UP,
     });
     browser
-        .tell("Network.emulateNetworkConditions", network)
+        .devtools("Network.emulateNetworkConditions", network)
         .await?;
     browser
-        .tell("Emulation.setCPUThrottlingRate", json!({ "rate": CPU }))
+        .devtools("Emulation.setCPUThrottlingRate", json!({ "rate": CPU }))
         .await?;
-    browser.before_pages(CLOCK).await?;
+    browser.run_on_new_pages(CLOCK).await?;
     browser.goto(url).await?;
-    browser.see("#buy").await?;
+    browser.wait_for("#buy").await?;
     if when == When::Settled {
         tokio::time::sleep(Duration::from_secs(6)).await;
     }
@@ -158,7 +158,7 @@ async fn measured(url: &str, who: Who, when: When) -> Result<f64> {
         if who == Who::Ours {
             for kind in ["keyDown", "keyUp"] {
                 let key = json!({ "type": kind, "text": if kind == "keyDown" { "4" } else { "" }, "key": "4", "code": "Digit4" });
-                browser.tell("Input.dispatchKeyEvent", key).await?;
+                browser.devtools("Input.dispatchKeyEvent", key).await?;
             }
         }
         let gone = browser.run("return window.stopped ? window.stopped - window.clicked : null");

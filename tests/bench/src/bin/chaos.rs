@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::time::Instant;
 use till_tests::database::on_postgres;
-use till_tests::faults::chaos::{Fault, Plan, run};
+use till_tests::faults::chaos::{Outage, Plan, run};
 
 /// Causes outages during payments and checks that the ledgers are consistent.
 #[derive(Parser)]
@@ -11,9 +11,9 @@ struct Args {
     /// The number of times the server is killed with SIGKILL
     #[arg(long, default_value_t = 300)]
     kills: u32,
-    /// The number of other outages, with injected network faults
+    /// The number of other outages, with injected network outages
     #[arg(long, default_value_t = 60)]
-    faults: u32,
+    outages: u32,
     /// The number of concurrent buyers
     #[arg(long, default_value_t = 40)]
     buyers: usize,
@@ -26,20 +26,20 @@ struct Args {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let seed = args.seed.unwrap_or_else(rand::random);
-    let plan = |times, faults: &[Fault], weather| Plan {
+    let plan = |times, outages: &[Outage], network_faults| Plan {
         times,
-        faults: faults.to_vec(),
-        weather,
+        outages: outages.to_vec(),
+        network_faults,
         buyers: args.buyers,
         seed,
     };
-    let mut all = vec![Fault::Server, Fault::PaymentSystem];
+    let mut all = vec![Outage::Server, Outage::PaymentSystem];
     if on_postgres() {
-        all.extend([Fault::Postgres, Fault::Connections]);
+        all.extend([Outage::Postgres, Outage::Connections]);
     }
     for plan in [
-        plan(args.kills, &[Fault::Server], false),
-        plan(args.faults, &all, true),
+        plan(args.kills, &[Outage::Server], false),
+        plan(args.outages, &all, true),
     ] {
         let store = if on_postgres() {
             "PostgreSQL"
@@ -48,9 +48,9 @@ async fn main() -> anyhow::Result<()> {
         };
         println!("{store}: {plan:?}");
         let start = Instant::now();
-        let agreement = run(&plan).await?;
+        let summary = run(&plan).await?;
         println!(
-            "the ledgers are consistent after {:.0?}: {agreement:#?}",
+            "the ledgers are consistent after {:.0?}: {summary:#?}",
             start.elapsed()
         );
     }

@@ -52,9 +52,9 @@ async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
     let id = text(&invoice["id"])?;
     let paid = app.api.until_status(&id, "paid").await?;
     ensure!(paid["confirmation_url"].is_null(), "{paid}");
-    ensure!(app.taken().await? == 1999);
+    ensure!(app.net_captured().await? == 1999);
     until("two callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await
 }
@@ -94,9 +94,9 @@ async fn a_rejected_order_creates_no_invoice() -> Result<()> {
     let mut order = with_method("1");
     order["buyer"] = json!({ "email": "buyer@shop.example" });
     app.project
-        .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
     none(&order).await?.problem(422, "order-rejected")?;
-    app.project.answer_checks(|_| "?".into_response());
+    app.project.respond_to_checks(|_| "?".into_response());
     none(&order)
         .await?
         .problem(502, "order-check-unavailable")?;
@@ -106,7 +106,7 @@ async fn a_rejected_order_creates_no_invoice() -> Result<()> {
     order["method"] = json!("card");
     let before = app.project.checks().len();
     app.project
-        .answer_checks(|_| r#"{"accept":true}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":true}"#.into_response());
     ensure!(post(&app, &order).await?.status == 201);
     ensure!(app.project.checks().len() == before + 1, "asked once");
     Ok(())
@@ -137,12 +137,11 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
     );
     let pay = api.pay(&opened, &card("4242424242424242")).await?;
     pay.problem(409, "invoice-canceled")?;
-    until(
-        "the callback",
-        async || Ok(app.project.arrived().len() == 1),
-    )
+    until("the callback", async || {
+        Ok(app.project.callbacks().len() == 1)
+    })
     .await?;
-    ensure!(app.project.arrived()[0].body["type"] == "invoice.canceled");
+    ensure!(app.project.callbacks()[0].body["type"] == "invoice.canceled");
 
     let processing = api.invoice("2").await?;
     api.paid_with(&processing, "4000000000003220").await?;
@@ -153,7 +152,7 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
     api.paid_with(&paid, "4242424242424242").await?;
     cancel(&paid.id).await?.problem(409, "invoice-paid")?;
     let expired = api.invoice("4").await?;
-    app.let_expire(&expired.id).await?;
+    app.expire(&expired.id).await?;
     api.until_status(&expired.id, "expired").await?;
     cancel(&expired.id).await?.problem(409, "invoice-expired")?;
     Ok(())

@@ -15,17 +15,17 @@ async fn callbacks_are_signed_and_numbered() -> Result<()> {
     app.api.paid_with(&opened, "4000000000009995").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("three callbacks", async || {
-        Ok(app.project.arrived().len() == 3)
+        Ok(app.project.callbacks().len() == 3)
     })
     .await?;
-    let arrived = app.project.arrived();
-    for (n, (callback, kind)) in arrived
+    let callbacks = app.project.callbacks();
+    for (n, (callback, kind)) in callbacks
         .iter()
         .zip(["payment.declined", "payment.succeeded", "invoice.paid"])
         .enumerate()
     {
         let body = &callback.body;
-        ensure!(callback.genuine, "the signature of {body} does not verify");
+        ensure!(callback.verified, "the signature of {body} does not verify");
         ensure!(body["type"] == kind && body["sequence"] == n + 1, "{body}");
         ensure!(body["id"] == callback.id.as_str(), "{body}");
         ensure!(body["project"] == app.keys.id.as_str(), "{body}");
@@ -38,15 +38,15 @@ async fn callbacks_are_signed_and_numbered() -> Result<()> {
             "{body}"
         );
     }
-    ensure!(arrived[2].body["data"]["invoice"]["status"] == "paid");
-    ensure!(arrived[2].body["data"]["payment"]["status"] == "succeeded");
+    ensure!(callbacks[2].body["data"]["invoice"]["status"] == "paid");
+    ensure!(callbacks[2].body["data"]["payment"]["status"] == "succeeded");
     Ok(())
 }
 
 #[tokio::test]
 async fn callbacks_are_retried_in_order() -> Result<()> {
     let app = TestApp::start().await?;
-    app.project.answer_callbacks(|n| match n {
+    app.project.respond_to_callbacks(|n| match n {
         0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         1 => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
         2 => StatusCode::NOT_FOUND.into_response(),
@@ -62,20 +62,20 @@ async fn callbacks_are_retried_in_order() -> Result<()> {
         )
         .execute(&app.store().await?)
         .await?;
-        Ok(app.project.arrived().len() >= 5)
+        Ok(app.project.callbacks().len() >= 5)
     })
     .await?;
-    let arrived = app.project.arrived();
-    let sequences: Vec<_> = arrived
+    let callbacks = app.project.callbacks();
+    let sequences: Vec<_> = callbacks
         .iter()
         .map(|a| a.body["sequence"].as_i64())
         .collect();
     ensure!(sequences == [1, 1, 1, 1, 2].map(Some), "{sequences:?}");
     ensure!(
-        arrived
+        callbacks
             .iter()
             .take(4)
-            .all(|a| a.id == arrived[0].id && a.genuine)
+            .all(|a| a.id == callbacks[0].id && a.verified)
     );
     Ok(())
 }
@@ -84,15 +84,15 @@ async fn callbacks_are_retried_in_order() -> Result<()> {
 async fn callbacks_survive_a_crash() -> Result<()> {
     let mut app = TestApp::start().await?;
     app.project
-        .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+        .respond_to_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
     let opened = app.api.invoice("1").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     app.crash_and_restart().await?;
     app.project
-        .answer_callbacks(|_| StatusCode::OK.into_response());
+        .respond_to_callbacks(|_| StatusCode::OK.into_response());
     until("both callbacks to be accepted", async || {
-        let arrived = app.project.arrived();
-        let taken = arrived.iter().filter(|a| a.status == 200);
+        let callbacks = app.project.callbacks();
+        let taken = callbacks.iter().filter(|a| a.status == 200);
         let kinds: Vec<_> = taken.map(|a| a.body["type"].clone()).collect();
         Ok(kinds == ["payment.succeeded", "invoice.paid"])
     })

@@ -21,7 +21,7 @@ async fn events(api: &Api, query: &str) -> Result<Vec<Value>> {
 #[tokio::test]
 async fn events_are_listed_with_their_attempts() -> Result<()> {
     let app = TestApp::start().await?;
-    app.project.answer_callbacks(|n| match n {
+    app.project.respond_to_callbacks(|n| match n {
         0 => (StatusCode::IM_A_TEAPOT, "é".repeat(2000)).into_response(),
         _ => (StatusCode::OK, "thanks").into_response(),
     });
@@ -94,7 +94,7 @@ async fn an_event_can_be_resent_with_the_same_id() -> Result<()> {
     let opened = app.api.invoice("1").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("two callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
     let paid = events(&app.api, "?type=invoice.paid").await?.remove(0);
@@ -102,12 +102,14 @@ async fn an_event_can_be_resent_with_the_same_id() -> Result<()> {
     let again = send(app.api.secret(Method::POST, &path)).await?;
     ensure!(again.status == 202, "{again:?}");
     until("a third callback", async || {
-        Ok(app.project.arrived().len() == 3)
+        Ok(app.project.callbacks().len() == 3)
     })
     .await?;
-    let arrived = app.project.arrived();
+    let callbacks = app.project.callbacks();
     ensure!(
-        arrived[2].id == arrived[1].id && arrived[2].raw == arrived[1].raw && arrived[2].genuine
+        callbacks[2].id == callbacks[1].id
+            && callbacks[2].raw == callbacks[1].raw
+            && callbacks[2].verified
     );
     until("the event to be delivered", async || {
         let event = events(&app.api, "?type=invoice.paid").await?.remove(0);
@@ -125,18 +127,17 @@ async fn a_ping_is_sent_to_the_endpoint() -> Result<()> {
         ping.status == 202 && ping.json()["type"] == "ping",
         "{ping:?}"
     );
-    until(
-        "the callback",
-        async || Ok(app.project.arrived().len() == 1),
-    )
+    until("the callback", async || {
+        Ok(app.project.callbacks().len() == 1)
+    })
     .await?;
-    let arrived = app.project.arrived().remove(0);
+    let callbacks = app.project.callbacks().remove(0);
     ensure!(
-        arrived.genuine && arrived.body["type"] == "ping",
+        callbacks.verified && callbacks.body["type"] == "ping",
         "{}",
-        arrived.body
+        callbacks.body
     );
-    ensure!(arrived.body["id"] == ping.json()["id"] && arrived.body["data"] == json!({}));
+    ensure!(callbacks.body["id"] == ping.json()["id"] && callbacks.body["data"] == json!({}));
 
     let path = format!("/v1/projects/{}", app.keys.id);
     let off = send(
@@ -156,7 +157,7 @@ async fn status_410_disables_the_endpoint() -> Result<()> {
     let app = TestApp::start().await?;
     let callbacks = format!("{}/callbacks", app.project.url);
     app.project
-        .answer_callbacks(|_| StatusCode::GONE.into_response());
+        .respond_to_callbacks(|_| StatusCode::GONE.into_response());
     let opened = app.api.invoice("1").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("both events to fail", async || {
@@ -165,11 +166,11 @@ async fn status_410_disables_the_endpoint() -> Result<()> {
     })
     .await?;
     ensure!(
-        app.project.arrived().len() == 1,
+        app.project.callbacks().len() == 1,
         "nothing is sent after the 410"
     );
     app.project
-        .answer_callbacks(|_| StatusCode::OK.into_response());
+        .respond_to_callbacks(|_| StatusCode::OK.into_response());
     let path = format!("/v1/projects/{}", app.keys.id);
     let off = send(app.operator(Method::GET, &path)).await?.json();
     ensure!(off["notify_off_since"].is_string(), "{off}");
@@ -184,7 +185,7 @@ async fn status_410_disables_the_endpoint() -> Result<()> {
         ensure!(send(app.api.secret(Method::POST, &path)).await?.status == 202);
     }
     until("both callbacks", async || {
-        Ok(app.project.arrived().len() == 3)
+        Ok(app.project.callbacks().len() == 3)
     })
     .await
 }
@@ -192,13 +193,13 @@ async fn status_410_disables_the_endpoint() -> Result<()> {
 #[tokio::test]
 async fn retry_after_is_respected() -> Result<()> {
     let app = TestApp::start().await?;
-    app.project.answer_callbacks(|n| match n {
+    app.project.respond_to_callbacks(|n| match n {
         // 100 seconds are 5 seconds at 20 times speed. The schedule alone would wait 0.25 seconds.
         0 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "100")]).into_response(),
         _ => StatusCode::OK.into_response(),
     });
     send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
-    until("the retry", async || Ok(app.project.arrived().len() == 2)).await?;
+    until("the retry", async || Ok(app.project.callbacks().len() == 2)).await?;
     until("the event to be delivered", async || {
         Ok(events(&app.api, "").await?[0]["state"] == "delivered")
     })
@@ -239,7 +240,7 @@ async fn a_hanging_endpoint_does_not_delay_other_projects() -> Result<()> {
         app.api.paid_with(&opened, APPROVED).await?;
     }
     until("the other project's callbacks", async || {
-        Ok(app.project.arrived().len() == 6)
+        Ok(app.project.callbacks().len() == 6)
     })
     .await?;
     until("them to be delivered", async || {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, card, send, text};
-use till_tests::faults::relay::{Fate, Relay};
+use till_tests::faults::relay::{Fault, Relay};
 use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
@@ -125,7 +125,7 @@ async fn only_the_invoices_client_token_is_accepted() -> Result<()> {
 async fn an_expired_invoice_cannot_be_paid() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    app.let_expire(&opened.id).await?;
+    app.expire(&opened.id).await?;
     let answer = app.api.pay(&opened, &card(APPROVED)).await?;
     answer.problem(409, "invoice-expired")?;
     app.api.until_status(&opened.id, "expired").await?;
@@ -150,7 +150,7 @@ async fn a_paid_invoice_cannot_be_paid_again() -> Result<()> {
     let answer = app.api.pay(&opened, &card(APPROVED)).await?;
     answer.problem(409, "invoice-paid")?;
     ensure!(app.api.read(&opened.id).await? == before);
-    ensure!(app.taken().await? == 1999);
+    ensure!(app.net_captured().await? == 1999);
     Ok(())
 }
 
@@ -178,14 +178,15 @@ async fn a_retry_with_the_same_key_replays_the_response() -> Result<()> {
 #[tokio::test]
 async fn a_lost_provider_response_still_leads_to_the_form() -> Result<()> {
     let relay = Relay::start().await?;
-    relay.weather(
-        |method, path| match *method == Method::POST && path == "/v1/payments" {
-            true => Fate::AnswerLost,
-            false => Fate::Passed,
-        },
-    );
+    relay.inject(|method, path| {
+        if *method == Method::POST && path == "/v1/payments" {
+            Fault::DropResponse
+        } else {
+            Fault::None
+        }
+    });
     let setup = Setup {
-        to_sandbox: Some(&relay),
+        sandbox_relay: Some(&relay),
         ..Setup::default()
     };
     let app = TestApp::set_up(setup).await?;
@@ -223,12 +224,12 @@ async fn a_second_payment_is_rejected_while_the_first_is_pending() -> Result<()>
 
     let id = first["payment"]["id"].as_str().unwrap_or_default();
     let rest = format!("/payments/{id}/cancel");
-    let given_up = send(app.api.widget(Method::POST, &opened, &rest)).await?;
+    let canceled = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
-        given_up.json()["payment"]["status"] == "canceled",
-        "{given_up:?}"
+        canceled.json()["payment"]["status"] == "canceled",
+        "{canceled:?}"
     );
-    ensure!(given_up.json()["status"] == "open", "{given_up:?}");
+    ensure!(canceled.json()["status"] == "open", "{canceled:?}");
     let again = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     again.problem(409, "payment-final")?;
     let other = app.api.invoice("2").await?;
@@ -236,7 +237,7 @@ async fn a_second_payment_is_rejected_while_the_first_is_pending() -> Result<()>
     foreign.problem(404, "not-found")?;
 
     app.api.paid_with(&opened, APPROVED).await?;
-    ensure!(app.taken().await? == 1999);
+    ensure!(app.net_captured().await? == 1999);
     Ok(())
 }
 
@@ -246,35 +247,38 @@ async fn a_payment_requires_an_accepted_order_check() -> Result<()> {
     let opened = app.api.invoice("1").await?;
     let project = &app.project;
 
-    project.answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+    project.respond_to_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
     let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
     ensure!(refused.json()["detail"] == "sold out", "{refused:?}");
-    project.answer_checks(|_| r#"{"accept":true,"amount":1,"currency":"EUR"}"#.into_response());
+    project.respond_to_checks(|_| r#"{"accept":true,"amount":1,"currency":"EUR"}"#.into_response());
     let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(422, "order-rejected")?;
     for no_answer in ["", "yes", "{}"] {
-        project.answer_checks(move |_| no_answer.into_response());
+        project.respond_to_checks(move |_| no_answer.into_response());
         let refused = app.api.pay(&opened, &card(APPROVED)).await?;
         refused.problem(502, "order-check-unavailable")?;
     }
-    project.answer_checks(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    project.respond_to_checks(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let refused = app.api.pay(&opened, &card(APPROVED)).await?;
     refused.problem(502, "order-check-unavailable")?;
     ensure!(app.ledger().await?.is_empty());
 
     let before = project.checks().len();
     // The second attempt of the order check succeeds.
-    project.answer_checks(move |n| match n > before {
-        true => r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response(),
-        false => StatusCode::BAD_GATEWAY.into_response(),
+    project.respond_to_checks(move |n| {
+        if n > before {
+            r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response()
+        } else {
+            StatusCode::BAD_GATEWAY.into_response()
+        }
     });
     app.api.paid_with(&opened, APPROVED).await?;
     let checks = project.checks();
     ensure!(
         checks
             .iter()
-            .all(|c| c.genuine && c.body["type"] == "order.check")
+            .all(|c| c.verified && c.body["type"] == "order.check")
     );
     ensure!(checks.len() == before + 2, "{}", checks.len());
     Ok(())
@@ -303,7 +307,7 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
     ensure!(decimals.problem(422, "invalid-request")? == ["amount"]);
     ensure!(decimals.header("access-control-allow-origin") == shop);
     app.project
-        .answer_checks(|_| r#"{"accept":false}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":false}"#.into_response());
     post(pk, shop, json!("19.99"))
         .await?
         .problem(422, "order-rejected")?;
@@ -313,7 +317,7 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
     ensure!(list["data"] == json!([]), "{list}");
 
     app.project
-        .answer_checks(|_| r#"{"accept":true}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":true}"#.into_response());
     let made = post(pk, shop, json!("19.99")).await?;
     ensure!(
         made.status == 201 && made.json()["amount"] == 1999,

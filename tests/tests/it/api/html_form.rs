@@ -143,19 +143,19 @@ async fn an_unsigned_form_requires_an_order_check() -> Result<()> {
     let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
     let form = order(&app);
     app.project
-        .answer_checks(|_| r#"{"accept":false,"reason":"sold <out>"}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":false,"reason":"sold <out>"}"#.into_response());
     let refused = post(&app, &form).await?;
     ensure!(
         refused.status == 422 && refused.text.contains("sold &lt;out>"),
         "{refused:?}"
     );
-    app.project.answer_checks(|_| "no".into_response());
+    app.project.respond_to_checks(|_| "no".into_response());
     let unavailable = post(&app, &form).await?;
     ensure!(unavailable.status == 502, "{unavailable:?}");
     ensure!(invoices(&app).await? == 0);
 
     app.project
-        .answer_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
     let taken = post(&app, &form).await?;
     ensure!(taken.status == 303, "{taken:?}");
     // An order check does not replace a valid signature.

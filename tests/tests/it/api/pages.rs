@@ -232,7 +232,7 @@ async fn a_decline_does_not_repeat_the_order_check() -> Result<()> {
     let again = app.api.pay(&opened, &card("4242424242424242")).await?;
     ensure!(again.status == 201, "{again:?}");
     until("the callbacks", async || {
-        Ok(app.project.arrived().len() == 3)
+        Ok(app.project.callbacks().len() == 3)
     })
     .await?;
     ensure!(app.project.checks().len() == 1);

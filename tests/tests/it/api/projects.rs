@@ -257,7 +257,7 @@ async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     );
     let refund = send(api.secret(Method::POST, &refunds).json(&json!({}))).await?;
     ensure!(refund.json()["status"] == "succeeded", "{refund:?}");
-    ensure!(app.taken().await? == 0);
+    ensure!(app.net_captured().await? == 0);
     Ok(())
 }
 
@@ -301,9 +301,9 @@ async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
     let second = text(&send(app.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
     let third = text(&send(app.operator(Method::POST, &path)).await?.json()["signing_secret"])?;
     send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
-    until("the ping", async || Ok(app.project.arrived().len() == 1)).await?;
-    let ping = app.project.arrived().pop().context("no ping")?;
-    ensure!(ping.genuine, "the first secret is valid for a day");
+    until("the ping", async || Ok(app.project.callbacks().len() == 1)).await?;
+    let ping = app.project.callbacks().pop().context("no ping")?;
+    ensure!(ping.verified, "the first secret is valid for a day");
     for secret in [&second, &third] {
         let verified = Webhook::new(secret)?.verify(ping.raw.as_bytes(), &ping.headers);
         ensure!(verified.is_ok(), "{verified:?}");
@@ -321,11 +321,11 @@ async fn callbacks_are_signed_with_both_secrets_after_rotation() -> Result<()> {
     let last = text(&send(app.operator(Method::POST, &now)).await?.json()["signing_secret"])?;
     send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
     until("the second ping", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
-    let ping = app.project.arrived().pop().context("no ping")?;
-    ensure!(!ping.genuine, "the old secrets are still valid");
+    let ping = app.project.callbacks().pop().context("no ping")?;
+    ensure!(!ping.verified, "the old secrets are still valid");
     Webhook::new(&last)?.verify(ping.raw.as_bytes(), &ping.headers)?;
     Ok(())
 }

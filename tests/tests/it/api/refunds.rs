@@ -20,9 +20,9 @@ async fn refund(app: &TestApp, payment: &str, body: Value) -> Result<Answer> {
     send(app.api.secret(Method::POST, &path).json(&body)).await
 }
 
-fn told(app: &TestApp, kind: &str) -> usize {
-    let arrived = app.project.arrived();
-    arrived.iter().filter(|a| a.body["type"] == kind).count()
+fn count_callbacks(app: &TestApp, kind: &str) -> usize {
+    let callbacks = app.project.callbacks();
+    callbacks.iter().filter(|a| a.body["type"] == kind).count()
 }
 
 #[tokio::test]
@@ -68,12 +68,12 @@ async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
     let nothing = refund(&app, &payment, json!({})).await?;
     nothing.problem(409, "not-refundable")?;
 
-    ensure!(app.taken().await? == 0);
+    ensure!(app.net_captured().await? == 0);
     until("two callbacks", async || {
-        Ok(told(&app, "refund.succeeded") == 2)
+        Ok(count_callbacks(&app, "refund.succeeded") == 2)
     })
     .await?;
-    let last = app.project.arrived().pop().context("none")?;
+    let last = app.project.callbacks().pop().context("none")?;
     ensure!(
         last.body["data"]["refund"]["id"] == rest["id"],
         "{}",
@@ -112,7 +112,7 @@ async fn the_same_key_refunds_once() -> Result<()> {
     app.crash_and_restart().await?;
     let second = again().await?;
     ensure!(first.text == second.text && second.header("idempotent-replayed") == "true");
-    ensure!(app.taken().await? == 1899);
+    ensure!(app.net_captured().await? == 1899);
     Ok(())
 }
 
@@ -141,21 +141,28 @@ async fn a_duplicate_payment_is_refunded_automatically() -> Result<()> {
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
     send(app.api.widget(Method::POST, &opened, &cancel)).await?;
     app.api.paid_with(&opened, APPROVED).await?;
-    let late = app.takes_after_all(&first).await?;
+    let late = app.succeed_late(&first).await?;
     ensure!(late.status == 200, "{late:?}");
     until("the duplicate refund", async || {
-        Ok(told(&app, "payment.duplicate_refunded") == 1)
+        Ok(count_callbacks(&app, "payment.duplicate_refunded") == 1)
     })
     .await?;
     // A repeated webhook changes nothing.
-    ensure!(app.takes_after_all(&first).await?.status == 200);
+    ensure!(app.succeed_late(&first).await?.status == 200);
     let invoice = app.api.read(&opened.id).await?;
     ensure!(
         invoice["status"] == "paid" && invoice["amount_refunded"] == 0,
         "{invoice}"
     );
-    ensure!(told(&app, "invoice.paid") == 1 && told(&app, "payment.duplicate_refunded") == 1);
-    ensure!(app.taken().await? == 1999, "{:?}", app.ledger().await?);
+    ensure!(
+        count_callbacks(&app, "invoice.paid") == 1
+            && count_callbacks(&app, "payment.duplicate_refunded") == 1
+    );
+    ensure!(
+        app.net_captured().await? == 1999,
+        "{:?}",
+        app.ledger().await?
+    );
     let none = refund(&app, &text(&first["id"])?, json!({})).await?;
     none.problem(409, "not-refundable")?;
     Ok(())
@@ -168,18 +175,17 @@ async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
     let first = app.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
     send(app.api.widget(Method::POST, &opened, &cancel)).await?;
-    app.let_expire(&opened.id).await?;
+    app.expire(&opened.id).await?;
     app.api.until_status(&opened.id, "expired").await?;
-    ensure!(app.takes_after_all(&first).await?.status == 200);
+    ensure!(app.succeed_late(&first).await?.status == 200);
     app.api.until_status(&opened.id, "paid").await?;
-    until(
-        "the callbacks",
-        async || Ok(told(&app, "invoice.paid") == 1),
-    )
+    until("the callbacks", async || {
+        Ok(count_callbacks(&app, "invoice.paid") == 1)
+    })
     .await?;
     let sequence: Vec<_> = app
         .project
-        .arrived()
+        .callbacks()
         .iter()
         .map(|a| (a.body["sequence"].as_i64(), a.body["type"].clone()))
         .collect();

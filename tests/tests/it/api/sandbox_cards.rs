@@ -8,8 +8,8 @@ use till_tests::client::{Opened, card, send, text};
 use till_tests::wait::until;
 
 async fn callback_types(app: &TestApp, invoice: &str) -> Vec<String> {
-    let arrived = app.project.arrived();
-    let about = arrived
+    let callbacks = app.project.callbacks();
+    let about = callbacks
         .iter()
         .filter(|a| a.body["data"]["invoice"]["id"] == invoice);
     about
@@ -21,7 +21,11 @@ async fn callback_types(app: &TestApp, invoice: &str) -> Vec<String> {
 async fn assert_paid_once(app: &TestApp, opened: &Opened) -> Result<()> {
     let invoice = app.api.until_status(&opened.id, "paid").await?;
     ensure!(invoice["paid_at"].is_string(), "{invoice}");
-    ensure!(app.taken().await? == 1999, "{:?}", app.ledger().await?);
+    ensure!(
+        app.net_captured().await? == 1999,
+        "{:?}",
+        app.ledger().await?
+    );
     until("two callbacks", async || {
         Ok(callback_types(app, &opened.id).await.len() == 2)
     })
@@ -61,7 +65,7 @@ async fn approved() -> Result<()> {
         let fixed = app.api.paid_with(&opened, number).await?;
         ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
     }
-    ensure!(app.taken().await? == 3 * 1999);
+    ensure!(app.net_captured().await? == 3 * 1999);
     Ok(())
 }
 
@@ -116,7 +120,7 @@ async fn unavailable_then_approved() -> Result<()> {
     ensure!(invoice["payments"][0]["status"] == "failed", "{invoice}");
     ensure!(app.ledger().await?.is_empty());
     app.api.paid_with(&opened, "4242424242424242").await?;
-    ensure!(app.taken().await? == 1999);
+    ensure!(app.net_captured().await? == 1999);
     Ok(())
 }
 
@@ -144,12 +148,12 @@ async fn declines_have_their_code_and_leave_the_invoice_open() -> Result<()> {
         })
         .await?;
     }
-    ensure!(app.taken().await? == 0);
+    ensure!(app.net_captured().await? == 0);
     Ok(())
 }
 
 /// Creates a payment that requires verification and submits the bank's form.
-async fn verified(app: &TestApp, number: &str, action: &str) -> Result<(Opened, String)> {
+async fn verify(app: &TestApp, number: &str, action: &str) -> Result<(Opened, String)> {
     let opened = app.api.invoice(action).await?;
     let fixed = app.api.paid_with(&opened, number).await?;
     ensure!(
@@ -170,7 +174,7 @@ async fn verified(app: &TestApp, number: &str, action: &str) -> Result<(Opened, 
 async fn verified_and_confirmed() -> Result<()> {
     for number in ["4000000000003220", "4000000000003063"] {
         let app = TestApp::start().await?;
-        let (opened, _) = verified(&app, number, "confirm").await?;
+        let (opened, _) = verify(&app, number, "confirm").await?;
         assert_paid_once(&app, &opened).await?;
     }
     Ok(())
@@ -184,13 +188,13 @@ async fn verification_fails() -> Result<()> {
         ("4000000000003220", "cancel", "verification_abandoned"),
     ] {
         let app = TestApp::start().await?;
-        let (opened, _) = verified(&app, number, action).await?;
+        let (opened, _) = verify(&app, number, action).await?;
         let invoice = app.api.until_status(&opened.id, "open").await?;
         ensure!(
             invoice["payments"][0]["decline"]["code"] == code,
             "{invoice}"
         );
-        ensure!(app.taken().await? == 0);
+        ensure!(app.net_captured().await? == 0);
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ use till_tests::providers::{PaymentSystem, Plan};
 async fn create<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Approve).await?;
+    let fixed = shop.pay(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
     // The payment's id is the provider's idempotency key.
-    let keys = shop.system.keys_seen();
+    let keys = shop.system.idempotency_keys();
     ensure!(keys.iter().all(|key| *key == payment["id"]), "{keys:?}");
     Ok(())
 }
@@ -22,7 +22,7 @@ async fn create<S: PaymentSystem>() -> Result<()> {
 async fn verify<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Verify).await?;
+    let fixed = shop.pay(&opened, Plan::Verify).await?;
     ensure!(
         fixed["payment"]["status"] == "requires_verification",
         "{fixed}"
@@ -36,31 +36,31 @@ async fn verify<S: PaymentSystem>() -> Result<()> {
         invoice["payments"][0]["status"] == "requires_verification",
         "{invoice}"
     );
-    ensure!(shop.system.taken().await? == 0);
+    ensure!(shop.system.net_captured().await? == 0);
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
     Ok(())
 }
 
-async fn give_up<S: PaymentSystem>() -> Result<()> {
+async fn cancel<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Verify).await?;
+    let fixed = shop.pay(&opened, Plan::Verify).await?;
     let rest = format!("/payments/{}/cancel", text(&fixed["payment"]["id"])?);
-    let given_up = send(shop.app.api.widget(Method::POST, &opened, &rest)).await?;
+    let canceled = send(shop.app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
-        given_up.json()["payment"]["status"] == "canceled",
-        "{given_up:?}"
+        canceled.json()["payment"]["status"] == "canceled",
+        "{canceled:?}"
     );
-    ensure!(given_up.json()["status"] == "open", "{given_up:?}");
-    ensure!(shop.system.taken().await? == 0);
+    ensure!(canceled.json()["status"] == "open", "{canceled:?}");
+    ensure!(shop.system.net_captured().await? == 0);
     Ok(())
 }
 
 async fn decline<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Decline).await?;
+    let fixed = shop.pay(&opened, Plan::Decline).await?;
     shop.finish(&fixed).await?;
     let invoice = shop.app.api.until_status(&opened.id, "open").await?;
     let payment = &invoice["payments"][0];
@@ -69,31 +69,31 @@ async fn decline<S: PaymentSystem>() -> Result<()> {
         payment["decline"]["code"] == shop.system.decline(),
         "{invoice}"
     );
-    ensure!(shop.system.taken().await? == 0);
+    ensure!(shop.system.net_captured().await? == 0);
     // A second attempt is a new payment.
-    let fixed = shop.fix(&opened, Plan::Approve).await?;
+    let fixed = shop.pay(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     shop.app.api.until_status(&opened.id, "paid").await?;
-    ensure!(shop.system.taken().await? == 1999);
+    ensure!(shop.system.net_captured().await? == 1999);
     Ok(())
 }
 
 async fn refund<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Approve).await?;
+    let fixed = shop.pay(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
-    shop.give_back(&payment, 500).await?;
-    ensure!(shop.system.taken().await? == 1499);
+    shop.refund(&payment, 500).await?;
+    ensure!(shop.system.net_captured().await? == 1499);
     let invoice = shop
         .app
         .api
         .until_status(&opened.id, "partially_refunded")
         .await?;
     ensure!(invoice["amount_refunded"] == 500, "{invoice}");
-    shop.give_back(&payment, 1499).await?;
-    ensure!(shop.system.taken().await? == 0);
+    shop.refund(&payment, 1499).await?;
+    ensure!(shop.system.net_captured().await? == 0);
     shop.app.api.until_status(&opened.id, "refunded").await?;
     Ok(())
 }
@@ -120,12 +120,12 @@ async fn duplicate_create<S: PaymentSystem>() -> Result<()> {
 async fn webhook_twice<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Approve).await?;
+    let fixed = shop.pay(&opened, Plan::Approve).await?;
     shop.finish(&fixed).await?;
     let payment = shop.assert_paid_once(&opened).await?;
     let message = shop.system.message(&text(&payment["id"])?)?;
     for _ in 0..3 {
-        let answer = shop.tell(&message).await?;
+        let answer = shop.send_webhook(&message).await?;
         ensure!(answer.status == 200, "{answer:?}");
     }
     shop.assert_paid_once(&opened).await?;
@@ -135,7 +135,7 @@ async fn webhook_twice<S: PaymentSystem>() -> Result<()> {
 async fn webhook_before_response<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::with(&["--connector-timeout-ms", "5000"]).await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::WebhookFirst).await?;
+    let fixed = shop.pay(&opened, Plan::WebhookFirst).await?;
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
     Ok(())
@@ -144,7 +144,7 @@ async fn webhook_before_response<S: PaymentSystem>() -> Result<()> {
 async fn lost_response_then_paid<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::LoseAnswer).await?;
+    let fixed = shop.pay(&opened, Plan::LoseResponse).await?;
     let status = text(&fixed["payment"]["status"])?;
     ensure!(!["declined", "failed"].contains(&&status[..]), "{fixed}");
     shop.finish(&fixed).await?;
@@ -155,7 +155,7 @@ async fn lost_response_then_paid<S: PaymentSystem>() -> Result<()> {
 async fn server_error_is_not_a_decline<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Fail(500)).await?;
+    let fixed = shop.pay(&opened, Plan::Fail(500)).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn server_error_is_not_a_decline<S: PaymentSystem>() -> Result<()> {
 async fn rate_limit_is_retried<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Busy(2)).await?;
+    let fixed = shop.pay(&opened, Plan::RateLimit(2)).await?;
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
     Ok(())
@@ -172,12 +172,12 @@ async fn rate_limit_is_retried<S: PaymentSystem>() -> Result<()> {
 async fn forged_and_stale_webhooks<S: PaymentSystem>() -> Result<()> {
     let shop = Shop::<S>::open().await?;
     let opened = shop.app.api.invoice("1").await?;
-    let fixed = shop.fix(&opened, Plan::Verify).await?;
+    let fixed = shop.pay(&opened, Plan::Verify).await?;
     let payment = text(&fixed["payment"]["id"])?;
-    let forgeries = shop.system.forgeries(&payment)?;
-    ensure!(forgeries.len() > 3);
-    for forged in forgeries {
-        let answer = shop.tell(&forged).await?;
+    let forged_webhooks = shop.system.forged_webhooks(&payment)?;
+    ensure!(forged_webhooks.len() > 3);
+    for forged in forged_webhooks {
+        let answer = shop.send_webhook(&forged).await?;
         ensure!(
             (400..500).contains(&answer.status),
             "{forged:?}: {answer:?}"
@@ -188,7 +188,7 @@ async fn forged_and_stale_webhooks<S: PaymentSystem>() -> Result<()> {
         invoice["payments"][0]["status"] == "requires_verification",
         "{invoice}"
     );
-    ensure!(shop.told(&opened).is_empty());
+    ensure!(shop.callback_types(&opened).is_empty());
     shop.finish(&fixed).await?;
     shop.assert_paid_once(&opened).await?;
     Ok(())
@@ -201,10 +201,10 @@ async fn different_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> 
         .enumerate()
     {
         let opened = shop.app.api.invoice(&n.to_string()).await?;
-        let fixed = shop.fix(&opened, Plan::Verify).await?;
+        let fixed = shop.pay(&opened, Plan::Verify).await?;
         let payment = text(&fixed["payment"]["id"])?;
-        shop.system.take(&payment, *amount, currency)?;
-        let answer = shop.tell(&shop.system.message(&payment)?).await?;
+        shop.system.capture(&payment, *amount, currency)?;
+        let answer = shop.send_webhook(&shop.system.message(&payment)?).await?;
         ensure!(answer.status == 200, "{answer:?}");
         // The reconciler polls and gets the same status.
         shop.app.until_polled(&payment).await?;
@@ -214,7 +214,7 @@ async fn different_amount_or_currency_is_held<S: PaymentSystem>() -> Result<()> 
             invoice["payments"][0]["status"] == "processing",
             "{invoice}"
         );
-        ensure!(shop.told(&opened).is_empty());
+        ensure!(shop.callback_types(&opened).is_empty());
         ensure!(
             shop.app.log().contains("held"),
             "the held payment is not logged"
@@ -235,11 +235,11 @@ async fn secrets_are_not_stored_or_logged<S: PaymentSystem>() -> Result<()> {
     .enumerate()
     {
         let opened = shop.app.api.invoice(&n.to_string()).await?;
-        let fixed = shop.fix(&opened, plan).await?;
+        let fixed = shop.pay(&opened, plan).await?;
         shop.finish(&fixed).await?;
         if n == 0 {
             let payment = shop.assert_paid_once(&opened).await?;
-            shop.tell(&shop.system.message(&text(&payment["id"])?)?)
+            shop.send_webhook(&shop.system.message(&text(&payment["id"])?)?)
                 .await?;
         }
     }
@@ -266,7 +266,7 @@ macro_rules! conformance_tests {
         const TESTED: &[&str] = &[$(stringify!($name)),+];
         $(
         mod $name {
-            conformance_tests!(@ $system: create, verify, give_up, decline, refund,
+            conformance_tests!(@ $system: create, verify, cancel, decline, refund,
                 duplicate_create, webhook_twice, webhook_before_response,
                 lost_response_then_paid, server_error_is_not_a_decline, rate_limit_is_retried,
                 forged_and_stale_webhooks, different_amount_or_currency_is_held, secrets_are_not_stored_or_logged);

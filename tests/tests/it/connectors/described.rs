@@ -1,5 +1,5 @@
 //! Adyen, PayPal and Mollie against their published API descriptions: every request is valid, and
-//! every documented response is understood.
+//! every documented response is assert_classified.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -12,11 +12,11 @@ use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
 use till_shared::payment::Method;
 use till_shared::widget::CardData;
-use till_tests::providers::prism::{Described, Documented};
+use till_tests::providers::prism::{Documented, PrismServer};
 use till_tests::tools::installed;
 
 /// A connector with an account.
-struct Desk {
+struct Fixture {
     connector: Arc<dyn Connector>,
     account: Account,
     http: reqwest::Client,
@@ -24,7 +24,7 @@ struct Desk {
     refund: RefundId,
 }
 
-impl Desk {
+impl Fixture {
     fn new(kind: &str, credentials: &Value) -> Result<Self> {
         let Some(connector) = by_kind(kind) else {
             bail!("no connector {kind}")
@@ -121,8 +121,8 @@ impl Desk {
 
 /// Checks that a response is classified correctly: a success, a definite failure, or an unknown
 /// outcome.
-fn understood<T>(answer: &Documented, heard: Result<T, CallError>) -> Result<()> {
-    match (answer.status, heard) {
+fn assert_classified<T>(answer: &Documented, result: Result<T, CallError>) -> Result<()> {
+    match (answer.status, result) {
         (200..=299, Ok(_)) => Ok(()),
         // A decline, or an unknown payment.
         (402 | 404 | 422, Ok(_)) => Ok(()),
@@ -139,8 +139,8 @@ fn understood<T>(answer: &Documented, heard: Result<T, CallError>) -> Result<()>
 #[tokio::test]
 async fn adyen() -> Result<()> {
     let specs = installed("TILL_SPECS_DIR")?;
-    let described = Described::start(&[("/", &specs.join("adyen-checkout-v71.json"))]).await?;
-    let desk = Desk::new(
+    let described = PrismServer::start(&[("/", &specs.join("adyen-checkout-v71.json"))]).await?;
+    let fixture = Fixture::new(
         "adyen",
         &json!({
             "api_key": "key", "merchant_account": "TestMerchant", "hmac_key": "00ff",
@@ -155,56 +155,59 @@ async fn adyen() -> Result<()> {
             (Method::Paypal, false),
         ] {
             for full in [true, false] {
-                understood(&answer, desk.create(method, card, full).await)?;
+                assert_classified(&answer, fixture.create(method, card, full).await)?;
             }
         }
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("post", "/paymentLinks")? {
         described.prefer(&answer);
         for full in [true, false] {
-            understood(&answer, desk.create(Method::Card, false, full).await)?;
+            assert_classified(&answer, fixture.create(Method::Card, false, full).await)?;
         }
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     let back = [("redirectResult".to_owned(), "X6XtfGC3!Y...".to_owned())];
     for answer in described.documented("post", "/payments/details")? {
         described.prefer(&answer);
-        let heard = desk
+        let result = fixture
             .connector
-            .returned(&desk.ctx(), &desk.known(None), &back)
+            .returned(&fixture.ctx(), &fixture.known(None), &back)
             .await;
-        understood(&answer, heard)?;
+        assert_classified(&answer, result)?;
     }
-    described.all_valid()?;
-    let link = desk.known(Some("PLE83C39B0A0DE0C1E"));
+    described.assert_requests_valid()?;
+    let link = fixture.known(Some("PLE83C39B0A0DE0C1E"));
     for answer in described.documented("get", "/paymentLinks/{linkId}")? {
         described.prefer(&answer);
-        understood(&answer, desk.connector.fetch(&desk.ctx(), &link).await)?;
+        assert_classified(
+            &answer,
+            fixture.connector.fetch(&fixture.ctx(), &link).await,
+        )?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("patch", "/paymentLinks/{linkId}")? {
         described.prefer(&answer);
-        let heard = desk.connector.cancel(&desk.ctx(), &link).await;
-        understood(&answer, heard)?;
+        let result = fixture.connector.cancel(&fixture.ctx(), &link).await;
+        assert_classified(&answer, result)?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("post", "/payments/{paymentPspReference}/refunds")? {
         described.prefer(&answer);
-        understood(&answer, desk.refund("993617894903480A", None).await)?;
+        assert_classified(&answer, fixture.refund("993617894903480A", None).await)?;
     }
-    described.all_valid()
+    described.assert_requests_valid()
 }
 
 #[tokio::test]
 async fn paypal() -> Result<()> {
     let specs = installed("TILL_SPECS_DIR")?;
-    let described = Described::start(&[
+    let described = PrismServer::start(&[
         ("/v2/checkout", &specs.join("paypal-orders-v2.json")),
         ("/v2/payments", &specs.join("paypal-payments-v2.json")),
     ])
     .await?;
-    let desk = Desk::new(
+    let fixture = Fixture::new(
         "paypal",
         &json!({
             "client_id": "id", "client_secret": "secret", "webhook_id": "WH-1",
@@ -214,95 +217,104 @@ async fn paypal() -> Result<()> {
     for answer in described.documented("post", "/v2/checkout/orders")? {
         described.prefer(&answer);
         for full in [true, false] {
-            understood(&answer, desk.create(Method::Paypal, false, full).await)?;
+            assert_classified(&answer, fixture.create(Method::Paypal, false, full).await)?;
         }
     }
-    described.all_valid()?;
-    let order = desk.known(Some("5O190127TN364715T"));
+    described.assert_requests_valid()?;
+    let order = fixture.known(Some("5O190127TN364715T"));
     for answer in described.documented("get", "/v2/checkout/orders/{id}")? {
         described.prefer(&answer);
-        understood(&answer, desk.connector.fetch(&desk.ctx(), &order).await)?;
+        assert_classified(
+            &answer,
+            fixture.connector.fetch(&fixture.ctx(), &order).await,
+        )?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     // Random responses that match the schema. An approved order is captured.
     for _ in 0..40 {
-        described.make_up(200);
+        described.respond_randomly(200);
         let answer = Documented {
             status: 200,
             example: None,
         };
-        let heard = desk.connector.fetch(&desk.ctx(), &order).await;
-        described.all_valid()?;
-        understood(&answer, heard)?;
+        let result = fixture.connector.fetch(&fixture.ctx(), &order).await;
+        described.assert_requests_valid()?;
+        assert_classified(&answer, result)?;
     }
-    described.instead(
+    described.override_response(
         "/v2/checkout/orders/",
         json!({ "id": "5O1", "status": "APPROVED" }),
     );
     for answer in described.documented("post", "/v2/checkout/orders/{id}/capture")? {
         described.prefer_for("POST", &answer);
-        let heard = desk.connector.fetch(&desk.ctx(), &order).await;
-        understood(&answer, heard)?;
+        let result = fixture.connector.fetch(&fixture.ctx(), &order).await;
+        assert_classified(&answer, result)?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("post", "/v2/payments/captures/{capture_id}/refund")? {
         described.prefer(&answer);
-        understood(&answer, desk.refund("2GG279541U471931P", None).await)?;
+        assert_classified(&answer, fixture.refund("2GG279541U471931P", None).await)?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("get", "/v2/payments/refunds/{refund_id}")? {
         described.prefer(&answer);
-        let heard = desk
+        let result = fixture
             .refund("2GG279541U471931P", Some("1JU08902781691411"))
             .await;
         match answer.status {
-            404 => ensure!(matches!(heard, Err(CallError::Unknown(_)))),
-            _ => understood(&answer, heard)?,
+            404 => ensure!(matches!(result, Err(CallError::Unknown(_)))),
+            _ => assert_classified(&answer, result)?,
         }
     }
-    described.all_valid()
+    described.assert_requests_valid()
 }
 
 #[tokio::test]
 async fn mollie() -> Result<()> {
     let specs = installed("TILL_SPECS_DIR")?;
-    let described = Described::start(&[("/v2", &specs.join("mollie.yaml"))]).await?;
+    let described = PrismServer::start(&[("/v2", &specs.join("mollie.yaml"))]).await?;
     let credentials = json!({ "api_key": "test_key", "base_url": described.base });
-    let desk = Desk::new("mollie", &credentials)?;
+    let fixture = Fixture::new("mollie", &credentials)?;
     for answer in described.documented("post", "/v2/payments")? {
         described.prefer(&answer);
         for method in Method::ALL {
             let full = answer.status == 201;
-            understood(&answer, desk.create(*method, false, full).await)?;
+            assert_classified(&answer, fixture.create(*method, false, full).await)?;
         }
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("get", "/v2/payments")? {
         described.prefer(&answer);
-        let heard = desk.connector.fetch(&desk.ctx(), &desk.known(None)).await;
-        understood(&answer, heard)?;
+        let result = fixture
+            .connector
+            .fetch(&fixture.ctx(), &fixture.known(None))
+            .await;
+        assert_classified(&answer, result)?;
     }
-    described.all_valid()?;
-    let payment = desk.known(Some("tr_5B8cwPMGnU"));
+    described.assert_requests_valid()?;
+    let payment = fixture.known(Some("tr_5B8cwPMGnU"));
     for answer in described.documented("get", "/v2/payments/{paymentId}")? {
         described.prefer(&answer);
-        understood(&answer, desk.connector.fetch(&desk.ctx(), &payment).await)?;
+        assert_classified(
+            &answer,
+            fixture.connector.fetch(&fixture.ctx(), &payment).await,
+        )?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("delete", "/v2/payments/{paymentId}")? {
         described.prefer_for("DELETE", &answer);
-        let heard = desk.connector.cancel(&desk.ctx(), &payment).await;
+        let result = fixture.connector.cancel(&fixture.ctx(), &payment).await;
         // If the payment cannot be canceled, its status is fetched.
-        understood(&answer, heard)?;
+        assert_classified(&answer, result)?;
     }
-    described.all_valid()?;
+    described.assert_requests_valid()?;
     for answer in described.documented("post", "/v2/payments/{paymentId}/refunds")? {
         described.prefer_for("POST", &answer);
-        let heard = desk.refund("tr_5B8cwPMGnU", None).await;
+        let result = fixture.refund("tr_5B8cwPMGnU", None).await;
         match answer.status {
-            404 | 422 => ensure!(matches!(heard, Err(CallError::Refused(_)))),
-            _ => understood(&answer, heard)?,
+            404 | 422 => ensure!(matches!(result, Err(CallError::Refused(_)))),
+            _ => assert_classified(&answer, result)?,
         }
     }
-    described.all_valid()
+    described.assert_requests_valid()
 }

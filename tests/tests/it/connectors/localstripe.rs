@@ -246,10 +246,10 @@ async fn verification_reported_by_webhook() -> Result<()> {
 
     let (opened, fixed) = pay(&app, "2", "4000002500003155").await?;
     let rest = format!("/payments/{}/cancel", text(&fixed["payment"]["id"])?);
-    let given_up = send(app.api.widget(Method::POST, &opened, &rest)).await?;
+    let canceled = send(app.api.widget(Method::POST, &opened, &rest)).await?;
     ensure!(
-        given_up.json()["payment"]["status"] == "canceled",
-        "{given_up:?}"
+        canceled.json()["payment"]["status"] == "canceled",
+        "{canceled:?}"
     );
     Ok(())
 }

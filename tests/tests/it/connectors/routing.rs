@@ -16,7 +16,7 @@ const FAST: [&str; 2] = ["--connector-timeout-ms", "1500"];
 const CARD: &str = "4242424242424242";
 
 /// Lists the payment attempts, oldest first: connector, account and status.
-async fn asked(app: &TestApp) -> Result<Vec<(String, String, String)>> {
+async fn attempts(app: &TestApp) -> Result<Vec<(String, String, String)>> {
     let sql = "select connector, account, status from payments order by id";
     Ok(sqlx::query_as(sql).fetch_all(&app.store().await?).await?)
 }
@@ -52,24 +52,24 @@ async fn a_definite_failure_tries_the_next_account() -> Result<()> {
         Plan::Fail(401),
         Plan::Fail(403),
         Plan::Fail(400),
-        Plan::Busy(1000),
+        Plan::RateLimit(1000),
     ] {
         let (app, first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "succeeded",
             "{plan:?} {fixed}"
         );
-        let asked = asked(&app).await?;
+        let attempts = attempts(&app).await?;
         let expected = rows(&[
             ("stripe", "first", "failed"),
             ("stripe", "second", "succeeded"),
         ]);
-        ensure!(asked == expected, "{plan:?} {asked:?}");
-        ensure!(first.payments().await? == 0 && second.taken().await? == 1999);
+        ensure!(attempts == expected, "{plan:?} {attempts:?}");
+        ensure!(first.payments().await? == 0 && second.net_captured().await? == 1999);
         // Each attempt is a payment with its own idempotency key.
         let invoice = app.api.until_status(&opened.id, "paid").await?;
         let payments = invoice["payments"].as_array().context("no payments")?;
-        ensure!(payments.len() == 2 && second.keys_seen() == [text(&payments[1]["id"])?]);
+        ensure!(payments.len() == 2 && second.idempotency_keys() == [text(&payments[1]["id"])?]);
         ensure!(fixed["payment"]["id"] == payments[1]["id"]);
     }
     Ok(())
@@ -89,9 +89,9 @@ async fn an_unreachable_account_is_skipped() -> Result<()> {
     let opened = app.api.invoice("1").await?;
     let fixed = app.api.paid_with(&opened, CARD).await?;
     ensure!(fixed["payment"]["connector"] == "adyen", "{fixed}");
-    let asked = asked(&app).await?;
+    let attempts = attempts(&app).await?;
     ensure!(
-        asked
+        attempts
             == rows(&[
                 ("stripe", "gone", "failed"),
                 ("adyen", "there", "succeeded")
@@ -100,17 +100,18 @@ async fn an_unreachable_account_is_skipped() -> Result<()> {
     app.api.until_status(&opened.id, "paid").await?;
     // The project receives the callbacks of both attempts in order.
     until("the callbacks", async || {
-        Ok(app.project.arrived().len() == 3)
+        Ok(app.project.callbacks().len() == 3)
     })
     .await?;
-    let told = app.project.arrived();
-    let told: Vec<_> = told.iter().map(|a| a.body["type"].as_str()).collect();
+    let types = app.project.callbacks();
+    let types: Vec<_> = types.iter().map(|a| a.body["type"].as_str()).collect();
     ensure!(
-        told == [
-            Some("payment.failed"),
-            Some("payment.succeeded"),
-            Some("invoice.paid")
-        ]
+        types
+            == [
+                Some("payment.failed"),
+                Some("payment.succeeded"),
+                Some("invoice.paid")
+            ]
     );
     Ok(())
 }
@@ -127,7 +128,7 @@ async fn if_all_accounts_fail_the_payment_fails() -> Result<()> {
     first.pay(Plan::Fail(401));
     let answer = app.api.pay(&opened, &second.pay(Plan::Fail(403))).await?;
     ensure!(answer.json()["payment"]["status"] == "failed", "{answer:?}");
-    ensure!(asked(&app).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
+    ensure!(attempts(&app).await? == rows(&[("stripe", "a", "failed"), ("adyen", "b", "failed")]));
     // The buyer can pay again.
     ensure!(app.api.read(&opened.id).await?["status"] == "open");
     Ok(())
@@ -139,17 +140,17 @@ async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
         Plan::Fail(500),
         Plan::Fail(502),
         Plan::Fail(503),
-        Plan::LoseAnswer,
+        Plan::LoseResponse,
     ] {
         let (app, _first, second, opened, fixed) = pay_with_two_accounts(plan).await?;
         ensure!(
             fixed["payment"]["status"] == "processing",
             "{plan:?} {fixed}"
         );
-        let asked = asked(&app).await?;
+        let attempts = attempts(&app).await?;
         ensure!(
-            asked == rows(&[("stripe", "first", "processing")]),
-            "{plan:?} {asked:?}"
+            attempts == rows(&[("stripe", "first", "processing")]),
+            "{plan:?} {attempts:?}"
         );
         ensure!(second.payments().await? == 0);
         // A second payment is rejected while the outcome is unknown.
@@ -163,7 +164,7 @@ async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
 async fn a_decline_does_not_try_the_next_account() -> Result<()> {
     let (app, _first, second, opened, fixed) = pay_with_two_accounts(Plan::Decline).await?;
     ensure!(fixed["payment"]["status"] == "declined", "{fixed}");
-    ensure!(asked(&app).await? == rows(&[("stripe", "first", "declined")]));
+    ensure!(attempts(&app).await? == rows(&[("stripe", "first", "declined")]));
     ensure!(second.payments().await? == 0);
     ensure!(app.api.read(&opened.id).await?["status"] == "open");
     Ok(())
@@ -180,21 +181,21 @@ async fn a_crash_during_the_first_account() -> Result<()> {
     ];
     let mut app = TestApp::with_accounts(&accounts, &["--connector-timeout-ms", "8000"]).await?;
     let opened = app.api.invoice("1").await?;
-    let body = first.pay(Plan::LoseAnswer);
+    let body = first.pay(Plan::LoseResponse);
     let request = app
         .api
         .widget(Method::POST, &opened, "/payments")
         .json(&body);
-    let pressing = tokio::spawn(send(request));
+    let request_task = tokio::spawn(send(request));
     until("the payment to be charged", async || {
         Ok(first.payments().await? == 1)
     })
     .await?;
     app.crash_and_restart().await?;
-    ensure!(pressing.await?.is_err(), "the connection is closed");
+    ensure!(request_task.await?.is_err(), "the connection is closed");
     app.api.until_status(&opened.id, "paid").await?;
-    ensure!(asked(&app).await? == rows(&[("stripe", "first", "succeeded")]));
-    ensure!(first.taken().await? == 1999 && second.payments().await? == 0);
+    ensure!(attempts(&app).await? == rows(&[("stripe", "first", "succeeded")]));
+    ensure!(first.net_captured().await? == 1999 && second.payments().await? == 0);
     Ok(())
 }
 
@@ -224,7 +225,8 @@ async fn a_redirect_provider_under_maintenance_is_skipped() -> Result<()> {
     ensure!(send(app.api.request(Method::GET, &back)).await?.status == 200);
     app.api.until_status(&opened.id, "paid").await?;
     ensure!(
-        asked(&app).await? == rows(&[("mollie", "down", "failed"), ("mollie", "up", "succeeded")])
+        attempts(&app).await?
+            == rows(&[("mollie", "down", "failed"), ("mollie", "up", "succeeded")])
     );
     Ok(())
 }
@@ -294,8 +296,8 @@ async fn a_webhook_cannot_update_another_accounts_payment() -> Result<()> {
     let payment = text(&fixed["payment"]["id"])?;
     // The Stripe account reports the Adyen account's payment.
     let claim = others.mock.entry(&payment).context("no payment")?;
-    mine.mock.book("", claim);
-    mine.take(&payment, 1999, "EUR")?;
+    mine.mock.insert("", claim);
+    mine.capture(&payment, 1999, "EUR")?;
     let message = mine.message(&payment)?;
     let mut request = app
         .api

@@ -28,7 +28,7 @@ impl<S: PaymentSystem> Shop<S> {
         let system = S::start().await?;
         let accounts = [(S::KIND, ACCOUNT, system.credentials())];
         let app = TestApp::with_accounts(&accounts, args).await?;
-        system.report_to(format!("{}{}", app.api.url, Self::webhooks()));
+        system.set_webhook_url(format!("{}{}", app.api.url, Self::webhooks()));
         Ok(Self { system, app })
     }
 
@@ -36,7 +36,7 @@ impl<S: PaymentSystem> Shop<S> {
         format!("/v1/connectors/{}/{ACCOUNT}/webhooks", S::KIND)
     }
 
-    pub async fn tell(&self, message: &Message) -> Result<Answer> {
+    pub async fn send_webhook(&self, message: &Message) -> Result<Answer> {
         let mut request = self.app.api.request(Method::POST, &Self::webhooks());
         for (name, value) in &message.headers {
             request = request.header(*name, value);
@@ -45,7 +45,7 @@ impl<S: PaymentSystem> Shop<S> {
     }
 
     /// Creates a payment.
-    pub async fn fix(&self, opened: &Opened, plan: Plan) -> Result<Value> {
+    pub async fn pay(&self, opened: &Opened, plan: Plan) -> Result<Value> {
         let answer = self.app.api.pay(opened, &self.system.pay(plan)).await?;
         ensure!(answer.status == 201, "{answer:?}\n{}", self.app.log());
         let fixed = answer.json();
@@ -77,19 +77,22 @@ impl<S: PaymentSystem> Shop<S> {
         ensure!(payments[0]["status"] == "succeeded", "{invoice}");
         ensure!(payments[0]["reference"].is_string(), "{invoice}");
         ensure!(
-            self.system.taken().await? == 1999,
+            self.system.net_captured().await? == 1999,
             "{}",
-            self.system.taken().await?
+            self.system.net_captured().await?
         );
         ensure!(self.system.payments().await? == 1);
-        until("the callbacks", async || Ok(self.told(opened).len() >= 2)).await?;
-        ensure!(self.told(opened) == ["payment.succeeded", "invoice.paid"]);
+        until("the callbacks", async || {
+            Ok(self.callback_types(opened).len() >= 2)
+        })
+        .await?;
+        ensure!(self.callback_types(opened) == ["payment.succeeded", "invoice.paid"]);
         Ok(payments[0].clone())
     }
 
-    pub fn told(&self, opened: &Opened) -> Vec<String> {
-        let arrived = self.app.project.arrived();
-        let about = arrived
+    pub fn callback_types(&self, opened: &Opened) -> Vec<String> {
+        let callbacks = self.app.project.callbacks();
+        let about = callbacks
             .iter()
             .filter(|a| a.body["data"]["invoice"]["id"] == opened.id.as_str());
         about
@@ -98,7 +101,7 @@ impl<S: PaymentSystem> Shop<S> {
     }
 
     /// Refunds a payment and waits until the refund succeeds.
-    pub async fn give_back(&self, payment: &Value, amount: i64) -> Result<()> {
+    pub async fn refund(&self, payment: &Value, amount: i64) -> Result<()> {
         let refund = self.app.refund(&text(&payment["id"])?, amount).await?;
         let store = self.app.store().await?;
         let sql = "select status, reference from refunds where id = $1";
@@ -111,7 +114,7 @@ impl<S: PaymentSystem> Shop<S> {
         .await;
         asked.with_context(|| self.app.log())?;
         if let Some(message) = self.system.refunded(&refund)? {
-            let answer = self.tell(&message).await?;
+            let answer = self.send_webhook(&message).await?;
             ensure!(answer.status == 200, "{answer:?}");
         }
         until("the refund to succeed", async || {

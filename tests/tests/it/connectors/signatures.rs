@@ -10,7 +10,7 @@ use till_server::domain::Timing;
 use till_shared::id::PaymentId;
 use till_shared::payment::PaymentStatus;
 use till_tests::client::text;
-use till_tests::providers::paypal::Notary;
+use till_tests::providers::paypal::WebhookSigner;
 use till_tests::tools::{node, python};
 use tokio::net::TcpListener;
 
@@ -150,10 +150,10 @@ async fn paypal_library_signatures() -> Result<()> {
         },
     });
     let body = body.to_string();
-    let notary = Notary::new("messageverificationcerts.paypal.com")?;
+    let signer = WebhookSigner::new("messageverificationcerts.paypal.com")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
-    let certificate = notary.certificate.clone();
+    let certificate = signer.certificate.clone();
     let router = Router::new().fallback(async move || certificate.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let script = "
@@ -172,7 +172,7 @@ print(json.dumps(base64.b64encode(signature).decode()))";
         "2027-01-15T08:00:00Z",
     );
     let input = json!({
-        "id": id, "time": time, "webhook": "WH-42", "body": body, "key": notary.private_key,
+        "id": id, "time": time, "webhook": "WH-42", "body": body, "key": signer.private_key,
     });
     let signature = text(&python(script, &input).await?)?;
     let url = format!("{base}/certs/paypal");
@@ -189,7 +189,7 @@ print(json.dumps(base64.b64encode(signature).decode()))";
             "base_url": base, "certificate_authority": authority,
         })
     };
-    let (mine, trusted) = (own("WH-42", Some(&notary.authority)), AT + 60);
+    let (mine, trusted) = (own("WH-42", Some(&signer.authority)), AT + 60);
     succeeded(&parsed("paypal", &mine, &headers, &body, trusted).await??)?;
     let altered = body.replace("19.99", "19.98");
     ensure!(
@@ -203,7 +203,7 @@ print(json.dumps(base64.b64encode(signature).decode()))";
             .await?
             .is_err()
     );
-    let another = own("WH-43", Some(&notary.authority));
+    let another = own("WH-43", Some(&signer.authority));
     ensure!(
         parsed("paypal", &another, &headers, &body, trusted)
             .await?
@@ -217,7 +217,7 @@ print(json.dumps(base64.b64encode(signature).decode()))";
             .is_err()
     );
     // A trusted certificate for another name.
-    let other = Notary::new("messageverificationcerts.paypal.com.evil.example")?;
+    let other = WebhookSigner::new("messageverificationcerts.paypal.com.evil.example")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let evil = format!("http://{}", listener.local_addr()?);
     let certificate = other.certificate.clone();

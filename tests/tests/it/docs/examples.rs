@@ -111,13 +111,13 @@ async fn shop(example: &str) -> Result<(Shop, TempDir)> {
     Ok((Shop { app, url }, dir))
 }
 
-async fn pays(browser: &Browser, frame: &str) -> Result<()> {
-    browser.enter(frame).await?;
+async fn pay(browser: &Browser, frame: &str) -> Result<()> {
+    browser.enter_frame(frame).await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
     browser
         .until("the paid event", "return /^Thank you! inv_\\w+ is paid\\.$/.test(document.querySelector('#outcome').textContent)")
@@ -131,8 +131,8 @@ async fn example(name: &str, button: Option<&str>, frame: &str) -> Result<()> {
     if let Some(button) = button {
         browser.click(button).await?;
     }
-    pays(&browser, frame).await?;
-    ensure!(shop.app.taken().await? == 1999);
+    pay(&browser, frame).await?;
+    ensure!(shop.app.net_captured().await? == 1999);
     browser.close().await
 }
 

@@ -31,12 +31,12 @@ pub const EXAMPLE: &str = "invoice-paid.json";
 async fn signing_snippets_produce_accepted_forms() -> Result<()> {
     let app = TestApp::start().await?;
     for name in FORM {
-        signs(&app, name).await.context(name)?;
+        assert_signs(&app, name).await.context(name)?;
     }
     Ok(())
 }
 
-async fn signs(app: &TestApp, name: &'static str) -> Result<()> {
+async fn assert_signs(app: &TestApp, name: &'static str) -> Result<()> {
     let order = [
         ("project", app.keys.pk.as_str()),
         ("order_id", name),
@@ -124,7 +124,10 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
     refused.problem(422, "order-rejected")?;
     let known = app.api.invoice("42").await?;
     app.api.paid_with(&known, APPROVED).await?;
-    until("both callbacks to be accepted", async || taken(&app).await).await?;
+    until("both callbacks to be accepted", async || {
+        callbacks_accepted(&app).await
+    })
+    .await?;
 
     // Callbacks with valid and invalid signatures.
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -171,7 +174,7 @@ async fn assert_verifies_callbacks(name: &'static str) -> Result<()> {
 }
 
 /// Whether both callbacks of the order got status 204.
-async fn taken(app: &TestApp) -> Result<bool> {
+async fn callbacks_accepted(app: &TestApp) -> Result<bool> {
     let list = send(app.api.secret(Method::GET, "/v1/events"))
         .await?
         .json();
@@ -232,11 +235,11 @@ async fn the_callback_example_matches_a_real_callback() -> Result<()> {
     let opened = app.api.invoice("42").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("both callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
-    let arrived = app.project.arrived();
-    let real = arrived.iter().find(|a| a.body["type"] == "invoice.paid");
+    let callbacks = app.project.callbacks();
+    let real = callbacks.iter().find(|a| a.body["type"] == "invoice.paid");
     let real = &real.context("no invoice.paid")?.body;
     let example = std::fs::read_to_string(docs()?.join("snippets").join(EXAMPLE))?;
     same_shape(&serde_json::from_str(&example)?, real).context("$")

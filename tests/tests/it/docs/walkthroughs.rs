@@ -62,7 +62,7 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
                 "widget.md" => walk.address("http://127.0.0.1:8700"),
                 _ => format!("file://{}", walk.files.path().join("form.html").display()),
             };
-            pays(&shop, page == "widget.md").await.context(page)?;
+            pay(&shop, page == "widget.md").await.context(page)?;
         }
         walk.on_to(None).await?;
         let ledger = walk.files.path().join("till-sandbox.db");
@@ -77,22 +77,22 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
 }
 
 /// Clicks the page's button and pays on the payment page or in the widget.
-async fn pays(shop: &str, in_widget: bool) -> Result<()> {
+async fn pay(shop: &str, in_widget: bool) -> Result<()> {
     let browser = Browser::start(Screen::Desk).await?;
     browser.goto(shop).await?;
     if in_widget {
         // The button works once the script is loaded.
-        browser.see("dialog iframe").await?;
+        browser.wait_for("dialog iframe").await?;
     }
     browser.click("button").await?;
     if in_widget {
-        browser.enter("dialog iframe").await?;
+        browser.enter_frame("dialog iframe").await?;
     }
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("[data-screen=paid]").await?;
+    browser.wait_for("[data-screen=paid]").await?;
     browser.close().await
 }
 

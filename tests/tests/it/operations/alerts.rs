@@ -15,7 +15,7 @@ use till_tests::metrics::Metrics;
 const OTHERS: [&str; 1] = ["up"];
 
 /// Scrapes a server on which every metric exists.
-async fn busy() -> Result<Metrics> {
+async fn metrics_after_payments() -> Result<Metrics> {
     let app = TestApp::start().await?;
     for (order, number) in [("1", "4242424242424242"), ("2", "4000000000009995")] {
         let opened = app.api.invoice(order).await?;
@@ -59,7 +59,7 @@ fn real(metrics: &Metrics, promql: &str) -> Result<BTreeSet<String>> {
 
 #[tokio::test]
 async fn alerts_use_existing_metrics() -> Result<()> {
-    let metrics = busy().await?;
+    let metrics = metrics_after_payments().await?;
     let text = fs::read_to_string(docs()?.join("operations/alerts.yml"))?;
     let file: Value = serde_yaml_ng::from_str(&text)?;
     let page = fs::read_to_string(docs()?.join("operations.md"))?;
@@ -97,7 +97,7 @@ async fn alerts_use_existing_metrics() -> Result<()> {
 
 #[tokio::test]
 async fn the_dashboard_shows_every_metric() -> Result<()> {
-    let metrics = busy().await?;
+    let metrics = metrics_after_payments().await?;
     let text = fs::read_to_string(docs()?.join("operations/grafana.json"))?;
     let board: Value = serde_json::from_str(&text)?;
     let variables = board["templating"]["list"].as_array().context("no list")?;
@@ -144,7 +144,7 @@ fn family(name: &str) -> String {
 
 #[tokio::test]
 async fn the_operations_page_lists_every_metric() -> Result<()> {
-    let metrics = busy().await?;
+    let metrics = metrics_after_payments().await?;
     let there: BTreeSet<_> = metrics.names().iter().map(|name| family(name)).collect();
     let page = fs::read_to_string(docs()?.join("operations.md"))?;
     let rows = page.lines().filter(|line| line.starts_with("| `till_"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use till_tests::TestApp;
 use till_tests::client::{Opened, send, text};
-use till_tests::project::Arrived;
+use till_tests::project::ReceivedCallback;
 use till_tests::wait::until;
 use tokio::process::Command;
 
@@ -96,11 +96,11 @@ async fn a_restored_backup_resumes() -> Result<()> {
     let before = app.api.invoice("before").await?;
     app.api.paid_with(&before, APPROVED).await?;
     until("its callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
     app.project
-        .answer_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+        .respond_to_callbacks(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
     let untold = app.api.invoice("untold").await?;
     app.api.paid_with(&untold, APPROVED).await?;
     let (under_way, form) = start_verification(&app).await?;
@@ -128,10 +128,10 @@ async fn a_restored_backup_resumes() -> Result<()> {
     let after = app.api.invoice("after").await?;
     let after_paid = app.api.paid_with(&after, APPROVED).await?;
     app.project
-        .answer_callbacks(|_| StatusCode::OK.into_response());
+        .respond_to_callbacks(|_| StatusCode::OK.into_response());
     let mut told = vec![];
     until("the shop to be told", async || {
-        told = hurried(&app).await?;
+        told = callbacks_after_retry(&app).await?;
         Ok(told
             .iter()
             .any(|a| reports_paid(a, &untold.id) && a.status == 200))
@@ -141,7 +141,7 @@ async fn a_restored_backup_resumes() -> Result<()> {
     let mut app = Arc::into_inner(app).context("somebody still has it")?;
     ensure!(app.terminate().await?, "the server did not exit cleanly");
     restore(&app).await?;
-    told = app.project.arrived();
+    told = app.project.callbacks();
     app.restart().await?;
 
     ensure!(app.api.read(&before.id).await?["status"] == "paid");
@@ -154,13 +154,13 @@ async fn a_restored_backup_resumes() -> Result<()> {
     );
     let mut again = vec![];
     until("the pending callbacks of the backup", async || {
-        again = hurried(&app).await?.split_off(told.len());
-        let told = |id: &str| again.iter().any(|a| a.genuine && reports_paid(a, id));
+        again = callbacks_after_retry(&app).await?.split_off(told.len());
+        let told = |id: &str| again.iter().any(|a| a.verified && reports_paid(a, id));
         Ok(told(&untold.id) && told(&under_way.id))
     })
     .await?;
     // The restored event has the same id; the other event is new.
-    let id = |list: &[Arrived], invoice: &str| {
+    let id = |list: &[ReceivedCallback], invoice: &str| {
         let paid = list.iter().find(|a| reports_paid(a, invoice));
         paid.map(|a| a.id.clone()).context("no callback")
     };
@@ -169,15 +169,15 @@ async fn a_restored_backup_resumes() -> Result<()> {
 }
 
 /// Makes pending retries due and returns all callbacks received so far.
-async fn hurried(app: &TestApp) -> Result<Vec<Arrived>> {
+async fn callbacks_after_retry(app: &TestApp) -> Result<Vec<ReceivedCallback>> {
     sqlx::query("update events set next_attempt_at = 1 where state = 'pending' and attempts > 0")
         .execute(&app.store().await?)
         .await?;
-    Ok(app.project.arrived())
+    Ok(app.project.callbacks())
 }
 
-fn reports_paid(arrived: &Arrived, invoice: &str) -> bool {
-    arrived.body["type"] == "invoice.paid" && arrived.body["data"]["invoice"]["id"] == invoice
+fn reports_paid(callbacks: &ReceivedCallback, invoice: &str) -> bool {
+    callbacks.body["type"] == "invoice.paid" && callbacks.body["data"]["invoice"]["id"] == invoice
 }
 
 /// Payments made after the backup are missing in the store. They are found by comparing the
@@ -255,18 +255,18 @@ async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
     let refused = app.till(&missing).await?;
     ensure!(refused.is_err_and(|said| said.contains("can't open the database")));
     ensure!(
-        left(app.files(), "none.db")?.is_empty(),
+        files_with_prefix(app.files(), "none.db")?.is_empty(),
         "a file was left behind"
     );
     ensure!(
-        left(app.files(), "missing.db")?.is_empty(),
+        files_with_prefix(app.files(), "missing.db")?.is_empty(),
         "a database was created"
     );
     Ok(())
 }
 
 /// Lists the files with this prefix.
-fn left(dir: &Path, name: &str) -> Result<Vec<String>> {
+fn files_with_prefix(dir: &Path, name: &str) -> Result<Vec<String>> {
     let mut found = vec![];
     for entry in fs::read_dir(dir)? {
         let file = entry?.file_name().to_string_lossy().into_owned();

@@ -38,7 +38,7 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
     ensure!(fixed.status == 201, "{fixed:?}");
     let payment = text(&fixed.json()["payment"]["id"])?;
     let refund = app.refund(&payment, 500).await?;
-    let about = |line: &Value| said(line, "payment") == Some(&payment);
+    let about = |line: &Value| field(line, "payment") == Some(&payment);
     let messages = |lines: &[Value], text: &str| {
         let of = |line: &&Value| about(line) && line["message"] == text;
         lines.iter().filter(of).cloned().collect::<Vec<_>>()
@@ -55,7 +55,7 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
         anyhow::bail!("{written:?}");
     };
     ensure!(
-        said(written, "request") == Some(fixed.header("x-request-id")),
+        field(written, "request") == Some(fixed.header("x-request-id")),
         "{written}"
     );
     let changed = messages(&lines, "payment changed");
@@ -67,22 +67,22 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
     ensure!(
         ended
             .iter()
-            .any(|line| said(line, "refund") == Some(&refund)),
+            .any(|line| field(line, "refund") == Some(&refund)),
         "{ended:?}"
     );
     for callback in messages(&lines, "callback delivered") {
         ensure!(
-            said(&callback, "event").is_some_and(|id| id.starts_with("evt_")),
+            field(&callback, "event").is_some_and(|id| id.starts_with("evt_")),
             "{callback}"
         );
     }
     // Every line about the payment carries the project and the invoice.
-    let ours = |line: &&Value| said(line, "target").is_some_and(|t| t.starts_with("till_server"));
+    let ours = |line: &&Value| field(line, "target").is_some_and(|t| t.starts_with("till_server"));
     for line in lines.iter().filter(|line| about(line)).filter(ours) {
-        ensure!(said(line, "project") == Some(&app.keys.id), "{line}");
+        ensure!(field(line, "project") == Some(&app.keys.id), "{line}");
         // Lines about a refund carry the payment only.
-        let of_payment = said(line, "refund").is_some() || line["message"] == "answered";
-        let invoice = said(line, "invoice") == Some(&opened.id);
+        let of_payment = field(line, "refund").is_some() || line["message"] == "answered";
+        let invoice = field(line, "invoice") == Some(&opened.id);
         ensure!(invoice || of_payment, "{line}");
     }
     assert_no_secrets(&app, &opened.token).await
@@ -114,7 +114,7 @@ async fn assert_no_secrets(app: &TestApp, token: &str) -> Result<()> {
 #[tokio::test]
 async fn warnings_carry_the_payment_id() -> Result<()> {
     let app = TestApp::with_settings(&[], &["--log-format", "json"]).await?;
-    app.project.answer_callbacks(|_| {
+    app.project.respond_to_callbacks(|_| {
         use axum::response::IntoResponse;
         axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
     });
@@ -133,11 +133,11 @@ async fn warnings_carry_the_payment_id() -> Result<()> {
         };
         for (line, level) in [(&lost, "WARN"), (&refused, "WARN")] {
             ensure!(line["level"] == level, "{line}");
-            ensure!(said(line, "payment") == Some(&payment), "{line}");
-            ensure!(said(line, "invoice") == Some(&opened.id), "{line}");
-            ensure!(said(line, "project") == Some(&app.keys.id), "{line}");
+            ensure!(field(line, "payment") == Some(&payment), "{line}");
+            ensure!(field(line, "invoice") == Some(&opened.id), "{line}");
+            ensure!(field(line, "project") == Some(&app.keys.id), "{line}");
         }
-        ensure!(said(&lost, "connector") == Some("sandbox"), "{lost}");
+        ensure!(field(&lost, "connector") == Some("sandbox"), "{lost}");
         Ok(true)
     })
     .await

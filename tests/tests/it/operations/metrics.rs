@@ -110,7 +110,7 @@ async fn payments_are_counted_by_outcome() -> Result<()> {
 async fn order_checks_are_counted_by_outcome() -> Result<()> {
     let app = with_check().await?;
     app.project
-        .answer_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":false,"reason":"sold out"}"#.into_response());
     let opened = app.api.invoice("1").await?;
     let card = till_tests::client::card(APPROVED);
     app.api
@@ -118,7 +118,7 @@ async fn order_checks_are_counted_by_outcome() -> Result<()> {
         .await?
         .problem(422, "order-rejected")?;
     app.project
-        .answer_checks(|_| StatusCode::NOT_FOUND.into_response());
+        .respond_to_checks(|_| StatusCode::NOT_FOUND.into_response());
     let refused = app.api.pay(&opened, &card).await?;
     refused.problem(502, "order-check-unavailable")?;
     let checks = "till_order_checks_total";
@@ -144,7 +144,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
     counts(&app, "till_duplicate_refunds_total", &[SANDBOX], 0.0).await?;
 
     // The declined payment succeeds late.
-    app.takes_after_all(&declined).await?;
+    app.succeed_late(&declined).await?;
     counts(&app, "till_duplicate_refunds_total", &[SANDBOX], 1.0).await?;
     counts(&app, "till_refunds_total", &refunds("succeeded"), 2.0).await?;
     let applied = Metrics::of(&app).await?;
@@ -160,7 +160,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
     // A valid webhook for an unknown payment.
     let mut stranger = declined;
     stranger["id"] = "pay_01900000000070008000000000000001".into();
-    let answer = app.takes_after_all(&stranger).await?;
+    let answer = app.succeed_late(&stranger).await?;
     ensure!(answer.status == 404, "{answer:?}");
     counts(&app, "till_webhooks_total", &webhooks("unmatched"), 1.0).await
 }
@@ -168,7 +168,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
 #[tokio::test]
 async fn callbacks_are_counted_by_outcome() -> Result<()> {
     let app = TestApp::start().await?;
-    app.project.answer_callbacks(|n| match n {
+    app.project.respond_to_callbacks(|n| match n {
         0 => StatusCode::BAD_GATEWAY.into_response(),
         1 => StatusCode::GONE.into_response(),
         _ => StatusCode::OK.into_response(),
@@ -235,7 +235,7 @@ async fn a_backlog_is_a_warning_and_the_server_stays_ready() -> Result<()> {
     let opened = app.api.invoice("1").await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("both callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
     counts(&app, "till_callbacks_pending", &[], 0.0).await?;

@@ -98,7 +98,7 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
     ensure!(fixed.status == 201, "{fixed:?}");
     let payment = text(&fixed.json()["payment"]["id"])?;
     until("both callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
     // The exit flushes the remaining spans.
@@ -221,7 +221,7 @@ async fn an_unavailable_collector_is_tolerated() -> Result<()> {
         let fixed = app.api.paid_with(&opened, APPROVED).await?;
         ensure!(fixed["payment"]["status"] == "succeeded", "{fixed}");
         until("both callbacks", async || {
-            Ok(app.project.arrived().len() == 2)
+            Ok(app.project.callbacks().len() == 2)
         })
         .await?;
         ensure!(app.terminate().await?, "the server did not exit cleanly");

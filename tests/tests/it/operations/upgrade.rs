@@ -14,7 +14,7 @@ use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::client::{Opened, card, send};
 use till_tests::database::Database;
-use till_tests::ledger::{agree, until_settled};
+use till_tests::ledger::{assert_consistent, until_settled};
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
@@ -106,7 +106,7 @@ fn columns_are_read_by_name() -> Result<()> {
 }
 
 /// Copies rows with the columns of the old schema.
-async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result<()> {
+async fn copy_rows(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result<()> {
     let sql = format!("select * from {table} {rows}");
     let none = format!("select * from {table} where 1 = 0");
     let known = sqlx::Executor::describe(to, AssertSqlSafe(none).into_sql_str()).await?;
@@ -138,14 +138,14 @@ async fn copied(from: &AnyPool, to: &AnyPool, table: &str, rows: &str) -> Result
 }
 
 /// Invoices in several states.
-struct Shop {
+struct Data {
     open: Opened,
     waiting: Opened,
     paid: Opened,
     key_used: String,
 }
 
-async fn business(app: &TestApp, name: &str) -> Result<Shop> {
+async fn create_data(app: &TestApp, name: &str) -> Result<Data> {
     let api = &app.api;
     let open = api.invoice(&format!("open {name}")).await?;
     let waiting = api.invoice(&format!("waiting {name}")).await?;
@@ -156,7 +156,7 @@ async fn business(app: &TestApp, name: &str) -> Result<Shop> {
     let request = request.header("idempotency-key", &key_used);
     let answer = send(request.json(&card(APPROVED))).await?;
     ensure!(answer.status == 201, "{answer:?}");
-    Ok(Shop {
+    Ok(Data {
         open,
         waiting,
         paid,
@@ -164,13 +164,13 @@ async fn business(app: &TestApp, name: &str) -> Result<Shop> {
     })
 }
 
-async fn assert_usable(app: &TestApp, shop: &Shop) -> Result<()> {
+async fn assert_usable(app: &TestApp, data: &Data) -> Result<()> {
     let api = &app.api;
-    let request = api.widget(Method::POST, &shop.paid, "/payments");
-    let request = request.header("idempotency-key", &shop.key_used);
+    let request = api.widget(Method::POST, &data.paid, "/payments");
+    let request = request.header("idempotency-key", &data.key_used);
     let again = send(request.json(&card(APPROVED))).await?;
     ensure!(again.header("idempotent-replayed") == "true", "{again:?}");
-    let shown = send(api.widget(Method::GET, &shop.waiting, ""))
+    let shown = send(api.widget(Method::GET, &data.waiting, ""))
         .await?
         .json();
     let form = shown["verification"]["url"].as_str().context("no form")?;
@@ -179,9 +179,9 @@ async fn assert_usable(app: &TestApp, shop: &Shop) -> Result<()> {
             .form(&[("action", "confirm")]),
     )
     .await?;
-    api.until_status(&shop.waiting.id, "paid").await?;
-    api.paid_with(&shop.open, APPROVED).await?;
-    let invoice = api.read(&shop.paid.id).await?;
+    api.until_status(&data.waiting.id, "paid").await?;
+    api.paid_with(&data.open, APPROVED).await?;
+    let invoice = api.read(&data.paid.id).await?;
     let payment = invoice["payments"][0]["id"]
         .as_str()
         .context("no payment")?;
@@ -199,10 +199,10 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
         // The endpoint fails while the old server runs, so callbacks stay pending.
         let mut app = TestApp::start().await?;
         app.project
-            .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
-        let before = business(&app, "before").await?;
+            .respond_to_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
+        let before = create_data(&app, "before").await?;
         let first = ids(&app).await?;
-        let after = business(&app, "after").await?;
+        let after = create_data(&app, "after").await?;
         ensure!(app.terminate().await?);
         let written = app.store().await?;
 
@@ -211,24 +211,24 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
         let store = old.new_pool().await?;
         up_to(version).await?.run(&store).await?;
         for table in TABLES {
-            copied(&written, &store, table, &of_invoices(table, &first, true)).await?;
+            copy_rows(&written, &store, table, &of_invoices(table, &first, true)).await?;
         }
         app.move_to(old);
         app.restart().await?;
         // Without `select *`, prepared statements survive the added column.
         let store = app.store().await?;
         for table in TABLES {
-            copied(&written, &store, table, &of_invoices(table, &first, false)).await?;
+            copy_rows(&written, &store, table, &of_invoices(table, &first, false)).await?;
         }
         app.project
-            .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
+            .respond_to_callbacks(|_| StatusCode::NO_CONTENT.into_response());
         assert_usable(&app, &before).await?;
         assert_usable(&app, &after).await?;
         until_settled(&app, Duration::from_secs(60)).await?;
-        let agreement = agree(&app).await?;
+        let summary = assert_consistent(&app).await?;
         ensure!(
-            agreement.paid == 6 && agreement.refunds == 2,
-            "{version}: {agreement:?}"
+            summary.paid == 6 && summary.refunds == 2,
+            "{version}: {summary:?}"
         );
         drop(directory);
     }

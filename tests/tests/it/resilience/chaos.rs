@@ -1,7 +1,7 @@
 //! Payments during outages: none is lost and none is charged twice. `cargo xtask chaos` runs longer.
 
 use anyhow::Result;
-use till_tests::faults::chaos::{Fault, Plan, run};
+use till_tests::faults::chaos::{Outage, Plan, run};
 
 /// Returns the random seed. `TILL_CHAOS_SEED` repeats a run.
 fn seed() -> u64 {
@@ -12,8 +12,8 @@ fn seed() -> u64 {
 
 async fn survives(plan: Plan) -> Result<()> {
     println!("TILL_CHAOS_SEED={}", plan.seed);
-    let agreement = run(&plan).await?;
-    println!("{agreement:#?}");
+    let summary = run(&plan).await?;
+    println!("{summary:#?}");
     Ok(())
 }
 
@@ -21,8 +21,8 @@ async fn survives(plan: Plan) -> Result<()> {
 async fn the_server_is_killed_repeatedly() -> Result<()> {
     survives(Plan {
         times: 20,
-        faults: vec![Fault::Server],
-        weather: false,
+        outages: vec![Outage::Server],
+        network_faults: false,
         buyers: 40,
         seed: seed(),
     })
@@ -33,8 +33,8 @@ async fn the_server_is_killed_repeatedly() -> Result<()> {
 async fn the_payment_system_is_slow_unavailable_and_faulty() -> Result<()> {
     survives(Plan {
         times: 6,
-        faults: vec![Fault::PaymentSystem],
-        weather: true,
+        outages: vec![Outage::PaymentSystem],
+        network_faults: true,
         buyers: 40,
         seed: seed(),
     })

@@ -9,20 +9,20 @@ use serde_json::Value;
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::client::send;
-use till_tests::ledger::{agree, until_settled};
+use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
 const DECLINED: &str = "4000000000009995";
 /// The number of failed attempts. The last is more than 7 hours after the first.
-const DEAD: usize = 6;
+const FAILED_ATTEMPTS: usize = 6;
 
 #[tokio::test]
 async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
     // One second is more than 5 hours.
     let app = TestApp::with_settings(&[], &["--speedup", "20000"]).await?;
     app.project
-        .answer_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
+        .respond_to_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
     for order in ["1", "2", "3"] {
         let opened = app.api.invoice(order).await?;
         app.api.paid_with(&opened, DECLINED).await?;
@@ -37,21 +37,18 @@ async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
         let list = list.json()["data"].as_array().cloned().context("no list")?;
         ensure!(list.len() == 3, "{list:?}");
         let attempts = |event: &Value| event["attempts"].as_array().map_or(0, Vec::len);
-        Ok(list.iter().all(|event| attempts(event) >= DEAD))
+        Ok(list.iter().all(|event| attempts(event) >= FAILED_ATTEMPTS))
     };
     until("six attempts", first_of_each).await?;
-    let in_vain = app.project.arrived();
+    let failed = app.project.callbacks();
     // Later events of an invoice wait for its first event.
-    let kinds = in_vain.iter().filter_map(|a| a.body["type"].as_str());
+    let kinds = failed.iter().filter_map(|a| a.body["type"].as_str());
     ensure!(kinds.into_iter().all(|kind| kind == "payment.declined"));
 
     app.project
-        .answer_callbacks(|_| StatusCode::NO_CONTENT.into_response());
+        .respond_to_callbacks(|_| StatusCode::NO_CONTENT.into_response());
     until_settled(&app, Duration::from_secs(60)).await?;
-    let agreement = agree(&app).await?;
-    ensure!(
-        agreement.events == 9 && agreement.repeated == 0,
-        "{agreement:?}"
-    );
+    let summary = assert_consistent(&app).await?;
+    ensure!(summary.events == 9 && summary.repeated == 0, "{summary:?}");
     Ok(())
 }

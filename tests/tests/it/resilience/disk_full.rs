@@ -11,7 +11,7 @@ use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Api, card, send, text};
 use till_tests::database::Database;
-use till_tests::ledger::{agree, until_settled};
+use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 
 const APPROVED: &str = "4242424242424242";
@@ -116,13 +116,13 @@ async fn nothing_is_submitted_that_is_not_stored() -> Result<()> {
     api.until_status(&waiting.id, "paid").await?;
     api.paid_with(&open, APPROVED).await?;
     until_settled(&app, Duration::from_secs(60)).await?;
-    ensure!(agree(&app).await?.paid == 3);
+    ensure!(assert_consistent(&app).await?.paid == 3);
     Ok(())
 }
 
 async fn until_settled_but_waiting(app: &TestApp) -> Result<()> {
     until("the first callbacks", async || {
-        Ok(app.project.arrived().len() == 2)
+        Ok(app.project.callbacks().len() == 2)
     })
     .await?;
     let store = app.store().await?;

@@ -10,27 +10,27 @@ use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Api, card, send};
 use till_tests::events::Events;
-use till_tests::faults::relay::{Fate, Relay};
-use till_tests::ledger::{agree, until_settled};
+use till_tests::faults::relay::{Fault, Relay};
+use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";
 /// The number of concurrent calls to the account.
-const SHARE: usize = 4;
-/// The number of buyers as a multiple of [`SHARE`].
-const RUSH: usize = 10;
+const CONCURRENT_CALLS: usize = 4;
+/// The number of buyers as a multiple of [`CONCURRENT_CALLS`].
+const OVERLOAD_FACTOR: usize = 10;
 /// The length of each phase.
-const PART: Duration = Duration::from_secs(6);
+const PHASE: Duration = Duration::from_secs(6);
 /// How long a call to a slow account takes.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Runs `at_once` buyers for a phase. A buyer repeats rejected requests. Returns the number of
 /// payments and of rejected requests.
 async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)> {
-    let (paid, away) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let end = Instant::now() + PART;
-    let persistent = async |ask: &dyn Fn() -> reqwest::RequestBuilder| loop {
+    let (paid, rejected) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let end = Instant::now() + PHASE;
+    let send_with_retry = async |ask: &dyn Fn() -> reqwest::RequestBuilder| loop {
         let answer = send(ask()).await?;
         if answer.status != 503 {
             return anyhow::Ok(answer);
@@ -40,7 +40,7 @@ async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)>
             .header("retry-after")
             .parse()
             .context("Retry-After")?;
-        away.fetch_add(1, Ordering::Relaxed);
+        rejected.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     };
     let one = async |buyer: usize| {
@@ -50,7 +50,7 @@ async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)>
             }
             let order = Api::order(&format!("{name}-{buyer}-{number}"));
             let made =
-                persistent(&|| api.secret(Method::POST, "/v1/invoices").json(&order)).await?;
+                send_with_retry(&|| api.secret(Method::POST, "/v1/invoices").json(&order)).await?;
             ensure!(made.status == 201, "{made:?}");
             let path = format!(
                 "/v1/widget/invoices/{}/payments",
@@ -61,66 +61,70 @@ async fn buyers(api: &Api, name: &str, at_once: usize) -> Result<(usize, usize)>
                 .unwrap_or_default()
                 .to_owned();
             let pay = || api.request(Method::POST, &path).bearer_auth(&token);
-            let answer = persistent(&|| pay().json(&card(APPROVED))).await?;
+            let answer = send_with_retry(&|| pay().json(&card(APPROVED))).await?;
             ensure!(answer.status == 201, "{answer:?}");
             paid.fetch_add(1, Ordering::Relaxed);
         }
         anyhow::Ok(())
     };
     try_join_all((0..at_once).map(one)).await?;
-    Ok((paid.into_inner(), away.into_inner()))
+    Ok((paid.into_inner(), rejected.into_inner()))
 }
 
 #[tokio::test]
 async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     let relay = Relay::start().await?;
     // The account's delay limits its throughput, regardless of the machine.
-    relay.weather(|_, path| match path {
-        "/v1/payments" => Fate::Late(Duration::from_millis(400)),
-        _ => Fate::Passed,
+    relay.inject(|_, path| match path {
+        "/v1/payments" => Fault::Delay(Duration::from_millis(400)),
+        _ => Fault::None,
     });
-    let share = SHARE.to_string();
+    let share = CONCURRENT_CALLS.to_string();
     let setup = Setup {
-        to_sandbox: Some(&relay),
+        sandbox_relay: Some(&relay),
         settings: &["--max-account-calls", &share, "--max-requests", "24"],
         ..Setup::default()
     };
     let app = TestApp::set_up(setup).await?;
-    let (calm, _) = buyers(&app.api, "calm", SHARE).await?;
-    let (rushed, away) = buyers(&app.api, "rush", SHARE * RUSH).await?;
-    let ratio = rushed as f64 / calm as f64;
+    let (baseline, _) = buyers(&app.api, "baseline", CONCURRENT_CALLS).await?;
+    let (overloaded, rejected) =
+        buyers(&app.api, "overload", CONCURRENT_CALLS * OVERLOAD_FACTOR).await?;
+    let ratio = overloaded as f64 / baseline as f64;
     println!(
-        "in {PART:?}: {calm} payments at capacity, {rushed} at {RUSH} times as many buyers \
-         ({away} rejected): {ratio:.2}"
+        "in {PHASE:?}: {baseline} payments at capacity, {overloaded} at {OVERLOAD_FACTOR} times as many buyers \
+         ({rejected} rejected): {ratio:.2}"
     );
-    ensure!(away > 0, "no request was rejected");
+    ensure!(rejected > 0, "no request was rejected");
     ensure!(ratio > 0.5, "goodput fell to {ratio:.2}");
     until_settled(&app, Duration::from_secs(60)).await?;
-    let agreement = agree(&app).await?;
-    ensure!(agreement.paid == calm + rushed, "{agreement:?}");
+    let summary = assert_consistent(&app).await?;
+    ensure!(summary.paid == baseline + overloaded, "{summary:?}");
     Ok(())
 }
 
 /// Starts an app whose request limit is exhausted by calls that get no response.
-async fn full(relay: &Relay, places: usize) -> Result<(TestApp, Vec<JoinHandle<Result<Answer>>>)> {
+async fn start_at_limit(
+    relay: &Relay,
+    limit: usize,
+) -> Result<(TestApp, Vec<JoinHandle<Result<Answer>>>)> {
     let hanging = Arc::new(AtomicUsize::new(0));
     let counted = hanging.clone();
-    relay.weather(move |method, path| {
+    relay.inject(move |method, path| {
         if *method == Method::POST && path == "/v1/payments" {
             counted.fetch_add(1, Ordering::Relaxed);
-            return Fate::Lost;
+            return Fault::DropRequest;
         }
-        Fate::Passed
+        Fault::None
     });
-    let number = places.to_string();
+    let number = limit.to_string();
     let setup = Setup {
-        to_sandbox: Some(relay),
+        sandbox_relay: Some(relay),
         settings: &["--max-requests", &number, "--connector-timeout-ms", "60000"],
         ..Setup::default()
     };
     let app = TestApp::set_up(setup).await?;
     let mut calls = vec![];
-    for order in 0..places {
+    for order in 0..limit {
         let opened = app.api.invoice(&order.to_string()).await?;
         let api = app.api.clone();
         calls.push(tokio::spawn(async move {
@@ -128,7 +132,7 @@ async fn full(relay: &Relay, places: usize) -> Result<(TestApp, Vec<JoinHandle<R
         }));
     }
     until("all calls to be pending", async || {
-        Ok(hanging.load(Ordering::Relaxed) == places)
+        Ok(hanging.load(Ordering::Relaxed) == limit)
     })
     .await?;
     Ok((app, calls))
@@ -137,7 +141,7 @@ async fn full(relay: &Relay, places: usize) -> Result<(TestApp, Vec<JoinHandle<R
 #[tokio::test]
 async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
     let relay = Relay::start().await?;
-    let (app, calls) = full(&relay, 4).await?;
+    let (app, calls) = start_at_limit(&relay, 4).await?;
     let request = |method, path: &str| app.api.request(method, path);
     let call = send(app.api.secret(Method::GET, "/v1/invoices")).await?;
     call.problem(503, "unavailable")?;
@@ -168,14 +172,15 @@ async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
 #[tokio::test]
 async fn a_hanging_account_does_not_affect_others() -> Result<()> {
     let relay = Relay::start().await?;
-    relay.weather(
-        |method, path| match *method == Method::POST && path == "/v1/payments" {
-            true => Fate::Lost,
-            false => Fate::Passed,
-        },
-    );
+    relay.inject(|method, path| {
+        if *method == Method::POST && path == "/v1/payments" {
+            Fault::DropRequest
+        } else {
+            Fault::None
+        }
+    });
     let setup = Setup {
-        to_sandbox: Some(&relay),
+        sandbox_relay: Some(&relay),
         settings: &[
             "--max-account-calls",
             "2",
@@ -238,15 +243,15 @@ async fn polling_works_at_the_subscriber_limit() -> Result<()> {
 async fn slow(limit: &str) -> Result<(TestApp, mpsc::Receiver<Instant>)> {
     let relay = Relay::start().await?;
     let (call, calls) = mpsc::channel();
-    relay.weather(move |method, path| {
+    relay.inject(move |method, path| {
         if *method == Method::POST && path == "/v1/payments" {
             let _ = call.send(Instant::now());
-            return Fate::Late(SLOW);
+            return Fault::Delay(SLOW);
         }
-        Fate::Passed
+        Fault::None
     });
     let setup = Setup {
-        to_sandbox: Some(&relay),
+        sandbox_relay: Some(&relay),
         settings: &["--max-requests", limit, "--connector-timeout-ms", "60000"],
         ..Setup::default()
     };

@@ -9,15 +9,15 @@ use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Api, Opened, card, send, text};
 use till_tests::faults::relay::Relay;
-use till_tests::ledger::{Agreement, agree, until_settled};
+use till_tests::ledger::{Summary, assert_consistent, until_settled};
 
 const APPROVED: &str = "4242424242424242";
 const VERIFIED: &str = "4000000000003220";
 const CLIENTS: usize = 64;
-const SETTLES: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Repeats a request while its idempotency key is in use.
-async fn answered(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
+async fn retry_while_in_use(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
     loop {
         let answer = ask().await?;
         if !answer.text.contains("/problems/idempotency-key-in-use") {
@@ -27,22 +27,19 @@ async fn answered(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
     }
 }
 
-async fn press(api: &Api, opened: &Opened, key: &str) -> Result<Answer> {
+async fn pay(api: &Api, opened: &Opened, key: &str) -> Result<Answer> {
     let request = api.widget(Method::POST, opened, "/payments");
     send(request.header("idempotency-key", key).json(&card(APPROVED))).await
 }
 
-async fn settled(app: &TestApp) -> Result<Agreement> {
-    until_settled(app, SETTLES).await?;
-    agree(app).await
+async fn settled(app: &TestApp) -> Result<Summary> {
+    until_settled(app, SETTLE_LIMIT).await?;
+    assert_consistent(app).await
 }
 
 async fn paid_once(app: &TestApp) -> Result<()> {
-    let agreement = settled(app).await?;
-    ensure!(
-        agreement.payments == 1 && agreement.paid == 1,
-        "{agreement:?}"
-    );
+    let summary = settled(app).await?;
+    ensure!(summary.payments == 1 && summary.paid == 1, "{summary:?}");
     Ok(())
 }
 
@@ -50,7 +47,8 @@ async fn paid_once(app: &TestApp) -> Result<()> {
 async fn the_same_key_pays_once() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let all = (0..CLIENTS).map(|_| answered(async || press(&app.api, &opened, "one").await));
+    let all =
+        (0..CLIENTS).map(|_| retry_while_in_use(async || pay(&app.api, &opened, "one").await));
     let answers = try_join_all(all).await?;
     let first = answers
         .iter()
@@ -70,7 +68,7 @@ async fn different_keys_on_one_invoice_pay_once() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
     let keys: Vec<_> = (0..CLIENTS).map(|n| format!("press-{n}")).collect();
-    let answers = try_join_all(keys.iter().map(|key| press(&app.api, &opened, key))).await?;
+    let answers = try_join_all(keys.iter().map(|key| pay(&app.api, &opened, key))).await?;
     for answer in &answers {
         ensure!(matches!(answer.status, 201 | 409), "{answer:?}");
     }
@@ -96,7 +94,7 @@ async fn the_same_order_creates_one_invoice() -> Result<()> {
 }
 
 /// An invoice whose payment requires verification. Webhooks are held.
-struct Waiting {
+struct PendingPayment {
     app: TestApp,
     webhooks: Relay,
     opened: Opened,
@@ -105,11 +103,11 @@ struct Waiting {
     back: String,
 }
 
-impl Waiting {
+impl PendingPayment {
     async fn start() -> Result<Self> {
-        let webhooks = Relay::keeping_webhooks().await?;
+        let webhooks = Relay::holding_webhooks().await?;
         let setup = Setup {
-            to_server: Some(&webhooks),
+            server_relay: Some(&webhooks),
             // The reconciler runs during the test.
             settings: &["--speedup", "500"],
             ..Setup::default()
@@ -128,7 +126,7 @@ impl Waiting {
         })
     }
 
-    async fn act(&self, action: &str) -> Result<Answer> {
+    async fn submit_form(&self, action: &str) -> Result<Answer> {
         let request = self.app.api.request(Method::POST, &self.form);
         send(request.form(&[("action", action)])).await
     }
@@ -138,7 +136,7 @@ impl Waiting {
         let rest = format!("/payments/{}/cancel", self.payment);
         let one = async |number: usize| match number % 3 {
             0 => {
-                let kept = self.webhooks.kept();
+                let kept = self.webhooks.held();
                 if kept > 0 {
                     self.webhooks.release(number % kept).await?;
                 }
@@ -163,44 +161,41 @@ impl Waiting {
     }
 
     fn types(&self) -> Vec<String> {
-        let arrived = self.app.project.arrived();
-        let types = arrived.iter().filter_map(|a| a.body["type"].as_str());
+        let callbacks = self.app.project.callbacks();
+        let types = callbacks.iter().filter_map(|a| a.body["type"].as_str());
         types.map(str::to_owned).collect()
     }
 }
 
 #[tokio::test]
 async fn concurrent_updates_after_confirmation() -> Result<()> {
-    let waiting = Waiting::start().await?;
-    waiting.act("confirm").await?;
-    waiting.send_concurrent_updates(true).await?;
-    let agreement = settled(&waiting.app).await?;
-    ensure!(
-        agreement.paid == 1 && agreement.events == 2,
-        "{agreement:?}"
-    );
-    ensure!(waiting.types() == ["payment.succeeded", "invoice.paid"]);
+    let pending = PendingPayment::start().await?;
+    pending.submit_form("confirm").await?;
+    pending.send_concurrent_updates(true).await?;
+    let summary = settled(&pending.app).await?;
+    ensure!(summary.paid == 1 && summary.events == 2, "{summary:?}");
+    ensure!(pending.types() == ["payment.succeeded", "invoice.paid"]);
     Ok(())
 }
 
 #[tokio::test]
 async fn concurrent_updates_during_confirmation() -> Result<()> {
-    let waiting = Waiting::start().await?;
+    let pending = PendingPayment::start().await?;
     let (confirmed, met) = futures::future::join(
-        waiting.act("confirm"),
-        waiting.send_concurrent_updates(true),
+        pending.submit_form("confirm"),
+        pending.send_concurrent_updates(true),
     )
     .await;
     confirmed?;
     met?;
-    let invoice = waiting.app.api.read(&waiting.opened.id).await?;
-    let agreement = settled(&waiting.app).await?;
+    let invoice = pending.app.api.read(&pending.opened.id).await?;
+    let summary = settled(&pending.app).await?;
     // If the cancellation came first, the invoice can be paid again.
-    if agreement.paid == 0 {
+    if summary.paid == 0 {
         ensure!(invoice["status"] == "open", "{invoice}");
-        waiting.app.api.paid_with(&waiting.opened, APPROVED).await?;
+        pending.app.api.paid_with(&pending.opened, APPROVED).await?;
     }
-    ensure!(settled(&waiting.app).await?.paid == 1);
+    ensure!(settled(&pending.app).await?.paid == 1);
     Ok(())
 }
 
@@ -211,7 +206,7 @@ async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
     let fixed = app.api.paid_with(&opened, APPROVED).await?;
     let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
     let refund = async |key: String| {
-        answered(async || {
+        retry_while_in_use(async || {
             let request = app.api.secret(Method::POST, &path);
             let request = request.header("idempotency-key", &key);
             send(request.json(&json!({ "amount": 300 }))).await
@@ -230,8 +225,8 @@ async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
         .map(|a| a.json()["id"].to_string())
         .collect();
     ensure!(ids.len() == 6, "{} of 300 out of 1999", ids.len());
-    let agreement = settled(&app).await?;
-    ensure!(agreement.refunds == 6, "{agreement:?}");
-    ensure!(app.taken().await? == 199);
+    let summary = settled(&app).await?;
+    ensure!(summary.refunds == 6, "{summary:?}");
+    ensure!(app.net_captured().await? == 199);
     Ok(())
 }

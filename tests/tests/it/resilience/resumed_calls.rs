@@ -9,32 +9,33 @@ use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Opened, card, send, text};
-use till_tests::faults::relay::{Fate, Relay};
-use till_tests::ledger::{agree, until_settled};
+use till_tests::faults::relay::{Fault, Relay};
+use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::{until, until_within};
 
 const APPROVED: &str = "4242424242424242";
-const SETTLES: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// An app whose provider does not respond while `silent` is set.
-struct Silent {
+struct Fixture {
     app: TestApp,
     silent: Arc<AtomicBool>,
 }
 
-impl Silent {
+impl Fixture {
     async fn start() -> Result<Self> {
         let relay = Relay::start().await?;
         let silent = Arc::new(AtomicBool::new(false));
         let told = silent.clone();
-        relay.weather(move |method, _| {
-            match *method == Method::POST && told.load(Ordering::Relaxed) {
-                true => Fate::Lost,
-                false => Fate::Passed,
+        relay.inject(move |method, _| {
+            if *method == Method::POST && told.load(Ordering::Relaxed) {
+                Fault::DropRequest
+            } else {
+                Fault::None
             }
         });
         let setup = Setup {
-            to_sandbox: Some(&relay),
+            sandbox_relay: Some(&relay),
             // Longer than the test, so that the call is pending when the server crashes.
             settings: &["--connector-timeout-ms", "5000"],
             ..Setup::default()
@@ -44,7 +45,7 @@ impl Silent {
     }
 
     /// Starts a call, kills the server during it, and repeats the call until it is completed.
-    async fn broken_off(
+    async fn interrupt_and_retry(
         &mut self,
         call: impl Fn(&TestApp) -> reqwest::RequestBuilder,
         begun: &str,
@@ -65,7 +66,7 @@ impl Silent {
         let running = send(call(&self.app)).await?;
         running.problem(409, "idempotency-key-in-use")?;
         let mut answer = running;
-        until_within(SETTLES, "the call to be resumed", async || {
+        until_within(SETTLE_LIMIT, "the call to be resumed", async || {
             answer = send(call(&self.app)).await?;
             Ok(!answer.text.contains("/problems/idempotency-key-in-use"))
         })
@@ -78,42 +79,42 @@ impl Silent {
 
 #[tokio::test]
 async fn a_refund_is_created_once() -> Result<()> {
-    let mut silent = Silent::start().await?;
-    let opened = silent.app.api.invoice("1").await?;
-    let fixed = silent.app.api.paid_with(&opened, APPROVED).await?;
+    let mut fixture = Fixture::start().await?;
+    let opened = fixture.app.api.invoice("1").await?;
+    let fixed = fixture.app.api.paid_with(&opened, APPROVED).await?;
     let path = format!("/v1/payments/{}/refunds", text(&fixed["payment"]["id"])?);
     let call = |app: &TestApp| {
         let request = app.api.secret(Method::POST, &path);
         let request = request.header("idempotency-key", "r-1");
         request.json(&json!({ "amount": 500 }))
     };
-    let answer = silent
-        .broken_off(call, "select count(*) from refunds")
+    let answer = fixture
+        .interrupt_and_retry(call, "select count(*) from refunds")
         .await?;
     ensure!(answer.status == 201, "{answer:?}");
-    until_settled(&silent.app, SETTLES).await?;
-    let agreement = agree(&silent.app).await?;
-    ensure!(agreement.refunds == 1, "{agreement:?}");
-    ensure!(silent.app.taken().await? == 1499);
+    until_settled(&fixture.app, SETTLE_LIMIT).await?;
+    let summary = assert_consistent(&fixture.app).await?;
+    ensure!(summary.refunds == 1, "{summary:?}");
+    ensure!(fixture.app.net_captured().await? == 1499);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_payment_is_created_once() -> Result<()> {
-    let mut silent = Silent::start().await?;
-    let opened: Opened = silent.app.api.invoice("1").await?;
+    let mut fixture = Fixture::start().await?;
+    let opened: Opened = fixture.app.api.invoice("1").await?;
     let call = |app: &TestApp| {
         let request = app.api.widget(Method::POST, &opened, "/payments");
         request
             .header("idempotency-key", "press-1")
             .json(&card(APPROVED))
     };
-    let answer = silent
-        .broken_off(call, "select count(*) from payments")
+    let answer = fixture
+        .interrupt_and_retry(call, "select count(*) from payments")
         .await?;
     ensure!(answer.status == 201, "{answer:?}");
-    until_settled(&silent.app, SETTLES).await?;
-    let agreement = agree(&silent.app).await?;
-    ensure!(agreement.payments == 1, "{agreement:?}");
+    until_settled(&fixture.app, SETTLE_LIMIT).await?;
+    let summary = assert_consistent(&fixture.app).await?;
+    ensure!(summary.payments == 1, "{summary:?}");
     Ok(())
 }

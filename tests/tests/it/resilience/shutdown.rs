@@ -6,24 +6,25 @@ use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, card};
-use till_tests::faults::relay::{Fate, Relay};
-use till_tests::ledger::{agree, until_settled};
+use till_tests::faults::relay::{Fault, Relay};
+use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 const APPROVED: &str = "4242424242424242";
 
 /// Starts an app whose provider calls have this fault.
-async fn app(fate: Fate, settings: &[&str]) -> Result<TestApp> {
+async fn start_app(fault: Fault, settings: &[&str]) -> Result<TestApp> {
     let relay = Relay::start().await?;
-    relay.weather(
-        move |method, path| match *method == Method::POST && path == "/v1/payments" {
-            true => fate,
-            false => Fate::Passed,
-        },
-    );
+    relay.inject(move |method, path| {
+        if *method == Method::POST && path == "/v1/payments" {
+            fault
+        } else {
+            Fault::None
+        }
+    });
     let setup = Setup {
-        to_sandbox: Some(&relay),
+        sandbox_relay: Some(&relay),
         settings,
         ..Setup::default()
     };
@@ -31,7 +32,7 @@ async fn app(fate: Fate, settings: &[&str]) -> Result<TestApp> {
 }
 
 /// Starts a payment and waits until it is stored.
-async fn pressed(app: &TestApp) -> Result<JoinHandle<Result<Answer>>> {
+async fn start_payment(app: &TestApp) -> Result<JoinHandle<Result<Answer>>> {
     let opened = app.api.invoice("1").await?;
     let api = app.api.clone();
     let call = tokio::spawn(async move { api.pay(&opened, &card(APPROVED)).await });
@@ -48,9 +49,9 @@ async fn pressed(app: &TestApp) -> Result<JoinHandle<Result<Answer>>> {
 
 #[tokio::test]
 async fn running_requests_finish_and_new_ones_are_refused() -> Result<()> {
-    let late = Fate::Late(Duration::from_secs(3));
-    let mut app = app(late, &["--connector-timeout-ms", "20000"]).await?;
-    let call = pressed(&app).await?;
+    let late = Fault::Delay(Duration::from_secs(3));
+    let mut app = start_app(late, &["--connector-timeout-ms", "20000"]).await?;
+    let call = start_payment(&app).await?;
     let api = app.api.clone();
     let shut = until("the listener to close", async || {
         let call = api.request(Method::GET, "/healthz").send().await;
@@ -67,7 +68,7 @@ async fn running_requests_finish_and_new_ones_are_refused() -> Result<()> {
     );
     app.restart().await?;
     until_settled(&app, Duration::from_secs(60)).await?;
-    ensure!(agree(&app).await?.paid == 1);
+    ensure!(assert_consistent(&app).await?.paid == 1);
     Ok(())
 }
 
@@ -80,8 +81,8 @@ async fn a_hanging_call_is_resumed_after_restart() -> Result<()> {
         "--shutdown-seconds",
         "1",
     ];
-    let mut app = app(Fate::Lost, &settings).await?;
-    let call = pressed(&app).await?;
+    let mut app = start_app(Fault::DropRequest, &settings).await?;
+    let call = start_payment(&app).await?;
     ensure!(app.terminate().await?, "the server did not exit cleanly");
     ensure!(call.await?.is_err(), "the call got a response");
     app.restart().await?;

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 use till_tests::browser::Screen;
-use till_tests::browser::buyer::{APPROVED, Buyer, VERIFIED, Way};
+use till_tests::browser::buyer::{APPROVED, Buyer, Mode, VERIFIED};
 use till_tests::browser::hosted::{Hosted, STATES};
 
 async fn assert_no_violations(theme: &'static str) -> Result<()> {
@@ -15,19 +15,21 @@ async fn assert_no_violations(theme: &'static str) -> Result<()> {
     )
     .await?;
     let browser = &hosted.browser;
-    browser.prefers(&[("prefers-color-scheme", theme)]).await?;
+    browser
+        .emulate_media(&[("prefers-color-scheme", theme)])
+        .await?;
     let mut states = vec![];
     for language in ["en", "ar"] {
         let query = format!("?locale={language}");
         for state in STATES {
-            let (screen, opened) = hosted.in_state(state, language).await?;
-            hosted.shows(&opened, &query, screen).await?;
-            let found = browser.violations().await?;
+            let (screen, opened) = hosted.invoice_in_state(state, language).await?;
+            hosted.show(&opened, &query, screen).await?;
+            let found = browser.axe_violations().await?;
             ensure!(found.is_empty(), "{theme} {language} {screen}: {found:#?}");
             if screen == "form" {
                 browser.click("#pay").await?;
-                browser.see("[aria-invalid=true]").await?;
-                let found = browser.violations().await?;
+                browser.wait_for("[aria-invalid=true]").await?;
+                let found = browser.axe_violations().await?;
                 ensure!(found.is_empty(), "{theme} {language} errors: {found:#?}");
             }
             states.push(state);
@@ -38,10 +40,13 @@ async fn assert_no_violations(theme: &'static str) -> Result<()> {
     browser.block(&["*/v1/widget/*"]).await?;
     for screen in ["loading", "failed"] {
         match screen {
-            "loading" => hosted.shows(&opened, "", screen).await?,
-            _ => browser.see("main [data-screen=failed]").await.map(|_| ())?,
+            "loading" => hosted.show(&opened, "", screen).await?,
+            _ => browser
+                .wait_for("main [data-screen=failed]")
+                .await
+                .map(|_| ())?,
         }
-        let found = browser.violations().await?;
+        let found = browser.axe_violations().await?;
         ensure!(found.is_empty(), "{theme} unreachable {screen}: {found:#?}");
     }
     hosted.browser.close().await
@@ -60,23 +65,23 @@ async fn no_violations_in_the_dark_theme() -> Result<()> {
 /// The close confirmation and the shop's page.
 #[tokio::test]
 async fn no_violations_in_the_dialog() -> Result<()> {
-    let buyer = Buyer::comes("axe", Screen::Desk).await?;
-    buyer.opens(Way::Frame).await?;
-    buyer.fills_in(VERIFIED).await?;
+    let buyer = Buyer::start("axe", Screen::Desk).await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     buyer.browser.click("#close").await?;
-    buyer.sees("confirm-close").await?;
+    buyer.wait_for_screen("confirm-close").await?;
     for theme in ["dark", "light"] {
         let scheme = [("prefers-color-scheme", theme)];
-        buyer.browser.prefers(&scheme).await?;
-        let found = buyer.browser.violations().await?;
+        buyer.browser.emulate_media(&scheme).await?;
+        let found = buyer.browser.axe_violations().await?;
         ensure!(found.is_empty(), "{theme}: {found:#?}");
     }
     buyer.browser.leave_frames().await?;
-    let found = buyer.browser.violations().await?;
+    let found = buyer.browser.axe_violations().await?;
     ensure!(found.is_empty(), "{found:#?}");
-    buyer.leaves().await
+    buyer.close().await
 }
 
 const FOCUSED: &str = "return document.activeElement.id || document.activeElement.tagName";
@@ -84,15 +89,15 @@ const FOCUSED: &str = "return document.activeElement.id || document.activeElemen
 /// Pays with the keyboard only and checks the focus.
 #[tokio::test]
 async fn paying_works_by_keyboard() -> Result<()> {
-    let buyer = Buyer::comes("keyboard", Screen::Desk).await?;
+    let buyer = Buyer::start("keyboard", Screen::Desk).await?;
     let browser = &buyer.browser;
     browser
-        .see("#buy-iframe")
+        .wait_for("#buy-iframe")
         .await?
         .send_keys("\u{e007}")
         .await?;
-    browser.enter("dialog iframe").await?;
-    buyer.sees("form").await?;
+    browser.enter_frame("dialog iframe").await?;
+    buyer.wait_for_screen("form").await?;
     browser
         .until(
             "focus on the first field",
@@ -100,7 +105,11 @@ async fn paying_works_by_keyboard() -> Result<()> {
         )
         .await?;
     // Pay with empty fields focuses the first error.
-    browser.see("#number").await?.send_keys("\u{e007}").await?;
+    browser
+        .wait_for("#number")
+        .await?
+        .send_keys("\u{e007}")
+        .await?;
     ensure!(browser.run(FOCUSED).await? == "buyer-email");
     for (field, text) in [
         ("buyer-email", "buyer@shop.example"),
@@ -118,24 +127,32 @@ async fn paying_works_by_keyboard() -> Result<()> {
     active.send_keys("\u{e004}").await?;
     ensure!(browser.run(FOCUSED).await? == "pay");
     browser.active_element().await?.send_keys(" ").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     browser
         .until(
             "focus on the heading",
             "return document.activeElement.className === 'heading'",
         )
         .await?;
-    browser.enter("#verification-frame").await?;
-    browser.see("#confirm").await?.send_keys("\u{e007}").await?;
-    buyer.back_in_the_widget(Way::Frame).await?;
-    buyer.sees("paid").await?;
+    browser.enter_frame("#verification-frame").await?;
+    browser
+        .wait_for("#confirm")
+        .await?
+        .send_keys("\u{e007}")
+        .await?;
+    buyer.return_to_widget(Mode::Frame).await?;
+    buyer.wait_for_screen("paid").await?;
     browser
         .until(
             "focus on the outcome",
             "return document.activeElement.className === 'heading'",
         )
         .await?;
-    browser.see("#done").await?.send_keys("\u{e007}").await?;
+    browser
+        .wait_for("#done")
+        .await?
+        .send_keys("\u{e007}")
+        .await?;
     browser.leave_frames().await?;
     browser
         .until(
@@ -143,16 +160,16 @@ async fn paying_works_by_keyboard() -> Result<()> {
             "return document.activeElement.id === 'buy-iframe'",
         )
         .await?;
-    buyer.leaves().await
+    buyer.close().await
 }
 
 /// Tab keeps the focus in the dialog.
 #[tokio::test]
 async fn the_focus_stays_in_the_dialog() -> Result<()> {
-    let buyer = Buyer::comes("trap", Screen::Desk).await?;
+    let buyer = Buyer::start("trap", Screen::Desk).await?;
     let browser = &buyer.browser;
-    buyer.opens(Way::Frame).await?;
-    buyer.sees("form").await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.wait_for_screen("form").await?;
     for _ in 0..14 {
         browser
             .active_element()
@@ -162,9 +179,9 @@ async fn the_focus_stays_in_the_dialog() -> Result<()> {
         browser.leave_frames().await?;
         let at = browser.run("return document.activeElement.closest('dialog') !== null || document.activeElement === document.body").await?;
         ensure!(at == true, "the focus left the dialog");
-        browser.enter("dialog iframe").await?;
+        browser.enter_frame("dialog iframe").await?;
     }
-    buyer.leaves().await
+    buyer.close().await
 }
 
 /// Errors, the card brand and the result are announced.
@@ -173,9 +190,9 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     browser.click("#pay").await?;
-    browser.see("#number[aria-invalid=true]").await?;
+    browser.wait_for("#number[aria-invalid=true]").await?;
     let said = browser
         .run(
             "const number = document.querySelector('#number');
@@ -198,12 +215,12 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
         .until("the decline", "return document.querySelector('[role=alert]').textContent.includes('insufficient funds')")
         .await?;
     ensure!(browser.run(FOCUSED).await? == "cvc");
-    let number = browser.see("#number").await?;
+    let number = browser.wait_for("#number").await?;
     number.clear().await?;
     number.send_keys(APPROVED).await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("[data-screen=paid][role=status]").await?;
+    browser.wait_for("[data-screen=paid][role=status]").await?;
     hosted.browser.close().await
 }
 
@@ -217,10 +234,10 @@ async fn small_and_zoomed_screens_do_not_scroll_horizontally() -> Result<()> {
         for language in ["de", "el", "ar"] {
             for state in STATES {
                 let (screen, opened) = hosted
-                    .in_state(state, &format!("{width}{language}"))
+                    .invoice_in_state(state, &format!("{width}{language}"))
                     .await?;
                 hosted
-                    .shows(&opened, &format!("?locale={language}"), screen)
+                    .show(&opened, &format!("?locale={language}"), screen)
                     .await?;
                 let wide = "return document.documentElement.scrollWidth > innerWidth";
                 ensure!(
@@ -238,7 +255,7 @@ async fn small_and_zoomed_screens_do_not_scroll_horizontally() -> Result<()> {
 async fn large_text_fits() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "?locale=de", "form").await?;
+    hosted.show(&opened, "?locale=de", "form").await?;
     let cut = "document.documentElement.style.fontSize = '200%';
         return [...document.querySelectorAll('#till *')].filter((e) =>
             getComputedStyle(e).overflow === 'hidden' && e.className !== 'said'
@@ -258,23 +275,23 @@ const SMALL: &str =
 async fn targets_are_large_enough() -> Result<()> {
     let hosted = Hosted::with(Screen::Phone, &["--require", "country"], &[]).await?;
     for state in STATES {
-        let (screen, opened) = hosted.in_state(state, "targets").await?;
-        hosted.shows(&opened, "", screen).await?;
+        let (screen, opened) = hosted.invoice_in_state(state, "targets").await?;
+        hosted.show(&opened, "", screen).await?;
         let found = hosted.browser.run(SMALL).await?;
         ensure!(found == json!([]), "{state}: {found}");
     }
     hosted.browser.close().await?;
 
-    let buyer = Buyer::comes("targets", Screen::Phone).await?;
-    buyer.opens(Way::Frame).await?;
-    buyer.fills_in(VERIFIED).await?;
+    let buyer = Buyer::start("targets", Screen::Phone).await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     buyer.browser.click("#close").await?;
-    buyer.sees("confirm-close").await?;
+    buyer.wait_for_screen("confirm-close").await?;
     let found = buyer.browser.run(SMALL).await?;
     ensure!(found == json!([]), "{found}");
-    buyer.leaves().await
+    buyer.close().await
 }
 
 #[tokio::test]
@@ -283,12 +300,12 @@ async fn reduced_motion_and_forced_colors_are_respected() -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
     browser
-        .prefers(&[
+        .emulate_media(&[
             ("prefers-reduced-motion", "reduce"),
             ("forced-colors", "active"),
         ])
         .await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     let moves = "return [...document.querySelectorAll('*')].filter((e) =>
         getComputedStyle(e).transitionDuration !== '0s').length";
     ensure!(browser.run(moves).await? == 0, "a transition is active");
@@ -296,14 +313,14 @@ async fn reduced_motion_and_forced_colors_are_respected() -> Result<()> {
         getComputedStyle(document.querySelector(css)).borderTopStyle)";
     let edges = browser.run(edges).await?;
     ensure!(edges == json!(["solid", "solid"]), "{edges}");
-    browser.keep("forced-colors").await?;
+    browser.screenshot("forced-colors").await?;
     // The progress indicator turns slowly and the skeleton is not animated.
-    let (screen, opened) = hosted.in_state("processing", "1").await?;
-    hosted.shows(&opened, "", screen).await?;
+    let (screen, opened) = hosted.invoice_in_state("processing", "1").await?;
+    hosted.show(&opened, "", screen).await?;
     let turns = "return getComputedStyle(document.querySelector('.turning')).animationDuration";
     ensure!(browser.run(turns).await? == "4s");
     browser.block(&["*/v1/widget/*"]).await?;
-    hosted.shows(&opened, "", "loading").await?;
+    hosted.show(&opened, "", "loading").await?;
     let breathes = "return getComputedStyle(document.querySelector('.bone')).animationName";
     ensure!(browser.run(breathes).await? == "none");
     hosted.browser.close().await

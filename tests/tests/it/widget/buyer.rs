@@ -2,91 +2,94 @@
 
 use anyhow::{Context, Result, ensure};
 use till_tests::browser::Screen;
-use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, VERIFIED, Way};
+use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, Mode, VERIFIED};
 
-async fn approved(way: Way, name: &'static str, screen: Screen) -> Result<()> {
-    let buyer = Buyer::comes(name, screen).await?;
-    buyer.opens(way).await?;
-    buyer.sees("form").await?;
-    buyer.keep("form").await?;
-    buyer.fills_in(APPROVED).await?;
-    buyer.keep("form-filled").await?;
-    let label = buyer.browser.see("#pay").await?.text().await?;
+async fn approved(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
+    let buyer = Buyer::start(name, screen).await?;
+    buyer.open(mode).await?;
+    buyer.wait_for_screen("form").await?;
+    buyer.screenshot("form").await?;
+    buyer.fill_in(APPROVED).await?;
+    buyer.screenshot("form-filled").await?;
+    let label = buyer.browser.wait_for("#pay").await?.text().await?;
     ensure!(label == "Pay €19.99", "{label}");
     buyer.browser.click("#pay").await?;
-    buyer.sees("paid").await?;
-    buyer.keep("paid").await?;
-    buyer.shop_shows("paid").await?;
-    buyer.presses_done(way).await?;
-    let said = buyer.said().await?;
-    ensure!(said == "open → ready → fixation → paid → close", "{said}");
+    buyer.wait_for_screen("paid").await?;
+    buyer.screenshot("paid").await?;
+    buyer.wait_for_order("paid").await?;
+    buyer.finish(mode).await?;
+    let events = buyer.events().await?;
+    ensure!(
+        events == "open → ready → fixation → paid → close",
+        "{events}"
+    );
     let dialogs = buyer
         .browser
         .run("return document.querySelectorAll('dialog[open]').length")
         .await?;
     ensure!(dialogs == 0, "the overlay is still open");
-    buyer.keep("shop-paid").await?;
-    buyer.ledger_is(&[("succeeded", 1999)]).await?;
-    buyer.leaves().await
+    buyer.screenshot("shop-paid").await?;
+    buyer.assert_ledger(&[("succeeded", 1999)]).await?;
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn approved_in_the_frame() -> Result<()> {
-    approved(Way::Frame, "frame-1280", Screen::Desk).await
+    approved(Mode::Frame, "frame-1280", Screen::Desk).await
 }
 
 #[tokio::test]
 async fn approved_in_the_frame_on_a_phone() -> Result<()> {
-    approved(Way::Frame, "frame-360", Screen::Phone).await
+    approved(Mode::Frame, "frame-360", Screen::Phone).await
 }
 
 #[tokio::test]
 async fn approved_in_the_popup() -> Result<()> {
-    approved(Way::Popup, "popup-1280", Screen::Desk).await
+    approved(Mode::Popup, "popup-1280", Screen::Desk).await
 }
 
-async fn verified(way: Way, name: &'static str, screen: Screen) -> Result<()> {
-    let buyer = Buyer::comes(name, screen).await?;
-    buyer.opens(way).await?;
-    buyer.fills_in(VERIFIED).await?;
+async fn verified(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
+    let buyer = Buyer::start(name, screen).await?;
+    buyer.open(mode).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("verification").await?;
-    buyer.browser.enter("#verification-frame").await?;
-    buyer.browser.see("#confirm").await?;
-    buyer.keep("verification").await?;
+    buyer.wait_for_screen("verification").await?;
+    buyer.browser.enter_frame("#verification-frame").await?;
+    buyer.browser.wait_for("#confirm").await?;
+    buyer.screenshot("verification").await?;
     buyer.browser.click("#confirm").await?;
-    buyer.back_in_the_widget(way).await?;
-    buyer.sees("paid").await?;
-    buyer.shop_shows("paid").await?;
-    buyer.presses_done(way).await?;
-    let said = buyer.said().await?;
+    buyer.return_to_widget(mode).await?;
+    buyer.wait_for_screen("paid").await?;
+    buyer.wait_for_order("paid").await?;
+    buyer.finish(mode).await?;
+    let events = buyer.events().await?;
     ensure!(
-        said == "open → ready → fixation → verification → paid → close",
-        "{said}"
+        events == "open → ready → fixation → verification → paid → close",
+        "{events}"
     );
-    buyer.ledger_is(&[("succeeded", 1999)]).await?;
-    buyer.leaves().await
+    buyer.assert_ledger(&[("succeeded", 1999)]).await?;
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn verified_in_the_frame() -> Result<()> {
-    verified(Way::Frame, "frame-1280", Screen::Desk).await
+    verified(Mode::Frame, "frame-1280", Screen::Desk).await
 }
 
 #[tokio::test]
 async fn verified_in_the_frame_on_a_phone() -> Result<()> {
-    verified(Way::Frame, "frame-360", Screen::Phone).await
+    verified(Mode::Frame, "frame-360", Screen::Phone).await
 }
 
 #[tokio::test]
 async fn verified_in_the_popup() -> Result<()> {
-    verified(Way::Popup, "popup-1280", Screen::Desk).await
+    verified(Mode::Popup, "popup-1280", Screen::Desk).await
 }
 
-async fn declined_then_paid(way: Way, name: &'static str, screen: Screen) -> Result<()> {
-    let buyer = Buyer::comes(name, screen).await?;
-    buyer.opens(way).await?;
-    buyer.fills_in(DECLINED).await?;
+async fn declined_then_paid(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
+    let buyer = Buyer::start(name, screen).await?;
+    buyer.open(mode).await?;
+    buyer.fill_in(DECLINED).await?;
     buyer.browser.type_into("#holder", "A. Buyer").await?;
     buyer.browser.click("#pay").await?;
     let banner = buyer.browser.see("#error-banner").await?.text().await?;
@@ -100,45 +103,45 @@ async fn declined_then_paid(way: Way, name: &'static str, screen: Screen) -> Res
         ("#buyer-email", "buyer@shop.example"),
         ("#cvc", ""),
     ] {
-        let field = buyer.browser.see(css).await?;
+        let field = buyer.browser.wait_for(css).await?;
         let value = field.prop("value").await?.context("no value")?;
         ensure!(value == kept, "{css}: {value}");
     }
-    let number = buyer.browser.see("#number").await?;
+    let number = buyer.browser.wait_for("#number").await?;
     number.clear().await?;
     number.send_keys(APPROVED).await?;
     buyer.browser.type_into("#cvc", "123").await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("paid").await?;
-    buyer.shop_shows("paid").await?;
-    buyer.presses_done(way).await?;
-    let said = buyer.said().await?;
+    buyer.wait_for_screen("paid").await?;
+    buyer.wait_for_order("paid").await?;
+    buyer.finish(mode).await?;
+    let events = buyer.events().await?;
     let expected =
         "open → ready → fixation → declined (insufficient_funds) → fixation → paid → close";
-    ensure!(said == expected, "{said}");
+    ensure!(events == expected, "{events}");
     buyer
-        .ledger_is(&[("declined", 0), ("succeeded", 1999)])
+        .assert_ledger(&[("declined", 0), ("succeeded", 1999)])
         .await?;
-    buyer.leaves().await
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn declined_then_paid_in_the_frame() -> Result<()> {
-    declined_then_paid(Way::Frame, "frame-1280", Screen::Desk).await
+    declined_then_paid(Mode::Frame, "frame-1280", Screen::Desk).await
 }
 
 #[tokio::test]
 async fn declined_then_paid_in_the_popup() -> Result<()> {
-    declined_then_paid(Way::Popup, "popup-1280", Screen::Desk).await
+    declined_then_paid(Mode::Popup, "popup-1280", Screen::Desk).await
 }
 
 /// Cancel at the bank, cancel in the widget, and an attempt to close the widget.
-async fn abandoned_verification(way: Way, name: &'static str, screen: Screen) -> Result<()> {
-    let buyer = Buyer::comes(name, screen).await?;
-    buyer.opens(way).await?;
-    buyer.fills_in(VERIFIED).await?;
+async fn abandoned_verification(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
+    let buyer = Buyer::start(name, screen).await?;
+    buyer.open(mode).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.browser.enter("#verification-frame").await?;
+    buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.click("#cancel").await?;
     buyer.back_in_the_widget(way).await?;
     let banner = buyer.browser.see("#error-banner").await?.text().await?;
@@ -150,90 +153,95 @@ async fn abandoned_verification(way: Way, name: &'static str, screen: Screen) ->
     buyer.browser.type_into("#cvc", "123").await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#give-up").await?;
-    let banner = buyer.browser.see("#error-banner").await?.text().await?;
+    let banner = buyer
+        .browser
+        .wait_for("#error-banner")
+        .await?
+        .text()
+        .await?;
     ensure!(banner.contains("canceled"), "{banner}");
 
     buyer.browser.type_into("#cvc", "123").await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     buyer.browser.click("#close").await?;
-    buyer.sees("confirm-close").await?;
-    buyer.keep("confirm-close").await?;
+    buyer.wait_for_screen("confirm-close").await?;
+    buyer.screenshot("confirm-close").await?;
     buyer.browser.click("#stay").await?;
-    buyer.browser.enter("#verification-frame").await?;
+    buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.click("#confirm").await?;
-    buyer.back_in_the_widget(way).await?;
-    buyer.sees("paid").await?;
-    buyer.shop_shows("paid").await?;
+    buyer.return_to_widget(mode).await?;
+    buyer.wait_for_screen("paid").await?;
+    buyer.wait_for_order("paid").await?;
     buyer
-        .ledger_is(&[("declined", 0), ("canceled", 0), ("succeeded", 1999)])
+        .assert_ledger(&[("declined", 0), ("canceled", 0), ("succeeded", 1999)])
         .await?;
-    buyer.leaves().await
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn abandoned_verification_in_the_frame() -> Result<()> {
-    abandoned_verification(Way::Frame, "frame-1280", Screen::Desk).await
+    abandoned_verification(Mode::Frame, "frame-1280", Screen::Desk).await
 }
 
 #[tokio::test]
 async fn abandoned_verification_in_the_popup_on_a_phone() -> Result<()> {
-    abandoned_verification(Way::Popup, "popup-360", Screen::Phone).await
+    abandoned_verification(Mode::Popup, "popup-360", Screen::Phone).await
 }
 
-async fn double_click(way: Way, name: &'static str) -> Result<()> {
-    let buyer = Buyer::comes(name, Screen::Desk).await?;
-    buyer.opens(way).await?;
-    buyer.fills_in(APPROVED).await?;
+async fn double_click(mode: Mode, name: &'static str) -> Result<()> {
+    let buyer = Buyer::start(name, Screen::Desk).await?;
+    buyer.open(mode).await?;
+    buyer.fill_in(APPROVED).await?;
     // The clicks and the Enter key come in one task.
     let many = "const pay = document.querySelector('#pay');
         for (let i = 0; i < 5; i++) pay.click();
         document.querySelector('form').requestSubmit();";
     buyer.browser.run(many).await?;
-    buyer.sees("paid").await?;
-    buyer.shop_shows("paid").await?;
-    buyer.ledger_is(&[("succeeded", 1999)]).await?;
-    buyer.leaves().await
+    buyer.wait_for_screen("paid").await?;
+    buyer.wait_for_order("paid").await?;
+    buyer.assert_ledger(&[("succeeded", 1999)]).await?;
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn double_click_on_pay_in_the_frame() -> Result<()> {
-    double_click(Way::Frame, "frame-1280").await
+    double_click(Mode::Frame, "frame-1280").await
 }
 
 #[tokio::test]
 async fn double_click_on_pay_in_the_popup() -> Result<()> {
-    double_click(Way::Popup, "popup-1280").await
+    double_click(Mode::Popup, "popup-1280").await
 }
 
 /// Reloads during the verification and after the payment.
-async fn reload_in_the_middle(way: Way, name: &'static str) -> Result<()> {
-    let buyer = Buyer::comes(name, Screen::Desk).await?;
-    buyer.opens(way).await?;
-    buyer.fills_in(VERIFIED).await?;
+async fn reload_in_the_middle(mode: Mode, name: &'static str) -> Result<()> {
+    let buyer = Buyer::start(name, Screen::Desk).await?;
+    buyer.open(mode).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     buyer.browser.run("location.reload()").await?;
-    buyer.back_in_the_widget(way).await?;
-    buyer.sees("verification").await?;
-    buyer.browser.enter("#verification-frame").await?;
+    buyer.return_to_widget(mode).await?;
+    buyer.wait_for_screen("verification").await?;
+    buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.click("#confirm").await?;
-    buyer.back_in_the_widget(way).await?;
-    buyer.sees("paid").await?;
+    buyer.return_to_widget(mode).await?;
+    buyer.wait_for_screen("paid").await?;
     buyer.browser.run("location.reload()").await?;
-    buyer.back_in_the_widget(way).await?;
-    buyer.sees("paid").await?;
-    buyer.shop_shows("paid").await?;
-    buyer.ledger_is(&[("succeeded", 1999)]).await?;
-    buyer.leaves().await
+    buyer.return_to_widget(mode).await?;
+    buyer.wait_for_screen("paid").await?;
+    buyer.wait_for_order("paid").await?;
+    buyer.assert_ledger(&[("succeeded", 1999)]).await?;
+    buyer.close().await
 }
 
 #[tokio::test]
 async fn reload_in_the_middle_in_the_frame() -> Result<()> {
-    reload_in_the_middle(Way::Frame, "frame-1280").await
+    reload_in_the_middle(Mode::Frame, "frame-1280").await
 }
 
 #[tokio::test]
 async fn reload_in_the_middle_in_the_popup() -> Result<()> {
-    reload_in_the_middle(Way::Popup, "popup-1280").await
+    reload_in_the_middle(Mode::Popup, "popup-1280").await
 }

@@ -36,7 +36,7 @@ async fn only_the_best_match_is_loaded() -> Result<()> {
         ("not a language", "en"),
     ] {
         let query = format!("?locale={}", asked.replace(' ', "%20"));
-        hosted.shows(&opened, &query, "form").await?;
+        hosted.show(&opened, &query, "form").await?;
         let language = browser.run("return document.documentElement.lang").await?;
         ensure!(language == chosen, "{asked}: {language}");
         let loaded = browser.run(LOADED).await?;
@@ -55,7 +55,7 @@ async fn locale_precedence() -> Result<()> {
     order["locale"] = json!("tr");
     let ordered = hosted.app.api.invoice_of(&order).await?;
 
-    hosted.shows(&plain, "", "form").await?;
+    hosted.show(&plain, "", "form").await?;
     let browsers = hosted.browser.run("return navigator.languages[0]").await?;
     let language = hosted.browser.run(lang).await?;
     ensure!(
@@ -64,12 +64,12 @@ async fn locale_precedence() -> Result<()> {
             .is_some_and(|b| b.starts_with(language.as_str().unwrap_or("-"))),
         "{browsers} {language}"
     );
-    hosted.set("$.widget.locale", "\"pl\"").await?;
-    hosted.shows(&plain, "", "form").await?;
+    hosted.set_setting("$.widget.locale", "\"pl\"").await?;
+    hosted.show(&plain, "", "form").await?;
     ensure!(hosted.browser.run(lang).await? == "pl");
-    hosted.shows(&ordered, "", "form").await?;
+    hosted.show(&ordered, "", "form").await?;
     ensure!(hosted.browser.run(lang).await? == "tr");
-    hosted.shows(&ordered, "?locale=cs", "form").await?;
+    hosted.show(&ordered, "?locale=cs", "form").await?;
     ensure!(hosted.browser.run(lang).await? == "cs");
     hosted.browser.close().await
 }
@@ -115,7 +115,7 @@ async fn plurals_and_amounts_follow_the_language() -> Result<()> {
         ("fr-CH", "Payer 19.99\u{a0}€"),
     ] {
         hosted
-            .shows(&opened, &format!("?locale={locale}"), "form")
+            .show(&opened, &format!("?locale={locale}"), "form")
             .await?;
         let shown = hosted
             .browser
@@ -133,7 +133,7 @@ async fn right_to_left_layout() -> Result<()> {
     let opened = hosted.app.api.invoice("1").await?;
     for language in ["ar", "he"] {
         hosted
-            .shows(&opened, &format!("?locale={language}"), "form")
+            .show(&opened, &format!("?locale={language}"), "form")
             .await?;
         let laid = "const box = (css) => document.querySelector(css).getBoundingClientRect();
             return {
@@ -167,8 +167,8 @@ async fn the_frame_has_a_localized_name() -> Result<()> {
         .await?;
         browser.click("#buy").await?;
         let frame = format!("dialog[open][aria-label={payment}] iframe[title={payment}]");
-        browser.enter(&frame).await?;
-        browser.see("main [data-screen=form]").await?;
+        browser.enter_frame(&frame).await?;
+        browser.wait_for("main [data-screen=form]").await?;
         browser.leave_frames().await?;
 
         let Opened { id, token } = &shop.opened;
@@ -178,7 +178,7 @@ async fn the_frame_has_a_localized_name() -> Result<()> {
         );
         browser.run(&inline).await?;
         let frame = format!("till-pay iframe[title={payment}]");
-        browser.see(&frame).await?;
+        browser.wait_for(&frame).await?;
 
         let other =
             format!("Till({{ theme: 'dark' }}).open({{ invoice: '{id}', token: '{token}' }});");
@@ -195,7 +195,7 @@ async fn the_noscript_message_is_localized() -> Result<()> {
     let off = json!({ "value": true });
     hosted
         .browser
-        .tell("Emulation.setScriptExecutionDisabled", off)
+        .devtools("Emulation.setScriptExecutionDisabled", off)
         .await?;
     for (locale, text) in [("de", "JavaScript benötigt"), ("ar", "تفعيل JavaScript")] {
         let query = format!("?locale={locale}");
@@ -205,7 +205,7 @@ async fn the_noscript_message_is_localized() -> Result<()> {
             .goto(&hosted.address(&opened, &query))
             .await?;
         let css = format!("noscript p[lang={locale}]");
-        let said = hosted.browser.see(&css).await?.text().await?;
+        let said = hosted.browser.wait_for(&css).await?.text().await?;
         ensure!(said.contains(text), "{locale}: {said}");
     }
     hosted.browser.close().await

@@ -45,7 +45,7 @@ impl Systems {
 
 async fn choose(browser: &Browser, method: &str, label: &str) -> Result<()> {
     browser.click(&format!("[value={method}]")).await?;
-    let pay = browser.see("#pay").await?;
+    let pay = browser.wait_for("#pay").await?;
     ensure!(pay.text().await? == label, "{}", pay.text().await?);
     Ok(pay.click().await?)
 }
@@ -56,13 +56,13 @@ const PAYPAL: &str = "Continue to PayPal · €19.99";
 const EVENTS: &str = "open ready fixation verification declined fixation verification paid";
 
 async fn only_paypal_took_money(systems: &Systems) -> Result<()> {
-    ensure!(systems.mollie.payments().await? == 1 && systems.mollie.taken().await? == 0);
-    ensure!(systems.paypal.payments().await? == 1 && systems.paypal.taken().await? == 1999);
+    ensure!(systems.mollie.payments().await? == 1 && systems.mollie.net_captured().await? == 0);
+    ensure!(systems.paypal.payments().await? == 1 && systems.paypal.net_captured().await? == 1999);
     Ok(())
 }
 
 async fn assert_not_finished(browser: &Browser) -> Result<()> {
-    let banner = browser.see("#error-banner").await?.text().await?;
+    let banner = browser.wait_for("#error-banner").await?.text().await?;
     ensure!(banner.contains("not finished"), "{banner}");
     Ok(())
 }
@@ -79,21 +79,21 @@ async fn another_method_is_paid_from_the_frame() -> Result<()> {
     let page = browser.window().await?;
     let frame = "dialog[open] iframe";
     browser.click("#buy").await?;
-    browser.enter(frame).await?;
+    browser.enter_frame(frame).await?;
     for (method, label, answer) in [("ideal", IDEAL, "#cancel"), ("paypal", PAYPAL, "#confirm")] {
         choose(&browser, method, label).await?;
-        browser.newest_window(2).await?;
+        browser.switch_to_newest_window(2).await?;
         browser.click(answer).await?;
-        browser.newest_window(1).await?;
+        browser.switch_to_newest_window(1).await?;
         browser.switch_to_window(page.clone()).await?;
-        browser.enter(frame).await?;
+        browser.enter_frame(frame).await?;
         if method == "ideal" {
             assert_not_finished(&browser).await?;
         }
     }
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
-    shop.hears(&browser, EVENTS).await?;
+    shop.wait_for_events(&browser, EVENTS).await?;
     shop.app.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
@@ -110,17 +110,18 @@ async fn another_method_is_paid_from_the_popup() -> Result<()> {
     browser.goto(&shop.url).await?;
     let page = browser.window().await?;
     browser.click("#buy").await?;
-    browser.newest_window(2).await?;
+    browser.switch_to_newest_window(2).await?;
     choose(&browser, "ideal", IDEAL).await?;
     browser.click("#cancel").await?;
     assert_not_finished(&browser).await?;
     choose(&browser, "paypal", PAYPAL).await?;
     browser.click("#confirm").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.click("#done").await?;
-    browser.newest_window(1).await?;
+    browser.switch_to_newest_window(1).await?;
     browser.switch_to_window(page).await?;
-    shop.hears(&browser, &format!("{EVENTS} close")).await?;
+    shop.wait_for_events(&browser, &format!("{EVENTS} close"))
+        .await?;
     shop.app.api.until_status(&shop.opened.id, "paid").await?;
     only_paypal_took_money(&systems).await?;
     browser.close().await
@@ -135,7 +136,7 @@ async fn another_method_needs_no_card() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &accounts, &[]).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     let shown = "return [...document.querySelectorAll('.method')].map((m) =>
         [m.textContent, m.querySelector('input').checked])";
     let shown = browser.run(shown).await?;
@@ -152,7 +153,7 @@ async fn another_method_needs_no_card() -> Result<()> {
         )
         .await?;
     browser.click("[value=card]").await?;
-    let number = browser.see("#number").await?;
+    let number = browser.wait_for("#number").await?;
     let typed = number.prop("value").await?.context("no value")?;
     ensure!(typed == "4242", "{typed}");
     number.clear().await?;
@@ -160,8 +161,8 @@ async fn another_method_needs_no_card() -> Result<()> {
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("main [data-screen=paid]").await?;
-    ensure!(hosted.app.taken().await? == 1999);
+    browser.wait_for("main [data-screen=paid]").await?;
+    ensure!(hosted.app.net_captured().await? == 1999);
     hosted.browser.close().await
 }
 
@@ -176,16 +177,16 @@ async fn methods_render_in_every_theme_and_language() -> Result<()> {
         let opened = hosted.app.api.invoice("1").await?;
         for theme in ["light", "dark"] {
             let scheme = [("prefers-color-scheme", theme)];
-            hosted.browser.prefers(&scheme).await?;
+            hosted.browser.emulate_media(&scheme).await?;
             for language in ["en", "de", "ar"] {
                 let query = format!("?locale={language}");
-                hosted.shows(&opened, &query, "form").await?;
+                hosted.show(&opened, &query, "form").await?;
                 for method in ["card", "paypal"] {
                     hosted.browser.click(&format!("[value={method}]")).await?;
                     let name = format!("method-{method}-{size}-{theme}-{language}");
-                    hosted.browser.keep(&name).await?;
+                    hosted.browser.screenshot(&name).await?;
                 }
-                let found = hosted.browser.violations().await?;
+                let found = hosted.browser.axe_violations().await?;
                 ensure!(found.is_empty(), "{theme} {language}: {found:#?}");
             }
         }
@@ -211,7 +212,7 @@ async fn a_single_method_shows_no_choice() -> Result<()> {
             .bind(removed)
             .execute(&hosted.app.store().await?)
             .await?;
-        hosted.shows(&opened, "", "form").await?;
+        hosted.show(&opened, "", "form").await?;
         let left = hosted.browser.run(left).await?;
         ensure!(left == expected, "without {removed}: {left}");
     }

@@ -17,11 +17,11 @@ const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>Shop</title>
 <script src="TILL/till.js" data-project="PK" data-mode="iframe" async></script>
 <h1>Shop</h1>
 <button id="buy" data-till-order='{"order_id":"42","amount":"19.99","currency":"EUR","description":"A print"}'>Buy</button>
-<p id="heard"></p>
+<p id="received"></p>
 <script>
 for (const name of ["open", "ready", "fixation", "verification", "paid", "declined", "error", "close"]) {
   document.addEventListener("till:" + name, (e) => {
-    document.getElementById("heard").append(name + (e.detail.code ? "(" + e.detail.code + ")" : "") + " ");
+    document.getElementById("received").append(name + (e.detail.code ? "(" + e.detail.code + ")" : "") + " ");
   });
 }
 </script>"#;
@@ -58,16 +58,16 @@ impl Page {
         self.browser.type_into("#expiry", "1239").await?;
         self.browser.type_into("#cvc", "123").await?;
         self.browser.click("#pay").await?;
-        self.browser.see("[data-screen=paid]").await?;
+        self.browser.wait_for("[data-screen=paid]").await?;
         Ok(())
     }
 
     /// Waits until the button has received these events in order.
-    async fn hears(&self, events: &str) -> Result<()> {
-        let mut heard = String::new();
+    async fn wait_for_events(&self, events: &str) -> Result<()> {
+        let mut received = String::new();
         let waited = until(events, async || {
-            let script = "return document.getElementById('heard').textContent";
-            heard = self
+            let script = "return document.getElementById('received').textContent";
+            received = self
                 .browser
                 .run(script)
                 .await?
@@ -75,9 +75,11 @@ impl Page {
                 .unwrap_or_default()
                 .trim()
                 .to_owned();
-            Ok(heard == events)
+            Ok(received == events)
         });
-        waited.await.with_context(|| format!("received {heard:?}"))
+        waited
+            .await
+            .with_context(|| format!("received {received:?}"))
     }
 }
 
@@ -85,31 +87,33 @@ impl Page {
 async fn a_button_pays_an_accepted_order() -> Result<()> {
     let page = Page::open(PAGE, &["--check-url", "PROJECT/check"]).await?;
     let refuse = |_| r#"{"accept":false,"reason":"sold out"}"#.into_response();
-    page.app.project.answer_checks(refuse);
+    page.app.project.respond_to_checks(refuse);
     page.browser.click("#buy").await?;
-    page.hears("open error(order-rejected) close").await?;
+    page.wait_for_events("open error(order-rejected) close")
+        .await?;
     page.browser
-        .run("document.getElementById('heard').textContent = ''")
+        .run("document.getElementById('received').textContent = ''")
         .await?;
 
     page.app
         .project
-        .answer_checks(|_| r#"{"accept":true}"#.into_response());
+        .respond_to_checks(|_| r#"{"accept":true}"#.into_response());
     page.browser.click("#buy").await?;
-    page.browser.enter("dialog iframe").await?;
+    page.browser.enter_frame("dialog iframe").await?;
     page.pay().await?;
     page.browser.click("#done").await?;
     page.browser.leave_frames().await?;
-    page.hears("open ready fixation paid close").await?;
+    page.wait_for_events("open ready fixation paid close")
+        .await?;
     let checks = page.app.project.checks();
     ensure!(
         checks.len() == 3,
         "one rejected check, one before the invoice, one before the payment: {}",
         checks.len()
     );
-    ensure!(page.app.taken().await? == 1999);
+    ensure!(page.app.net_captured().await? == 1999);
     until("the callbacks", async || {
-        Ok(page.app.project.arrived().len() == 2)
+        Ok(page.app.project.callbacks().len() == 2)
     })
     .await?;
     page.browser.close().await
@@ -131,7 +135,7 @@ async fn an_unknown_origin_is_rejected() -> Result<()> {
     })
     .await?;
     page.browser.click("#buy").await?;
-    page.hears("open error(forbidden) close").await?;
+    page.wait_for_events("open error(forbidden) close").await?;
     ensure!(page.app.project.checks().is_empty());
     page.browser.close().await
 }
@@ -139,8 +143,8 @@ async fn an_unknown_origin_is_rejected() -> Result<()> {
 #[tokio::test]
 async fn an_element_embeds_the_widget() -> Result<()> {
     let html = PAGE.replace(
-        "<p id=\"heard\">",
-        "<div id=\"here\"></div><p id=\"heard\">",
+        "<p id=\"received\">",
+        "<div id=\"here\"></div><p id=\"received\">",
     );
     let page = Page::open(&html, &[]).await?;
     let opened = page.app.api.invoice("7").await?;
@@ -149,12 +153,12 @@ async fn an_element_embeds_the_widget() -> Result<()> {
         opened.id, opened.token
     );
     page.browser.run(&element).await?;
-    page.browser.enter("till-pay iframe").await?;
-    page.browser.see("[data-screen=form]").await?;
-    page.browser.keep("inline-form").await?;
+    page.browser.enter_frame("till-pay iframe").await?;
+    page.browser.wait_for("[data-screen=form]").await?;
+    page.browser.screenshot("inline-form").await?;
     page.pay().await?;
     page.browser.leave_frames().await?;
-    page.hears("open ready fixation paid").await?;
+    page.wait_for_events("open ready fixation paid").await?;
     let inner = "const f = document.querySelector('till-pay iframe');
         return document.querySelectorAll('dialog[open]').length === 0 && f.clientHeight > 200;";
     ensure!(page.browser.run(inner).await? == true);
@@ -179,7 +183,7 @@ async fn without_a_success_url_the_result_is_shown() -> Result<()> {
     page.browser.click("#pay").await?;
     // The window redirects to the bank and back.
     page.browser.click("#confirm").await?;
-    page.browser.see("[data-screen=paid]").await?;
+    page.browser.wait_for("[data-screen=paid]").await?;
     let url = page.browser.current_url().await?;
     ensure!(url.as_str().starts_with(&page.app.api.url), "{url}");
     page.browser.close().await
@@ -212,13 +216,13 @@ async fn a_signed_form_is_paid_once() -> Result<()> {
         .type_into("#buyer-email", "buyer@shop.example")
         .await?;
     page.pay().await?;
-    ensure!(page.app.taken().await? == 1999);
+    ensure!(page.app.net_captured().await? == 1999);
 
     page.browser.goto(&shop).await?;
     page.browser.click("form button").await?;
-    page.browser.see("[data-screen=paid]").await?;
+    page.browser.wait_for("[data-screen=paid]").await?;
     ensure!(
-        page.app.taken().await? == 1999,
+        page.app.net_captured().await? == 1999,
         "the same form created another payment"
     );
 
@@ -227,9 +231,9 @@ async fn a_signed_form_is_paid_once() -> Result<()> {
         .run("document.querySelector('[name=amount]').value = '0.01'")
         .await?;
     page.browser.click("form button").await?;
-    page.browser.see("#back").await?;
-    page.browser.keep("form-refused").await?;
+    page.browser.wait_for("#back").await?;
+    page.browser.screenshot("form-refused").await?;
     page.browser.click("#back").await?;
-    page.browser.see("form button").await?;
+    page.browser.wait_for("form button").await?;
     page.browser.close().await
 }

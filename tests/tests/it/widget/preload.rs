@@ -28,7 +28,7 @@ const CALLS: &str = "return performance.getEntriesByType('resource')
 async fn the_frame_is_preloaded() -> Result<()> {
     let page = page("").await?;
     let browser = &page.browser;
-    browser.enter("dialog:not([open]) iframe").await?;
+    browser.enter_frame("dialog:not([open]) iframe").await?;
     browser
         .until(
             "the form",
@@ -41,7 +41,7 @@ async fn the_frame_is_preloaded() -> Result<()> {
     browser.run("window.mark = 1").await?;
     browser.leave_frames().await?;
     ensure!(
-        browser.run("return said").await? == json!([]),
+        browser.run("return events").await? == json!([]),
         "an event was sent before the click"
     );
 
@@ -55,7 +55,7 @@ async fn the_frame_is_preloaded() -> Result<()> {
     }
 
     browser.click("#buy").await?;
-    browser.enter("dialog[open] iframe").await?;
+    browser.enter_frame("dialog[open] iframe").await?;
     browser
         .until("the focus", "return document.activeElement.id === 'number'")
         .await?;
@@ -69,7 +69,7 @@ async fn the_frame_is_preloaded() -> Result<()> {
     // The frame's URL is the invoice's, so a reload shows the invoice.
     browser.run("location.reload()").await?;
     browser.leave_frames().await?;
-    browser.enter("dialog[open] iframe").await?;
+    browser.enter_frame("dialog[open] iframe").await?;
     browser
         .until(
             "a fresh form",
@@ -80,13 +80,13 @@ async fn the_frame_is_preloaded() -> Result<()> {
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.click("#done").await?;
     browser.leave_frames().await?;
     browser
-        .until("closed", "return said.at(-1) === 'close'")
+        .until("closed", "return events.at(-1) === 'close'")
         .await?;
-    ensure!(page.shop.app.taken().await? == 1999);
+    ensure!(page.shop.app.net_captured().await? == 1999);
     page.browser.close().await
 }
 
@@ -95,7 +95,7 @@ async fn the_frame_is_preloaded() -> Result<()> {
 async fn the_preloaded_frame_is_refreshed() -> Result<()> {
     let page = page("").await?;
     let browser = &page.browser;
-    browser.enter("dialog:not([open]) iframe").await?;
+    browser.enter_frame("dialog:not([open]) iframe").await?;
     browser
         .until(
             "the form",
@@ -109,8 +109,8 @@ async fn the_preloaded_frame_is_refreshed() -> Result<()> {
         .paid_with(&page.shop.opened, APPROVED)
         .await?;
     browser.click("#buy").await?;
-    browser.enter("dialog[open] iframe").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.enter_frame("dialog[open] iframe").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     page.browser.close().await
 }
 
@@ -133,8 +133,8 @@ async fn preloading_can_be_disabled() -> Result<()> {
         .await?;
     ensure!(frames == 0, "{frames} frames");
     browser.click("#buy").await?;
-    browser.enter("dialog[open] iframe").await?;
-    browser.see("#number").await?;
+    browser.enter_frame("dialog[open] iframe").await?;
+    browser.wait_for("#number").await?;
     page.browser.close().await
 }
 

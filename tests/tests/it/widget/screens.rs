@@ -14,7 +14,7 @@ const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
 const THEMES: [&str; 2] = ["light", "dark"];
 
 /// Takes a screenshot and checks that the page does not scroll horizontally.
-async fn take(
+async fn screenshot(
     browser: &Browser,
     size: &str,
     theme: &str,
@@ -22,7 +22,7 @@ async fn take(
     name: &str,
 ) -> Result<()> {
     let name = format!("{name}-{size}-{theme}-{language}");
-    browser.keep(&name).await?;
+    browser.screenshot(&name).await?;
     let wide = "return document.documentElement.scrollWidth > innerWidth";
     ensure!(
         browser.run(wide).await? == false,
@@ -31,63 +31,66 @@ async fn take(
     Ok(())
 }
 
-async fn pictures(size: &'static str, screen: Screen) -> Result<()> {
+async fn screenshots(size: &'static str, screen: Screen) -> Result<()> {
     let hosted = Hosted::start(screen).await?;
     for theme in THEMES {
         hosted
             .browser
-            .prefers(&[("prefers-color-scheme", theme)])
+            .emulate_media(&[("prefers-color-scheme", theme)])
             .await?;
         for language in LANGUAGES {
             let query = format!("?locale={language}");
             for state in STATES {
                 let number = format!("{theme}{language}");
-                let (screen, opened) = hosted.in_state(state, &number).await?;
-                hosted.shows(&opened, &query, screen).await?;
-                take(&hosted.browser, size, theme, language, state).await?;
+                let (screen, opened) = hosted.invoice_in_state(state, &number).await?;
+                hosted.show(&opened, &query, screen).await?;
+                screenshot(&hosted.browser, size, theme, language, state).await?;
                 if state == "form" {
                     hosted.browser.click("#pay").await?;
-                    hosted.browser.see("#number[aria-invalid=true]").await?;
-                    take(&hosted.browser, size, theme, language, "errors").await?;
+                    hosted
+                        .browser
+                        .wait_for("#number[aria-invalid=true]")
+                        .await?;
+                    screenshot(&hosted.browser, size, theme, language, "errors").await?;
                 }
             }
-            passing(&hosted, size, theme, language).await?;
+            transient_states(&hosted, size, theme, language).await?;
         }
     }
     hosted.browser.close().await
 }
 
 /// Transient states: loading, unreachable, soon to expire, offline, and paying.
-async fn passing(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
+async fn transient_states(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted
         .app
         .api
         .invoice(&format!("{theme}{language}"))
         .await?;
-    let keep = async |name: &str| take(browser, size, theme, language, name).await;
+    let keep = async |name: &str| screenshot(browser, size, theme, language, name).await;
     browser.block(&["*/v1/widget/*"]).await?;
     hosted
-        .shows(&opened, &format!("?locale={language}"), "loading")
+        .show(&opened, &format!("?locale={language}"), "loading")
         .await?;
     keep("loading").await?;
-    browser.see("main [data-screen=failed]").await?;
+    browser.wait_for("main [data-screen=failed]").await?;
     keep("unreachable").await?;
     browser.block(&["*/payments"]).await?;
     hosted.app.expires_in(&opened.id, 299).await?;
     browser.click("#retry").await?;
-    browser.see("main [data-screen=form]").await?;
-    browser.see(".expiry:not(:empty)").await?;
+    browser.wait_for("main [data-screen=form]").await?;
+    browser.wait_for(".expiry:not(:empty)").await?;
     keep("expiry").await?;
     browser.offline(true).await?;
-    browser.see("#offline:not(:empty)").await?;
+    browser.wait_for("#offline:not(:empty)").await?;
     keep("offline").await?;
     browser.offline(false).await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
-    browser.see("#pay:disabled").await?;
+    browser.wait_for("#pay:disabled").await?;
     keep("paying").await?;
     browser.block(&[]).await
 }
@@ -108,29 +111,31 @@ const STILL: &str = "return new Promise((done) => {
 async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
     let browser = Browser::with(screen, &["--disable-site-isolation-trials"]).await?;
     for theme in THEMES {
-        browser.prefers(&[("prefers-color-scheme", theme)]).await?;
+        browser
+            .emulate_media(&[("prefers-color-scheme", theme)])
+            .await?;
         for language in LANGUAGES {
             let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
             let keep = async |name: &str| {
                 browser.leave_frames().await?;
                 // The frame takes its content's height.
                 browser.run(STILL).await?;
-                take(&browser, size, theme, language, name).await?;
-                browser.enter("dialog[open] iframe").await
+                screenshot(&browser, size, theme, language, name).await?;
+                browser.enter_frame("dialog[open] iframe").await
             };
             browser.goto(&shop.url).await?;
             browser.click("#buy").await?;
-            browser.enter("dialog[open] iframe").await?;
+            browser.enter_frame("dialog[open] iframe").await?;
             browser.type_into("#number", VERIFIED).await?;
             browser.type_into("#expiry", "1239").await?;
             keep("overlay-form").await?;
             browser.type_into("#cvc", "123").await?;
             browser.click("#pay").await?;
-            browser.enter("#verification-frame").await?;
-            browser.see("#confirm").await?;
+            browser.enter_frame("#verification-frame").await?;
+            browser.wait_for("#confirm").await?;
             keep("overlay-verification").await?;
             browser.click("#close").await?;
-            browser.see("[data-screen=confirm-close]").await?;
+            browser.wait_for("[data-screen=confirm-close]").await?;
             keep("overlay-question").await?;
         }
     }
@@ -139,12 +144,12 @@ async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
 
 #[tokio::test]
 async fn every_state_on_a_phone() -> Result<()> {
-    pictures("360", Screen::Phone).await
+    screenshots("360", Screen::Phone).await
 }
 
 #[tokio::test]
 async fn every_state_on_a_desk() -> Result<()> {
-    pictures("1280", Screen::Desk).await
+    screenshots("1280", Screen::Desk).await
 }
 
 #[tokio::test]
@@ -171,9 +176,9 @@ async fn a_full_form() -> Result<()> {
             { "name": "Postage", "quantity": 1, "amount": 499 },
         ]);
         let opened = hosted.app.api.invoice_of(&order).await?;
-        hosted.shows(&opened, "", "form").await?;
+        hosted.show(&opened, "", "form").await?;
         hosted.browser.click(".items summary").await?;
-        take(&hosted.browser, size, "light", "en", "full").await?;
+        screenshot(&hosted.browser, size, "light", "en", "full").await?;
         hosted.browser.close().await?;
     }
     Ok(())

@@ -2,14 +2,14 @@
 //! server and the bank are on three sites.
 
 use anyhow::{Result, ensure};
-use till_tests::browser::buyer::{Buyer, Way};
+use till_tests::browser::buyer::{Buyer, Mode};
 use till_tests::browser::hosted::{Hosted, NO_FRAMES, VERIFIED};
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
 
 const FRAME: &str = "dialog[open] iframe";
 
-async fn types_card(browser: &Browser, number: &str) -> Result<()> {
+async fn fill_card(browser: &Browser, number: &str) -> Result<()> {
     browser.type_into("#number", number).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await
@@ -37,30 +37,30 @@ async fn a_popup_returns_from_the_bank() -> Result<()> {
     let (shop, browser) = shop("data-mode=popup").await?;
     let page = browser.window().await?;
     browser.click("#buy").await?;
-    browser.newest_window(2).await?;
-    browser.see("main [data-screen=form]").await?;
+    browser.switch_to_newest_window(2).await?;
+    browser.wait_for("main [data-screen=form]").await?;
     assert_storage_is_blocked(&browser).await?;
-    types_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, NO_FRAMES).await?;
     browser.click("#pay").await?;
     browser.click("#cancel").await?;
-    let banner = browser.see("#error-banner").await?.text().await?;
+    let banner = browser.wait_for("#error-banner").await?.text().await?;
     ensure!(banner.contains("not finished"), "{banner}");
-    types_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, NO_FRAMES).await?;
     browser.click("#pay").await?;
-    browser.see("#confirm").await?;
+    browser.wait_for("#confirm").await?;
     let name = browser.run("return window.name").await?.to_string();
     ensure!(
         !name.contains(&shop.opened.token),
         "the bank can read {name}"
     );
     browser.click("#confirm").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.click("#done").await?;
-    browser.newest_window(1).await?;
+    browser.switch_to_newest_window(1).await?;
     browser.switch_to_window(page).await?;
-    let told = "open ready fixation verification declined fixation verification paid close";
-    shop.hears(&browser, told).await?;
-    ensure!(shop.app.taken().await? == 1999);
+    let events = "open ready fixation verification declined fixation verification paid close";
+    shop.wait_for_events(&browser, events).await?;
+    ensure!(shop.app.net_captured().await? == 1999);
     browser.close().await
 }
 
@@ -69,22 +69,22 @@ async fn a_bank_window_returns_to_the_frame() -> Result<()> {
     let (shop, browser) = shop("").await?;
     let page = browser.window().await?;
     browser.click("#buy").await?;
-    browser.enter(FRAME).await?;
-    browser.see("#number").await?;
+    browser.enter_frame(FRAME).await?;
+    browser.wait_for("#number").await?;
     assert_storage_is_blocked(&browser).await?;
-    types_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, NO_FRAMES).await?;
     browser.click("#pay").await?;
-    browser.newest_window(2).await?;
+    browser.switch_to_newest_window(2).await?;
     browser.click("#confirm").await?;
     // The window closes after the confirmation.
-    browser.newest_window(1).await?;
+    browser.switch_to_newest_window(1).await?;
     browser.switch_to_window(page).await?;
-    browser.enter(FRAME).await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.enter_frame(FRAME).await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.click("#done").await?;
     browser.leave_frames().await?;
-    let told = "open ready fixation verification paid close";
-    shop.hears(&browser, told).await?;
+    let events = "open ready fixation verification paid close";
+    shop.wait_for_events(&browser, events).await?;
     browser.close().await
 }
 
@@ -92,17 +92,17 @@ async fn a_bank_window_returns_to_the_frame() -> Result<()> {
 async fn a_bank_in_the_frame_needs_no_storage() -> Result<()> {
     let (shop, browser) = shop("").await?;
     browser.click("#buy").await?;
-    browser.enter(FRAME).await?;
-    types_card(&browser, VERIFIED).await?;
+    browser.enter_frame(FRAME).await?;
+    fill_card(&browser, VERIFIED).await?;
     browser.click("#pay").await?;
-    browser.enter("#verification-frame").await?;
+    browser.enter_frame("#verification-frame").await?;
     browser.click("#confirm").await?;
     browser.leave_frames().await?;
-    browser.enter(FRAME).await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.enter_frame(FRAME).await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser.leave_frames().await?;
-    let told = "open ready fixation verification paid";
-    shop.hears(&browser, told).await?;
+    let events = "open ready fixation verification paid";
+    shop.wait_for_events(&browser, events).await?;
     browser.close().await
 }
 
@@ -120,32 +120,32 @@ const NO_STORAGE: &str = "
 async fn paying_works_without_cookies_and_storage() -> Result<()> {
     let hosted = Hosted::with(Screen::Desk, &[], &["--test-third-party-cookie-phaseout"]).await?;
     let browser = &hosted.browser;
-    browser.before_pages(NO_STORAGE).await?;
+    browser.run_on_new_pages(NO_STORAGE).await?;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     browser.type_into("#number", NO_FRAMES).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;
     browser.click("#confirm").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     hosted.browser.close().await?;
 
     // The same in a frame.
-    let buyer = Buyer::comes_with(
+    let buyer = Buyer::start_with(
         "no-storage",
         Screen::Desk,
         &["--test-third-party-cookie-phaseout"],
     )
     .await?;
-    buyer.browser.before_pages(NO_STORAGE).await?;
+    buyer.browser.run_on_new_pages(NO_STORAGE).await?;
     buyer.browser.goto(&buyer.demo.url).await?;
-    buyer.opens(Way::Frame).await?;
-    buyer.fills_in(VERIFIED).await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.fill_in(VERIFIED).await?;
     buyer.browser.click("#pay").await?;
-    buyer.browser.enter("#verification-frame").await?;
+    buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.click("#confirm").await?;
-    buyer.back_in_the_widget(Way::Frame).await?;
-    buyer.sees("paid").await?;
-    buyer.leaves().await
+    buyer.return_to_widget(Mode::Frame).await?;
+    buyer.wait_for_screen("paid").await?;
+    buyer.close().await
 }

@@ -6,7 +6,7 @@ use till_tests::browser::Screen;
 use till_tests::browser::hosted::Hosted;
 use url::form_urlencoded::byte_serialize;
 
-const COLOURS: &str = "const style = getComputedStyle(document.querySelector('#pay'));
+const COLORS: &str = "const style = getComputedStyle(document.querySelector('#pay'));
     return [style.backgroundColor, style.color]";
 
 #[tokio::test]
@@ -15,13 +15,15 @@ async fn theme_and_accent_follow_the_project() -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
     let page = "return getComputedStyle(document.querySelector('#till')).backgroundColor";
-    browser.prefers(&[("prefers-color-scheme", "dark")]).await?;
-    hosted.shows(&opened, "", "form").await?;
+    browser
+        .emulate_media(&[("prefers-color-scheme", "dark")])
+        .await?;
+    hosted.show(&opened, "", "form").await?;
     ensure!(browser.run(page).await? == "rgb(21, 24, 31)");
-    hosted.set("$.widget.theme", "\"light\"").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.set_setting("$.widget.theme", "\"light\"").await?;
+    hosted.show(&opened, "", "form").await?;
     ensure!(browser.run(page).await? == "rgb(255, 255, 255)");
-    hosted.shows(&opened, "?theme=dark", "form").await?;
+    hosted.show(&opened, "?theme=dark", "form").await?;
     ensure!(browser.run(page).await? == "rgb(21, 24, 31)");
 
     // The text color follows the accent's lightness.
@@ -30,17 +32,17 @@ async fn theme_and_accent_follow_the_project() -> Result<()> {
         ("#7a0042", json!(["rgb(122, 0, 66)", "white"])),
     ] {
         hosted
-            .set("$.widget.accent", &json!(accent).to_string())
+            .set_setting("$.widget.accent", &json!(accent).to_string())
             .await?;
-        hosted.shows(&opened, "", "form").await?;
-        let mut colours = browser.run(COLOURS).await?;
-        let text = colours[1].as_str().unwrap_or_default().to_owned();
-        colours[1] = match text.as_str() {
+        hosted.show(&opened, "", "form").await?;
+        let mut colors = browser.run(COLORS).await?;
+        let text = colors[1].as_str().unwrap_or_default().to_owned();
+        colors[1] = match text.as_str() {
             t if t.starts_with("lch(0 ") || t == "rgb(0, 0, 0)" => json!("black"),
             t if t.starts_with("lch(100 ") || t == "rgb(255, 255, 255)" => json!("white"),
             _ => json!(text),
         };
-        ensure!(colours == shown, "{accent}: {colours}");
+        ensure!(colors == shown, "{accent}: {colors}");
     }
 
     hosted.browser.close().await
@@ -60,11 +62,11 @@ async fn name_and_logo_follow_the_project() -> Result<()> {
     let url = format!("{shop}/logo.svg");
     let hosted = Hosted::with(Screen::Desk, &["--logo-url", &url], &[]).await?;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     let shown = "const logo = document.querySelector('.seller .logo');
         return logo.naturalWidth === 64 && logo.width === 28 && logo.nextSibling.textContent === 'Test Shop'";
     hosted.browser.until("name and logo", shown).await?;
-    hosted.browser.keep("logo").await?;
+    hosted.browser.screenshot("logo").await?;
     let page = hosted
         .app
         .api
@@ -89,7 +91,7 @@ async fn variables_accept_only_valid_values() -> Result<()> {
         let address = format!("{}&variables={text}", hosted.address(&opened, query));
         hosted.browser.goto("about:blank").await?;
         hosted.browser.goto(&address).await?;
-        hosted.browser.see("main [data-screen=form]").await?;
+        hosted.browser.wait_for("main [data-screen=form]").await?;
         hosted
             .browser
             .run("return document.documentElement.style.cssText")

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use till_tests::browser::buyer::{APPROVED, Buyer, VERIFIED, Way};
+use till_tests::browser::buyer::{APPROVED, Buyer, Mode, VERIFIED};
 use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
@@ -11,20 +11,20 @@ use till_tests::browser::{Browser, Screen};
 #[tokio::test]
 async fn the_frame_grows_with_its_content() -> Result<()> {
     for screen in [Screen::Desk, Screen::Phone] {
-        let buyer = Buyer::comes("grows", screen).await?;
+        let buyer = Buyer::start("grows", screen).await?;
         let browser = &buyer.browser;
         let fits = "const root = document.documentElement;
             return root.scrollHeight <= innerHeight && root.scrollWidth <= innerWidth";
-        buyer.opens(Way::Frame).await?;
-        buyer.sees("form").await?;
+        buyer.open(Mode::Frame).await?;
+        buyer.wait_for_screen("form").await?;
         browser.until("the form fits", fits).await?;
         browser.click(".items summary").await?;
         browser.click("#pay").await?;
-        browser.see("#number[aria-invalid=true]").await?;
+        browser.wait_for("#number[aria-invalid=true]").await?;
         browser.until("errors and details fit", fits).await?;
-        buyer.fills_in(VERIFIED).await?;
+        buyer.fill_in(VERIFIED).await?;
         browser.click("#pay").await?;
-        buyer.sees("verification").await?;
+        buyer.wait_for_screen("verification").await?;
         browser.until("the bank's page fits", fits).await?;
         browser.leave_frames().await?;
         let page = "return document.documentElement.scrollWidth <= innerWidth
@@ -33,7 +33,7 @@ async fn the_frame_grows_with_its_content() -> Result<()> {
             browser.run(page).await? == true,
             "the dialog is larger than the window"
         );
-        buyer.leaves().await?;
+        buyer.close().await?;
     }
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
             .until("the script", "return Boolean(window.Till)")
             .await?;
         browser.click("#buy").await?;
-        browser.enter("dialog[open] iframe").await?;
+        browser.enter_frame("dialog[open] iframe").await?;
         browser.type_into("#number", APPROVED).await?;
         let within = shift(&browser).await?;
         browser.leave_frames().await?;
@@ -83,7 +83,7 @@ async fn nothing_shifts_after_the_first_paint() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     let (sum, moved) = shift(browser).await?;
@@ -94,24 +94,24 @@ async fn nothing_shifts_after_the_first_paint() -> Result<()> {
 /// A click outside and Esc close the form at once, and require confirmation during a payment.
 #[tokio::test]
 async fn closing_requires_confirmation_during_a_payment() -> Result<()> {
-    let buyer = Buyer::comes("outside", Screen::Desk).await?;
+    let buyer = Buyer::start("outside", Screen::Desk).await?;
     let browser = &buyer.browser;
     let outside = "const dialog = document.querySelector('dialog[open]');
         dialog.dispatchEvent(new MouseEvent('click', { clientX: 2, clientY: 2, bubbles: true }))";
-    buyer.opens(Way::Frame).await?;
-    buyer.sees("form").await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.wait_for_screen("form").await?;
     browser.leave_frames().await?;
     browser.run(outside).await?;
-    browser.see("#status[data-event=close]").await?;
+    browser.wait_for("#status[data-event=close]").await?;
 
-    buyer.opens(Way::Frame).await?;
-    buyer.fills_in(VERIFIED).await?;
+    buyer.open(Mode::Frame).await?;
+    buyer.fill_in(VERIFIED).await?;
     browser.click("#pay").await?;
-    buyer.sees("verification").await?;
+    buyer.wait_for_screen("verification").await?;
     browser.leave_frames().await?;
     browser.run(outside).await?;
-    browser.enter("dialog[open] iframe").await?;
-    buyer.sees("confirm-close").await?;
+    browser.enter_frame("dialog[open] iframe").await?;
+    buyer.wait_for_screen("confirm-close").await?;
     browser
         .until("the focus", "return document.activeElement.id === 'stay'")
         .await?;
@@ -138,7 +138,7 @@ async fn closing_requires_confirmation_during_a_payment() -> Result<()> {
     browser
         .until("closed", "return !document.querySelector('dialog[open]')")
         .await?;
-    buyer.leaves().await
+    buyer.close().await
 }
 
 /// The remaining time is shown near expiry and announced a few times.
@@ -147,7 +147,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let far = hosted.app.api.invoice("far").await?;
-    hosted.shows(&far, "", "form").await?;
+    hosted.show(&far, "", "form").await?;
     let shown = browser
         .run("return document.querySelector('.expiry').textContent")
         .await?;
@@ -155,7 +155,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
 
     let near = hosted.app.api.invoice("near").await?;
     hosted.app.expires_in(&near.id, 119).await?;
-    hosted.shows(&near, "", "form").await?;
+    hosted.show(&near, "", "form").await?;
     let left = "const text = document.querySelector('.expiry').textContent;
         return /^Time left to pay: 1:5\\d$/.test(text)";
     browser.until("the time left", left).await?;
@@ -172,10 +172,10 @@ async fn the_time_left_is_counted_down() -> Result<()> {
         .run("return document.querySelector('.said').textContent")
         .await?;
     ensure!(said == "2 minutes left to pay", "{said}");
-    browser.keep("expiry").await?;
+    browser.screenshot("expiry").await?;
     hosted.app.expires_in(&near.id, 2).await?;
-    hosted.shows(&near, "", "form").await?;
-    browser.see("main [data-screen=expired]").await?;
+    hosted.show(&near, "", "form").await?;
+    browser.wait_for("main [data-screen=expired]").await?;
     hosted.browser.close().await
 }
 
@@ -185,7 +185,7 @@ async fn offline_state_is_shown_and_cleared() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     browser.offline(true).await?;
     browser
         .until(
@@ -193,10 +193,10 @@ async fn offline_state_is_shown_and_cleared() -> Result<()> {
             "return document.querySelector('#offline').textContent.startsWith('You are offline')",
         )
         .await?;
-    browser.keep("offline").await?;
+    browser.screenshot("offline").await?;
     hosted.app.api.paid_with(&opened, APPROVED).await?;
     browser.offline(false).await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     browser
         .until(
             "the offline message to disappear",
@@ -215,8 +215,8 @@ async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
     let count = "window.failed = 0;
         const sent = window.fetch;
         window.fetch = (...args) => sent(...args).catch((error) => { failed += 1; throw error; });";
-    browser.before_pages(count).await?;
-    hosted.shows(&opened, "", "form").await?;
+    browser.run_on_new_pages(count).await?;
+    hosted.show(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
@@ -226,8 +226,8 @@ async fn an_offline_payment_is_retried_with_the_same_key() -> Result<()> {
         .until("the first attempt fails", "return failed > 0")
         .await?;
     browser.offline(false).await?;
-    browser.see("main [data-screen=paid]").await?;
-    ensure!(hosted.app.taken().await? == 1999);
+    browser.wait_for("main [data-screen=paid]").await?;
+    ensure!(hosted.app.net_captured().await? == 1999);
     hosted.browser.close().await
 }
 
@@ -238,10 +238,10 @@ async fn a_frozen_tab_shows_the_current_state() -> Result<()> {
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
     hosted.app.api.paid_with(&opened, VERIFIED).await?;
-    hosted.shows(&opened, "", "verification").await?;
+    hosted.show(&opened, "", "verification").await?;
     let sleep = async |state: &str| {
         browser
-            .tell("Page.setWebLifecycleState", json!({ "state": state }))
+            .devtools("Page.setWebLifecycleState", json!({ "state": state }))
             .await
     };
     // Events sent while the tab is frozen are lost.
@@ -258,7 +258,7 @@ async fn a_frozen_tab_shows_the_current_state() -> Result<()> {
     hosted.app.api.until_status(&opened.id, "paid").await?;
     browser.block(&[]).await?;
     sleep("active").await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     hosted.browser.close().await
 }
 
@@ -269,15 +269,15 @@ async fn the_widget_polls_without_live_events() -> Result<()> {
     let browser = &hosted.browser;
     browser.block(&["*/events"]).await?;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     hosted.app.api.paid_with(&opened, APPROVED).await?;
-    browser.see("main [data-screen=paid]").await?;
+    browser.wait_for("main [data-screen=paid]").await?;
     hosted.browser.close().await
 }
 
 #[tokio::test]
 async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
-    let buyer = Buyer::comes("within", Screen::Desk).await?;
+    let buyer = Buyer::start("within", Screen::Desk).await?;
     let browser = &buyer.browser;
     // The page itself says what was known a second after the popup was closed: its timers run in
     // order, however slow the machine is.
@@ -293,8 +293,8 @@ async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
         };";
     browser.run(watch).await?;
     let shop = browser.window().await?;
-    buyer.opens(Way::Popup).await?;
-    buyer.sees("form").await?;
+    buyer.open(Mode::Popup).await?;
+    buyer.wait_for_screen("form").await?;
     browser.close_window().await?;
     browser.switch_to_window(shop).await?;
     browser
@@ -302,7 +302,7 @@ async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
         .await?;
     let known = browser.run("return known").await?;
     ensure!(known == "close", "{known}");
-    buyer.leaves().await
+    buyer.close().await
 }
 
 /// Neither the back/forward cache nor any storage contains card data.
@@ -311,7 +311,7 @@ async fn the_browser_stores_no_card_data() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    hosted.shows(&opened, "", "form").await?;
+    hosted.show(&opened, "", "form").await?;
     browser.type_into("#number", APPROVED).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
@@ -331,8 +331,8 @@ async fn the_browser_stores_no_card_data() -> Result<()> {
         .goto(&format!("{}/till.d.ts", hosted.app.api.url))
         .await?;
     browser.back().await?;
-    browser.see("main [data-screen=form]").await?;
-    let number = browser.see("#number").await?.prop("value").await?;
+    browser.wait_for("main [data-screen=form]").await?;
+    let number = browser.wait_for("#number").await?.prop("value").await?;
     ensure!(number.as_deref() == Some(""), "{number:?}");
     hosted.browser.close().await
 }

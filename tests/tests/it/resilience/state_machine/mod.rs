@@ -9,7 +9,7 @@
 mod model;
 
 use anyhow::{Result, ensure};
-use model::{AMOUNT, Herald, Life, Model, Paying, Standing, Step};
+use model::{AMOUNT, Model, ModelPayment, ModelState, Notifier, PaymentState, Step};
 use proptest::test_runner::Config;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use reqwest::Method;
@@ -20,24 +20,24 @@ use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::client::{Answer, Opened, card, send, text};
 use till_tests::faults::relay::Relay;
-use till_tests::ledger::{agree, until_all_but};
+use till_tests::ledger::{assert_consistent, until_settled_except};
 use till_tests::wait::until;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The app of one test case.
-struct Stage {
+struct Fixture {
     app: TestApp,
     webhooks: Relay,
 }
 
-impl Stage {
+impl Fixture {
     async fn start() -> Result<Self> {
-        let webhooks = Relay::keeping_webhooks().await?;
+        let webhooks = Relay::holding_webhooks().await?;
         let setup = Setup {
-            to_server: Some(&webhooks),
+            server_relay: Some(&webhooks),
             settings: &["--speedup", "100", "--connector-timeout-ms", "500"],
             ..Setup::default()
         };
@@ -52,67 +52,73 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 type Last<T> = Mutex<(usize, Option<T>)>;
 
 /// One test case.
-struct Play {
-    stage: Mutex<Stage>,
+struct TestCase {
+    fixture: Mutex<Fixture>,
     opened: Opened,
     /// The last verification form.
     form: Mutex<String>,
-    presses: Last<(Value, Answer)>,
+    payments_sent: Last<(Value, Answer)>,
     refunds: Last<(String, Value, Answer)>,
 }
 
-impl Play {
+impl TestCase {
     async fn start() -> Result<Self> {
-        let stage = Stage::start().await?;
+        let fixture = Fixture::start().await?;
         let order = json!({ "order_id": "1", "amount": AMOUNT, "currency": "EUR" });
         Ok(Self {
-            opened: stage.app.api.invoice_of(&order).await?,
-            stage: Mutex::new(stage),
+            opened: fixture.app.api.invoice_of(&order).await?,
+            fixture: Mutex::new(fixture),
             form: Mutex::default(),
-            presses: Last::default(),
+            payments_sent: Last::default(),
             refunds: Last::default(),
         })
     }
 
-    async fn act(&self, step: Step, life: &Life) -> Result<()> {
-        let mut stage = self.stage.lock().await;
-        let Stage { app, webhooks } = &mut *stage;
+    async fn act(&self, step: Step, state: &ModelState) -> Result<()> {
+        let mut fixture = self.fixture.lock().await;
+        let Fixture { app, webhooks } = &mut *fixture;
         let before = app.api.read(&self.opened.id).await?;
         let payments = before["payments"].as_array().cloned().unwrap_or_default();
-        let live = payments
+        let pending = payments
             .iter()
             .find(|p| p["status"] == "requires_verification");
         match step {
             Step::Pay(chosen) => {
-                let mut presses = self.presses.lock().await;
-                presses.0 += 1;
+                let mut payments_sent = self.payments_sent.lock().await;
+                payments_sent.0 += 1;
                 let body = card(chosen.number());
-                let answer = self.press(app, presses.0, &body).await?;
+                let answer = self.pay(app, payments_sent.0, &body).await?;
                 let open = before["status"] == "open";
                 ensure!(answer.status == if open { 201 } else { 409 }, "{answer:?}");
                 if let Some(url) = answer.json()["verification"]["url"].as_str() {
                     *self.form.lock().await = url.to_owned();
                 }
-                presses.1 = open.then_some((body, answer));
+                payments_sent.1 = open.then_some((body, answer));
             }
-            Step::PayAgain => {
-                let presses = self.presses.lock().await;
-                if let (number, Some((body, first))) = &*presses {
-                    let answer = self.press(app, *number, body).await?;
+            Step::ReplayPayment => {
+                let payments_sent = self.payments_sent.lock().await;
+                if let (number, Some((body, first))) = &*payments_sent {
+                    let answer = self.pay(app, *number, body).await?;
                     ensure!(answer.text == first.text, "{answer:?} {first:?}");
                 }
             }
-            Step::Confirm(herald) => self.at_bank(app, webhooks, "confirm", herald, live).await?,
-            Step::Refuse(herald) => self.at_bank(app, webhooks, "cancel", herald, live).await?,
-            Step::GiveUp => {
-                let id = text(&live.unwrap_or(&Value::Null)["id"])?;
+            Step::Confirm(notifier) => {
+                self.submit_bank_form(app, webhooks, "confirm", notifier, pending)
+                    .await?
+            }
+            Step::Reject(notifier) => {
+                self.submit_bank_form(app, webhooks, "cancel", notifier, pending)
+                    .await?
+            }
+            Step::CancelPayment => {
+                let id = text(&pending.unwrap_or(&Value::Null)["id"])?;
                 let path = format!("/payments/{id}/cancel");
                 let answer = send(app.api.widget(Method::POST, &self.opened, &path)).await?;
                 ensure!(answer.status == 200, "{answer:?}");
             }
             Step::Webhook(which) => {
-                if webhooks.kept() > 0 {
-                    let status = webhooks.release(which.index(webhooks.kept())).await?;
+                if webhooks.held() > 0 {
+                    let status = webhooks.release(which.index(webhooks.held())).await?;
                     ensure!(status == 200, "{status}");
                 }
             }
@@ -124,19 +130,19 @@ impl Play {
                     ensure!(answer.status < 400, "{answer:?}");
                 }
             }
-            Step::TakesAfterAll => {
+            Step::LateSuccess => {
                 // The first failed payment: the model has already marked it as paid.
-                let dead =
+                let failed =
                     |p: &&Value| matches!(p["status"].as_str(), Some("declined" | "canceled"));
-                let payment = payments.iter().find(dead);
-                let answer = app.takes_after_all(payment.unwrap_or(&Value::Null)).await?;
+                let payment = payments.iter().find(failed);
+                let answer = app.succeed_late(payment.unwrap_or(&Value::Null)).await?;
                 ensure!(answer.status == 200, "{answer:?}");
             }
-            Step::Refund(amount) => self.refund(app, life, &payments, amount).await?,
-            Step::RefundAgain => {
+            Step::Refund(amount) => self.refund(app, state, &payments, amount).await?,
+            Step::ReplayRefund => {
                 let refunds = self.refunds.lock().await;
                 if let (number, Some((path, body, first))) = &*refunds {
-                    let answer = self.give_back(app, path, *number, body).await?;
+                    let answer = self.send_refund(app, path, *number, body).await?;
                     ensure!(answer.text == first.text, "{answer:?} {first:?}");
                 }
             }
@@ -146,41 +152,41 @@ impl Play {
                 let can = matches!(before["status"].as_str(), Some("open" | "canceled"));
                 ensure!(answer.status == if can { 200 } else { 409 }, "{answer:?}");
             }
-            Step::Expire => app.let_expire(&self.opened.id).await?,
+            Step::Expire => app.expire(&self.opened.id).await?,
             Step::Crash => app.crash_and_restart().await?,
         }
-        self.stands(app, life).await
+        self.assert_state(app, state).await
     }
 
-    async fn press(&self, app: &TestApp, number: usize, body: &Value) -> Result<Answer> {
+    async fn pay(&self, app: &TestApp, number: usize, body: &Value) -> Result<Answer> {
         let request = app.api.widget(Method::POST, &self.opened, "/payments");
-        let key = format!("press-{number}");
+        let key = format!("pay-{number}");
         send(request.header("idempotency-key", key).json(body)).await
     }
 
-    async fn at_bank(
+    async fn submit_bank_form(
         &self,
         app: &TestApp,
         webhooks: &Relay,
         action: &str,
-        herald: Herald,
-        live: Option<&Value>,
+        notifier: Notifier,
+        pending: Option<&Value>,
     ) -> Result<()> {
-        let payment = text(&live.unwrap_or(&Value::Null)["id"])?;
+        let payment = text(&pending.unwrap_or(&Value::Null)["id"])?;
         // The last form that the buyer saw.
         let form = self.form.lock().await.clone();
-        let kept = webhooks.kept();
+        let kept = webhooks.held();
         let request = app.api.request(Method::POST, &form);
         let answer = send(request.form(&[("action", action)])).await?;
         ensure!(answer.status == 303, "{answer:?}");
-        match herald {
-            Herald::Nobody => {}
-            Herald::Webhook => {
-                until("the webhook", async || Ok(webhooks.kept() > kept)).await?;
+        match notifier {
+            Notifier::None => {}
+            Notifier::Webhook => {
+                until("the webhook", async || Ok(webhooks.held() > kept)).await?;
                 let status = webhooks.release(kept).await?;
                 ensure!(status == 200, "{status}");
             }
-            Herald::Buyer => {
+            Notifier::Return => {
                 let back = app.return_url(&payment).await?;
                 send(app.api.request(Method::GET, &back)).await?;
             }
@@ -191,11 +197,11 @@ impl Play {
     async fn refund(
         &self,
         app: &TestApp,
-        life: &Life,
+        state: &ModelState,
         payments: &[Value],
         amount: i64,
     ) -> Result<()> {
-        let paid = life.payer().and_then(|at| payments.get(at));
+        let paid = state.paid_payment().and_then(|at| payments.get(at));
         let Some(paid) = paid else {
             return Ok(());
         };
@@ -203,14 +209,14 @@ impl Play {
         refunds.0 += 1;
         let path = format!("/v1/payments/{}/refunds", text(&paid["id"])?);
         let body = json!({ "amount": amount });
-        let answer = self.give_back(app, &path, refunds.0, &body).await?;
+        let answer = self.send_refund(app, &path, refunds.0, &body).await?;
         ensure!(matches!(answer.status, 201 | 409 | 422), "{answer:?}");
         let taken = answer.status == 201;
         refunds.1 = taken.then_some((path, body, answer));
         Ok(())
     }
 
-    async fn give_back(
+    async fn send_refund(
         &self,
         app: &TestApp,
         path: &str,
@@ -223,44 +229,49 @@ impl Play {
     }
 
     /// Waits for the model's state and checks that the ledgers are consistent.
-    async fn stands(&self, app: &TestApp, life: &Life) -> Result<()> {
-        let fits = |payment: &Value, paying: &Paying| match paying.standing {
-            Standing::Waiting => payment["status"] == "requires_verification",
-            Standing::Taken => payment["status"] == "succeeded",
-            Standing::Dead => matches!(payment["status"].as_str(), Some("declined" | "canceled")),
+    async fn assert_state(&self, app: &TestApp, state: &ModelState) -> Result<()> {
+        let matches = |payment: &Value, expected: &ModelPayment| match expected.state {
+            PaymentState::Pending => payment["status"] == "requires_verification",
+            PaymentState::Paid => payment["status"] == "succeeded",
+            PaymentState::Failed => {
+                matches!(payment["status"].as_str(), Some("declined" | "canceled"))
+            }
         };
         let mut now = Value::Null;
         let reached = until("the model's state", async || {
             now = app.api.read(&self.opened.id).await?;
             let payments = now["payments"].as_array().cloned().unwrap_or_default();
-            Ok(now["status"] == life.status
-                && now["amount_refunded"] == life.back()
-                && payments.len() == life.payments.len()
-                && payments.iter().zip(&life.payments).all(|(a, b)| fits(a, b)))
+            Ok(now["status"] == state.status
+                && now["amount_refunded"] == state.refunded()
+                && payments.len() == state.payments.len()
+                && payments
+                    .iter()
+                    .zip(&state.payments)
+                    .all(|(a, b)| matches(a, b)))
         });
         reached
             .await
-            .map_err(|_| anyhow::anyhow!("the model: {life:?}, the server: {now}"))?;
+            .map_err(|_| anyhow::anyhow!("the model: {state:?}, the server: {now}"))?;
         let waiting = now["payments"].as_array().into_iter().flatten();
         let waiting = waiting.filter(|p| p["status"] == "requires_verification");
         let waiting = waiting.filter_map(|p| p["id"].as_str().map(str::to_owned));
-        until_all_but(app, LIMIT, &waiting.collect::<Vec<_>>()).await?;
-        agree(app).await?;
+        until_settled_except(app, SETTLE_LIMIT, &waiting.collect::<Vec<_>>()).await?;
+        assert_consistent(app).await?;
         Ok(())
     }
 }
 
-impl StateMachineTest for Play {
+impl StateMachineTest for TestCase {
     type SystemUnderTest = Self;
     type Reference = Model;
 
-    fn init_test(_: &Life) -> Self {
+    fn init_test(_: &ModelState) -> Self {
         RUNTIME.block_on(Self::start()).unwrap()
     }
 
-    fn apply(play: Self, life: &Life, step: Step) -> Self {
-        RUNTIME.block_on(play.act(step, life)).unwrap();
-        play
+    fn apply(case: Self, state: &ModelState, step: Step) -> Self {
+        RUNTIME.block_on(case.act(step, state)).unwrap();
+        case
     }
 }
 
@@ -274,5 +285,5 @@ prop_state_machine! {
     })]
 
     #[test]
-    fn payment_state_machine(sequential 1..16 => Play);
+    fn payment_state_machine(sequential 1..16 => TestCase);
 }

@@ -16,9 +16,9 @@ pub enum Card {
     /// The payment requires verification.
     Verified,
     /// The payment succeeds and the response is lost.
-    Silent,
+    ResponseLost,
     /// The payment succeeds and the response is HTTP 500.
-    Failing,
+    ServerError,
 }
 
 impl Card {
@@ -28,21 +28,21 @@ impl Card {
             Self::Approved => "4242424242424242",
             Self::Declined => "4000000000009995",
             Self::Verified => "4000000000003220",
-            Self::Silent => "4000000000009102",
-            Self::Failing => "4000000000009136",
+            Self::ResponseLost => "4000000000009102",
+            Self::ServerError => "4000000000009136",
         }
     }
 }
 
 /// How the server learns the result of the verification. The reconciler always runs.
 #[derive(Debug, Clone, Copy)]
-pub enum Herald {
+pub enum Notifier {
     /// Only the reconciler.
-    Nobody,
+    None,
     /// A webhook of the provider.
     Webhook,
     /// The buyer's return.
-    Buyer,
+    Return,
 }
 
 /// A step of a test case.
@@ -51,23 +51,23 @@ pub enum Step {
     /// The buyer pays.
     Pay(Card),
     /// The last payment request is repeated with its key.
-    PayAgain,
+    ReplayPayment,
     /// The buyer confirms the verification.
-    Confirm(Herald),
+    Confirm(Notifier),
     /// The buyer cancels the verification at the bank.
-    Refuse(Herald),
+    Reject(Notifier),
     /// The buyer cancels the verification in the widget.
-    GiveUp,
+    CancelPayment,
     /// A webhook is sent again.
     Webhook(prop::sample::Index),
     /// The buyer opens a return URL again.
     Return(prop::sample::Index),
     /// A failed payment succeeds late.
-    TakesAfterAll,
+    LateSuccess,
     /// The project refunds an amount.
     Refund(i64),
     /// The last refund request is repeated with its key.
-    RefundAgain,
+    ReplayRefund,
     /// The project cancels the invoice.
     CancelInvoice,
     /// The invoice expires.
@@ -78,84 +78,85 @@ pub enum Step {
 
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum PaymentState {
     /// The payment requires verification.
-    Waiting,
+    Pending,
     /// The payment succeeded.
-    Taken,
+    Paid,
     /// The payment was declined or canceled.
-    Dead,
+    Failed,
 }
 
 /// A payment.
 #[derive(Debug, Clone)]
-pub struct Paying {
+pub struct ModelPayment {
     /// The payment's state.
-    pub standing: Standing,
+    pub state: PaymentState,
     /// The refunded amount in minor units.
-    pub back: i64,
+    pub refunded: i64,
     /// Whether the invoice was already paid when the payment succeeded.
     pub duplicate: bool,
 }
 
 /// The state of the model.
 #[derive(Debug, Clone)]
-pub struct Life {
+pub struct ModelState {
     /// The invoice's status.
     pub status: &'static str,
     /// Whether the invoice has expired.
     pub overdue: bool,
     /// The payments, oldest first.
-    pub payments: Vec<Paying>,
+    pub payments: Vec<ModelPayment>,
 }
 
-impl Life {
+impl ModelState {
     fn was_paid(&self) -> bool {
         matches!(self.status, "paid" | "partially_refunded" | "refunded")
     }
 
     /// Finds the first payment in a state.
-    pub fn find(&self, standing: Standing) -> Option<usize> {
-        self.payments.iter().position(|p| p.standing == standing)
+    pub fn find(&self, state: PaymentState) -> Option<usize> {
+        self.payments.iter().position(|p| p.state == state)
     }
 
-    fn begin(&mut self, standing: Standing) -> usize {
-        self.payments.push(Paying {
-            standing,
-            back: 0,
+    fn add(&mut self, state: PaymentState) -> usize {
+        self.payments.push(ModelPayment {
+            state,
+            refunded: 0,
             duplicate: false,
         });
         self.payments.len() - 1
     }
 
-    fn take(&mut self, at: usize) {
+    fn succeed(&mut self, at: usize) {
         let second = self.was_paid();
         let payment = &mut self.payments[at];
-        payment.standing = Standing::Taken;
+        payment.state = PaymentState::Paid;
         payment.duplicate = second;
         if second {
-            payment.back = AMOUNT;
+            payment.refunded = AMOUNT;
         } else {
             self.status = "paid";
         }
     }
 
-    fn end(&mut self, at: usize) {
-        self.payments[at].standing = Standing::Dead;
+    fn fail(&mut self, at: usize) {
+        self.payments[at].state = PaymentState::Failed;
         if self.status == "processing" {
             self.status = if self.overdue { "expired" } else { "open" };
         }
     }
 
     /// Finds the payment that paid the invoice.
-    pub fn payer(&self) -> Option<usize> {
-        let pays = |p: &Paying| p.standing == Standing::Taken && !p.duplicate;
+    pub fn paid_payment(&self) -> Option<usize> {
+        let pays = |p: &ModelPayment| p.state == PaymentState::Paid && !p.duplicate;
         self.payments.iter().position(pays)
     }
 
     /// Returns the amount refunded of that payment.
-    pub fn back(&self) -> i64 {
-        self.payer().map_or(0, |at| self.payments[at].back)
+    pub fn refunded(&self) -> i64 {
+        self.paid_payment()
+            .map_or(0, |at| self.payments[at].refunded)
     }
 }
 
@@ -163,11 +164,11 @@ impl Life {
 pub struct Model;
 
 impl ReferenceStateMachine for Model {
-    type State = Life;
+    type State = ModelState;
     type Transition = Step;
 
-    fn init_state() -> BoxedStrategy<Life> {
-        Just(Life {
+    fn init_state() -> BoxedStrategy<ModelState> {
+        Just(ModelState {
             status: "open",
             overdue: false,
             payments: vec![],
@@ -175,15 +176,22 @@ impl ReferenceStateMachine for Model {
         .boxed()
     }
 
-    fn transitions(life: &Life) -> BoxedStrategy<Step> {
+    fn transitions(state: &ModelState) -> BoxedStrategy<Step> {
         use Card::*;
         let cards = prop::sample::select(vec![
-            Approved, Declined, Declined, Verified, Verified, Silent, Failing,
+            Approved,
+            Declined,
+            Declined,
+            Verified,
+            Verified,
+            ResponseLost,
+            ServerError,
         ]);
-        let herald = || prop::sample::select(vec![Herald::Nobody, Herald::Webhook, Herald::Buyer]);
+        let notifier =
+            || prop::sample::select(vec![Notifier::None, Notifier::Webhook, Notifier::Return]);
         let mut steps = vec![
             (5, cards.prop_map(Step::Pay).boxed()),
-            (1, Just(Step::PayAgain).boxed()),
+            (1, Just(Step::ReplayPayment).boxed()),
             (
                 2,
                 any::<prop::sample::Index>().prop_map(Step::Webhook).boxed(),
@@ -193,77 +201,79 @@ impl ReferenceStateMachine for Model {
                 any::<prop::sample::Index>().prop_map(Step::Return).boxed(),
             ),
             (2, (1..=AMOUNT + 200).prop_map(Step::Refund).boxed()),
-            (1, Just(Step::RefundAgain).boxed()),
+            (1, Just(Step::ReplayRefund).boxed()),
             (1, Just(Step::CancelInvoice).boxed()),
             (1, Just(Step::Expire).boxed()),
             (1, Just(Step::Crash).boxed()),
         ];
-        if life.find(Standing::Waiting).is_some() {
-            steps.push((4, herald().prop_map(Step::Confirm).boxed()));
-            steps.push((2, herald().prop_map(Step::Refuse).boxed()));
-            steps.push((2, Just(Step::GiveUp).boxed()));
+        if state.find(PaymentState::Pending).is_some() {
+            steps.push((4, notifier().prop_map(Step::Confirm).boxed()));
+            steps.push((2, notifier().prop_map(Step::Reject).boxed()));
+            steps.push((2, Just(Step::CancelPayment).boxed()));
         }
-        if life.find(Standing::Dead).is_some() {
-            steps.push((2, Just(Step::TakesAfterAll).boxed()));
+        if state.find(PaymentState::Failed).is_some() {
+            steps.push((2, Just(Step::LateSuccess).boxed()));
         }
         prop::strategy::Union::new_weighted(steps).boxed()
     }
 
-    fn preconditions(life: &Life, step: &Step) -> bool {
+    fn preconditions(state: &ModelState, step: &Step) -> bool {
         match step {
-            Step::Confirm(_) | Step::Refuse(_) | Step::GiveUp => {
-                life.find(Standing::Waiting).is_some()
+            Step::Confirm(_) | Step::Reject(_) | Step::CancelPayment => {
+                state.find(PaymentState::Pending).is_some()
             }
-            Step::TakesAfterAll => life.find(Standing::Dead).is_some(),
+            Step::LateSuccess => state.find(PaymentState::Failed).is_some(),
             _ => true,
         }
     }
 
-    fn apply(mut life: Life, step: &Step) -> Life {
-        let waiting = life.find(Standing::Waiting);
+    fn apply(mut state: ModelState, step: &Step) -> ModelState {
+        let waiting = state.find(PaymentState::Pending);
         match step {
-            Step::Pay(card) if life.status == "open" => match card {
-                Card::Approved | Card::Silent | Card::Failing => {
-                    let at = life.begin(Standing::Waiting);
-                    life.take(at);
+            Step::Pay(card) if state.status == "open" => match card {
+                Card::Approved | Card::ResponseLost | Card::ServerError => {
+                    let at = state.add(PaymentState::Pending);
+                    state.succeed(at);
                 }
                 Card::Declined => {
-                    life.begin(Standing::Dead);
+                    state.add(PaymentState::Failed);
                 }
                 Card::Verified => {
-                    life.begin(Standing::Waiting);
-                    life.status = "processing";
+                    state.add(PaymentState::Pending);
+                    state.status = "processing";
                 }
             },
-            Step::Confirm(_) => waiting.into_iter().for_each(|at| life.take(at)),
-            Step::Refuse(_) | Step::GiveUp => waiting.into_iter().for_each(|at| life.end(at)),
-            Step::TakesAfterAll => {
-                let dead = life.find(Standing::Dead);
-                dead.into_iter().for_each(|at| life.take(at));
+            Step::Confirm(_) => waiting.into_iter().for_each(|at| state.succeed(at)),
+            Step::Reject(_) | Step::CancelPayment => {
+                waiting.into_iter().for_each(|at| state.fail(at))
+            }
+            Step::LateSuccess => {
+                let failed = state.find(PaymentState::Failed);
+                failed.into_iter().for_each(|at| state.succeed(at));
             }
             Step::Refund(amount) => {
-                let rest = AMOUNT - life.back();
-                if let Some(payer) = life.payer()
+                let rest = AMOUNT - state.refunded();
+                if let Some(paid_payment) = state.paid_payment()
                     && *amount <= rest
                 {
-                    life.payments[payer].back += amount;
+                    state.payments[paid_payment].refunded += amount;
                     let all = *amount == rest;
-                    life.status = if all {
+                    state.status = if all {
                         "refunded"
                     } else {
                         "partially_refunded"
                     };
                 }
             }
-            Step::CancelInvoice if life.status == "open" => life.status = "canceled",
+            Step::CancelInvoice if state.status == "open" => state.status = "canceled",
             Step::Expire => {
-                life.overdue = true;
-                if life.status == "open" {
-                    life.status = "expired";
+                state.overdue = true;
+                if state.status == "open" {
+                    state.status = "expired";
                 }
             }
             _ => {}
         }
-        life
+        state
     }
 }
