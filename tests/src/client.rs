@@ -13,11 +13,11 @@ use std::time::Duration;
 pub struct Keys {
     /// The id.
     pub id: String,
-    /// For pages.
+    /// The publishable key.
     pub pk: String,
-    /// For its server.
+    /// The secret key.
     pub sk: String,
-    /// For callbacks.
+    /// The signing secret of callbacks.
     pub signing_secret: String,
 }
 
@@ -208,8 +208,8 @@ pub fn text(value: &Value) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Prepares what the HTTP clients of a test process share.
+/// Installs the TLS provider of the HTTP clients.
 pub fn install_crypto_provider() {
-    // An error means that another test was faster.
+    // An error means that another test has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

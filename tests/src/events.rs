@@ -1,4 +1,4 @@
-//! Live events of an invoice, read as a widget reads them.
+//! Live events of an invoice.
 
 use crate::client::{Api, Opened};
 use anyhow::{Context, Result, ensure};
@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use reqwest::Method;
 use serde_json::Value;
 
-/// The live events of an invoice.
+/// A subscription to an invoice's live events.
 pub struct Events(BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>);
 
 impl Events {

@@ -1,4 +1,4 @@
-//! The harness of the end-to-end tests. It starts the binary, implements the project's endpoint and
+//! The harness of the whole-system tests. It starts the binary, implements the project's endpoint and
 //! drives a browser. Each test has its own server, ports and files.
 
 pub mod app;
@@ -18,3 +18,4 @@ pub mod tools;
 pub mod wait;
 
 pub use app::TestApp;
+pub use till_server::sandbox::cards;

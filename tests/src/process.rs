@@ -29,7 +29,7 @@ pub fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A command whose process ends with the test's, even if that one is killed.
+/// Returns a command whose process ends when the test process ends, even if it is killed.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     if cfg!(target_os = "linux") {
         let mut command = Command::new("setpriv");

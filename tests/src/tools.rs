@@ -1,4 +1,4 @@
-//! Software of others, installed by `cargo xtask test`: payment systems' libraries and interpreters.
+//! Third-party software installed by `cargo xtask test`: interpreters and the providers' libraries.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -37,8 +37,8 @@ pub async fn python(script: &str, input: &Value) -> Result<Value> {
 
 async fn printed(command: &mut Command) -> Result<Value> {
     let output = command.output().await.context("cannot be started")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{stderr}");
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 

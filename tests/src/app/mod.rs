@@ -270,7 +270,7 @@ impl TestApp {
         text(&answer.json()["id"])
     }
 
-    /// Waits until the reconciler has polled a payment once more.
+    /// Waits until the reconciler has polled a payment again.
     pub async fn until_polled(&self, payment: &str) -> Result<()> {
         let store = self.store().await?;
         let polls = async || -> Result<i64> {
@@ -280,7 +280,7 @@ impl TestApp {
                 .fetch_one(&store)
                 .await?)
         };
-        // A poll is counted when it begins: once the next but one begins, the next is over.
+        // A poll is counted at its start, so the first poll has ended when a second one starts.
         let over = polls().await? + 2;
         until(
             "the reconciler to poll",

@@ -91,7 +91,7 @@ pub async fn create_project(home: &Home, endpoint: &str, args: &[String]) -> Res
         .args(args.iter().map(|arg| arg.replace("PROJECT", endpoint)))
         .output()
         .await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "project create: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "project create: {stderr}");
     Ok(serde_json::from_slice(&output.stdout)?)
 }

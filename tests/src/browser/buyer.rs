@@ -5,15 +5,6 @@ use crate::demo::Demo;
 use crate::wait::until;
 use anyhow::{Result, ensure};
 
-/// Approved at once.
-pub const APPROVED: &str = "4242424242424242";
-/// Approved after verification, in a frame.
-pub const VERIFIED: &str = "4000000000003220";
-/// Approved after verification, on a page that refuses frames.
-pub const NO_FRAMES: &str = "4000000000003063";
-/// Declined: insufficient funds.
-pub const DECLINED: &str = "4000000000009995";
-
 /// A browser that shows the demo shop.
 pub struct Buyer {
     /// The demo.

@@ -2,20 +2,10 @@
 
 use crate::app::TestApp;
 use crate::browser::{Browser, Screen};
+use crate::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED, VERIFIED_BY_REDIRECT, WEBHOOK_NEVER};
 use crate::client::{Api, Opened};
 use anyhow::Result;
 use serde_json::{Value, json};
-
-/// Approved at once.
-pub const APPROVED: &str = "4242424242424242";
-/// Declined: insufficient funds.
-pub const DECLINED: &str = "4000000000009995";
-/// Its fate stays open for a while.
-pub const SLOW: &str = "4000000000009185";
-/// Approved after verification, in a frame.
-pub const VERIFIED: &str = "4000000000003220";
-/// Approved after verification, on a page that refuses frames.
-pub const NO_FRAMES: &str = "4000000000003063";
 
 /// The states of the widget.
 pub const STATES: [&str; 10] = [
@@ -33,7 +23,7 @@ pub const STATES: [&str; 10] = [
 
 /// An app and a browser.
 pub struct Hosted {
-    /// The server.
+    /// The app.
     pub app: TestApp,
     /// The browser.
     pub browser: Browser,
@@ -82,7 +72,7 @@ impl Hosted {
         let api = &self.app.api;
         let mut order = Api::order(&format!("{state}-{number}"));
         order["items"] = json!([
-            { "name": "Harbour at Dawn, signed", "quantity": 2, "amount": 750 },
+            { "name": "Harbor at Dawn, signed", "quantity": 2, "amount": 750 },
             { "name": "Postage", "quantity": 1, "amount": 499 },
         ]);
         if state != "form" {
@@ -90,10 +80,10 @@ impl Hosted {
         }
         let opened = api.invoice_of(&order).await?;
         let card = match state {
-            "declined" => DECLINED,
+            "declined" => INSUFFICIENT_FUNDS,
             "verification" => VERIFIED,
-            "redirect" => NO_FRAMES,
-            "processing" => SLOW,
+            "redirect" => VERIFIED_BY_REDIRECT,
+            "processing" => WEBHOOK_NEVER,
             "paid" => APPROVED,
             _ => "",
         };

@@ -22,7 +22,7 @@ use url::Url;
 /// The time limit for waiting.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The size of a screen.
+/// A screen size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
     /// 360 CSS pixels wide, with touch.
@@ -234,7 +234,7 @@ impl Browser {
     }
 
     /// Returns the violations that axe-core finds in the current page or frame.
-    pub async fn violations(&self) -> Result<Vec<String>> {
+    pub async fn axe_violations(&self) -> Result<Vec<String>> {
         let modules = std::env::var_os("TILL_NODE_MODULES");
         let modules =
             modules.context("TILL_NODE_MODULES; run the tests with `cargo xtask test`")?;

@@ -21,7 +21,7 @@ pub async fn serve(page: &str, till: &str) -> Result<String> {
 
 /// A page with a button that opens the widget and an app. `window.events` lists the widget's events.
 pub struct Shop {
-    /// The server.
+    /// The app.
     pub app: TestApp,
     /// The button's invoice.
     pub opened: Opened,

@@ -177,7 +177,7 @@ impl Walk {
     async fn begin(&mut self, block: &Block) -> Result<()> {
         let line = self.translated(block.text.trim());
         let mut command = bash(self.files.path())?;
-        // The program takes the place of bash, so that it ends with the walk-through.
+        // Bash replaces itself with the program, so the program ends with the walkthrough.
         command.args(["-c", &in_place(&line)]);
         command
             .env("TILL_LISTEN", "127.0.0.1:0")
@@ -243,7 +243,7 @@ impl Walk {
     }
 }
 
-/// A command line with `exec` after its variables.
+/// Inserts `exec` after a command line's variables.
 fn in_place(line: &str) -> String {
     let variables = line
         .split_inclusive(' ')

@@ -80,7 +80,7 @@ impl Snippet {
         command.env("TILL_SIGNING_SECRET", secret).env("PORT", "0");
         let running = Running::start(&mut command, "http://127.0.0.1:").await?;
         let port: String = running
-            .said
+            .line
             .chars()
             .take_while(char::is_ascii_digit)
             .collect();

@@ -88,7 +88,7 @@ pub async fn run(plan: &Plan) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Starts buyers that pay one order after the other until `stop` is cancelled. Each returns the
+/// Starts buyers that pay one order after the other until `stop` is canceled. Each returns the
 /// payments that were reported as succeeded.
 fn buyers(app: &TestApp, plan: &Plan, stop: &CancellationToken) -> JoinSet<Result<Vec<String>>> {
     let number = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! Faults: broken networks, killed processes, and buyers who pay meanwhile.
+//! Fault injection: network faults, outages, and simulated buyers.
 
 pub mod chaos;
 pub mod relay;

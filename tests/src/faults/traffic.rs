@@ -1,5 +1,9 @@
 //! Simulated buyers and projects that retry requests with the same idempotency key.
 
+use crate::cards::{
+    ANSWER_LOST, ANSWER_LOST_WEBHOOK, APPROVED, DECLINED_AFTER_VERIFICATION, INSUFFICIENT_FUNDS,
+    SERVER_ERROR, UNAVAILABLE, VERIFICATION_EXPIRES, VERIFIED, WEBHOOK_NEVER, WEBHOOK_TWICE,
+};
 use crate::client::{Answer, Api, Opened, card, send, text};
 use anyhow::{Context, Result, bail, ensure};
 use backon::{ConstantBuilder, Retryable};
@@ -17,21 +21,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The number of cards that a buyer tries.
 const CARDS: u32 = 3;
 
-/// Test cards of the sandbox.
-const APPROVED: &str = "4242424242424242";
+/// The cards of the first attempts. The last attempt uses [`APPROVED`].
 const TEST_CARDS: [&str; 12] = [
     APPROVED,
     APPROVED,
-    "4000000000009995", // declined
-    "4000000000003220", // verified
-    "4000000000009052", // declined after verification
-    "4000000000009045", // verification runs out
-    "4000000000009102", // answer lost
-    "4000000000009110", // answer lost, webhook comes
-    "4000000000009136", // money taken, HTTP 500
-    "4000000000009144", // HTTP 503
-    "4000000000009169", // webhook twice
-    "4000000000009185", // processing, no webhook
+    INSUFFICIENT_FUNDS,
+    VERIFIED,
+    DECLINED_AFTER_VERIFICATION,
+    VERIFICATION_EXPIRES,
+    ANSWER_LOST,
+    ANSWER_LOST_WEBHOOK,
+    SERVER_ERROR,
+    UNAVAILABLE,
+    WEBHOOK_TWICE,
+    WEBHOOK_NEVER,
 ];
 
 /// A buyer with one order.

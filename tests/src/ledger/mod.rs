@@ -19,25 +19,25 @@ pub struct Totals {
     pub refunded: i64,
 }
 
-/// The amounts by payment, without payments that totals no money.
+/// The amounts by payment, without payments that moved no money.
 type Ledger = BTreeMap<String, Totals>;
 
 /// A summary of the ledgers.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Invoices.
+    /// The number of invoices.
     pub invoices: usize,
-    /// Payments in the store.
+    /// The number of payments.
     pub payments: usize,
-    /// Succeeded payments.
+    /// The number of succeeded payments.
     pub paid: usize,
-    /// Succeeded payments that were refunded as duplicates.
+    /// The number of succeeded payments that were refunded as duplicates.
     pub duplicates: usize,
-    /// Refunds.
+    /// The number of refunds.
     pub refunds: usize,
-    /// Delivered events.
+    /// The number of delivered events.
     pub events: usize,
-    /// Repeated deliveries.
+    /// The number of repeated deliveries.
     pub repeated: usize,
 }
 

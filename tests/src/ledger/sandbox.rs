@@ -66,13 +66,12 @@ impl TestApp {
         send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await
     }
 
-    /// Waits until the sandbox has nothing more to do: no payment changes by itself any more, and
-    /// every webhook is sent.
-    pub async fn until_sandbox_is_done(&self) -> Result<()> {
+    /// Waits until the sandbox has applied all scheduled changes and sent all webhooks.
+    pub async fn until_sandbox_is_idle(&self) -> Result<()> {
         let db = open(self).await?;
         let sql = "select (select count(*) from payments where later_at is not null)
                        + (select count(*) from deliveries where state = 'pending')";
-        until("the sandbox to be done", async || {
+        until("the sandbox to finish", async || {
             let open: i64 = sqlx::query_scalar(sql).fetch_one(&db).await?;
             Ok(open == 0)
         })

@@ -1,6 +1,7 @@
 //! A mock provider: its ledger and plan, shared by the APIs of the different providers.
 
 use super::{Message, PaymentSystem, Plan};
+use crate::cards::APPROVED;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::{Form, Path, State as Shared};
@@ -324,8 +325,8 @@ fn forms<D: ProviderApi>(mock: Arc<Mock>) -> Router {
     let shown = async || ([("x-frame-options", "DENY")], Html(PAGE));
     let submitted = async |Shared(mock): Shared<Arc<Mock>>,
                            Path(reference): Path<String>,
-                           Form(said): Form<Value>| {
-        match mock.submit_form::<D>(&reference, said["answer"] == "yes") {
+                           Form(form): Form<Value>| {
+        match mock.submit_form::<D>(&reference, form["answer"] == "yes") {
             Ok(back) => Redirect::to(&back).into_response(),
             Err(_) => StatusCode::NOT_FOUND.into_response(),
         }
@@ -342,7 +343,7 @@ pub fn header(headers: &axum::http::HeaderMap, name: &str) -> String {
 
 /// Returns a card payment.
 pub fn card() -> Value {
-    crate::client::card("4242424242424242")
+    crate::client::card(APPROVED)
 }
 
 /// Returns a payment with a method that has no fields.

@@ -148,12 +148,12 @@ impl PrismServer {
         let seen = std::mem::take(&mut *lock(&self.relay.seen));
         ensure!(!seen.is_empty(), "no request was sent");
         for one in seen {
-            let ours = one
+            let violations = one
                 .violations
                 .iter()
                 .filter(|v| v["location"][0] == "request");
-            let ours: Vec<_> = ours.collect();
-            ensure!(ours.is_empty(), "{}: {ours:?}", one.what);
+            let violations: Vec<_> = violations.collect();
+            ensure!(violations.is_empty(), "{}: {violations:?}", one.what);
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The sandbox.
 
 use super::{Message, PaymentSystem, Plan, hmac_hex, now};
+use crate::cards::{
+    ANSWER_LOST, ANSWER_LOST_WEBHOOK, APPROVED, INSUFFICIENT_FUNDS, UNAVAILABLE, VERIFIED,
+};
 use crate::client::card;
 use crate::process::{Running, binary, command};
 use anyhow::{Context, Result};
@@ -91,13 +94,13 @@ impl PaymentSystem for Sandbox {
 
     fn pay(&self, plan: Plan) -> Value {
         card(match plan {
-            Plan::Approve | Plan::RateLimit(_) => "4242424242424242",
-            Plan::Verify => "4000000000003220",
-            Plan::Decline => "4000000000009995",
-            Plan::LoseResponse => "4000000000009102",
+            Plan::Approve | Plan::RateLimit(_) => APPROVED,
+            Plan::Verify => VERIFIED,
+            Plan::Decline => INSUFFICIENT_FUNDS,
+            Plan::LoseResponse => ANSWER_LOST,
             // The response is lost and the webhook is sent.
-            Plan::WebhookFirst => "4000000000009110",
-            Plan::Fail(_) => "4000000000009144",
+            Plan::WebhookFirst => ANSWER_LOST_WEBHOOK,
+            Plan::Fail(_) => UNAVAILABLE,
         })
     }
 

@@ -6,12 +6,12 @@ use futures::future::try_join_all;
 use std::time::{Duration, Instant};
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Api, card};
 use till_tests::database::on_postgres;
 use till_tests::faults::relay::Relay;
 use till_tests::ledger::{assert_consistent, until_settled};
 
-const APPROVED: &str = "4242424242424242";
 const BUYERS: usize = 32;
 
 /// Runs buyers for a time. Returns the sorted durations from order to payment.

@@ -11,7 +11,7 @@ struct Args {
     /// The number of times the server is killed with SIGKILL
     #[arg(long, default_value_t = 300)]
     kills: u32,
-    /// The number of other outages, with injected network outages
+    /// The number of other outages, with injected network faults
     #[arg(long, default_value_t = 60)]
     outages: u32,
     /// The number of concurrent buyers

@@ -5,6 +5,7 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Answer, Api, card, send, text};
 use till_tests::wait::until;
 
@@ -23,9 +24,9 @@ async fn post(app: &TestApp, order: &Value) -> Result<Answer> {
 #[tokio::test]
 async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
     let app = TestApp::with(&["--success-url", "http://127.0.0.1:1/thanks"]).await?;
-    let made = post(&app, &with_method("1")).await?;
-    ensure!(made.status == 201, "{made:?}");
-    let invoice = made.json();
+    let created = post(&app, &with_method("1")).await?;
+    ensure!(created.status == 201, "{created:?}");
+    let invoice = created.json();
     ensure!(invoice["status"] == "processing", "{invoice}");
     ensure!(
         invoice["payments"][0]["status"] == "requires_verification",
@@ -62,18 +63,18 @@ async fn creating_with_a_method_returns_the_confirmation_url() -> Result<()> {
 #[tokio::test]
 async fn creating_again_after_a_canceled_form_returns_a_new_form() -> Result<()> {
     let app = TestApp::start().await?;
-    let made = post(&app, &with_method("1")).await?.json();
-    let form = text(&made["confirmation_url"])?;
+    let created = post(&app, &with_method("1")).await?.json();
+    let form = text(&created["confirmation_url"])?;
     send(
         app.api
             .request(Method::POST, &form)
             .form(&[("action", "cancel")]),
     )
     .await?;
-    app.api.until_status(&text(&made["id"])?, "open").await?;
+    app.api.until_status(&text(&created["id"])?, "open").await?;
     let again = post(&app, &with_method("1")).await?.json();
     ensure!(
-        again["id"] == made["id"] && again["payments"].as_array().is_some_and(|p| p.len() == 2)
+        again["id"] == created["id"] && again["payments"].as_array().is_some_and(|p| p.len() == 2)
     );
     ensure!(again["confirmation_url"].is_string() && again["confirmation_url"] != json!(form));
     Ok(())
@@ -108,7 +109,7 @@ async fn a_rejected_order_creates_no_invoice() -> Result<()> {
     app.project
         .respond_to_checks(|_| r#"{"accept":true}"#.into_response());
     ensure!(post(&app, &order).await?.status == 201);
-    ensure!(app.project.checks().len() == before + 1, "asked once");
+    ensure!(app.project.checks().len() == before + 1, "one order check");
     Ok(())
 }
 
@@ -135,7 +136,7 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
         cancel(&opened.id).await?.json() == canceled.json(),
         "a second cancel is not an error"
     );
-    let pay = api.pay(&opened, &card("4242424242424242")).await?;
+    let pay = api.pay(&opened, &card(APPROVED)).await?;
     pay.problem(409, "invoice-canceled")?;
     until("the callback", async || {
         Ok(app.project.callbacks().len() == 1)
@@ -144,12 +145,12 @@ async fn an_open_invoice_can_be_canceled() -> Result<()> {
     ensure!(app.project.callbacks()[0].body["type"] == "invoice.canceled");
 
     let processing = api.invoice("2").await?;
-    api.paid_with(&processing, "4000000000003220").await?;
+    api.paid_with(&processing, VERIFIED).await?;
     cancel(&processing.id)
         .await?
         .problem(409, "payment-in-progress")?;
     let paid = api.invoice("3").await?;
-    api.paid_with(&paid, "4242424242424242").await?;
+    api.paid_with(&paid, APPROVED).await?;
     cancel(&paid.id).await?.problem(409, "invoice-paid")?;
     let expired = api.invoice("4").await?;
     app.expire(&expired.id).await?;
@@ -164,7 +165,7 @@ async fn concurrent_cancel_and_payment_have_one_winner() -> Result<()> {
     for n in 0..6 {
         let opened = app.api.invoice(&n.to_string()).await?;
         let path = format!("{INVOICES}/{}/cancel", opened.id);
-        let card = card("4242424242424242");
+        let card = card(APPROVED);
         let (canceled, paid) = tokio::try_join!(
             send(app.api.secret(Method::POST, &path)),
             app.api.pay(&opened, &card),

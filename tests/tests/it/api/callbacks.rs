@@ -4,15 +4,14 @@ use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS};
 use till_tests::wait::until;
-
-const APPROVED: &str = "4242424242424242";
 
 #[tokio::test]
 async fn callbacks_are_signed_and_numbered() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    app.api.paid_with(&opened, "4000000000009995").await?;
+    app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?;
     app.api.paid_with(&opened, APPROVED).await?;
     until("three callbacks", async || {
         Ok(app.project.callbacks().len() == 3)
@@ -92,8 +91,8 @@ async fn callbacks_survive_a_crash() -> Result<()> {
         .respond_to_callbacks(|_| StatusCode::OK.into_response());
     until("both callbacks to be accepted", async || {
         let callbacks = app.project.callbacks();
-        let taken = callbacks.iter().filter(|a| a.status == 200);
-        let kinds: Vec<_> = taken.map(|a| a.body["type"].clone()).collect();
+        let accepted = callbacks.iter().filter(|a| a.status == 200);
+        let kinds: Vec<_> = accepted.map(|a| a.body["type"].clone()).collect();
         Ok(kinds == ["payment.succeeded", "invoice.paid"])
     })
     .await

@@ -6,11 +6,10 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Api, send, text};
 use till_tests::wait::until;
 use tokio::net::TcpListener;
-
-const APPROVED: &str = "4242424242424242";
 
 async fn events(api: &Api, query: &str) -> Result<Vec<Value>> {
     let list = send(api.secret(Method::GET, &format!("/v1/events{query}"))).await?;
@@ -79,7 +78,7 @@ async fn events_are_listed_with_their_attempts() -> Result<()> {
         "?limit=0",
         "?limit=101",
         "?cursor=x",
-        "?colour=1",
+        "?color=1",
     ] {
         let answer = send(app.api.secret(Method::GET, &format!("/v1/events{bad}"))).await?;
         let field = bad[1..].split('=').next().unwrap_or_default();
@@ -146,8 +145,8 @@ async fn a_ping_is_sent_to_the_endpoint() -> Result<()> {
     )
     .await?;
     ensure!(off.status == 200, "{off:?}");
-    let nobody = send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
-    ensure!(nobody.problem(422, "invalid-request")? == ["notify_url"]);
+    let rejected = send(app.api.secret(Method::POST, "/v1/events/ping")).await?;
+    ensure!(rejected.problem(422, "invalid-request")? == ["notify_url"]);
     Ok(())
 }
 

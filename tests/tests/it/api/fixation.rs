@@ -7,12 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 use till_tests::client::{Api, card, send, text};
 use till_tests::faults::relay::{Fault, Relay};
 use till_tests::wait::until;
-
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 
 #[tokio::test]
 async fn an_invalid_card_is_reported_by_field() -> Result<()> {
@@ -49,13 +47,13 @@ async fn an_invalid_card_is_reported_by_field() -> Result<()> {
         (json!({ "method": "card" }), vec!["card"]),
         (json!({ "method": "cash" }), vec!["method"]),
         (
-            json!({ "method": "card", "colour": 1, "card": {} }),
-            vec!["colour"],
+            json!({ "method": "card", "color": 1, "card": {} }),
+            vec!["color"],
         ),
     ] {
         let answer = app.api.pay(&opened, &body).await?;
-        let told = answer.problem(422, "invalid-request")?;
-        ensure!(told == fields, "{body}: {told:?}");
+        let reported = answer.problem(422, "invalid-request")?;
+        ensure!(reported == fields, "{body}: {reported:?}");
     }
     ensure!(app.api.read(&opened.id).await? == before);
     ensure!(app.ledger().await?.is_empty());
@@ -334,7 +332,7 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
 #[tokio::test]
 async fn card_data_is_not_stored() -> Result<()> {
     let app = TestApp::start().await?;
-    for (n, number) in ["4242424242424242", "4000000000003220", "4000000000009995"]
+    for (n, number) in [APPROVED, VERIFIED, INSUFFICIENT_FUNDS]
         .into_iter()
         .enumerate()
     {
@@ -349,12 +347,7 @@ async fn card_data_is_not_stored() -> Result<()> {
     let bytes = app.bytes()?;
     let holds = |text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
     ensure!(holds(b"4242"), "the last four digits are not stored");
-    for secret in [
-        "4242424242424242",
-        "4000000000003220",
-        "4000000000009995",
-        "\"987\"",
-    ] {
+    for secret in [APPROVED, VERIFIED, INSUFFICIENT_FUNDS, "\"987\""] {
         ensure!(!holds(secret.as_bytes()), "{secret} is stored");
     }
     for key in [&app.keys.sk, &app.keys.signing_secret] {

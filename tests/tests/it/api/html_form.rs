@@ -19,7 +19,7 @@ fn order(app: &TestApp) -> Fields {
         field("amount", "19.99"),
         field("currency", "EUR"),
         field("description", "A print & a frame"),
-        field("metadata[colour]", "grün"),
+        field("metadata[color]", "grün"),
         field("email", ""),
     ]
 }
@@ -80,7 +80,7 @@ async fn a_signed_form_redirects_to_one_invoice() -> Result<()> {
         .context("no id")?;
     let invoice = app.api.read(id).await?;
     ensure!(
-        invoice["amount"] == 1999 && invoice["metadata"]["colour"] == "grün",
+        invoice["amount"] == 1999 && invoice["metadata"]["color"] == "grün",
         "{invoice}"
     );
     ensure!(
@@ -127,11 +127,11 @@ async fn an_invalid_signature_is_rejected() -> Result<()> {
     }
     // The same signed text with one metadata value moved into the other.
     let two = signed(&app, set(&order(&app), "metadata[size]", "A4"))?;
-    let mut folded = set(&two, "metadata[colour]", "grün\nmetadata[size]=A4");
+    let mut folded = set(&two, "metadata[color]", "grün\nmetadata[size]=A4");
     folded.retain(|(name, _)| name != "metadata[size]");
     let answer = post(&app, &folded).await?;
     ensure!(
-        answer.status == 422 && answer.text.contains("metadata[colour]"),
+        answer.status == 422 && answer.text.contains("metadata[color]"),
         "{answer:?}"
     );
     ensure!(invoices(&app).await? == 0);
@@ -156,8 +156,8 @@ async fn an_unsigned_form_requires_an_order_check() -> Result<()> {
 
     app.project
         .respond_to_checks(|_| r#"{"accept":true,"amount":1999,"currency":"EUR"}"#.into_response());
-    let taken = post(&app, &form).await?;
-    ensure!(taken.status == 303, "{taken:?}");
+    let accepted = post(&app, &form).await?;
+    ensure!(accepted.status == 303, "{accepted:?}");
     // An order check does not replace a valid signature.
     let forged = set(&set(&form, "order_id", "43"), "signature", "0");
     ensure!(post(&app, &forged).await?.status == 403);
@@ -200,7 +200,7 @@ async fn invalid_fields_are_reported() -> Result<()> {
         (without("amount"), 422, "amount"),
         (without("order_id"), 422, "order_id"),
         (without("project"), 422, "project"),
-        (set(&base, "colour", "red"), 422, "colour"),
+        (set(&base, "color", "red"), 422, "color"),
         (set(&base, "metadata[]", "x"), 422, "metadata[]"),
         (set(&base, "project", "pk_unknown"), 404, "not known"),
     ] {
@@ -322,7 +322,7 @@ async fn form_sign_prints_a_valid_form() -> Result<()> {
         .collect();
     let fields = fields.context("an input without name or value")?;
     ensure!(fields.len() == 6, "{html}");
-    let taken = post(&app, &fields).await?;
-    ensure!(taken.status == 303, "{taken:?}");
+    let accepted = post(&app, &fields).await?;
+    ensure!(accepted.status == 303, "{accepted:?}");
     Ok(())
 }

@@ -137,7 +137,7 @@ async fn lists_are_paginated_newest_first() -> Result<()> {
         ("cursor=pay_1", "cursor"),
         ("status=paying", "status"),
         ("created_after=yesterday", "created_after"),
-        ("colour=red", "colour"),
+        ("color=red", "color"),
     ] {
         let path = format!("{INVOICES}?{query}");
         let answer = send(app.api.secret(Method::GET, &path)).await?;
@@ -158,7 +158,7 @@ async fn invalid_orders_are_reported_by_field() -> Result<()> {
         order
     };
     for (order, field) in [
-        (with("colour", json!("red")), "colour"),
+        (with("color", json!("red")), "color"),
         (with("amount", json!(19.99)), "amount"),
         (with("amount", json!("19.99")), "amount"),
         (with("amount", json!(0)), "amount"),

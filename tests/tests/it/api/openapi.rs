@@ -59,11 +59,11 @@ async fn every_operation_exists_and_is_described() -> Result<()> {
             "{method} {path} has no summary"
         );
         for (status, response) in call["responses"].as_object().context("no responses")? {
-            let told = response["description"]
+            let described_response = response["description"]
                 .as_str()
                 .is_some_and(|d| !d.is_empty());
             ensure!(
-                told || status == "404",
+                described_response || status == "404",
                 "{method} {path} {status} has no description"
             );
         }

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 use till_tests::client::{Answer, card, send, text};
 use till_tests::events::Events;
 use till_tests::wait::until;
@@ -110,7 +111,7 @@ async fn only_allowed_origins_can_embed_the_widget() -> Result<()> {
 async fn the_return_page_updates_the_payment_and_redirects() -> Result<()> {
     let app = TestApp::with(&["--success-url", "http://127.0.0.1:1/thanks?a=b"]).await?;
     let opened = app.api.invoice("1").await?;
-    let fixed = app.api.paid_with(&opened, "4000000000003220").await?;
+    let fixed = app.api.paid_with(&opened, VERIFIED).await?;
     let bank = text(&fixed["verification"]["url"])?;
     let form = app
         .api
@@ -145,7 +146,7 @@ async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
     let mut events = Events::follow(&app.api, &opened, None).await?;
     let (first, state) = events.next().await?;
     ensure!(state["status"] == "open", "{state}");
-    app.api.paid_with(&opened, "4242424242424242").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     let mut seen = vec![];
     let (last, payment) = loop {
         let (id, state) = events.next().await?;
@@ -182,7 +183,7 @@ async fn live_events_are_sent_on_change_and_resume() -> Result<()> {
 async fn a_forged_webhook_is_rejected() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let fixed = app.api.paid_with(&opened, "4000000000003220").await?;
+    let fixed = app.api.paid_with(&opened, VERIFIED).await?;
     let account: String = sqlx::query_scalar("select account from connector_accounts")
         .fetch_one(&app.store().await?)
         .await?;
@@ -228,8 +229,8 @@ async fn the_test_cards_are_listed() -> Result<()> {
 async fn a_decline_does_not_repeat_the_order_check() -> Result<()> {
     let app = TestApp::with(&["--check-url", "PROJECT/check"]).await?;
     let opened = app.api.invoice("1").await?;
-    app.api.paid_with(&opened, "4000000000009995").await?;
-    let again = app.api.pay(&opened, &card("4242424242424242")).await?;
+    app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?;
+    let again = app.api.pay(&opened, &card(APPROVED)).await?;
     ensure!(again.status == 201, "{again:?}");
     until("the callbacks", async || {
         Ok(app.project.callbacks().len() == 3)

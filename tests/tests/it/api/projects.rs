@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use till_tests::TestApp;
+use till_tests::cards::APPROVED;
 use till_tests::client::Keys;
 use till_tests::client::{Api, send, text};
 use till_tests::process::binary;
@@ -197,27 +198,27 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             sandbox(json!({ "currencies": ["XXX"] })),
             "connectors[0].currencies[0]",
         ),
-        (sandbox(json!({ "colour": "red" })), "connectors[0].colour"),
+        (sandbox(json!({ "color": "red" })), "connectors[0].color"),
     ] {
         let answer = send(app.operator(Method::PATCH, &path).json(&patch)).await?;
-        let told = answer.problem(422, "invalid-request")?;
+        let reported = answer.problem(422, "invalid-request")?;
         let same = |a: &str| a.replace('[', ".").replace(']', "");
         ensure!(
-            told.len() == 1 && same(&told[0]) == same(field),
-            "{patch}: {told:?}"
+            reported.len() == 1 && same(&reported[0]) == same(field),
+            "{patch}: {reported:?}"
         );
     }
     ensure!(send(app.operator(Method::GET, &path)).await?.json() == before);
 
     // An account of another project is rejected.
-    let theirs = &before["connectors"][0]["account"];
+    let existing = &before["connectors"][0]["account"];
     let other = send(app.operator(Method::POST, PROJECTS).json(&draft("Other"))).await?;
     let other = format!("{PROJECTS}/{}", text(&other.json()["id"])?);
-    let taken = send(
+    let conflict = send(
         app.operator(Method::PATCH, &other)
-            .json(&sandbox(json!({ "account": theirs }))),
+            .json(&sandbox(json!({ "account": existing }))),
     );
-    ensure!(taken.await?.problem(422, "invalid-request")? == ["connectors.0.account"]);
+    ensure!(conflict.await?.problem(422, "invalid-request")? == ["connectors.0.account"]);
     Ok(())
 }
 
@@ -226,7 +227,7 @@ async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     let app = TestApp::start().await?;
     let api = &app.api;
     let paid = api.invoice("1").await?;
-    api.paid_with(&paid, "4242424242424242").await?;
+    api.paid_with(&paid, APPROVED).await?;
     let path = format!("{PROJECTS}/{}", app.keys.id);
     // The first account that supports the currency is used.
     let account = |name: &str, currency: &str| {
@@ -239,15 +240,13 @@ async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     let mut order = Api::order("2");
     order["currency"] = json!("CHF");
     let opened = api.invoice_of(&order).await?;
-    let fixed = api.paid_with(&opened, "4242424242424242").await?;
+    let fixed = api.paid_with(&opened, APPROVED).await?;
     ensure!(
         fixed["payment"]["status"] == "failed",
         "the account is unreachable: {fixed}"
     );
     let euros = api.invoice("3").await?;
-    let none = api
-        .pay(&euros, &till_tests::client::card("4242424242424242"))
-        .await?;
+    let none = api.pay(&euros, &till_tests::client::card(APPROVED)).await?;
     none.problem(422, "method-unavailable")?;
 
     let invoice = api.read(&paid.id).await?;
@@ -370,11 +369,11 @@ async fn projects_are_managed_on_the_command_line() -> Result<()> {
     );
 
     let bad = run(&["update", &keys.id, "--notify-url", "nonsense"]).await;
-    let said = bad
+    let error = bad
         .err()
         .context("an invalid URL was accepted")?
         .to_string();
-    ensure!(said.contains("notify_url"), "{said}");
+    ensure!(error.contains("notify_url"), "{error}");
     let none = run(&["show", "prj_0"]).await;
     ensure!(none.is_err_and(|e| e.to_string().contains("there is no prj_0")));
     Ok(())
@@ -397,10 +396,10 @@ async fn the_server_requires_an_encryption_key() -> Result<()> {
         .current_dir(dir.path())
         .output()
         .await?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(
-        !output.status.success() && said.contains("TILL_ENCRYPTION_KEY is not set"),
-        "{said}"
+        !output.status.success() && stderr.contains("TILL_ENCRYPTION_KEY is not set"),
+        "{stderr}"
     );
     ensure!(
         std::fs::read_dir(dir.path())?.next().is_none(),

@@ -4,10 +4,9 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 use till_tests::client::{Answer, Opened, send, text};
 use till_tests::wait::until;
-
-const APPROVED: &str = "4242424242424242";
 
 async fn paid(app: &TestApp, order: &str) -> Result<(Opened, String)> {
     let opened = app.api.invoice(order).await?;
@@ -90,8 +89,8 @@ async fn partial_refunds_do_not_exceed_the_payment() -> Result<()> {
     send(stranger.secret(Method::GET, &path))
         .await?
         .problem(404, "not-found")?;
-    let theirs = format!("/v1/payments/{payment}/refunds");
-    let request = stranger.secret(Method::POST, &theirs).json(&json!({}));
+    let path = format!("/v1/payments/{payment}/refunds");
+    let request = stranger.secret(Method::POST, &path).json(&json!({}));
     send(request).await?.problem(404, "not-found")?;
     Ok(())
 }
@@ -120,7 +119,7 @@ async fn the_same_key_refunds_once() -> Result<()> {
 async fn an_unpaid_payment_is_not_refundable() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let fixed = app.api.paid_with(&opened, "4000000000009995").await?;
+    let fixed = app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?;
     let payment = text(&fixed["payment"]["id"])?;
     refund(&app, &payment, json!({}))
         .await?
@@ -137,7 +136,7 @@ async fn an_unpaid_payment_is_not_refundable() -> Result<()> {
 async fn a_duplicate_payment_is_refunded_automatically() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let first = app.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let first = app.api.paid_with(&opened, VERIFIED).await?["payment"].clone();
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
     send(app.api.widget(Method::POST, &opened, &cancel)).await?;
     app.api.paid_with(&opened, APPROVED).await?;
@@ -172,7 +171,7 @@ async fn a_duplicate_payment_is_refunded_automatically() -> Result<()> {
 async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let first = app.api.paid_with(&opened, "4000000000003220").await?["payment"].clone();
+    let first = app.api.paid_with(&opened, VERIFIED).await?["payment"].clone();
     let cancel = format!("/payments/{}/cancel", text(&first["id"])?);
     send(app.api.widget(Method::POST, &opened, &cancel)).await?;
     app.expire(&opened.id).await?;

@@ -4,6 +4,13 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use till_tests::TestApp;
+use till_tests::cards::{
+    ANSWER_LOST, ANSWER_LOST_WEBHOOK, APPROVED, APPROVED_AMEX, APPROVED_MASTERCARD, CARD_DECLINED,
+    DECLINED_AFTER_VERIFICATION, EXPIRED_CARD, FRAUD_SUSPECTED, INCORRECT_CVC, INCORRECT_NUMBER,
+    INSUFFICIENT_FUNDS, LIMIT_EXCEEDED, METHOD_UNAVAILABLE, PROCESSING_ERROR, SERVER_ERROR, SLOW,
+    UNAVAILABLE, VERIFICATION_EXPIRES, VERIFICATION_FAILED, VERIFIED, VERIFIED_BY_REDIRECT,
+    WEBHOOK_LATE, WEBHOOK_NEVER, WEBHOOK_OUT_OF_ORDER, WEBHOOK_TWICE,
+};
 use till_tests::client::{Opened, card, send, text};
 use till_tests::wait::until;
 
@@ -50,14 +57,14 @@ async fn pays_once(number: &str) -> Result<()> {
     );
     assert_paid_once(&app, &opened).await?;
     // Later webhooks of the sandbox change nothing and cause no callbacks.
-    app.until_sandbox_is_done().await?;
+    app.until_sandbox_is_idle().await?;
     assert_paid_once(&app, &opened).await
 }
 
 #[tokio::test]
 async fn approved() -> Result<()> {
     let app = TestApp::start().await?;
-    for (n, number) in ["4242424242424242", "5555555555554444", "378282246310005"]
+    for (n, number) in [APPROVED, APPROVED_MASTERCARD, APPROVED_AMEX]
         .iter()
         .enumerate()
     {
@@ -71,55 +78,55 @@ async fn approved() -> Result<()> {
 
 #[tokio::test]
 async fn answer_lost() -> Result<()> {
-    pays_once("4000000000009102").await
+    pays_once(ANSWER_LOST).await
 }
 
 #[tokio::test]
 async fn answer_lost_webhook() -> Result<()> {
-    pays_once("4000000000009110").await
+    pays_once(ANSWER_LOST_WEBHOOK).await
 }
 
 #[tokio::test]
 async fn slow() -> Result<()> {
-    pays_once("4000000000009128").await
+    pays_once(SLOW).await
 }
 
 #[tokio::test]
 async fn server_error() -> Result<()> {
-    pays_once("4000000000009136").await
+    pays_once(SERVER_ERROR).await
 }
 
 #[tokio::test]
 async fn webhook_late() -> Result<()> {
-    pays_once("4000000000009151").await
+    pays_once(WEBHOOK_LATE).await
 }
 
 #[tokio::test]
 async fn webhook_twice() -> Result<()> {
-    pays_once("4000000000009169").await
+    pays_once(WEBHOOK_TWICE).await
 }
 
 #[tokio::test]
 async fn webhook_out_of_order() -> Result<()> {
-    pays_once("4000000000009177").await
+    pays_once(WEBHOOK_OUT_OF_ORDER).await
 }
 
 #[tokio::test]
 async fn webhook_never() -> Result<()> {
-    pays_once("4000000000009185").await
+    pays_once(WEBHOOK_NEVER).await
 }
 
 #[tokio::test]
 async fn unavailable_then_approved() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let fixed = app.api.paid_with(&opened, "4000000000009144").await?;
+    let fixed = app.api.paid_with(&opened, UNAVAILABLE).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     app.api.until_status(&opened.id, "open").await?;
     let invoice = app.api.read(&opened.id).await?;
     ensure!(invoice["payments"][0]["status"] == "failed", "{invoice}");
     ensure!(app.ledger().await?.is_empty());
-    app.api.paid_with(&opened, "4242424242424242").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
     ensure!(app.net_captured().await? == 1999);
     Ok(())
 }
@@ -128,15 +135,15 @@ async fn unavailable_then_approved() -> Result<()> {
 async fn declines_have_their_code_and_leave_the_invoice_open() -> Result<()> {
     let app = TestApp::start().await?;
     for (number, code) in [
-        ("4000000000009995", "insufficient_funds"),
-        ("4000000000000002", "card_declined"),
-        ("4000000000000069", "expired_card"),
-        ("4000000000000127", "incorrect_cvc"),
-        ("4000000000009003", "incorrect_number"),
-        ("4100000000000019", "fraud_suspected"),
-        ("4000000000009011", "limit_exceeded"),
-        ("4000000000009029", "method_unavailable"),
-        ("4000000000000119", "processing_error"),
+        (INSUFFICIENT_FUNDS, "insufficient_funds"),
+        (CARD_DECLINED, "card_declined"),
+        (EXPIRED_CARD, "expired_card"),
+        (INCORRECT_CVC, "incorrect_cvc"),
+        (INCORRECT_NUMBER, "incorrect_number"),
+        (FRAUD_SUSPECTED, "fraud_suspected"),
+        (LIMIT_EXCEEDED, "limit_exceeded"),
+        (METHOD_UNAVAILABLE, "method_unavailable"),
+        (PROCESSING_ERROR, "processing_error"),
     ] {
         let opened = app.api.invoice(code).await?;
         let fixed = app.api.paid_with(&opened, number).await?;
@@ -172,7 +179,7 @@ async fn verify(app: &TestApp, number: &str, action: &str) -> Result<(Opened, St
 
 #[tokio::test]
 async fn verified_and_confirmed() -> Result<()> {
-    for number in ["4000000000003220", "4000000000003063"] {
+    for number in [VERIFIED, VERIFIED_BY_REDIRECT] {
         let app = TestApp::start().await?;
         let (opened, _) = verify(&app, number, "confirm").await?;
         assert_paid_once(&app, &opened).await?;
@@ -183,9 +190,9 @@ async fn verified_and_confirmed() -> Result<()> {
 #[tokio::test]
 async fn verification_fails() -> Result<()> {
     for (number, action, code) in [
-        ("4000000000009037", "confirm", "verification_failed"),
-        ("4000000000009052", "confirm", "insufficient_funds"),
-        ("4000000000003220", "cancel", "verification_abandoned"),
+        (VERIFICATION_FAILED, "confirm", "verification_failed"),
+        (DECLINED_AFTER_VERIFICATION, "confirm", "insufficient_funds"),
+        (VERIFIED, "cancel", "verification_abandoned"),
     ] {
         let app = TestApp::start().await?;
         let (opened, _) = verify(&app, number, action).await?;
@@ -203,7 +210,7 @@ async fn verification_fails() -> Result<()> {
 async fn verification_expires() -> Result<()> {
     let app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    app.api.paid_with(&opened, "4000000000009045").await?;
+    app.api.paid_with(&opened, VERIFICATION_EXPIRES).await?;
     let invoice = app.api.until_status(&opened.id, "open").await?;
     let code = &invoice["payments"][0]["decline"]["code"];
     ensure!(code == "verification_abandoned", "{invoice}");
@@ -215,7 +222,7 @@ async fn verification_expires() -> Result<()> {
 async fn the_server_crashes_during_a_payment() -> Result<()> {
     let mut app = TestApp::start().await?;
     let opened = app.api.invoice("1").await?;
-    let body = card("4000000000009128");
+    let body = card(SLOW);
     let request = app
         .api
         .widget(Method::POST, &opened, "/payments")
@@ -235,7 +242,7 @@ async fn the_server_crashes_during_a_payment() -> Result<()> {
 async fn an_unfinished_verification_is_canceled() -> Result<()> {
     let app = TestApp::with_settings(&[], &["--verification-seconds", "1"]).await?;
     let opened = app.api.invoice("1").await?;
-    app.api.paid_with(&opened, "4000000000003220").await?;
+    app.api.paid_with(&opened, VERIFIED).await?;
     let invoice = app.api.until_status(&opened.id, "open").await?;
     let payment = &invoice["payments"][0];
     ensure!(payment["status"] == "declined", "{invoice}");

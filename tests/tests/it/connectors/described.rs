@@ -1,5 +1,5 @@
 //! Adyen, PayPal and Mollie against their published API descriptions: every request is valid, and
-//! every documented response is assert_classified.
+//! every documented response is understood.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};

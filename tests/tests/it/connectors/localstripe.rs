@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use till_tests::TestApp;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::process::{Running, command};
 use till_tests::tools::{free_port, installed};
@@ -95,8 +96,8 @@ impl LocalStripe {
         let list = self.call(Method::GET, "/v1/payment_intents", &[]).await?;
         let data = list["data"].as_array().context("no list")?;
         let known = |i: &Value| {
-            let ours = text(&i["metadata"]["till_payment"])?;
-            Ok((text(&i["status"])?, ours))
+            let payment = text(&i["metadata"]["till_payment"])?;
+            Ok((text(&i["status"])?, payment))
         };
         data.iter().map(known).collect()
     }
@@ -145,7 +146,7 @@ async fn relayed(
     };
     let (status, bytes) = (answer.status(), answer.bytes().await.unwrap_or_default());
     if intents && method == Method::POST && relay.lose.swap(false, Ordering::SeqCst) {
-        // The server gives up first.
+        // The server's time limit is shorter.
         std::future::pending::<()>().await;
     }
     (status, bytes).into_response()
@@ -169,7 +170,7 @@ async fn pay(app: &TestApp, n: &str, number: &str) -> Result<(Opened, Value)> {
 async fn a_card_payment_with_webhook() -> Result<()> {
     let stripe = LocalStripe::start().await?;
     let app = stripe.shop().await?;
-    let (opened, fixed) = pay(&app, "1", "4242424242424242").await?;
+    let (opened, fixed) = pay(&app, "1", APPROVED).await?;
     ensure!(
         fixed["payment"]["status"] == "succeeded",
         "{fixed}\n{}",
@@ -185,7 +186,7 @@ async fn a_card_payment_with_webhook() -> Result<()> {
     ensure!(stripe.intents().await? == [("succeeded".to_owned(), ours.clone())]);
 
     // A partial refund is recorded by localstripe.
-    app.refund(&ours, 1000).await?;
+    app.refund(&payment, 1000).await?;
     app.api
         .until_status(&opened.id, "partially_refunded")
         .await?;
@@ -264,7 +265,7 @@ async fn a_lost_response() -> Result<()> {
         .call(Method::POST, "/_config/webhooks/till", &elsewhere)
         .await?;
     stripe.relay.lose.store(true, Ordering::SeqCst);
-    let (opened, fixed) = pay(&app, "1", "4242424242424242").await?;
+    let (opened, fixed) = pay(&app, "1", APPROVED).await?;
     ensure!(fixed["payment"]["status"] == "processing", "{fixed}");
     app.api.until_status(&opened.id, "paid").await?;
     ensure!(stripe.intents().await?.len() == 1);

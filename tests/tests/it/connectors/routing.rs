@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Opened, card, send, text};
 use till_tests::providers::adyen::Adyen;
 use till_tests::providers::mollie::Mollie;
@@ -13,7 +14,6 @@ use till_tests::providers::{PaymentSystem, Plan};
 use till_tests::wait::until;
 
 const FAST: [&str; 2] = ["--connector-timeout-ms", "1500"];
-const CARD: &str = "4242424242424242";
 
 /// Lists the payment attempts, oldest first: connector, account and status.
 async fn attempts(app: &TestApp) -> Result<Vec<(String, String, String)>> {
@@ -87,7 +87,7 @@ async fn an_unreachable_account_is_skipped() -> Result<()> {
     ];
     let app = TestApp::with_accounts(&accounts, &FAST).await?;
     let opened = app.api.invoice("1").await?;
-    let fixed = app.api.paid_with(&opened, CARD).await?;
+    let fixed = app.api.paid_with(&opened, APPROVED).await?;
     ensure!(fixed["payment"]["connector"] == "adyen", "{fixed}");
     let attempts = attempts(&app).await?;
     ensure!(
@@ -154,7 +154,7 @@ async fn an_unknown_outcome_does_not_try_the_next_account() -> Result<()> {
         );
         ensure!(second.payments().await? == 0);
         // A second payment is rejected while the outcome is unknown.
-        let again = app.api.pay(&opened, &card(CARD)).await?;
+        let again = app.api.pay(&opened, &card(APPROVED)).await?;
         again.problem(409, "payment-in-progress")?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use till_tests::wait::until;
 pub struct Shop<S> {
     /// The payment system.
     pub system: S,
-    /// The server.
+    /// The app.
     pub app: TestApp,
 }
 
@@ -105,14 +105,14 @@ impl<S: PaymentSystem> Shop<S> {
         let refund = self.app.refund(&text(&payment["id"])?, amount).await?;
         let store = self.app.store().await?;
         let sql = "select status, reference from refunds where id = $1";
-        let asked: Result<()> = until("the refund to be submitted", async || {
+        let submitted: Result<()> = until("the refund to be submitted", async || {
             let row: (String, Option<String>) =
                 sqlx::query_as(sql).bind(&refund).fetch_one(&store).await?;
             ensure!(row.0 != "failed", "the refund failed");
             Ok(row.1.is_some())
         })
         .await;
-        asked.with_context(|| self.app.log())?;
+        submitted.with_context(|| self.app.log())?;
         if let Some(message) = self.system.refunded(&refund)? {
             let answer = self.send_webhook(&message).await?;
             ensure!(answer.status == 200, "{answer:?}");

@@ -11,8 +11,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use till_tests::TestApp;
-use till_tests::browser::hosted::APPROVED;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::APPROVED;
 use till_tests::client::Api;
 use tokio::net::TcpListener;
 

@@ -17,20 +17,20 @@ pub fn modules() -> Result<PathBuf> {
 
 pub fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    ensure!(output.status.success(), "{command:?}: {said}");
-    Ok(said)
+    let output_text = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&output_text).into_owned();
+    ensure!(output.status.success(), "{command:?}: {output_text}");
+    Ok(output_text)
 }
 
-/// Packs the package and installs it below a directory.
+/// Packs the package and installs it in a directory.
 pub fn install(dir: &Path) -> Result<Vec<String>> {
-    let said = run(Command::new("npm")
+    let output_text = run(Command::new("npm")
         .args(["pack", "--json", "--loglevel=error", "--pack-destination"])
         .arg(dir)
         .current_dir(root()?.join("widget/embed")))?;
-    let packed: Value = serde_json::from_str(&said).context(said)?;
-    // A list, or, from npm 12 on, an object by the package's name.
+    let packed: Value = serde_json::from_str(&output_text).context(output_text)?;
+    // npm 12 prints an object by package name, and earlier versions print a list.
     let packed = match &packed {
         Value::Object(all) => all.values().next().cloned().unwrap_or_default(),
         list => list[0].clone(),
@@ -84,12 +84,12 @@ fn the_package_is_complete_and_its_types_compile() -> Result<()> {
         till.open({ invoice: "inv_1" });
         // @ts-expect-error: either an order or an invoice
         till.open({ invoice: "inv_1", token: "ct_1", order: { order_id: "1", amount: 1, currency: "EUR" } });
-        // @ts-expect-error: there is no such event
+        // @ts-expect-error: unknown event
         two.on("payed", () => {});
-        // @ts-expect-error: there is no such mode
+        // @ts-expect-error: unknown mode
         Till({ mode: "modal" });
-        // @ts-expect-error: there is no such variable
-        Till({ variables: { "--till-colour": "red" } });
+        // @ts-expect-error: unknown variable
+        Till({ variables: { "--till-color": "red" } });
     "##;
     std::fs::write(dir.path().join("program.ts"), program)?;
     run(Command::new("node")
@@ -115,7 +115,7 @@ fn the_package_is_complete_and_its_types_compile() -> Result<()> {
     Ok(())
 }
 
-/// Every setting, event and variable of the code has its place in the types.
+/// The types contain every setting, event and variable of the code.
 #[test]
 fn the_types_are_complete() -> Result<()> {
     let embed = root()?.join("widget/embed");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::time::SystemTime;
 use till_tests::TestApp;
-use till_tests::browser::buyer::APPROVED;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Answer, card, send};
 use till_tests::docs::docs;
 use till_tests::docs::snippets::{Fields, Snippet};
@@ -23,7 +23,7 @@ pub const CALLBACKS: [&str; 4] = [
     "callbacks.rs",
 ];
 const COMPILED_CALLBACKS: &str = env!("CARGO_BIN_EXE_snippet-callbacks");
-/// Accounts at payment systems.
+/// The account files of the connectors.
 pub const ACCOUNTS: [&str; 4] = ["stripe.json", "adyen.json", "paypal.json", "mollie.json"];
 /// The example of a callback.
 pub const EXAMPLE: &str = "invoice-paid.json";

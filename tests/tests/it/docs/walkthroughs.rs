@@ -4,8 +4,8 @@ use super::snippets::{ACCOUNTS, CALLBACKS, EXAMPLE, FORM};
 use anyhow::{Context, Result, ensure};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
-use till_tests::browser::buyer::APPROVED;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::APPROVED;
 use till_tests::docs::{Walk, blocks, pages, snippet_of};
 
 /// The pages whose shell blocks are executed, the heading before which the buyer pays in the
@@ -54,7 +54,7 @@ fn every_code_block_is_tested() -> Result<()> {
 #[tokio::test]
 async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
     till_tests::client::install_crypto_provider();
-    for (page, buyer, taken) in WALKS {
+    for (page, buyer, expected) in WALKS {
         let mut walk = Walk::start(page)?;
         if buyer.is_some() {
             walk.on_to(buyer).await?;
@@ -71,7 +71,7 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
         } else {
             0
         };
-        ensure!(sum == taken, "{page}: the sandbox captured {sum}");
+        ensure!(sum == expected, "{page}: the sandbox captured {sum}");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS};
 use till_tests::docs::docs;
 use till_tests::metrics::Metrics;
 
@@ -17,7 +18,7 @@ const OTHERS: [&str; 1] = ["up"];
 /// Scrapes a server on which every metric exists.
 async fn metrics_after_payments() -> Result<Metrics> {
     let app = TestApp::start().await?;
-    for (order, number) in [("1", "4242424242424242"), ("2", "4000000000009995")] {
+    for (order, number) in [("1", APPROVED), ("2", INSUFFICIENT_FUNDS)] {
         let opened = app.api.invoice(order).await?;
         app.api.paid_with(&opened, number).await?;
     }

@@ -12,13 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Opened, send, text};
 use till_tests::project::ReceivedCallback;
 use till_tests::wait::until;
 use tokio::process::Command;
-
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 
 fn is_sqlite(app: &TestApp) -> bool {
     app.database_url().starts_with("sqlite:")
@@ -26,8 +24,8 @@ fn is_sqlite(app: &TestApp) -> bool {
 
 async fn run(program: &str, args: &[&str]) -> Result<()> {
     let output = Command::new(program).args(args).output().await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {stderr}");
     Ok(())
 }
 
@@ -129,19 +127,19 @@ async fn a_restored_backup_resumes() -> Result<()> {
     let after_paid = app.api.paid_with(&after, APPROVED).await?;
     app.project
         .respond_to_callbacks(|_| StatusCode::OK.into_response());
-    let mut told = vec![];
-    until("the shop to be told", async || {
-        told = callbacks_after_retry(&app).await?;
-        Ok(told
+    let mut before_restore = vec![];
+    until("the callback", async || {
+        before_restore = callbacks_after_retry(&app).await?;
+        Ok(before_restore
             .iter()
             .any(|a| reports_paid(a, &untold.id) && a.status == 200))
     })
     .await?;
 
-    let mut app = Arc::into_inner(app).context("somebody still has it")?;
+    let mut app = Arc::into_inner(app).context("the app is still shared")?;
     ensure!(app.terminate().await?, "the server did not exit cleanly");
     restore(&app).await?;
-    told = app.project.callbacks();
+    before_restore = app.project.callbacks();
     app.restart().await?;
 
     ensure!(app.api.read(&before.id).await?["status"] == "paid");
@@ -154,9 +152,11 @@ async fn a_restored_backup_resumes() -> Result<()> {
     );
     let mut again = vec![];
     until("the pending callbacks of the backup", async || {
-        again = callbacks_after_retry(&app).await?.split_off(told.len());
-        let told = |id: &str| again.iter().any(|a| a.verified && reports_paid(a, id));
-        Ok(told(&untold.id) && told(&under_way.id))
+        again = callbacks_after_retry(&app)
+            .await?
+            .split_off(before_restore.len());
+        let received = |id: &str| again.iter().any(|a| a.verified && reports_paid(a, id));
+        Ok(received(&untold.id) && received(&under_way.id))
     })
     .await?;
     // The restored event has the same id; the other event is new.
@@ -164,7 +164,7 @@ async fn a_restored_backup_resumes() -> Result<()> {
         let paid = list.iter().find(|a| reports_paid(a, invoice));
         paid.map(|a| a.id.clone()).context("no callback")
     };
-    ensure!(id(&told, &untold.id)? == id(&again, &untold.id)?);
+    ensure!(id(&before_restore, &untold.id)? == id(&again, &untold.id)?);
     assert_unknown_payments_are_found(&app, &after.id, &after_paid, meanwhile).await
 }
 
@@ -232,28 +232,28 @@ async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
     let app = TestApp::start().await?;
     if !is_sqlite(&app) {
         let refused = app.till(&["backup", "copy.db"]).await?;
-        ensure!(refused.is_err_and(|said| said.contains("pg_dump")));
+        ensure!(refused.is_err_and(|error| error.contains("pg_dump")));
         return Ok(());
     }
     let backup = async |to: &str| app.till(&["backup", to]).await;
-    let said = backup("it's a copy.db")
+    let printed = backup("it's a copy.db")
         .await?
         .map_err(anyhow::Error::msg)?;
-    ensure!(said == "it's a copy.db\n", "{said}");
+    ensure!(printed == "it's a copy.db\n", "{printed}");
     let copy = app.files().join("it's a copy.db");
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(&copy)?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
     let bytes = fs::read(&copy)?;
     let refused = backup("it's a copy.db").await?;
-    ensure!(refused.is_err_and(|said| said.contains("is there already")));
+    ensure!(refused.is_err_and(|error| error.contains("is there already")));
     ensure!(fs::read(&copy)? == bytes, "the backup was overwritten");
     let refused = backup("no/such/place.db").await?;
-    ensure!(refused.is_err_and(|said| said.contains("can't write")));
+    ensure!(refused.is_err_and(|error| error.contains("can't write")));
 
     let missing = ["backup", "none.db", "--database-url", "sqlite:missing.db"];
     let refused = app.till(&missing).await?;
-    ensure!(refused.is_err_and(|said| said.contains("can't open the database")));
+    ensure!(refused.is_err_and(|error| error.contains("can't open the database")));
     ensure!(
         files_with_prefix(app.files(), "none.db")?.is_empty(),
         "a file was left behind"

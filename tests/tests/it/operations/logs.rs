@@ -4,15 +4,15 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 use till_tests::TestApp;
+use till_tests::cards::{ANSWER_LOST, APPROVED_AMEX};
 use till_tests::client::{card, send, text};
 use till_tests::wait::until;
 
 /// American Express has a four-digit CVC, which does not appear in the log by chance.
-const NUMBER: &str = "378282246310005";
 const CVC: &str = "7391";
 
 /// Returns a field of a log line or of one of its spans.
-fn said<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
     let spans = line["spans"].as_array().map(Vec::as_slice);
     let spans = spans.unwrap_or_default().iter().rev();
     std::iter::once(line)
@@ -30,7 +30,7 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
     let settings = ["--log-format", "json"];
     let app = TestApp::with_settings(&["--check-url", "PROJECT/check"], &settings).await?;
     let opened = app.api.invoice("1").await?;
-    let mut body = card(NUMBER);
+    let mut body = card(APPROVED_AMEX);
     body["card"]["cvc"] = CVC.into();
     body["card"]["holder"] = "Zaphod Beeblebrox".into();
     let request = app.api.widget(Method::POST, &opened, "/payments");
@@ -93,7 +93,7 @@ async fn assert_no_secrets(app: &TestApp, token: &str) -> Result<()> {
     let (_, webhook_secret) = app.sandbox_account().await?;
     let keys = &app.keys;
     for secret in [
-        NUMBER,
+        APPROVED_AMEX,
         "Zaphod",
         &keys.sk,
         &keys.signing_secret,
@@ -120,7 +120,7 @@ async fn warnings_carry_the_payment_id() -> Result<()> {
     });
     let opened = app.api.invoice("1").await?;
     // The response is lost, so the reconciler polls the status.
-    let fixed = app.api.paid_with(&opened, "4000000000009102").await?;
+    let fixed = app.api.paid_with(&opened, ANSWER_LOST).await?;
     let payment = text(&fixed["payment"]["id"])?;
     until("the warnings", async || {
         let lines = lines(&app)?;

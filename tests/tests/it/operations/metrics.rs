@@ -6,14 +6,11 @@ use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::Value;
 use till_tests::TestApp;
+use till_tests::cards::{ANSWER_LOST, APPROVED, INSUFFICIENT_FUNDS, WEBHOOK_TWICE};
 use till_tests::client::{send, text};
 use till_tests::metrics::Metrics;
 use till_tests::wait::until;
 
-const APPROVED: &str = "4242424242424242";
-const DECLINED: &str = "4000000000009995";
-const ANSWER_LOST: &str = "4000000000009102";
-const WEBHOOK_TWICE: &str = "4000000000009169";
 const SANDBOX: (&str, &str) = ("connector", "sandbox");
 
 /// Waits until a metric has a value.
@@ -34,7 +31,7 @@ async fn with_check() -> Result<TestApp> {
 #[tokio::test]
 async fn payments_are_counted_by_outcome() -> Result<()> {
     let app = with_check().await?;
-    for (order, number) in [("1", APPROVED), ("2", APPROVED), ("3", DECLINED)] {
+    for (order, number) in [("1", APPROVED), ("2", APPROVED), ("3", INSUFFICIENT_FUNDS)] {
         let opened = app.api.invoice(order).await?;
         app.api.paid_with(&opened, number).await?;
     }
@@ -133,7 +130,7 @@ async fn webhooks_refunds_and_duplicates_are_counted() -> Result<()> {
     let app = TestApp::start().await?;
     let webhooks = |outcome| [SANDBOX, ("outcome", outcome)];
     let opened = app.api.invoice("1").await?;
-    let declined = app.api.paid_with(&opened, DECLINED).await?["payment"].clone();
+    let declined = app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?["payment"].clone();
     let paid = app.api.paid_with(&opened, WEBHOOK_TWICE).await?["payment"].clone();
     app.api.until_status(&opened.id, "paid").await?;
     counts(&app, "till_webhooks_total", &webhooks("repeated"), 1.0).await?;

@@ -13,12 +13,10 @@ use prost::Message;
 use reqwest::Method;
 use std::sync::{Arc, Mutex, PoisonError};
 use till_tests::TestApp;
+use till_tests::cards::{ANSWER_LOST, APPROVED};
 use till_tests::client::{card, send, text};
 use till_tests::wait::until;
 use tokio::net::TcpListener;
-
-const APPROVED: &str = "4242424242424242";
-const ANSWER_LOST: &str = "4000000000009102";
 
 /// A collector that stores the received traces.
 #[derive(Clone, Default)]
@@ -135,13 +133,13 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
     ensure!(fixation.parent_span_id == request.span_id, "{fixation:?}");
     let check = named(&spans, "order_check")?;
     ensure!(check.parent_span_id == fixation.span_id, "{check:?}");
-    let asked = named(&spans, "payment")?;
-    ensure!(asked.parent_span_id == fixation.span_id, "{asked:?}");
+    let submit = named(&spans, "payment")?;
+    ensure!(submit.parent_span_id == fixation.span_id, "{submit:?}");
     let create = named(&spans, "sandbox create")?;
-    ensure!(create.parent_span_id == asked.span_id, "{create:?}");
+    ensure!(create.parent_span_id == submit.span_id, "{create:?}");
     ensure!(create.kind() == SpanKind::Client, "{create:?}");
     let applied = named(&spans, "apply_payment_update")?;
-    for span in [asked, create, applied] {
+    for span in [submit, create, applied] {
         ensure!(
             attribute(&span.attributes, "payment") == payment,
             "{span:?}"
@@ -206,7 +204,7 @@ async fn an_invalid_endpoint_fails_at_start() -> Result<()> {
     let app = TestApp::start().await?;
     let args = ["serve", "--dev", "--otlp-endpoint", "nonsense"];
     let refused = app.till(&args).await?;
-    ensure!(refused.is_err_and(|said| said.contains("--otlp-endpoint is not a URL")));
+    ensure!(refused.is_err_and(|error| error.contains("--otlp-endpoint is not a URL")));
     Ok(())
 }
 

@@ -12,12 +12,10 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Opened, card, send};
 use till_tests::database::Database;
 use till_tests::ledger::{assert_consistent, until_settled};
-
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 
 /// The tables, ordered by their foreign keys.
 const TABLES: [&str; 10] = [

@@ -8,12 +8,11 @@ use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
 use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS};
 use till_tests::client::send;
 use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 
-const APPROVED: &str = "4242424242424242";
-const DECLINED: &str = "4000000000009995";
 /// The number of failed attempts. The last is more than 7 hours after the first.
 const FAILED_ATTEMPTS: usize = 6;
 
@@ -25,7 +24,7 @@ async fn callbacks_are_delivered_after_hours_of_downtime() -> Result<()> {
         .respond_to_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
     for order in ["1", "2", "3"] {
         let opened = app.api.invoice(order).await?;
-        app.api.paid_with(&opened, DECLINED).await?;
+        app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?;
         app.api.paid_with(&opened, APPROVED).await?;
     }
     let first_of_each = async || {

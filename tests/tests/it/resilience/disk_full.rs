@@ -9,13 +9,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Api, card, send, text};
 use till_tests::database::Database;
 use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 const FILLER: &str = "filler";
 
 /// A small file system that is unmounted on drop.
@@ -28,10 +27,10 @@ impl Disk {
             .args(["-t", "tmpfs", "-o", "size=6m,mode=777", "tmpfs"])
             .arg(dir.path())
             .output()?;
-        let said = String::from_utf8_lossy(&mounted.stderr);
+        let stderr = String::from_utf8_lossy(&mounted.stderr);
         ensure!(
             mounted.status.success(),
-            "only root can mount a disk: {said}"
+            "only root can mount a disk: {stderr}"
         );
         Ok(Self(dir))
     }
@@ -40,7 +39,7 @@ impl Disk {
         self.0.path()
     }
 
-    /// Fills it.
+    /// Fills the file system.
     fn fill(&self) -> Result<()> {
         let mut filler = std::fs::File::create(self.path().join(FILLER))?;
         while filler.write_all(&[0; 4096]).is_ok() {}
@@ -101,10 +100,10 @@ async fn nothing_is_submitted_that_is_not_stored() -> Result<()> {
     ensure!(refused > 0, "the disk was not full");
     let pay = api.pay(&open, &card(APPROVED)).await?;
     pay.problem(503, "unavailable")?;
-    let asked: Vec<_> = app.ledger().await?;
+    let submitted: Vec<_> = app.ledger().await?;
     ensure!(
-        asked.len() == 2,
-        "a payment that is not stored was submitted: {asked:?}"
+        submitted.len() == 2,
+        "a payment that is not stored was submitted: {submitted:?}"
     );
     app.crash().await?;
 

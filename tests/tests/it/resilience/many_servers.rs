@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Api, Opened, card, send, text};
 use till_tests::database::on_postgres;
 use till_tests::events::Events;
@@ -17,8 +18,6 @@ use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::process::Running;
 use till_tests::wait::until;
 
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 
 /// Three servers behind a round-robin load balancer.
@@ -33,7 +32,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// How many payments have succeeded.
+    /// Returns the number of succeeded payments.
     async fn paid(&self) -> Result<i64> {
         let sql = "select count(*) from payments where status = 'succeeded'";
         let store = self.app.store().await?;

@@ -8,6 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Answer, Api, card, send};
 use till_tests::events::Events;
 use till_tests::faults::relay::{Fault, Relay};
@@ -15,14 +16,13 @@ use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
-const APPROVED: &str = "4242424242424242";
 /// The number of concurrent calls to the account.
 const CONCURRENT_CALLS: usize = 4;
 /// The number of buyers as a multiple of [`CONCURRENT_CALLS`].
 const OVERLOAD_FACTOR: usize = 10;
 /// The length of each phase.
 const PHASE: Duration = Duration::from_secs(6);
-/// How long a call to a slow account takes.
+/// The duration of a call to a slow account.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Runs `at_once` buyers for a phase. A buyer repeats rejected requests. Returns the number of
@@ -161,8 +161,8 @@ async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
         .fetch_one(&app.store().await?)
         .await?;
     let path = format!("/v1/connectors/sandbox/{account}/webhooks");
-    let heard = send(request(Method::POST, &path).body("{}")).await?;
-    heard.problem(401, "unauthorized")?;
+    let webhook = send(request(Method::POST, &path).body("{}")).await?;
+    webhook.problem(401, "unauthorized")?;
     for call in calls {
         call.abort();
     }
@@ -229,8 +229,8 @@ async fn polling_works_at_the_subscriber_limit() -> Result<()> {
     ensure!(watching.iter().all(Result::is_ok));
     let watch = async || send(app.api.widget(Method::GET, &opened, "/events")).await;
     watch().await?.problem(503, "unavailable")?;
-    let asked = send(app.api.widget(Method::GET, &opened, "")).await?;
-    ensure!(asked.status == 200, "{asked:?}");
+    let polled = send(app.api.widget(Method::GET, &opened, "")).await?;
+    ensure!(polled.status == 200, "{polled:?}");
     drop(watching);
     until("a free subscription", async || {
         Ok(Events::follow(&app.api, &opened, None).await.is_ok())
@@ -238,8 +238,8 @@ async fn polling_works_at_the_subscriber_limit() -> Result<()> {
     .await
 }
 
-/// A server with a concurrency limit and a sandbox that takes [`SLOW`] for a payment. Also gives the
-/// times at which the sandbox was called.
+/// Starts an app with a request limit and a sandbox whose calls take [`SLOW`]. Returns the app and
+/// the times of the calls.
 async fn slow(limit: &str) -> Result<(TestApp, mpsc::Receiver<Instant>)> {
     let relay = Relay::start().await?;
     let (call, calls) = mpsc::channel();
@@ -286,12 +286,12 @@ async fn a_client_that_disconnects_does_not_free_its_permit() -> Result<()> {
         status == "succeeded",
         "admitted while the payment was {status}"
     );
-    ensure!(rejected > 0, "nothing was rejected");
+    ensure!(rejected > 0, "no request was rejected");
     Ok(())
 }
 
 #[tokio::test]
-async fn clients_that_disconnect_never_get_more_than_the_limit_under_way() -> Result<()> {
+async fn disconnecting_clients_do_not_exceed_the_limit() -> Result<()> {
     const LIMIT: usize = 2;
     const BUYERS: usize = 8;
     let (app, calls) = slow(&LIMIT.to_string()).await?;
@@ -300,7 +300,7 @@ async fn clients_that_disconnect_never_get_more_than_the_limit_under_way() -> Re
         invoices.push(app.api.invoice(&order.to_string()).await?);
     }
     let store = app.store().await?;
-    until("every payment to have begun", async || {
+    until("all payments", async || {
         for opened in &invoices {
             let body = card(APPROVED);
             let pay = app.api.pay(opened, &body);
@@ -308,8 +308,8 @@ async fn clients_that_disconnect_never_get_more_than_the_limit_under_way() -> Re
             let _ = tokio::time::timeout(SLOW / 20, pay).await;
         }
         let sql = "select count(*) from payments";
-        let begun: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
-        Ok(begun == BUYERS as i64)
+        let started: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
+        Ok(started == BUYERS as i64)
     })
     .await?;
     // Each call takes at least `SLOW`, so among `LIMIT + 1` calls the last starts after the first has

@@ -7,12 +7,11 @@ use serde_json::json;
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Answer, Api, Opened, card, send, text};
 use till_tests::faults::relay::Relay;
 use till_tests::ledger::{Summary, assert_consistent, until_settled};
 
-const APPROVED: &str = "4242424242424242";
-const VERIFIED: &str = "4000000000003220";
 const CLIENTS: usize = 64;
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 

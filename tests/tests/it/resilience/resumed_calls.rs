@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Answer, Opened, card, send, text};
 use till_tests::faults::relay::{Fault, Relay};
 use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::{until, until_within};
 
-const APPROVED: &str = "4242424242424242";
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// An app whose provider does not respond while `silent` is set.

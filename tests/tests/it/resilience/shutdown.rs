@@ -5,13 +5,12 @@ use reqwest::Method;
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
+use till_tests::cards::APPROVED;
 use till_tests::client::{Answer, card};
 use till_tests::faults::relay::{Fault, Relay};
 use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::wait::until;
 use tokio::task::JoinHandle;
-
-const APPROVED: &str = "4242424242424242";
 
 /// Starts an app whose provider calls have this fault.
 async fn start_app(fault: Fault, settings: &[&str]) -> Result<TestApp> {

@@ -4,8 +4,9 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 use till_tests::browser::Screen;
-use till_tests::browser::buyer::{APPROVED, Buyer, Mode, VERIFIED};
+use till_tests::browser::buyer::{Buyer, Mode};
 use till_tests::browser::hosted::{Hosted, STATES};
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 
 async fn assert_no_violations(theme: &'static str) -> Result<()> {
     let hosted = Hosted::with(
@@ -193,7 +194,7 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
     hosted.show(&opened, "", "form").await?;
     browser.click("#pay").await?;
     browser.wait_for("#number[aria-invalid=true]").await?;
-    let said = browser
+    let announced = browser
         .run(
             "const number = document.querySelector('#number');
             const error = document.getElementById(number.getAttribute('aria-describedby'));
@@ -201,10 +202,10 @@ async fn errors_and_outcomes_are_announced() -> Result<()> {
         )
         .await?;
     ensure!(
-        said == json!(["polite", "Enter your card number"]),
-        "{said}"
+        announced == json!(["polite", "Enter your card number"]),
+        "{announced}"
     );
-    browser.type_into("#number", "4000000000009995").await?;
+    browser.type_into("#number", INSUFFICIENT_FUNDS).await?;
     let brand = "const brand = document.querySelector('.brand');
         return brand.getAttribute('aria-live') === 'polite' && brand.textContent === 'Visa'";
     browser.until("the brand", brand).await?;

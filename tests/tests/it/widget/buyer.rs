@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use till_tests::browser::Screen;
-use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, Mode, VERIFIED};
+use till_tests::browser::buyer::{Buyer, Mode};
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 
 async fn approved(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
     let buyer = Buyer::start(name, screen).await?;
@@ -89,7 +90,7 @@ async fn verified_in_the_popup() -> Result<()> {
 async fn declined_then_paid(mode: Mode, name: &'static str, screen: Screen) -> Result<()> {
     let buyer = Buyer::start(name, screen).await?;
     buyer.open(mode).await?;
-    buyer.fill_in(DECLINED).await?;
+    buyer.fill_in(INSUFFICIENT_FUNDS).await?;
     buyer.browser.type_into("#holder", "A. Buyer").await?;
     buyer.browser.click("#pay").await?;
     let banner = buyer.browser.see("#error-banner").await?.text().await?;

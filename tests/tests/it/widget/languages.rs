@@ -20,7 +20,7 @@ async fn only_the_best_match_is_loaded() -> Result<()> {
     let hosted = Hosted::start(Screen::Desk).await?;
     let browser = &hosted.browser;
     let opened = hosted.app.api.invoice("1").await?;
-    for (asked, chosen) in [
+    for (requested, chosen) in [
         ("fr-CH", "fr"),
         ("fr_CH", "fr"),
         ("zh-HK", "zh-Hant"),
@@ -35,12 +35,12 @@ async fn only_the_best_match_is_loaded() -> Result<()> {
         ("sr-Latn", "en"),
         ("not a language", "en"),
     ] {
-        let query = format!("?locale={}", asked.replace(' ', "%20"));
+        let query = format!("?locale={}", requested.replace(' ', "%20"));
         hosted.show(&opened, &query, "form").await?;
         let language = browser.run("return document.documentElement.lang").await?;
-        ensure!(language == chosen, "{asked}: {language}");
+        ensure!(language == chosen, "{requested}: {language}");
         let loaded = browser.run(LOADED).await?;
-        ensure!(loaded == json!([chosen]), "{asked} loads {loaded}");
+        ensure!(loaded == json!([chosen]), "{requested} loads {loaded}");
     }
     hosted.browser.close().await
 }
@@ -205,8 +205,8 @@ async fn the_noscript_message_is_localized() -> Result<()> {
             .goto(&hosted.address(&opened, &query))
             .await?;
         let css = format!("noscript p[lang={locale}]");
-        let said = hosted.browser.wait_for(&css).await?.text().await?;
-        ensure!(said.contains(text), "{locale}: {said}");
+        let message = hosted.browser.wait_for(&css).await?.text().await?;
+        ensure!(message.contains(text), "{locale}: {message}");
     }
     hosted.browser.close().await
 }

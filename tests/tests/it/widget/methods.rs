@@ -3,9 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use till_tests::browser::hosted::{APPROVED, Hosted};
+use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::APPROVED;
 use till_tests::providers::mollie::Mollie;
 use till_tests::providers::paypal::PayPal;
 use till_tests::providers::{PaymentSystem, Plan};

@@ -2,13 +2,14 @@
 
 use anyhow::{Result, ensure};
 use till_tests::browser::Screen;
-use till_tests::browser::buyer::{APPROVED, Buyer, DECLINED, Mode, NO_FRAMES, VERIFIED};
+use till_tests::browser::buyer::{Buyer, Mode};
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED, VERIFIED_BY_REDIRECT};
 
 #[tokio::test]
 async fn a_bank_that_forbids_frames_opens_in_a_window() -> Result<()> {
     let buyer = Buyer::start("beside", Screen::Desk).await?;
     buyer.open(Mode::Frame).await?;
-    buyer.fill_in(NO_FRAMES).await?;
+    buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     let shop = buyer.browser.window().await?;
     buyer.browser.click("#pay").await?;
     buyer.wait_for_screen("verification").await?;
@@ -29,7 +30,7 @@ async fn a_bank_that_forbids_frames_opens_in_a_window() -> Result<()> {
 async fn a_blocked_window_is_opened_by_a_click() -> Result<()> {
     let buyer = Buyer::start("blocked", Screen::Desk).await?;
     buyer.open(Mode::Frame).await?;
-    buyer.fill_in(NO_FRAMES).await?;
+    buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     buyer
         .browser
         .run("window.really = window.open; window.open = () => null")
@@ -53,7 +54,7 @@ async fn a_blocked_window_is_opened_by_a_click() -> Result<()> {
 async fn a_bank_that_forbids_frames_can_open_in_the_tab() -> Result<()> {
     let buyer = Buyer::start("tab", Screen::Phone).await?;
     buyer.open(Mode::Frame).await?;
-    buyer.fill_in(NO_FRAMES).await?;
+    buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     buyer.browser.run("window.open = () => null").await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#this-tab").await?;
@@ -67,7 +68,7 @@ async fn a_bank_that_forbids_frames_can_open_in_the_tab() -> Result<()> {
 async fn a_popup_redirects_to_the_bank_and_back() -> Result<()> {
     let buyer = Buyer::start("popup-redirect", Screen::Desk).await?;
     buyer.open(Mode::Popup).await?;
-    buyer.fill_in(NO_FRAMES).await?;
+    buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#cancel").await?;
     // The widget shows the error, and the buyer pays again.
@@ -78,7 +79,7 @@ async fn a_popup_redirects_to_the_bank_and_back() -> Result<()> {
         .text()
         .await?;
     ensure!(banner.contains("not finished"), "{banner}");
-    buyer.fill_card(NO_FRAMES).await?;
+    buyer.fill_card(VERIFIED_BY_REDIRECT).await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#confirm").await?;
     buyer.wait_for_screen("paid").await?;
@@ -112,7 +113,7 @@ async fn the_hosted_page_returns_the_buyer() -> Result<()> {
 async fn the_hosted_page_redirects_to_a_bank_that_forbids_frames() -> Result<()> {
     let buyer = Buyer::start("hosted-redirect", Screen::Phone).await?;
     buyer.browser.click("#buy-link").await?;
-    buyer.fill_in(NO_FRAMES).await?;
+    buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#confirm").await?;
     buyer.browser.wait_for("#thanks[data-status=paid]").await?;
@@ -142,7 +143,7 @@ async fn a_blocked_popup_opens_the_overlay() -> Result<()> {
 async fn escape_closes_the_form() -> Result<()> {
     let buyer = Buyer::start("escape", Screen::Desk).await?;
     buyer.open(Mode::Frame).await?;
-    buyer.fill_in(DECLINED).await?;
+    buyer.fill_in(INSUFFICIENT_FUNDS).await?;
     buyer.browser.type_into("#holder", "\u{e00c}").await?;
     buyer.browser.leave_frames().await?;
     let events = buyer.events().await?;

@@ -7,10 +7,9 @@ use serde_json::json;
 use till_tests::TestApp;
 use till_tests::browser::shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::{APPROVED, VERIFIED_BY_REDIRECT};
 use till_tests::client::send;
 use till_tests::wait::until;
-
-const APPROVED: &str = "4242424242424242";
 
 /// A page with the script, a button and a list of received events.
 const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>Shop</title>
@@ -176,7 +175,7 @@ async fn without_a_success_url_the_result_is_shown() -> Result<()> {
     );
     page.browser.goto(&address).await?;
     page.browser
-        .type_into("#number", "4000000000003063")
+        .type_into("#number", VERIFIED_BY_REDIRECT)
         .await?;
     page.browser.type_into("#expiry", "1239").await?;
     page.browser.type_into("#cvc", "123").await?;

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::TestApp;
-use till_tests::browser::hosted::APPROVED;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::APPROVED;
 use till_tests::client::send;
 
 struct Page {
@@ -36,8 +36,8 @@ async fn the_frame_is_preloaded() -> Result<()> {
         )
         .await?;
     let calls = browser.run(CALLS).await?;
-    let asked = format!("/v1/widget/invoices/{}", page.shop.opened.id);
-    ensure!(calls == json!([asked]), "{calls}");
+    let expected = format!("/v1/widget/invoices/{}", page.shop.opened.id);
+    ensure!(calls == json!([expected]), "{calls}");
     browser.run("window.mark = 1").await?;
     browser.leave_frames().await?;
     ensure!(

@@ -5,9 +5,10 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::TestApp;
-use till_tests::browser::hosted::{APPROVED, Hosted, STATES, VERIFIED};
+use till_tests::browser::hosted::{Hosted, STATES};
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Api, Opened, send};
 
 const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
@@ -172,7 +173,7 @@ async fn a_full_form() -> Result<()> {
         order["description"] =
             "A subscription with a rather long description, so that it wraps".into();
         order["items"] = json!([
-            { "name": "A print of the harbour at dawn, signed", "quantity": 2, "amount": 750 },
+            { "name": "A print of the harbor at dawn, signed", "quantity": 2, "amount": 750 },
             { "name": "Postage", "quantity": 1, "amount": 499 },
         ]);
         let opened = hosted.app.api.invoice_of(&order).await?;

@@ -3,9 +3,10 @@
 
 use anyhow::{Result, ensure};
 use till_tests::browser::buyer::{Buyer, Mode};
-use till_tests::browser::hosted::{Hosted, NO_FRAMES, VERIFIED};
+use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::{VERIFIED, VERIFIED_BY_REDIRECT};
 
 const FRAME: &str = "dialog[open] iframe";
 
@@ -40,12 +41,12 @@ async fn a_popup_returns_from_the_bank() -> Result<()> {
     browser.switch_to_newest_window(2).await?;
     browser.wait_for("main [data-screen=form]").await?;
     assert_storage_is_blocked(&browser).await?;
-    fill_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, VERIFIED_BY_REDIRECT).await?;
     browser.click("#pay").await?;
     browser.click("#cancel").await?;
     let banner = browser.wait_for("#error-banner").await?.text().await?;
     ensure!(banner.contains("not finished"), "{banner}");
-    fill_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, VERIFIED_BY_REDIRECT).await?;
     browser.click("#pay").await?;
     browser.wait_for("#confirm").await?;
     let name = browser.run("return window.name").await?.to_string();
@@ -72,7 +73,7 @@ async fn a_bank_window_returns_to_the_frame() -> Result<()> {
     browser.enter_frame(FRAME).await?;
     browser.wait_for("#number").await?;
     assert_storage_is_blocked(&browser).await?;
-    fill_card(&browser, NO_FRAMES).await?;
+    fill_card(&browser, VERIFIED_BY_REDIRECT).await?;
     browser.click("#pay").await?;
     browser.switch_to_newest_window(2).await?;
     browser.click("#confirm").await?;
@@ -123,7 +124,7 @@ async fn paying_works_without_cookies_and_storage() -> Result<()> {
     browser.run_on_new_pages(NO_STORAGE).await?;
     let opened = hosted.app.api.invoice("1").await?;
     hosted.show(&opened, "", "form").await?;
-    browser.type_into("#number", NO_FRAMES).await?;
+    browser.type_into("#number", VERIFIED_BY_REDIRECT).await?;
     browser.type_into("#expiry", "1239").await?;
     browser.type_into("#cvc", "123").await?;
     browser.click("#pay").await?;

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use till_tests::browser::buyer::{APPROVED, Buyer, Mode, VERIFIED};
+use till_tests::browser::buyer::{Buyer, Mode};
 use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
 use till_tests::browser::{Browser, Screen};
+use till_tests::cards::{APPROVED, VERIFIED};
 
 /// The frame is as high as its content.
 #[tokio::test]
@@ -168,10 +169,10 @@ async fn the_time_left_is_counted_down() -> Result<()> {
             &format!("return document.querySelector('.expiry').textContent !== {before}"),
         )
         .await?;
-    let said = browser
+    let announced = browser
         .run("return document.querySelector('.said').textContent")
         .await?;
-    ensure!(said == "2 minutes left to pay", "{said}");
+    ensure!(announced == "2 minutes left to pay", "{announced}");
     browser.screenshot("expiry").await?;
     hosted.app.expires_in(&near.id, 2).await?;
     hosted.show(&near, "", "form").await?;
@@ -279,8 +280,8 @@ async fn the_widget_polls_without_live_events() -> Result<()> {
 async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
     let buyer = Buyer::start("within", Screen::Desk).await?;
     let browser = &buyer.browser;
-    // The page itself says what was known a second after the popup was closed: its timers run in
-    // order, however slow the machine is.
+    // The page records the event one second after the popup was closed, because the page's timers run
+    // in order on a slow machine too.
     let watch = "const open = window.open;
         window.open = (...args) => {
             const popup = open.apply(window, args);

@@ -1,4 +1,4 @@
-//! The module graph of a crate: its files, and which of them uses which, read from the syntax tree.
+//! The module graph of a crate, built from the syntax trees of its files.
 
 use anyhow::{Context, Result};
 use proc_macro2::{TokenStream, TokenTree};
@@ -11,25 +11,25 @@ use syn::{Attribute, Item, UseTree};
 /// The segments of a path, from the crate's root.
 pub type ModulePath = Vec<String>;
 
-/// A crate's files and their uses of each other.
+/// The module graph of a crate.
 #[derive(Default)]
 pub struct Graph {
     /// The file of each module.
     files: BTreeMap<ModulePath, PathBuf>,
-    /// What a module makes available under a name of its own: `pub use`.
+    /// The re-exports of each module (`pub use`).
     exports: BTreeMap<ModulePath, Vec<Import>>,
-    /// Every path that a module names.
+    /// The paths that each module uses.
     names: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
 }
 
-/// A name that a `use` brings into a module; `*` for all names.
+/// A name imported by `use`; `*` for a glob import.
 struct Import {
     name: String,
     path: ModulePath,
 }
 
 impl Graph {
-    /// Reads a crate from its root file on. Code for tests alone is left out.
+    /// Reads a crate from its root file, without test code.
     pub fn read(root: &Path) -> Result<Self> {
         let mut graph = Self::default();
         graph.read_file(root, vec![], root.parent().context("no directory")?)?;
@@ -41,7 +41,7 @@ impl Graph {
         self.files.values().map(PathBuf::as_path)
     }
 
-    /// Each module, and each other module whose items it uses.
+    /// Returns the modules that each module uses.
     pub fn uses(&self) -> BTreeMap<&ModulePath, BTreeSet<&ModulePath>> {
         let used = |module, names: &BTreeSet<ModulePath>| {
             let targets = names.iter().filter_map(|name| self.defining(name, 0));
@@ -52,7 +52,7 @@ impl Graph {
             .collect()
     }
 
-    /// Groups of modules that use each other in a loop.
+    /// Returns the groups of modules that depend on each other.
     pub fn circles(&self) -> Vec<Vec<String>> {
         let uses = self.uses();
         let reach = |from| {
@@ -78,8 +78,8 @@ impl Graph {
         circles.into_iter().collect()
     }
 
-    /// The module that defines what a path names: the longest beginning of the path that is a
-    /// module, or where that one has the name from.
+    /// Returns the module that defines a path: the longest prefix that is a module, or the module that
+    /// it re-exports from.
     fn defining(&self, path: &[String], depth: usize) -> Option<&ModulePath> {
         let ends = (0..=path.len()).rev();
         let (end, (module, _)) = ends
@@ -139,7 +139,7 @@ impl Graph {
     }
 }
 
-/// Collects the paths within the crate that a file names.
+/// Collects the crate's paths that a file uses.
 struct Reader<'a> {
     module: &'a [String],
     /// The modules declared in the file.
@@ -149,7 +149,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The path from the crate's root, if it leads into the crate.
+    /// Returns the path from the crate's root, if it is a path of the crate.
     fn absolute(&self, segments: &[String]) -> Option<ModulePath> {
         let (first, mut rest) = segments.split_first()?;
         let mut base = self.module.to_vec();
@@ -206,7 +206,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The paths among a macro's tokens, which have no syntax tree.
+    /// Collects the paths in a macro's tokens, which have no syntax tree.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = vec![];
         let mut colons = 0;
@@ -266,7 +266,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-/// Whether an item is compiled for the crate's own tests alone.
+/// Whether an item is test code.
 fn for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let condition = attribute.path().is_ident("cfg");

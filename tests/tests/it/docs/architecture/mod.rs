@@ -1,5 +1,5 @@
-//! The architecture: dependencies point one way, no files use each other in a loop, files stay
-//! small, and the paths that ARCHITECTURE.md names exist.
+//! Architecture rules: one-way dependencies, no circular dependencies, small files, and the paths in
+//! ARCHITECTURE.md exist.
 
 mod dependencies;
 mod graph;
@@ -26,9 +26,9 @@ const CRATES: [&str; 9] = [
     "tests/bench/src/bin/bench-widget.rs",
     "xtask/src/main.rs",
 ];
-/// Lines in a file.
+/// The line limit of a file.
 const MOST_LINES: usize = 400;
-/// Lines in a file of a connector.
+/// The line limit of a connector's file.
 const MOST_LINES_OF_A_CONNECTOR: usize = 250;
 
 /// What each module of the server may use of the others.
@@ -48,7 +48,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("sandbox", &[]),
     ("demo", &[]),
 ];
-/// What every module may use.
+/// The modules that every module may use.
 const COMMON: [&str; 5] = ["clock", "new_id", "crypto", "config", "telemetry"];
 
 #[test]

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
+use till_tests::cards::{ANSWER_LOST, APPROVED, INSUFFICIENT_FUNDS, SERVER_ERROR, VERIFIED};
 
 /// The invoice's amount in minor units.
 pub const AMOUNT: i64 = 1000;
@@ -25,11 +26,11 @@ impl Card {
     /// Returns the sandbox's test card.
     pub fn number(self) -> &'static str {
         match self {
-            Self::Approved => "4242424242424242",
-            Self::Declined => "4000000000009995",
-            Self::Verified => "4000000000003220",
-            Self::ResponseLost => "4000000000009102",
-            Self::ServerError => "4000000000009136",
+            Self::Approved => APPROVED,
+            Self::Declined => INSUFFICIENT_FUNDS,
+            Self::Verified => VERIFIED,
+            Self::ResponseLost => ANSWER_LOST,
+            Self::ServerError => SERVER_ERROR,
         }
     }
 }
