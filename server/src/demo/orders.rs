@@ -147,7 +147,7 @@ impl Order {
             return false;
         };
         let same_invoice = match (&self.invoice, &invoice.id) {
-            (Some(ours), Some(theirs)) => ours == theirs,
+            (Some(known), Some(received)) => known == received,
             _ => true,
         };
         same_invoice && invoice.amount == self.amount && invoice.currency == CURRENCY
