@@ -182,8 +182,8 @@ async fn a_card_payment_with_webhook() -> Result<()> {
     })
     .await?;
     ensure!(!app.log().contains("webhook rejected"));
-    let ours = text(&fixed["payment"]["id"])?;
-    ensure!(stripe.intents().await? == [("succeeded".to_owned(), ours.clone())]);
+    let payment = text(&fixed["payment"]["id"])?;
+    ensure!(stripe.intents().await? == [("succeeded".to_owned(), payment.clone())]);
 
     // A partial refund is recorded by localstripe.
     app.refund(&payment, 1000).await?;

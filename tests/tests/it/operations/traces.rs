@@ -192,10 +192,10 @@ async fn status_polls_are_traced_and_a_lost_response_is_an_error() -> Result<()>
     );
     let status = lost.status.clone().unwrap_or_default();
     ensure!(status.code() == Outcome::Error, "{lost:?}");
-    let asked = named(&about, "poll_status")?;
-    let of_asked = about.iter().filter(|s| s.parent_span_id == asked.span_id);
-    let of_asked: Vec<_> = of_asked.cloned().collect();
-    named(&of_asked, "sandbox fetch")?;
+    let poll = named(&about, "poll_status")?;
+    let children = about.iter().filter(|s| s.parent_span_id == poll.span_id);
+    let children: Vec<_> = children.cloned().collect();
+    named(&children, "sandbox fetch")?;
     Ok(())
 }
 

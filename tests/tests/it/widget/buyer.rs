@@ -93,9 +93,14 @@ async fn declined_then_paid(mode: Mode, name: &'static str, screen: Screen) -> R
     buyer.fill_in(INSUFFICIENT_FUNDS).await?;
     buyer.browser.type_into("#holder", "A. Buyer").await?;
     buyer.browser.click("#pay").await?;
-    let banner = buyer.browser.see("#error-banner").await?.text().await?;
+    let banner = buyer
+        .browser
+        .wait_for("#error-banner")
+        .await?
+        .text()
+        .await?;
     ensure!(banner.contains("insufficient funds"), "{banner}");
-    buyer.keep("declined").await?;
+    buyer.screenshot("declined").await?;
 
     for (css, kept) in [
         ("#number", "4000 0000 0000 9995"),
@@ -144,8 +149,13 @@ async fn abandoned_verification(mode: Mode, name: &'static str, screen: Screen) 
     buyer.browser.click("#pay").await?;
     buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.click("#cancel").await?;
-    buyer.back_in_the_widget(way).await?;
-    let banner = buyer.browser.see("#error-banner").await?.text().await?;
+    buyer.return_to_widget(mode).await?;
+    let banner = buyer
+        .browser
+        .wait_for("#error-banner")
+        .await?
+        .text()
+        .await?;
     ensure!(
         banner.contains("verification was not completed"),
         "{banner}"

@@ -31,7 +31,7 @@ const MOST_LINES: usize = 400;
 /// The line limit of a connector's file.
 const MOST_LINES_OF_A_CONNECTOR: usize = 250;
 
-/// What each module of the server may use of the others.
+/// The modules that each module of the server may use.
 const MAY_USE: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("store", &["domain"]),
