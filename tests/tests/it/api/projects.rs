@@ -11,7 +11,6 @@ use till_tests::client::{Api, send, text};
 use till_tests::process::binary;
 use till_tests::wait::until;
 
-const APPROVED: &str = "4242424242424242";
 const PROJECTS: &str = "/v1/projects";
 
 fn draft(name: &str) -> Value {
