@@ -11,10 +11,10 @@ use till_server::config::Config;
 use till_server::flow::Error;
 use till_server::flow::accounts::NewAccount;
 use till_server::flow::page::Limit;
+use till_server::flow::project_body::read_update;
 use till_server::flow::projects::{
     self, CreatedProject, ProjectView, create_project, rotate_key, rotate_secret, update_project,
 };
-use till_server::http::api::projects::change;
 use till_shared::id::ProjectId;
 
 /// What can be done with projects.
@@ -253,7 +253,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let mut patch = update.settings.body().await?;
             patch.extend(update.name.map(|name| ("name".into(), name.into())));
             let app = App::new(update.common.config).await?;
-            let change = change(patch).map_err(in_words)?;
+            let change = read_update(patch).map_err(in_words)?;
             let changed = update_project(&app, &update.project, change).await;
             show(&changed.map_err(in_words)?, update.common.json)
         }

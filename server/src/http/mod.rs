@@ -1,7 +1,7 @@
 //! The HTTP server. Each file has a `router()` with its handlers and bodies; a handler extracts, calls
 //! one function of `flow` and maps its result.
 
-pub mod api;
+mod api;
 mod middleware;
 mod openapi;
 mod operator;

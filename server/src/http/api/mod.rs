@@ -3,7 +3,7 @@
 mod events;
 mod invoices;
 mod payments;
-pub mod projects;
+mod projects;
 
 use crate::app::App;
 use std::sync::Arc;

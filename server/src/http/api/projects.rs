@@ -1,15 +1,14 @@
 //! The operator's API: projects, their keys and their accounts at payment providers.
 
 use crate::app::App;
-use crate::flow::Result;
-use crate::flow::accounts::NewAccount;
 use crate::flow::page::{Limit, Page};
 use crate::flow::projects::{
-    self, CreatedProject, ProjectUpdate, ProjectView, Settings, create_project, rotate_key,
-    rotate_secret, update_project,
+    self, CreatedProject, ProjectView, Settings, create_project, rotate_key, rotate_secret,
+    update_project,
 };
+use crate::flow::{Result, project_body};
 use crate::http::middleware::auth::Operator;
-use crate::http::middleware::extract::{Json, Query, id, parsed, read_value};
+use crate::http::middleware::extract::{Json, Query, id, parsed};
 use crate::http::openapi::problems;
 use axum::Json as Answer;
 use axum::extract::{Path, State};
@@ -75,19 +74,6 @@ struct NewProjectView {
     signing_secret: String,
 }
 
-/// Takes the accounts out of a body. The remaining fields are the settings.
-fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>>> {
-    #[derive(Deserialize)]
-    struct Accounts {
-        connectors: Vec<NewAccount>,
-    }
-    let Some(connectors) = body.remove("connectors") else {
-        return Ok(None);
-    };
-    let accounts: Accounts = read_value(serde_json::json!({ "connectors": connectors }))?;
-    Ok(Some(accounts.connectors))
-}
-
 problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
     PayloadTooLarge);
 
@@ -105,9 +91,7 @@ async fn create(
     [(HeaderName, &'static str); 1],
     Answer<NewProjectView>,
 )> {
-    let mut body = body.value;
-    let accounts = take_accounts(&mut body)?.unwrap_or_default();
-    let settings: Settings = read_value(Value::Object(body))?;
+    let (settings, accounts) = project_body::read_new(body.value)?;
     let CreatedProject {
         project,
         sk,
@@ -182,32 +166,9 @@ async fn update(
     Path(project): Path<String>,
     body: Json<Map<String, Value>>,
 ) -> Result<Answer<ProjectView>> {
-    let change = change(body.value)?;
-    let project = update_project(&app, &id(&project, "project")?, change).await?;
+    let update = project_body::read_update(body.value)?;
+    let project = update_project(&app, &id(&project, "project")?, update).await?;
     Ok(Answer(project))
-}
-
-/// The update that a merge patch describes.
-///
-/// # Errors
-/// When an account or the version in it is invalid.
-pub fn change(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: Option<i64>,
-    }
-    let version = patch.remove("version").unwrap_or_default();
-    let Version { version } = read_value(serde_json::json!({ "version": version }))?;
-    Ok(ProjectUpdate {
-        accounts: take_accounts(&mut patch)?,
-        version,
-        notify_again: patch.contains_key("notify_url"),
-        settings: Box::new(move |known| {
-            let mut settings = serde_json::to_value(known).map_err(anyhow::Error::from)?;
-            json_patch::merge(&mut settings, &Value::Object(patch));
-            read_value(settings)
-        }),
-    })
 }
 
 /// Options for the rotation of a key or secret.

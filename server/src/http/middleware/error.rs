@@ -64,11 +64,6 @@ pub fn unauthorized(detail: &str) -> Error {
     Error::problem(ProblemType::Unauthorized, detail)
 }
 
-/// `invalid-request` for one field.
-pub fn field(field: impl Into<String>, code: &str, message: impl Into<String>) -> Error {
-    Error::fields(vec![FieldError::new(field, code, message)])
-}
-
 /// The answer where no route matches.
 pub async fn not_found(uri: Uri) -> Error {
     Error::problem(

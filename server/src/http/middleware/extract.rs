@@ -1,7 +1,7 @@
 //! Extractors whose rejections are problem documents that name the field.
 
-use super::error::field;
 use crate::flow::Error;
+use crate::flow::deserialize::deserialize;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::str::FromStr;
-use till_shared::problem::{FieldError, ProblemType};
+use till_shared::problem::ProblemType;
 
 /// The largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> Json<T> {
         let text = std::str::from_utf8(bytes).map_err(|_| not_json("it is not UTF-8"))?;
         let UniqueFields(canonical) =
             serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
-        let value = named(&mut serde_json::Deserializer::from_str(text))?;
+        let value = deserialize(&mut serde_json::Deserializer::from_str(text))?;
         Ok(Self {
             value,
             canonical: serde_json_canonicalizer::to_string(&canonical)
@@ -170,49 +170,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         let pairs = url::form_urlencoded::parse(query);
-        named(serde_urlencoded::Deserializer::new(pairs)).map(Self)
-    }
-}
-
-/// Deserializes a JSON value.
-///
-/// # Errors
-/// `invalid-request` that names the fields.
-pub fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {
-    named(value)
-}
-
-/// Deserializes; the error names the first invalid field and every unknown one.
-fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, Error> {
-    let mut unknown = vec![];
-    let mut note = |path: serde_ignored::Path<'_>| {
-        let message = "unknown field";
-        // `serde_ignored` writes an optional field as `.?` in the path.
-        let path = path.to_string().replace(".?", "");
-        unknown.push(FieldError::new(path, "unknown_field", message));
-    };
-    let read = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(from, &mut note));
-    match read {
-        Ok(value) if unknown.is_empty() => Ok(value),
-        Ok(_) => Err(Error::fields(unknown)),
-        Err(error) => {
-            let path = error.path().to_string();
-            let path = path.trim_matches('.');
-            let text = error.into_inner().to_string();
-            let text = text.split(" at line ").next().unwrap_or(&text);
-            // For a missing field, Serde gives the path of the parent and the name in the message.
-            let missing = text
-                .strip_prefix("missing field `")
-                .and_then(|rest| rest.strip_suffix('`'));
-            unknown.push(match missing {
-                Some(name) if path.is_empty() => FieldError::new(name, "required", "is required"),
-                Some(name) => FieldError::new(format!("{path}.{name}"), "required", "is required"),
-                None => {
-                    FieldError::new(if path.is_empty() { "body" } else { path }, "invalid", text)
-                }
-            });
-            Err(Error::fields(unknown))
-        }
+        deserialize(serde_urlencoded::Deserializer::new(pairs)).map(Self)
     }
 }
 
@@ -234,7 +192,7 @@ pub fn parsed<T: FromStr<Err: ToString>>(
 ) -> Result<Option<T>, Error> {
     text.map(|text| {
         text.parse()
-            .map_err(|e: T::Err| field(name, "invalid", e.to_string()))
+            .map_err(|e: T::Err| Error::field(name, "invalid", e.to_string()))
     })
     .transpose()
 }

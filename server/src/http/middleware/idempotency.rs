@@ -1,6 +1,5 @@
 //! `Idempotency-Key`: a request that is sent again has one effect and one response.
 
-use super::error::field;
 use crate::app::App;
 use crate::flow::idempotency::{IdempotentRequest, run_once};
 use crate::flow::{Error, Result};
@@ -29,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
             .ok()
             .filter(|key| (1..=255).contains(&key.len()))
             .filter(|key| key.bytes().all(|b| b.is_ascii_graphic()));
-        let bad = || field("Idempotency-Key", "invalid", "1 to 255 visible characters");
+        let bad = || Error::field("Idempotency-Key", "invalid", "1 to 255 visible characters");
         visible
             .map(|key| Self(Some(key.to_owned())))
             .ok_or_else(bad)

@@ -1,9 +1,9 @@
 //! The order that a page sends: as an order of a project's server, except that the amount may be a
 //! decimal string, and that the invoice expires as the project's settings say.
 
+use crate::flow::deserialize::deserialize;
 use crate::flow::invoices::Order;
 use crate::flow::{Error, Result};
-use crate::http::middleware::extract::read_value;
 use serde_json::{Map, Value, json};
 use till_shared::money::{Currency, Money};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -60,7 +60,7 @@ pub fn read(mut body: Map<String, Value>) -> Result<Order> {
     if decimal.is_some() {
         body.insert("amount".into(), 0.into());
     }
-    let mut order: Order = read_value(Value::Object(body))?;
+    let mut order: Order = deserialize(Value::Object(body))?;
     if let Some(text) = decimal {
         let unknown = || Error::field("currency", "unknown_currency", "an ISO 4217 code");
         let currency: Currency = order.currency.parse().map_err(|_| unknown())?;
