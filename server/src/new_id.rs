@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rand::{TryRngCore, rngs::OsRng};
+use rand::{TryRng, rngs::SysRng};
 
 /// The unique part of a new id: a UUIDv7 (RFC 9562), so that ids sort by time.
 pub fn unique() -> String {
@@ -15,7 +15,7 @@ pub fn unique() -> String {
 /// When the operating system has none to give.
 pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes)?;
+    SysRng.try_fill_bytes(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -9,7 +9,7 @@ use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use backon::{ConstantBuilder, Retryable};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::time::Duration;
