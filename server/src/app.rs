@@ -7,7 +7,7 @@ use crate::callbacks::worker::Outbox;
 use crate::config::Config;
 use crate::connectors::{self, Account, Ctx};
 use crate::crypto::Keys;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use account_limits::AccountLimits;
 use std::sync::Arc;
@@ -50,11 +50,23 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store and sets up the clients.
+    /// Migrates and opens the database and sets up the clients.
     ///
     /// # Errors
-    /// When a setting is invalid or the database can't be opened.
+    /// When a setting is invalid or the database can't be migrated or opened.
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
+        // Invalid settings must not change the database.
+        config.base_url()?;
+        config.key()?;
+        store::migrate(&config.database_url).await?;
+        Self::open(config).await
+    }
+
+    /// Opens the database without migrating it, for commands that only read.
+    ///
+    /// # Errors
+    /// When a setting is invalid, the database can't be opened, or its schema is older.
+    pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
         let base_url = config.base_url()?;
         let keys = Arc::new(Keys::from_base64(&config.key()?)?);
         let store = Store::open(&config.database_url, config.database_connections).await?;

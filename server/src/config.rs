@@ -1,4 +1,4 @@
-//! Settings of a server, from flags and the environment.
+//! The settings of a server, from flags and environment variables.
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -8,18 +8,19 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::Url;
 
-/// Settings of a server.
+/// The settings of a server.
 #[derive(Args, Clone)]
 pub struct Config {
-    /// Address to listen on.
+    /// The address to listen on.
     #[arg(long, env = "TILL_LISTEN", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
 
-    /// Where browsers and payment systems reach this server; `http://` and the address if absent.
+    /// The URL at which browsers and payment systems reach this server; `http://` and the address if
+    /// absent.
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
-    /// The database: `sqlite:FILE`, or `postgres://...` for several servers on one.
+    /// The database: `sqlite:FILE`, or `postgres://...`, which several servers can share.
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -28,95 +29,99 @@ pub struct Config {
     )]
     pub database_url: String,
 
-    /// How many connections to the database there may be.
+    /// The maximum number of connections to the database.
     #[arg(long, env = "TILL_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_connections: u32,
 
-    /// 32 bytes in base64 that encrypt credentials and signing secrets at rest: `openssl rand
-    /// -base64 32`. With `--dev` one is made and kept beside the database.
+    /// The key that encrypts credentials and signing secrets at rest: 32 bytes in base64, from
+    /// `openssl rand -base64 32`. With `--dev` a key is created and stored beside the database.
     #[arg(long, env = "TILL_ENCRYPTION_KEY", hide_env_values = true)]
     pub encryption_key: Option<SecretString>,
 
-    /// What `/v1/projects` takes as its bearer token, at least 16 characters. Without it those calls
-    /// are off.
+    /// The bearer token for `/v1/projects`, at least 16 characters. Without a token these calls are
+    /// disabled.
     #[arg(long, env = "TILL_OPERATOR_TOKEN", hide_env_values = true, value_parser = operator_token)]
     pub operator_token: Option<SecretString>,
 
-    /// For development: permits http and loopback addresses in callbacks and payment systems.
+    /// Development mode: permits http and loopback addresses for callbacks and payment systems.
     #[arg(long, env = "TILL_DEV")]
     pub dev: bool,
 
-    /// With `trunk serve`: sends `/pay/...` on to trunk's page, so that the widget shown is the
-    /// one on disk.
+    /// Redirects `/pay/...` to the page of a running `trunk serve`, which shows the widget's current
+    /// source.
     #[arg(long, env = "TILL_LIVE_WIDGET", requires = "dev")]
     pub live_widget: bool,
 
-    /// Where `/sandbox` sends a developer: the sandbox payment system's base URL.
+    /// The base URL of the sandbox payment system, to which `/sandbox` redirects.
     #[arg(long, env = "TILL_SANDBOX_URL")]
     pub sandbox_url: Option<Url>,
 
-    /// How long a payment system may take to answer, in milliseconds. Past it the payment's fate
-    /// is unknown and it is asked after.
+    /// How long a payment system may take to answer, in milliseconds. After that the payment's
+    /// outcome is unknown, and its status is polled.
     #[arg(long, env = "TILL_CONNECTOR_TIMEOUT_MS", default_value_t = 20_000)]
     pub connector_timeout_ms: u64,
 
-    /// How long after its creation a payment must be unknown to the payment system before it is
-    /// believed never to have arrived there, in milliseconds. Longer than any call may hang.
+    /// The age, in milliseconds, from which a payment that the payment system does not know counts
+    /// as never submitted. Must be longer than a call can take.
     #[arg(long, env = "TILL_LOST_AFTER_MS", default_value_t = 120_000)]
     pub lost_after_ms: u64,
 
-    /// How long a buyer may take to verify a payment before it is called off, in seconds.
+    /// How long a buyer may take to verify a payment before it is canceled, in seconds.
     #[arg(long, env = "TILL_VERIFICATION_SECONDS", default_value_t = 1_200)]
     pub verification_seconds: u64,
 
-    /// How many requests are worked on at once; more are told to come again (503, `Retry-After`).
-    /// The calls of payment systems have as many places of their own.
-    #[arg(long, env = "TILL_MAX_REQUESTS", default_value_t = 512, value_parser = places)]
+    /// The maximum number of concurrent requests; requests beyond it get 503 with `Retry-After`.
+    /// Webhooks of payment systems have a limit of their own with the same value.
+    #[arg(long, env = "TILL_MAX_REQUESTS", default_value_t = 512, value_parser = limit)]
     pub max_requests: usize,
 
-    /// How many buyers' calls to one account of a payment system may be under way at once.
-    #[arg(long, env = "TILL_MAX_ACCOUNT_CALLS", default_value_t = 128, value_parser = places)]
+    /// The maximum number of concurrent calls for buyers to one account of a payment system.
+    #[arg(long, env = "TILL_MAX_ACCOUNT_CALLS", default_value_t = 128, value_parser = limit)]
     pub max_account_calls: usize,
 
-    /// How many may watch live events at once; more ask from time to time instead.
-    #[arg(long, env = "TILL_MAX_WATCHERS", default_value_t = 4096, value_parser = places)]
+    /// The maximum number of concurrent streams of live events; widgets beyond it poll.
+    #[arg(long, env = "TILL_MAX_WATCHERS", default_value_t = 4096, value_parser = limit)]
     pub max_watchers: usize,
 
-    /// How long what runs may take to end after SIGTERM, in seconds. What has not ended then is
-    /// taken up after the next start, or by another server.
+    /// How long work in progress may take to finish after SIGTERM, in seconds. Unfinished work is
+    /// resumed at the next start, or by another server.
     #[arg(long, env = "TILL_SHUTDOWN_SECONDS", default_value_t = 30)]
     pub shutdown_seconds: u64,
 
-    /// Where traces go: the base URL of an OpenTelemetry collector's OTLP/HTTP, for example
-    /// `http://127.0.0.1:4318`. Without it there are none.
+    /// The base URL of an OpenTelemetry collector (OTLP/HTTP) that receives traces, such as
+    /// `http://127.0.0.1:4318`. Without it no traces are exported.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 
-    /// Divides every delay between attempts (callbacks, reconciliation), for tests.
+    /// Divides every delay between attempts (callbacks, reconciliation); for tests.
     #[arg(long, env = "TILL_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub speedup: u32,
 }
 
 impl Config {
-    /// The base URL without a slash at its end.
+    /// Returns the public base URL without a trailing slash.
     ///
     /// # Errors
-    /// When it is neither https nor, with `--dev`, http.
+    /// When it is not https, or http with `--dev`.
     pub fn base_url(&self) -> anyhow::Result<String> {
         let text = match &self.public_url {
             Some(url) => url.to_string(),
             None => format!("http://{}", self.listen),
         };
         if !(text.starts_with("https://") || self.dev && text.starts_with("http://")) {
-            bail!("--public-url must be https (http is for --dev): card data passes through it");
+            bail!(
+                "--public-url must be https, because card data passes through it; http is allowed \
+                 with --dev only"
+            );
         }
         Ok(text.trim_end_matches('/').to_owned())
     }
 
-    /// The encryption key. With `--dev` and none given, one kept beside the database.
+    /// Returns the encryption key. With `--dev` and no key set, it is read from the file beside the
+    /// database, which is created if it does not exist.
     ///
     /// # Errors
-    /// When there is none, or its file can't be read or written.
+    /// When no key is set, or its file can't be written.
     pub fn key(&self) -> anyhow::Result<SecretString> {
         if let Some(key) = &self.encryption_key {
             return Ok(key.clone());
@@ -127,8 +132,8 @@ impl Config {
             .map(|p| p.trim_start_matches("//"));
         let (true, Some(file)) = (self.dev, file) else {
             bail!(
-                "TILL_ENCRYPTION_KEY is not set: credentials and signing secrets are never stored \
-                 without it. Make one with `openssl rand -base64 32` and keep it safe"
+                "TILL_ENCRYPTION_KEY is not set. It encrypts credentials and signing secrets: create \
+                 one with `openssl rand -base64 32` and keep it safe"
             );
         };
         let path = format!("{}.key", file.split('?').next().unwrap_or(file));
@@ -151,18 +156,18 @@ impl Config {
     }
 }
 
-fn places(text: &str) -> Result<usize, String> {
-    let places = text.parse().map_err(|_| "a number above zero".to_owned())?;
-    match places {
-        0 => Err("at least 1".into()),
-        places => Ok(places.min(Semaphore::MAX_PERMITS)),
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().map_err(|_| "must be a number".to_owned())?;
+    match limit {
+        0 => Err("must be at least 1".into()),
+        limit => Ok(limit.min(Semaphore::MAX_PERMITS)),
     }
 }
 
 fn operator_token(text: &str) -> Result<SecretString, String> {
     match text.len() {
         16.. => Ok(SecretString::from(text)),
-        _ => Err("at least 16 characters: make one with `openssl rand -hex 24`".into()),
+        _ => Err("must have at least 16 characters: create one with `openssl rand -hex 24`".into()),
     }
 }
 

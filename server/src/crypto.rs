@@ -1,5 +1,5 @@
-//! All that needs the server's own key: encryption at rest, client tokens, return states and
-//! fingerprints of requests. Each purpose has a key of its own, derived from the one key.
+//! Cryptography with the server's own key: encryption at rest, client tokens, return states and
+//! fingerprints of requests. Each purpose uses a key of its own that is derived from the server's.
 
 use anyhow::{Context, anyhow};
 use base64::Engine;
@@ -14,9 +14,9 @@ use till_shared::id::{InvoiceId, PaymentId};
 
 type HmacSha256 = Hmac<Sha256>;
 
-/// HMAC-SHA256 (RFC 2104) of the parts, one after another.
+/// Computes HMAC-SHA256 (RFC 2104) over the concatenated parts.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC takes a key of any length: `new_from_slice` has no way to fail.
+    // HMAC accepts keys of any length: `new_from_slice` can't fail.
     let Ok(mut mac) = HmacSha256::new_from_slice(key) else {
         return [0; 32];
     };
@@ -24,12 +24,12 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The SHA-256 of a secret key, in hex: what the store keeps of it.
+/// Hashes a secret key for the store: SHA-256, in hex.
 pub fn key_hash(key: &str) -> String {
     hex::encode(Sha256::digest(key))
 }
 
-/// The server's own keys.
+/// The keys that are derived from the server's key.
 pub struct Keys {
     encryption: SecretBox<[u8; 32]>,
     client_token: SecretBox<[u8; 32]>,
@@ -38,10 +38,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// From 32 bytes in base64.
+    /// Derives the keys from the server's key, 32 bytes in base64.
     ///
     /// # Errors
-    /// When it isn't that.
+    /// When the text is anything else.
     pub fn from_base64(text: &SecretString) -> anyhow::Result<Self> {
         let bytes = STANDARD.decode(text.expose_secret().trim()).ok();
         let root: [u8; 32] = bytes
@@ -57,44 +57,44 @@ impl Keys {
         })
     }
 
-    /// Encrypts for the store. `place` names where it is kept and is bound to it: a ciphertext
-    /// moved to another row does not open there.
+    /// Encrypts a secret for the store (XChaCha20-Poly1305), with associated data that names its
+    /// row: a ciphertext that is moved to another row can't be decrypted there.
     ///
     /// # Errors
-    /// When the operating system has no random bytes to give.
-    pub fn seal(&self, place: &str, secret: &str) -> anyhow::Result<String> {
+    /// When the operating system fails to provide random bytes.
+    pub fn encrypt(&self, associated_data: &str, secret: &str) -> anyhow::Result<String> {
         let nonce = crate::new_id::random::<24>()?;
         let payload = Payload {
             msg: secret.as_bytes(),
-            aad: place.as_bytes(),
+            aad: associated_data.as_bytes(),
         };
-        let sealed = self
+        let ciphertext = self
             .cipher()
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| anyhow!("encryption failed"))?;
-        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+        Ok(STANDARD.encode([&nonce[..], &ciphertext].concat()))
     }
 
-    /// Decrypts what [`Self::seal`] made for the same place.
+    /// Decrypts a secret of [`Self::encrypt`].
     ///
     /// # Errors
-    /// When it was made with another key, for another place, or was changed.
-    pub fn open(&self, place: &str, sealed: &str) -> anyhow::Result<SecretString> {
+    /// When the key or the associated data differ, or the ciphertext was changed.
+    pub fn decrypt(&self, associated_data: &str, ciphertext: &str) -> anyhow::Result<SecretString> {
         let bytes = STANDARD
-            .decode(sealed)
+            .decode(ciphertext)
             .context("a stored secret is not base64")?;
-        let (nonce, text) = bytes
+        let (nonce, encrypted) = bytes
             .split_first_chunk::<24>()
             .context("a stored secret is too short")?;
         let payload = Payload {
-            msg: text,
-            aad: place.as_bytes(),
+            msg: encrypted,
+            aad: associated_data.as_bytes(),
         };
         let plain = self
             .cipher()
             .decrypt(&XNonce::from(*nonce), payload)
             .map_err(|_| {
-                anyhow!("a stored secret does not open: is this the right encryption key?")
+                anyhow!("a stored secret can't be decrypted: is this the right encryption key?")
             })?;
         Ok(SecretString::from(String::from_utf8(plain)?))
     }
@@ -103,7 +103,7 @@ impl Keys {
         XChaCha20Poly1305::new(&Key::from(*self.encryption.expose_secret()))
     }
 
-    /// The client token of an invoice: nothing to store, nothing to look up.
+    /// Returns the client token of an invoice, which is computed and never stored.
     pub fn client_token(&self, invoice: &InvoiceId) -> String {
         let mac = hmac_sha256(
             self.client_token.expose_secret(),
@@ -112,7 +112,7 @@ impl Keys {
         format!("ct_{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Whether `token` is the invoice's, in constant time.
+    /// Compares `token` with the invoice's client token in constant time.
     pub fn is_client_token(&self, invoice: &InvoiceId, token: &str) -> bool {
         self.client_token(invoice)
             .as_bytes()
@@ -120,7 +120,8 @@ impl Keys {
             .into()
     }
 
-    /// What a payment system must bring back with the buyer, so that a return can't be made up.
+    /// Returns the state that a payment system passes back with the buyer. It proves that the return
+    /// belongs to this payment.
     pub fn return_state(&self, payment: &PaymentId) -> String {
         let mac = hmac_sha256(
             self.return_state.expose_secret(),
@@ -129,7 +130,7 @@ impl Keys {
         URL_SAFE_NO_PAD.encode(&mac[..16])
     }
 
-    /// Whether `state` is the payment's, in constant time.
+    /// Compares `state` with the payment's return state in constant time.
     pub fn is_return_state(&self, payment: &PaymentId, state: &str) -> bool {
         self.return_state(payment)
             .as_bytes()
@@ -137,8 +138,8 @@ impl Keys {
             .into()
     }
 
-    /// A keyed hash of a request, to know it again. Keyed, because a request may hold a card: a
-    /// plain hash of a card number is found again by trying them all.
+    /// Returns a keyed hash that identifies a request. A request may contain a card number, which
+    /// could be found from a plain hash by trying all numbers.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         let mut all = Vec::new();
         for part in parts {
@@ -158,23 +159,26 @@ mod tests {
     }
 
     #[test]
-    fn sealed_secrets_open_in_their_place_with_their_key_only() {
-        let sealed = keys(1).seal("projects/a", "whsec_x").unwrap();
+    fn secrets_are_decrypted_with_their_key_and_associated_data_only() {
+        let ciphertext = keys(1).encrypt("projects/a", "whsec_x").unwrap();
         assert_eq!(
-            keys(1).open("projects/a", &sealed).unwrap().expose_secret(),
+            keys(1)
+                .decrypt("projects/a", &ciphertext)
+                .unwrap()
+                .expose_secret(),
             "whsec_x"
         );
-        assert!(keys(1).open("projects/b", &sealed).is_err());
-        assert!(keys(2).open("projects/a", &sealed).is_err());
-        assert!(keys(1).open("projects/a", "AAAA").is_err());
-        assert!(!sealed.contains("whsec"));
+        assert!(keys(1).decrypt("projects/b", &ciphertext).is_err());
+        assert!(keys(2).decrypt("projects/a", &ciphertext).is_err());
+        assert!(keys(1).decrypt("projects/a", "AAAA").is_err());
+        assert!(!ciphertext.contains("whsec"));
     }
 
     /// Written with chacha20poly1305 0.10 and hmac 0.12.
     #[test]
     fn stored_ciphertexts_stay_readable() {
         let stored = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHm+4nOgf6Bwi2x3eOz/6OX/YcqSKEaQo=";
-        let secret = keys(1).open("projects/a", stored).unwrap();
+        let secret = keys(1).decrypt("projects/a", stored).unwrap();
         assert_eq!(secret.expose_secret(), "whsec_x");
     }
 

@@ -1,6 +1,6 @@
-//! Till's server. `http` takes what comes in, calls one function of `flow` and maps its outcome;
-//! `flow` is the algorithms; `domain`, `store`, `connectors` and `callbacks` are what it stands on.
-//! The sandbox payment system and the demo shop know nothing of the rest but the wire.
+//! Till's server. A handler in `http` extracts a request, calls one function of `flow` and maps its
+//! result; `flow` has the algorithms and builds on `domain`, `store`, `connectors` and `callbacks`.
+//! The sandbox payment system and the demo shop use the wire protocol only.
 
 pub mod app;
 pub mod callbacks;
@@ -14,6 +14,7 @@ pub mod flow;
 pub mod http;
 pub mod new_id;
 pub mod sandbox;
+pub mod serve;
 pub mod store;
 pub mod telemetry;
 pub mod views;

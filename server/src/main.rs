@@ -1,4 +1,4 @@
-//! `till`: the server, the sandbox payment system and the demo shop, in one program.
+//! The `till` program: the server, the sandbox payment system and the demo shop.
 
 mod commands;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Cli {
-    /// How the log is written, to standard error. `RUST_LOG` says how much of it.
+    /// The format of the log, which goes to standard error. `RUST_LOG` sets its level.
     #[arg(long, env = "TILL_LOG_FORMAT", global = true, default_value = "text")]
     log_format: LogFormat,
 
@@ -24,23 +24,25 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<till_server::config::Config>),
+    /// Create the database's tables or bring them up to date, as `serve` does when it starts
+    Migrate(commands::migrate::Args),
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
-    /// Copy the database, SQLite's, while the server runs
+    /// Copy an SQLite database while the server runs
     Backup(commands::backup::Args),
     /// Sign simple HTML forms
     #[command(subcommand)]
     Form(commands::form::Command),
-    /// Run the sandbox: a payment system to try things on
+    /// Run the sandbox, a payment system for tests
     Sandbox(commands::sandbox::Args),
-    /// Run server, sandbox and a demo shop, set up to work together
+    /// Run the server, the sandbox and a demo shop together
     Demo(commands::demo::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Of the two that rustls can use, the one that builds everywhere without a C toolchain's help.
+    // The provider that builds on every platform without further tools.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let collector = match &cli.command {
         Command::Serve(config) => config.otlp_endpoint.clone(),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
+        Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Project(command) => commands::project::run(command).await,
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Form(command) => commands::form::run(command).await,
@@ -72,11 +75,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// Cancelled by Ctrl-C or SIGTERM.
+/// Returns a token that Ctrl-C or SIGTERM cancels.
 fn on_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate()).context("SIGTERM can't be listened for")?;
-    let mut int = signal(SignalKind::interrupt()).context("Ctrl-C can't be listened for")?;
+    let mut term = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    let mut int = signal(SignalKind::interrupt()).context("can't listen for Ctrl-C")?;
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
@@ -84,7 +87,7 @@ fn on_signal() -> anyhow::Result<CancellationToken> {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-        tracing::info!("finishing what runs, then stopping");
+        tracing::info!("shutting down: waiting for work in progress");
         cancelled.cancel();
     });
     Ok(token)

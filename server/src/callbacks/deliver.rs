@@ -1,47 +1,56 @@
-//! One signed request to a project.
+//! Sends a signed request to a project.
 
 use super::guard::{GuardedResolver, check_url};
 use super::sign::signature;
 use crate::clock;
+use reqwest::dns::Resolve;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::EventId;
 use url::Url;
 
-/// How much of an answer is read at all.
-const LONGEST_ANSWER: usize = 16 * 1024;
+/// How much of a response body is read, in bytes.
+const MAX_BODY: usize = 16 * 1024;
 
-/// Calls projects. Follows no redirects, goes to public https addresses only (but for `dev`).
+/// Sends requests to projects. Follows no redirects and connects to public https addresses only;
+/// `dev` permits all addresses and http.
 #[derive(Clone)]
 pub struct Deliverer {
     http: reqwest::Client,
     dev: bool,
 }
 
-/// What a project answered, or why it did not.
+/// The answer of a project, or why there is none.
 #[derive(Debug, Clone, Default)]
-pub struct Answered {
+pub struct Answer {
     /// The HTTP status.
     pub status: Option<u16>,
-    /// Seconds, from `Retry-After`.
+    /// `Retry-After`, in seconds.
     pub retry_after: Option<i64>,
-    /// Why there is no status.
+    /// Why there is no answer.
     pub error: Option<String>,
-    /// The body's beginning.
-    pub answer: Option<String>,
+    /// The first part of the body.
+    pub body: Option<String>,
 }
 
 impl Deliverer {
-    /// A deliverer.
+    /// Creates a deliverer.
     ///
     /// # Errors
-    /// When the TLS library can't be set up.
+    /// When TLS can't be set up.
     pub fn new(dev: bool) -> reqwest::Result<Self> {
+        Self::with_resolver(dev, GuardedResolver { dev })
+    }
+
+    pub(super) fn with_resolver(
+        dev: bool,
+        resolver: impl Resolve + 'static,
+    ) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { dev }))
+            .dns_resolver(Arc::new(resolver))
             .user_agent(concat!("Till/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { http, dev })
@@ -55,12 +64,12 @@ impl Deliverer {
         body: &str,
         secrets: &[SecretString],
         limit: Duration,
-    ) -> Answered {
+    ) -> Answer {
         match self.try_post(url, id, body, secrets, limit).await {
-            Ok(answered) => answered,
-            Err(error) => Answered {
+            Ok(answer) => answer,
+            Err(error) => Answer {
                 error: Some(error.to_string()),
-                ..Answered::default()
+                ..Answer::default()
             },
         }
     }
@@ -72,7 +81,7 @@ impl Deliverer {
         body: &str,
         secrets: &[SecretString],
         limit: Duration,
-    ) -> anyhow::Result<Answered> {
+    ) -> anyhow::Result<Answer> {
         let url: Url = url.parse()?;
         check_url(&url, self.dev)?;
         let seconds = clock::now().as_second();
@@ -96,24 +105,24 @@ impl Deliverer {
             .get("retry-after")
             .and_then(|v| v.to_str().ok())
             .and_then(|v| retry_after_seconds(v, seconds));
-        let mut answer = Vec::new();
-        // An answer that breaks off was still an answer: its status counts.
+        let mut body = Vec::new();
+        // The status counts even when the connection breaks before the body ends.
         while let Ok(Some(chunk)) = response.chunk().await {
-            answer.extend_from_slice(&chunk);
-            if answer.len() >= LONGEST_ANSWER {
+            body.extend_from_slice(&chunk);
+            if body.len() >= MAX_BODY {
                 break;
             }
         }
-        Ok(Answered {
+        Ok(Answer {
             status: Some(response.status().as_u16()),
             retry_after,
             error: None,
-            answer: Some(String::from_utf8_lossy(&answer).into_owned()),
+            body: Some(String::from_utf8_lossy(&body).into_owned()),
         })
     }
 }
 
-/// RFC 9110 section 10.2.3: seconds, or a date.
+/// Parses `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
 fn retry_after_seconds(text: &str, now: i64) -> Option<i64> {
     text.parse::<u32>().map(i64::from).ok().or_else(|| {
         let date = jiff::fmt::rfc2822::parse(text).ok()?;

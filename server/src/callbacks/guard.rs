@@ -1,25 +1,25 @@
-//! Where callbacks may go: https, public addresses only. The name is resolved here, at connection
-//! time, so that what was checked is what is connected to (SSRF by DNS rebinding).
+//! Restricts callbacks to https and public addresses, against SSRF. A name is resolved and checked
+//! when the connection is made, so that DNS rebinding can't change the address in between.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
-/// Why a URL is not called.
+/// Why a URL is rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Forbidden {
-    /// Not https.
+    /// The scheme is not https.
     #[error("callback URLs must be https")]
     NotHttps,
-    /// No host, or a user name in it.
-    #[error("not a URL that can be called")]
+    /// It has no host, or contains a user name or password.
+    #[error("callback URLs must have a host, and no user name or password")]
     NotCallable,
-    /// Not a public address.
+    /// The address is not public.
     #[error("callback URLs must have a public address")]
     NotPublic,
 }
 
-/// Checks a URL as far as that goes without resolving its name. `dev` permits http and any host.
+/// Checks a URL without resolving its name. `dev` permits http and any host.
 pub fn check_url(url: &Url, dev: bool) -> Result<(), Forbidden> {
     if !url.username().is_empty() || url.password().is_some() || !url.has_host() {
         return Err(Forbidden::NotCallable);
@@ -43,8 +43,8 @@ pub fn check_url(url: &Url, dev: bool) -> Result<(), Forbidden> {
     }
 }
 
-/// Whether an address is out in the Internet: in none of the ranges that the IANA special-purpose
-/// registries (RFC 6890) keep for other uses.
+/// Whether an address is public: in none of the ranges that the IANA special-purpose registries
+/// (RFC 6890) reserve.
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -72,17 +72,17 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         return is_public_v4(v4);
     }
     let [a, b, ..] = ip.segments();
-    // Global unicast is 2000::/3; of it 2001::/23 (protocol assignments, Teredo), 2001:db8::/32
-    // (documentation), 2002::/16 (6to4, may wrap a private address) and 3fff::/20 are not.
+    // Global unicast is 2000::/3, except 2001::/23 (protocol assignments, Teredo), 2001:db8::/32
+    // (documentation), 2002::/16 (6to4, may contain a private address) and 3fff::/20.
     (a & 0xe000) == 0x2000
         && !(a == 0x2001 && (b < 0x200 || b == 0xdb8))
         && a != 0x2002
         && !(a == 0x3fff && b < 0x1000)
 }
 
-/// Resolves names for callbacks and leaves out what is not public.
+/// Resolves names to public addresses only.
 pub struct GuardedResolver {
-    /// Permits every address.
+    /// Development mode: permits every address.
     pub dev: bool,
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inner_addresses_are_not_public() {
+    fn private_and_reserved_addresses_are_not_public() {
         for ip in [
             "127.0.0.1",
             "10.1.2.3",

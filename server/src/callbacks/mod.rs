@@ -1,4 +1,4 @@
-//! Callbacks to projects: signed, guarded, delivered from the outbox.
+//! Callbacks to projects: signing, retry schedule, address checks and delivery from the outbox.
 
 pub mod deliver;
 pub mod guard;

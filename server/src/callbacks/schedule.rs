@@ -1,18 +1,18 @@
-//! When a callback is tried again.
+//! The retry schedule of callbacks.
 
-use super::deliver::Answered;
+use super::deliver::Answer;
 use crate::store::events::Next;
 
-/// Delays after the first, second, ... failed attempt, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h,
+/// The delays after the first, second, ... failed attempt, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h,
 /// 10 h, 14 h, 20 h, 24 h.
 const DELAYS: [i64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// The longest `Retry-After` that is honoured, in seconds.
-const LONGEST_WAIT: i64 = 86_400;
+/// The longest `Retry-After` that is honored, in seconds.
+const MAX_RETRY_AFTER: i64 = 86_400;
 
-/// What becomes of an event after its attempt of this number (from 1), made at `now`
-/// (milliseconds). `jitter` is from 0 to 1000 and adds up to a tenth; `speedup` divides.
-pub fn after(answer: &Answered, number: i64, now: i64, jitter: i64, speedup: u32) -> Next {
+/// Decides what happens to a callback after attempt `number` (from 1), made at `now`
+/// (milliseconds). `jitter`, from 0 to 1000, adds up to a tenth to the delay; `speedup` divides it.
+pub fn after(answer: &Answer, number: i64, now: i64, jitter: i64, speedup: u32) -> Next {
     let status = answer.status.unwrap_or(0);
     if (200..300).contains(&status) {
         return Next::Delivered;
@@ -25,7 +25,7 @@ pub fn after(answer: &Answered, number: i64, now: i64, jitter: i64, speedup: u32
         _ if status == 410 => Next::Failed,
         None => Next::Failed,
         Some(seconds) => {
-            let seconds = seconds.max(answer.retry_after.unwrap_or(0).min(LONGEST_WAIT));
+            let seconds = seconds.max(answer.retry_after.unwrap_or(0).min(MAX_RETRY_AFTER));
             let ms = seconds * 1000 + seconds * jitter.clamp(0, 1000) / 10;
             Next::RetryAt(now + (ms / i64::from(speedup)).max(1))
         }
@@ -36,12 +36,12 @@ pub fn after(answer: &Answered, number: i64, now: i64, jitter: i64, speedup: u32
 mod tests {
     use super::*;
 
-    fn answered(status: Option<u16>, retry_after: Option<i64>) -> Answered {
-        Answered {
+    fn answered(status: Option<u16>, retry_after: Option<i64>) -> Answer {
+        Answer {
             status,
             retry_after,
             error: None,
-            answer: None,
+            body: None,
         }
     }
 

@@ -1,34 +1,36 @@
-//! Signatures as Standard Webhooks has them (symmetric, `v1`): base64 HMAC-SHA256 of
-//! `id.timestamp.body`, one for each valid secret, separated by spaces.
+//! Signatures of callbacks, as Standard Webhooks specifies them (symmetric, `v1`): one for each
+//! valid secret.
 
 use crate::clock;
-use crate::crypto::{Keys, hmac_sha256};
+use crate::crypto::Keys;
 use crate::store::projects::Project;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use standardwebhooks::Webhook;
 use till_shared::id::ProjectId;
 
-/// What a project's signing secret is sealed for ([`Keys::seal`]).
-pub fn secret_place(id: &ProjectId) -> String {
+/// The associated data of a project's encrypted signing secrets ([`Keys::encrypt`]).
+pub fn secret_context(id: &ProjectId) -> String {
     format!("projects/{id}/signing_secret")
 }
 
-/// A project's signing secrets that are valid now, the newest first.
+/// Decrypts the signing secrets of a project that are valid now, the newest first.
 ///
 /// # Errors
-/// When one does not open with the server's key.
+/// When one was not encrypted with the server's key.
 pub fn valid_secrets(keys: &Keys, project: &Project) -> anyhow::Result<Vec<SecretString>> {
-    let place = secret_place(&project.id);
+    let context = secret_context(&project.id);
     let now = clock::now_ms();
-    let good = project.signing_secrets.iter();
-    good.filter(|secret| secret.until.is_none_or(|until| until > now))
-        .map(|secret| keys.open(&place, &secret.sealed))
+    let secrets = project.signing_secrets.iter();
+    secrets
+        .filter(|secret| secret.until.is_none_or(|until| until > now))
+        .map(|secret| keys.decrypt(&context, &secret.ciphertext))
         .collect()
 }
 
-/// The bytes of a secret behind its `whsec_`.
+/// Decodes a signing secret.
 ///
 /// # Errors
 /// When it is not `whsec_` and base64.
@@ -38,26 +40,21 @@ pub fn key_bytes(secret: &SecretString) -> anyhow::Result<Vec<u8>> {
         .context("a signing secret is not whsec_ and base64")
 }
 
-/// The value of `webhook-signature`.
+/// Returns the value of `webhook-signature`: a signature for each secret, separated by spaces.
 ///
 /// # Errors
-/// When a secret is not `whsec_` and base64.
+/// When a secret is not base64.
 pub fn signature(
     secrets: &[SecretString],
     id: &str,
     seconds: i64,
     body: &str,
 ) -> anyhow::Result<String> {
-    let signed = format!("{id}.{seconds}.{body}");
-    let mut all = Vec::with_capacity(secrets.len());
-    for secret in secrets {
-        let key = key_bytes(secret)?;
-        all.push(format!(
-            "v1,{}",
-            STANDARD.encode(hmac_sha256(&key, &[signed.as_bytes()]))
-        ));
-    }
-    Ok(all.join(" "))
+    let sign = |secret: &SecretString| {
+        Webhook::new(secret.expose_secret())?.sign(id, seconds, body.as_bytes())
+    };
+    let signatures: Result<Vec<_>, _> = secrets.iter().map(sign).collect();
+    Ok(signatures?.join(" "))
 }
 
 #[cfg(test)]

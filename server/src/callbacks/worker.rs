@@ -1,15 +1,16 @@
-//! The outbox worker. Each project has its own share of attempts under way, so that one whose
-//! endpoint hangs holds up none but itself.
+//! The outbox worker. The number of concurrent deliveries is limited for each project, so that an
+//! endpoint that does not answer delays no other project.
 
-use crate::callbacks::deliver::{Answered, Deliverer};
+use crate::callbacks::deliver::{Answer, Deliverer};
 use crate::callbacks::{schedule, sign};
 use crate::clock;
 use crate::crypto::Keys;
 use crate::store::Store;
-use crate::store::events::{Attempt, Next, PendingEvent};
+use crate::store::event_attempts::Attempt;
+use crate::store::events::{Next, PendingEvent};
 use crate::telemetry::{Callback, Metrics};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use till_shared::event::Event;
 use till_shared::id::ProjectId;
@@ -19,31 +20,30 @@ use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// How long a project may take to answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// How long an attempt is left to the server that took it, which is longer than it may take; past it
-/// another may take it.
+/// How long an endpoint may take to answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
 const LEASE_MS: i64 = 20_000;
-/// Attempts under way for one project.
+/// The maximum number of concurrent deliveries for one project.
 const PER_PROJECT: i64 = 8;
-/// Attempts under way past which each project has but one.
-const CROWDED: usize = 256;
-/// How often the outbox is looked at when nothing wakes the worker.
-const IDLE: Duration = Duration::from_millis(500);
-/// How much of an answer is kept.
-const KEPT_ANSWER: usize = 1024;
+/// The number of concurrent deliveries from which each project gets only one.
+const BUSY: usize = 256;
+/// How often the outbox is read when nothing wakes the worker.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How much of a response body is stored, in bytes.
+const STORED_BODY: usize = 1024;
 
-/// What sending to projects needs.
+/// The outbox and what its worker needs.
 pub struct Outbox {
-    /// Where the callbacks are.
+    /// The database.
     pub store: Store,
-    /// Opens the signing secrets.
+    /// Decrypts the signing secrets.
     pub keys: Arc<Keys>,
-    /// Calls projects.
+    /// Sends requests to projects.
     pub deliverer: Deliverer,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Something was put in.
+    /// Wakes the worker: there is a new callback.
     pub wake: Notify,
     /// Cancelled when the server shuts down.
     pub shutdown: CancellationToken,
@@ -51,17 +51,17 @@ pub struct Outbox {
     pub speedup: u32,
 }
 
-/// Delivers callbacks until the server shuts down; what is under way then is finished.
+/// Delivers callbacks until the server shuts down, and finishes the deliveries in progress.
 pub async fn run(outbox: Arc<Outbox>) {
     let tasks = TaskTracker::new();
-    let busy = Arc::new(Mutex::new(HashMap::<ProjectId, i64>::new()));
+    let in_flight = InFlight::default();
     loop {
-        if let Err(error) = start_due(&outbox, &tasks, &busy).await {
-            tracing::error!(%error, "the outbox can't be read");
+        if let Err(error) = start_due(&outbox, &tasks, &in_flight).await {
+            tracing::error!(%error, "the outbox could not be read");
         }
         tokio::select! {
             () = outbox.wake.notified() => {}
-            () = tokio::time::sleep(IDLE) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = outbox.shutdown.cancelled() => break,
         }
     }
@@ -69,28 +69,55 @@ pub async fn run(outbox: Arc<Outbox>) {
     tasks.wait().await;
 }
 
-type Busy = Arc<Mutex<HashMap<ProjectId, i64>>>;
+/// The deliveries in flight, by project.
+#[derive(Clone, Default)]
+struct InFlight(Arc<Mutex<HashMap<ProjectId, i64>>>);
 
-fn count(busy: &Busy, project: &ProjectId, change: i64) -> i64 {
-    let mut map = busy.lock().unwrap_or_else(PoisonError::into_inner);
-    let n = map.entry(project.clone()).or_default();
-    *n += change;
-    let n = *n;
-    if n == 0 {
-        map.remove(project);
+impl InFlight {
+    fn of(&self, project: &ProjectId) -> i64 {
+        self.lock().get(project).copied().unwrap_or(0)
     }
-    n
+
+    fn start(&self, project: &ProjectId) -> Delivery {
+        *self.lock().entry(project.clone()).or_default() += 1;
+        Delivery {
+            in_flight: self.clone(),
+            project: project.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> anyhow::Result<()> {
+/// Counts as a delivery in flight until it is dropped, which a panic does too.
+struct Delivery {
+    in_flight: InFlight,
+    project: ProjectId,
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let mut counts = self.in_flight.lock();
+        if let Some(count) = counts.get_mut(&self.project) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.project);
+            }
+        }
+    }
+}
+
+async fn start_due(
+    outbox: &Arc<Outbox>,
+    tasks: &TaskTracker,
+    in_flight: &InFlight,
+) -> anyhow::Result<()> {
     let now = clock::now_ms();
     for project in outbox.store.projects_with_due_events(now).await? {
-        let share = if tasks.len() < CROWDED {
-            PER_PROJECT
-        } else {
-            1
-        };
-        let free = share - count(busy, &project, 0);
+        let share = if tasks.len() < BUSY { PER_PROJECT } else { 1 };
+        let free = share - in_flight.of(&project);
         if free <= 0 {
             continue;
         }
@@ -99,16 +126,16 @@ async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> an
             .claim_due_events(&project, now, now + LEASE_MS, free)
             .await?;
         for event in due {
-            count(busy, &project, 1);
-            let (outbox, busy, project) = (outbox.clone(), busy.clone(), project.clone());
+            let delivery = in_flight.start(&project);
+            let outbox = outbox.clone();
             tasks.spawn(async move {
                 let span = span(&event);
                 let attempted = attempt(&outbox, &event).instrument(span.clone()).await;
                 if let Err(error) = attempted {
-                    tracing::error!(parent: &span, %error, "a callback could not be attempted");
+                    tracing::error!(parent: &span, %error, "a callback could not be sent");
                 }
-                count(&busy, &project, -1);
-                // The next event of the same invoice may go now.
+                drop(delivery);
+                // The invoice's next callback may be due now.
                 outbox.wake.notify_one();
             });
         }
@@ -116,7 +143,7 @@ async fn start_due(outbox: &Arc<Outbox>, tasks: &TaskTracker, busy: &Busy) -> an
     Ok(())
 }
 
-/// What the log and the traces say about an attempt.
+/// The span of an attempt, for the log and the traces.
 fn span(event: &PendingEvent) -> Span {
     let span = tracing::error_span!(
         "callback",
@@ -130,15 +157,15 @@ fn span(event: &PendingEvent) -> Span {
         status = Empty,
         otel.status_code = Empty
     );
-    let told = serde_json::from_str::<Event>(&event.body).map(|event| event.data);
-    let told = told.unwrap_or_default();
-    if let Some(invoice) = &told.invoice {
+    let data = serde_json::from_str::<Event>(&event.body).map(|event| event.data);
+    let data = data.unwrap_or_default();
+    if let Some(invoice) = &data.invoice {
         span.record("invoice", invoice.id.as_str());
     }
-    if let Some(payment) = &told.payment {
+    if let Some(payment) = &data.payment {
         span.record("payment", payment.id.as_str());
     }
-    if let Some(refund) = &told.refund {
+    if let Some(refund) = &data.refund {
         span.record("refund", refund.id.as_str());
     }
     span
@@ -146,24 +173,24 @@ fn span(event: &PendingEvent) -> Span {
 
 async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     let Some(project) = outbox.store.project(&event.project).await? else {
-        anyhow::bail!("its project is gone");
+        anyhow::bail!("the project does not exist");
     };
     let at = clock::now_ms();
-    let answered = match (&project.settings.notify_url, project.notify_off) {
+    let answer = match (&project.settings.notify_url, project.notify_off) {
         (Some(url), None) => {
             let secrets = sign::valid_secrets(&outbox.keys, &project)?;
             outbox
                 .deliverer
-                .post(url, &event.id, &event.body, &secrets, ANSWER_LIMIT)
+                .post(url, &event.id, &event.body, &secrets, RESPONSE_TIMEOUT)
                 .await
         }
-        (_, Some(_)) => Answered {
-            error: Some("the endpoint is turned off (410)".into()),
-            ..Answered::default()
+        (_, Some(_)) => Answer {
+            error: Some("callbacks are turned off because the endpoint answered 410".into()),
+            ..Answer::default()
         },
-        (None, None) => Answered {
+        (None, None) => Answer {
             error: Some("the project has no notify_url".into()),
-            ..Answered::default()
+            ..Answer::default()
         },
     };
     let number = event.attempts + 1;
@@ -172,26 +199,26 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     let next = if callable {
         let jitter = i64::from(rand::random_range(0..=1000u16));
         let tried = number - event.resent_after;
-        schedule::after(&answered, tried, done, jitter, outbox.speedup)
+        schedule::after(&answer, tried, done, jitter, outbox.speedup)
     } else {
-        // Nobody to tell: kept, and there for a resend.
+        // There is no endpoint. The callback is stored and can be resent.
         Next::Failed
     };
-    if answered.status == Some(410) {
+    if answer.status == Some(410) {
         outbox
             .store
             .turn_notifications_off(&project.id, done)
             .await?;
     }
     if callable {
-        tell(outbox, &answered, at, done, next);
+        report(outbox, &answer, at, done, next);
     }
     let attempt = Attempt {
         at,
         duration_ms: done - at,
-        status: answered.status.map(i64::from),
-        error: answered.error,
-        answer: answered.answer.map(|text| beginning(&text).to_owned()),
+        status: answer.status.map(i64::from),
+        error: answer.error,
+        answer: answer.body.map(|text| beginning(&text).to_owned()),
     };
     Ok(outbox
         .store
@@ -199,10 +226,10 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
         .await?)
 }
 
-/// To the log, the trace and the metrics.
-fn tell(outbox: &Outbox, answered: &Answered, at: i64, done: i64, next: Next) {
+/// Reports an attempt to the log, the trace and the metrics.
+fn report(outbox: &Outbox, answer: &Answer, at: i64, done: i64, next: Next) {
     let took = Duration::from_millis(u64::try_from(done - at).unwrap_or(0));
-    let outcome = match (next, answered.status) {
+    let outcome = match (next, answer.status) {
         (Next::Delivered, _) => Callback::Delivered,
         (_, Some(_)) => Callback::Refused,
         (_, None) => Callback::Unreachable,
@@ -211,14 +238,14 @@ fn tell(outbox: &Outbox, answered: &Answered, at: i64, done: i64, next: Next) {
     if next == Next::Failed {
         outbox.metrics.callback_failed();
     }
-    if let Some(status) = answered.status {
+    if let Some(status) = answer.status {
         Span::current().record("status", status);
     }
-    let error = &answered.error;
+    let error = &answer.error;
     match next {
         Next::Delivered => tracing::info!("callback delivered"),
         Next::RetryAt(_) => tracing::warn!(error, "callback not delivered"),
-        Next::Failed => tracing::error!(error, "callback given up"),
+        Next::Failed => tracing::error!(error, "callback failed: no attempts left"),
     }
     if next != Next::Delivered {
         Span::current().record("otel.status_code", "ERROR");
@@ -226,9 +253,121 @@ fn tell(outbox: &Outbox, answered: &Answered, at: i64, done: i64, next: Next) {
 }
 
 fn beginning(text: &str) -> &str {
-    let mut end = text.len().min(KEPT_ANSWER);
+    let mut end = text.len().min(STORED_BODY);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::sign::secret_context;
+    use crate::store::events::{self, NewEvent};
+    use crate::store::projects::{self, EncryptedSecret, Project};
+    use reqwest::dns::{Name, Resolve, Resolving};
+    use secrecy::SecretString;
+    use std::net::SocketAddr;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use till_shared::event::EventType;
+    use till_shared::id::EventId;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    /// Panics for as many deliveries as one project may have in flight, then resolves every name
+    /// to this machine.
+    struct PanickingResolver(AtomicI64);
+
+    impl Resolve for PanickingResolver {
+        fn resolve(&self, _: Name) -> Resolving {
+            let earlier = self.0.fetch_add(1, Ordering::Relaxed);
+            assert!(earlier >= PER_PROJECT, "delivery {earlier} panics");
+            let here: Box<dyn Iterator<Item = _> + Send> =
+                Box::new(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0))));
+            Box::pin(std::future::ready(Ok(here)))
+        }
+    }
+
+    async fn outbox(url: &str, directory: &Path) -> (Outbox, ProjectId) {
+        let keys = Keys::from_base64(&SecretString::from(
+            "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+        ));
+        let keys = keys.unwrap();
+        let id: ProjectId = "prj_1".parse().unwrap();
+        let secret = crate::new_id::signing_secret().unwrap();
+        let project = Project {
+            pk: "pk_1".into(),
+            signing_secrets: vec![EncryptedSecret {
+                ciphertext: keys.encrypt(&secret_context(&id), &secret).unwrap(),
+                until: None,
+            }],
+            settings: serde_json::from_value(serde_json::json!({
+                "name": "Shop", "notify_url": url
+            }))
+            .unwrap(),
+            notify_off: None,
+            version: 1,
+            created_at: 1,
+            id: id.clone(),
+        };
+        let url = format!("sqlite:{}", directory.join("till.db").display());
+        crate::store::migrate(&url).await.unwrap();
+        let store = Store::open(&url, 2).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        projects::insert(&mut tx, &project).await.unwrap();
+        tx.commit().await.unwrap();
+        let outbox = Outbox {
+            store,
+            keys: Arc::new(keys),
+            deliverer: Deliverer::with_resolver(true, PanickingResolver(AtomicI64::new(0)))
+                .unwrap(),
+            metrics: Arc::new(Metrics::new([])),
+            wake: Notify::new(),
+            shutdown: CancellationToken::new(),
+            speedup: 1,
+        };
+        (outbox, id)
+    }
+
+    #[tokio::test]
+    async fn deliveries_that_panic_do_not_use_up_a_projects_share() {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let (delivered, mut deliveries) = mpsc::unbounded_channel();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!(
+            "http://shop.test:{}/",
+            listener.local_addr().unwrap().port()
+        );
+        let endpoint = axum::Router::new().fallback(async move || {
+            let _ = delivered.send(());
+        });
+        tokio::spawn(async move { axum::serve(listener, endpoint).await });
+        let directory = tempfile::tempdir().unwrap();
+        let (outbox, project) = outbox(&url, directory.path()).await;
+        let mut tx = outbox.store.begin().await.unwrap();
+        for n in 0..=PER_PROJECT {
+            let id = EventId::from_unique(format!("{n}"));
+            let new = NewEvent {
+                id: &id,
+                project: &project,
+                invoice: None,
+                sequence: 0,
+                kind: EventType::Ping,
+                body: "{}",
+                about: &format!("ping {n}"),
+                now: 1,
+            };
+            events::insert(&mut tx, &new).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        tokio::spawn(run(Arc::new(outbox)));
+        tokio::time::timeout(Duration::from_secs(10), deliveries.recv())
+            .await
+            .expect("the delivery after those that panicked")
+            .unwrap();
+    }
 }

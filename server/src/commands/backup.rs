@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use till_server::store::backup;
 
-/// What is copied, and where to.
+/// Arguments of `till backup`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The copy; nothing may be there yet
+    /// The file to write; it must not exist yet
     to: PathBuf,
 
-    /// The server's database, `sqlite:FILE`
+    /// The database to copy, `sqlite:FILE`
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -19,7 +19,7 @@ pub struct Args {
     database_url: String,
 }
 
-/// Makes the copy.
+/// Copies the database and prints the path of the copy.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     backup::backup(&args.database_url, &args.to).await?;
     println!("{}", args.to.display());

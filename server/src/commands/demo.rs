@@ -1,6 +1,6 @@
-//! `till demo`: everything a payment needs, on this machine.
+//! `till demo`: server, sandbox and a demo shop on this machine.
 
-use super::project::{in_words, sandbox_account};
+use super::project::{cli_error, sandbox_account};
 use super::serve::listen;
 use anyhow::Context;
 use clap::Parser;
@@ -10,8 +10,8 @@ use till_server::app::App;
 use till_server::config::Config;
 use till_server::demo::{self, ShopConfig};
 use till_server::flow::projects::create_project;
-use till_server::http;
 use till_server::sandbox::Sandbox;
+use till_server::serve::serve;
 use till_server::store::projects::{Settings, WidgetSettings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,26 +20,26 @@ use tokio_util::sync::CancellationToken;
 const TRUNK: &str = "http://127.0.0.1:8080";
 const SERVER_PORT: u16 = 8787;
 
-/// Settings of the demo.
+/// Flags of `till demo`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Show the widget that a running `trunk serve` builds, instead of the one in this program
+    /// Show the widget that a running `trunk serve` builds, instead of the built-in widget
     #[arg(long)]
     live: bool,
 
-    /// Where the databases are kept; they start empty every time
+    /// The directory of the databases, which are empty at every start
     #[arg(long, default_value = ".till/demo")]
     data: PathBuf,
 }
 
-/// So that a demo's server has the defaults that `till serve` has.
+/// The defaults of `till serve`.
 #[derive(Parser)]
 struct ServerDefaults {
     #[command(flatten)]
     config: Config,
 }
 
-/// Runs sandbox, server and shop until `stop`.
+/// Runs sandbox, server and shop until `stop` is cancelled.
 pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
     let data = std::path::absolute(&args.data)?;
     empty(&data).with_context(|| format!("can't prepare {}", data.display()))?;
@@ -65,7 +65,7 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
     };
     let account = sandbox_account(&sandbox.url).await?;
     let created = create_project(&app, settings, vec![account]).await;
-    let project = created.map_err(in_words)?;
+    let project = created.map_err(cli_error)?;
     let shop = ShopConfig {
         till_url: format!("http://{}", app.config.listen),
         widget_origin: app.base_url.clone(),
@@ -94,8 +94,8 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
     if args.live {
         println!("  widget  from `trunk serve`; start it in another terminal");
     }
-    println!("  Ctrl-C stops it all.");
-    http::serve(app, listener).await?;
+    println!("  Press Ctrl-C to stop.");
+    serve(app, listener).await?;
     shop.await.context("the demo shop")??;
     sandbox.stop().await
 }
@@ -108,10 +108,12 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, SERVER_PORT));
     let listener = match listen(usual).await {
         Ok(listener) => listener,
-        Err(error) if args.live => return Err(error.context("trunk serve calls the server there")),
+        Err(error) if args.live => {
+            return Err(error.context("`trunk serve` needs the server at this address"));
+        }
         Err(_) => any_port().await?,
     };
-    // Nothing of the environment is meant for the demo.
+    // The demo ignores the environment's settings.
     let defaults = ServerDefaults::try_parse_from(["till"])?;
     let config = Config {
         listen: listener.local_addr()?,
@@ -127,7 +129,7 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
     Ok((listener, config))
 }
 
-/// Removes what an earlier demo left, and nothing else that may be in the directory.
+/// Removes the databases of an earlier demo, and no other file of the directory.
 fn empty(data: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(data)?;
     for name in ["till.db", "sandbox.db"] {

@@ -9,21 +9,21 @@ use till_server::config::Config;
 use till_server::flow::form_signature::{SIGNATURE, signature, unsignable};
 use till_shared::id::ProjectId;
 
-/// What can be done with simple HTML forms.
+/// The commands that deal with simple HTML forms.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Sign an order and print a form that is ready for a page
+    /// Sign an order and print an HTML form that pays for it
     Sign(Box<Sign>),
 }
 
-/// An order to sign.
+/// Arguments of `till form sign`.
 #[derive(clap::Args)]
 pub struct Sign {
     /// The project's id, prj_...
     #[arg(long)]
     project: ProjectId,
 
-    /// The order: order_id=42 amount=19.99 currency=EUR, and what else the form takes
+    /// The order's fields, such as order_id=42 amount=19.99 currency=EUR
     #[arg(required = true, value_name = "NAME=VALUE")]
     fields: Vec<Field>,
 
@@ -43,21 +43,21 @@ impl FromStr for Field {
     }
 }
 
-/// Carries the command out.
+/// Runs the command.
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Sign(sign) = command;
-    let app = App::new(sign.config).await?;
+    let app = App::open(sign.config).await?;
     let project = app.store.project(&sign.project).await?;
     let project = project.with_context(|| format!("there is no {}", sign.project))?;
     let mut fields = vec![("project".to_owned(), project.pk.clone())];
     for Field(name, value) in sign.fields {
         if name == "project" || name == SIGNATURE {
-            bail!("{name} is added by itself");
+            bail!("{name} is added automatically: leave it out");
         }
         fields.push((name, value));
     }
     if let Some(name) = unsignable(&fields) {
-        bail!("{name} has a line break, which can't be signed");
+        bail!("{name} contains a line break, which can't be signed");
     }
     let secrets = valid_secrets(&app.keys, &project)?;
     let newest = secrets

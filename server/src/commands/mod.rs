@@ -1,8 +1,9 @@
-//! What the command line can be asked to do.
+//! The commands of the command line.
 
 pub mod backup;
 pub mod demo;
 pub mod form;
+pub mod migrate;
 pub mod project;
 pub mod sandbox;
 pub mod serve;

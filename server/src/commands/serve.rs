@@ -4,14 +4,14 @@ use anyhow::Context;
 use std::net::SocketAddr;
 use till_server::app::App;
 use till_server::config::Config;
-use till_server::http;
+use till_server::serve::serve;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the server until `stop`.
+/// Runs the server until `stop` is cancelled.
 pub async fn run(mut config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let listener = listen(config.listen).await?;
-    // Port 0 asks for any free one.
+    // With port 0 the system chooses one.
     config.listen = listener.local_addr()?;
     let app = App::new(config).await?;
     println!("listening on http://{}", app.config.listen);
@@ -20,10 +20,10 @@ pub async fn run(mut config: Config, stop: CancellationToken) -> anyhow::Result<
         stop.cancelled().await;
         shutdown.cancel();
     });
-    http::serve(app, listener).await
+    serve(app, listener).await
 }
 
-/// Listens, or says which address could not be had.
+/// Listens on the address; an error names it.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
     listener.with_context(|| format!("can't listen on {address}"))

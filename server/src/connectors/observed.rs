@@ -41,7 +41,7 @@ impl Observed {
             Err(CallError::Refused(_)) => ConnectorCall::Refused,
             Err(CallError::Unknown(_)) => ConnectorCall::Unknown,
         };
-        span.record("outcome", outcome.as_str());
+        span.record("outcome", <&str>::from(outcome));
         if outcome != ConnectorCall::Answered {
             span.record("otel.status_code", "ERROR");
         }

@@ -4,7 +4,7 @@ use super::error::{Error, Result};
 use crate::app::App;
 use crate::connectors::{self, Account, Connector, Known, Observed};
 use crate::store::Tx;
-use crate::store::accounts::{self, AccountRow, Written};
+use crate::store::connector_accounts::{self, AccountRow, Written};
 use crate::store::payments::PaymentRow;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -23,11 +23,11 @@ fn associated_data(kind: &str, account: &str) -> String {
 pub fn open_account(app: &App, row: &AccountRow) -> Result<(Arc<dyn Connector>, Account)> {
     let connector = connectors::by_kind(&row.kind)
         .ok_or_else(|| anyhow::anyhow!("there is no connector of the kind {}", row.kind))?;
-    let place = associated_data(&row.kind, &row.account);
+    let associated_data = associated_data(&row.kind, &row.account);
     let account = Account {
         kind: row.kind.clone(),
         id: row.account.clone(),
-        credentials: app.keys.open(&place, &row.credentials)?,
+        credentials: app.keys.decrypt(&associated_data, &row.credentials)?,
     };
     let observed = Observed {
         inner: connector,
@@ -102,10 +102,11 @@ pub async fn replace(
     if !errors.is_empty() {
         return Err(Error::fields(errors));
     }
-    accounts::remove_all(tx, project).await?;
+    connector_accounts::remove_all(tx, project).await?;
     for (i, row) in rows {
         let position = i64::try_from(i).unwrap_or(i64::MAX);
-        if accounts::write(tx, project, position, &row).await? == Written::TakenByAnother {
+        if connector_accounts::write(tx, project, position, &row).await? == Written::TakenByAnother
+        {
             return Err(Error::field(
                 format!("connectors.{i}.account"),
                 "taken",
@@ -158,7 +159,7 @@ async fn account_row(
         .map_err(|message| AccountError::invalid("credentials", message))?;
     Ok(AccountRow {
         label: new.label.unwrap_or_else(|| new.kind.clone()),
-        credentials: app.keys.seal(&associated_data, &credentials)?,
+        credentials: app.keys.encrypt(&associated_data, &credentials)?,
         kind: new.kind,
         account: new.account,
         methods: new.methods,
@@ -191,12 +192,12 @@ async fn stored_credentials(
     kind: &str,
     account: &str,
 ) -> std::result::Result<String, AccountError> {
-    let row = accounts::get(tx, kind, account)
+    let row = connector_accounts::get(tx, kind, account)
         .await
         .map_err(anyhow::Error::from)?;
     let row = row.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
     let credentials = app
         .keys
-        .open(&associated_data(kind, account), &row.credentials)?;
+        .decrypt(&associated_data(kind, account), &row.credentials)?;
     Ok(credentials.expose_secret().to_owned())
 }

@@ -56,7 +56,7 @@ pub async fn follow_other_servers(app: Arc<App>) {
 }
 
 async fn follow(app: &App) -> std::result::Result<(), StoreError> {
-    let Some(mut changes) = app.store.changes().await? else {
+    let Some(mut changes) = app.store.subscribe().await? else {
         return Ok(());
     };
     loop {

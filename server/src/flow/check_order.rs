@@ -53,22 +53,22 @@ async fn call(app: &App, project: &Project, invoice: &InvoiceRow, url: &str) -> 
     let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
     let secrets = sign::valid_secrets(&app.keys, project)?;
     for _ in 0..ATTEMPTS {
-        let answered = app
+        let answer = app
             .outbox
             .deliverer
             .post(url, &event.id, &body, &secrets, TIMEOUT)
             .await;
-        let answer = answered
-            .answer
+        let body = answer
+            .body
             .as_deref()
-            .filter(|_| answered.status == Some(200));
-        match answer.map(serde_json::from_str::<OrderCheckAnswer>) {
+            .filter(|_| answer.status == Some(200));
+        match body.map(serde_json::from_str::<OrderCheckAnswer>) {
             Some(Ok(answer)) => return evaluate(&answer, invoice),
             Some(Err(error)) => {
                 tracing::warn!(%error, "the answer to the order check is invalid");
             }
             None => {
-                let (status, error) = (answered.status, answered.error);
+                let (status, error) = (answer.status, answer.error);
                 tracing::warn!(?status, ?error, "no answer to the order check");
             }
         }

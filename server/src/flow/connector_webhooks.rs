@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clock;
 use crate::connectors::{News, Webhook, WebhookError};
 use crate::domain::Timing;
-use crate::store::accounts::AccountRow;
+use crate::store::connector_accounts::AccountRow;
 use crate::store::payments::PaymentRow;
 use crate::telemetry::Webhook as Outcome;
 use axum::http::HeaderMap;
@@ -54,7 +54,7 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
     tracing::warn!(connector, account = id, %error, "webhook rejected");
     let (outcome, problem) = match error {
         WebhookError::Forged(_) => (
-            Outcome::Forged,
+            Outcome::InvalidSignature,
             Error::problem(ProblemType::Unauthorized, "The signature is invalid."),
         ),
         WebhookError::Malformed(reason) => (

@@ -60,7 +60,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Problem { .. } => false,
-            Self::Internal(cause) => store::is_passing(cause),
+            Self::Internal(cause) => store::is_transient(cause),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::clock;
 use crate::connectors::REGISTRY;
 use crate::store::StoreError;
-use crate::telemetry::{Scraped, Standing};
+use crate::telemetry::{Backlog, Snapshot};
 use std::time::Duration;
 use till_shared::problem::ProblemType;
 use tokio::time::timeout;
@@ -15,14 +15,16 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// The age from which a pending callback or a payment with an unknown outcome is a warning, in
 /// seconds. Longer than a transient outage.
 const WARNING_AGE: f64 = 900.0;
+/// How long a worker's panic is a warning, in milliseconds.
+const PANIC_WARNING_MS: i64 = 900_000;
 
 /// Something that needs attention, although the server is ready.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Warning {
-    /// A code for programs: `callbacks_waiting` or `payments_unknown`.
+    /// A code for programs: `callbacks_waiting`, `payments_unknown` or `worker_restarted`.
     pub code: &'static str,
     /// A sentence for people.
-    #[schema(example = "3 callbacks wait, the oldest for 20 minutes.")]
+    #[schema(example = "Callbacks pending: 3, the oldest for 20 minutes.")]
     pub detail: String,
 }
 
@@ -35,7 +37,7 @@ pub async fn check(app: &App) -> Result<Vec<Warning>> {
     let backlog = backlog.ok_or_else(|| {
         Error::problem(ProblemType::Unavailable, "The database does not respond.")
     })?;
-    Ok(warnings(&backlog))
+    Ok(warnings(app, &backlog))
 }
 
 /// The metrics, in Prometheus' text format.
@@ -43,16 +45,16 @@ pub async fn check(app: &App) -> Result<Vec<Warning>> {
 /// # Errors
 /// When they can't be encoded.
 pub async fn metrics(app: &App) -> Result<String> {
-    let scraped = Scraped {
-        database: backlog(app).await,
+    let snapshot = Snapshot {
+        backlog: backlog(app).await,
         connections: app.store.connections(),
-        most_connections: app.config.database_connections,
+        max_connections: app.config.database_connections,
     };
-    Ok(app.metrics.expose(&scraped).map_err(anyhow::Error::from)?)
+    Ok(app.metrics.expose(&snapshot).map_err(anyhow::Error::from)?)
 }
 
 /// The backlog; `None` if the database does not answer in time.
-async fn backlog(app: &App) -> Option<Standing> {
+async fn backlog(app: &App) -> Option<Backlog> {
     let error = match timeout(TIMEOUT, read_backlog(app)).await {
         Ok(Ok(backlog)) => return Some(backlog),
         Ok(Err(error)) => error.to_string(),
@@ -62,20 +64,20 @@ async fn backlog(app: &App) -> Option<Standing> {
     None
 }
 
-async fn read_backlog(app: &App) -> std::result::Result<Standing, StoreError> {
+async fn read_backlog(app: &App) -> std::result::Result<Backlog, StoreError> {
     let payments = app.store.unknown_payments().await?;
-    let outbox = app.store.waiting_events().await?;
+    let pending = app.store.pending_callbacks().await?;
     let now = clock::now_ms();
     let unknown = |(kind, _): &(&'static str, _)| {
         let row = payments.iter().find(|row| row.connector == *kind);
         let age = row.map_or(0.0, |row| seconds(now - row.oldest));
         (*kind, row.map_or(0, |row| row.count), age)
     };
-    Ok(Standing {
-        unknown: REGISTRY.iter().map(unknown).collect(),
-        outbox: (
-            outbox.count,
-            outbox.oldest.map_or(0.0, |at| seconds(now - at)),
+    Ok(Backlog {
+        unknown_payments: REGISTRY.iter().map(unknown).collect(),
+        pending_callbacks: (
+            pending.count,
+            pending.oldest.map_or(0.0, |at| seconds(now - at)),
         ),
     })
 }
@@ -85,9 +87,9 @@ fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1000.0
 }
 
-fn warnings(backlog: &Standing) -> Vec<Warning> {
+fn warnings(app: &App, backlog: &Backlog) -> Vec<Warning> {
     let mut warnings = vec![];
-    let (count, age) = backlog.outbox;
+    let (count, age) = backlog.pending_callbacks;
     if age > WARNING_AGE {
         warnings.push(Warning {
             code: "callbacks_waiting",
@@ -97,7 +99,7 @@ fn warnings(backlog: &Standing) -> Vec<Warning> {
             ),
         });
     }
-    for (connector, count, age) in &backlog.unknown {
+    for (connector, count, age) in &backlog.unknown_payments {
         if *age > WARNING_AGE {
             let age = minutes(*age);
             warnings.push(Warning {
@@ -107,6 +109,16 @@ fn warnings(backlog: &Standing) -> Vec<Warning> {
                 ),
             });
         }
+    }
+    for worker in app
+        .metrics
+        .panicked_workers(clock::now_ms() - PANIC_WARNING_MS)
+    {
+        let worker: &str = worker.into();
+        warnings.push(Warning {
+            code: "worker_restarted",
+            detail: format!("The background worker `{worker}` panicked and was restarted."),
+        });
     }
     warnings
 }

@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::store::idempotency::Claim;
+use crate::store::idempotency_keys::Claim;
 use crate::{clock, new_id};
 use serde::Serialize;
 use till_shared::problem::ProblemType;
@@ -85,11 +85,13 @@ where
             Ok(response)
         }
         Err(error @ Error::Problem { .. }) => {
-            app.store.release_key(scope, &key).await?;
+            app.store.delete_key(scope, &key).await?;
             Err(error)
         }
         Err(error @ Error::Internal(_)) => {
-            app.store.leave_key(scope, &key, clock::now_ms()).await?;
+            app.store
+                .release_lease(scope, &key, clock::now_ms())
+                .await?;
             Err(error)
         }
     }

@@ -7,8 +7,9 @@ use super::invoices::order::TTL_SECONDS;
 use super::page::{Limit, Page};
 use super::urls::check_url;
 use crate::app::App;
-use crate::callbacks::sign::secret_place;
-use crate::store::projects::{self, SealedSecret};
+use crate::callbacks::sign::secret_context;
+use crate::store::projects::{self, EncryptedSecret};
+use crate::store::secret_keys;
 use crate::views;
 use crate::{clock, crypto, new_id};
 use till_shared::id::ProjectId;
@@ -103,8 +104,8 @@ pub async fn create_project(
     let now = clock::now_ms();
     let project = Project {
         pk: new_id::key("pk_")?,
-        signing_secrets: vec![SealedSecret {
-            sealed: app.keys.seal(&secret_place(&id), &signing_secret)?,
+        signing_secrets: vec![EncryptedSecret {
+            ciphertext: app.keys.encrypt(&secret_context(&id), &signing_secret)?,
             until: None,
         }],
         settings,
@@ -115,7 +116,7 @@ pub async fn create_project(
     };
     let mut tx = app.store.begin().await?;
     projects::insert(&mut tx, &project).await?;
-    projects::replace_key(&mut tx, &project.id, &crypto::key_hash(&sk), now, now).await?;
+    secret_keys::replace(&mut tx, &project.id, &crypto::key_hash(&sk), now, now).await?;
     accounts::replace(app, &mut tx, &project.id, accounts).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(CreatedProject {
@@ -188,7 +189,7 @@ pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<Stri
     let mut tx = app.store.begin().await?;
     let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
-    projects::replace_key(&mut tx, id, &hash, until, clock::now_ms()).await?;
+    secret_keys::replace(&mut tx, id, &hash, until, clock::now_ms()).await?;
     projects::save(&mut tx, &mut project).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(sk)
@@ -209,8 +210,8 @@ pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<S
         old.until = Some(old.until.unwrap_or(until).min(until));
     }
     project.signing_secrets.retain(|s| s.until > Some(now));
-    let new = SealedSecret {
-        sealed: app.keys.seal(&secret_place(id), &secret)?,
+    let new = EncryptedSecret {
+        ciphertext: app.keys.encrypt(&secret_context(id), &secret)?,
         until: None,
     };
     project.signing_secrets.insert(0, new);

@@ -1,4 +1,4 @@
-//! A copy of an SQLite database that is in use. PostgreSQL has a tool of its own.
+//! Backups of an SQLite database that is in use. For PostgreSQL there is `pg_dump`.
 
 use anyhow::{Context, bail, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -7,16 +7,16 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Copies the database as it is at one moment, while others read and write it. The copy has its
-/// name only once it is complete, found sound and on the disk.
+/// Copies a consistent snapshot of the database, while others read and write it. The copy is
+/// renamed to `to` once it is complete, verified and on disk.
 ///
 /// # Errors
-/// When it is no SQLite database, something stands in the copy's place, or it can't be made.
+/// When the database is not SQLite, `to` exists already, or the copy fails.
 pub async fn backup(url: &str, to: &Path) -> anyhow::Result<()> {
     if !url.starts_with("sqlite:") {
-        bail!("this copies SQLite; for PostgreSQL use pg_dump");
+        bail!("`till backup` copies SQLite databases only; for PostgreSQL use pg_dump");
     }
-    ensure!(!to.exists(), "{} is there already", to.display());
+    ensure!(!to.exists(), "{} exists already", to.display());
     let mut part = to.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));
     let part = Path::new(&part);
@@ -26,15 +26,15 @@ pub async fn backup(url: &str, to: &Path) -> anyhow::Result<()> {
         Ok(fs::rename(part, to)?)
     });
     if done.is_err() {
-        // What is there is of no use.
+        // An incomplete copy is of no use.
         let _ = fs::remove_file(part);
     }
     done
 }
 
 async fn copy(url: &str, to: &Path) -> anyhow::Result<()> {
-    let path = to.to_str().context("a path that is not UTF-8")?;
-    // It must be there: a new, empty one would be copied just as well.
+    let path = to.to_str().context("the path is not UTF-8")?;
+    // Without this, a missing database would be created and copied.
     let from = SqliteConnectOptions::from_str(url)?.create_if_missing(false);
     let mut from = from.connect().await.context("can't open the database")?;
     let into = format!("vacuum into '{}'", path.replace('\'', "''"));
@@ -42,15 +42,15 @@ async fn copy(url: &str, to: &Path) -> anyhow::Result<()> {
     from.close().await?;
     let copy = SqliteConnectOptions::new().filename(to);
     let mut copy: SqliteConnection = copy.connect().await?;
-    let sound: String = sqlx::query_scalar("pragma integrity_check")
+    let integrity: String = sqlx::query_scalar("pragma integrity_check")
         .fetch_one(&mut copy)
         .await?;
     copy.close().await?;
-    ensure!(sound == "ok", "the copy is not sound: {sound}");
+    ensure!(integrity == "ok", "the copy is damaged: {integrity}");
     Ok(())
 }
 
-/// Makes an empty file that nobody else may read: buyers' data are about to be in it.
+/// Creates an empty file that only its owner can read: the copy contains buyers' data.
 fn private(path: &Path) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,13 +1,13 @@
-//! The outbox: callbacks written in the transaction of the change they tell of, and every attempt
-//! to deliver them.
+//! The table `events`: callbacks, inserted in the transaction of the change they report.
 
-use super::{Result, Store, StoreError, Tx, word};
+use super::column::{Columns, parse_column};
+use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
         "id, project, invoice, sequence, type, body, about, state, attempts, resent_after, \
@@ -15,27 +15,27 @@ macro_rules! columns {
     };
 }
 
-/// A callback to be written.
+/// A callback to insert.
 pub struct NewEvent<'a> {
-    /// Its id.
+    /// The event's id.
     pub id: &'a EventId,
-    /// For whom.
+    /// The project that receives it.
     pub project: &'a ProjectId,
-    /// Whose order of delivery it keeps.
+    /// The invoice whose callbacks are delivered in order.
     pub invoice: Option<&'a InvoiceId>,
-    /// Its place in that order.
+    /// The position in that order.
     pub sequence: i64,
-    /// What it tells.
+    /// The event's type.
     pub kind: EventType,
     /// The body, as it is signed and sent.
     pub body: &'a str,
-    /// The transition it is about: there is one event for each.
+    /// The transition that it reports; unique.
     pub about: &'a str,
-    /// Milliseconds.
+    /// The current time (milliseconds).
     pub now: i64,
 }
 
-/// Writes a callback. Its first attempt is due at once.
+/// Inserts a callback. Its first delivery is due immediately.
 pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     sqlx::query(
         "insert into events (id, project, invoice, sequence, type, body, about, state,
@@ -54,27 +54,26 @@ pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A callback to be delivered.
+/// A callback to deliver.
 #[derive(Debug, Clone)]
 pub struct PendingEvent {
-    /// Its id.
+    /// The event's id.
     pub id: EventId,
-    /// For whom.
+    /// The project that receives it.
     pub project: ProjectId,
     /// The body.
     pub body: String,
-    /// Attempts made before this one.
+    /// The number of earlier attempts.
     pub attempts: i64,
-    /// How many of them were made before it was last asked to be sent again.
+    /// The number of attempts before it was last resent.
     pub resent_after: i64,
 }
 
 impl FromRow<'_, AnyRow> for PendingEvent {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
-            project: word(row.try_get("project")?).map_err(decode)?,
+            id: row.parse("id")?,
+            project: row.parse("project")?,
             body: row.try_get("body")?,
             attempts: row.try_get("attempts")?,
             resent_after: row.try_get("resent_after")?,
@@ -82,16 +81,16 @@ impl FromRow<'_, AnyRow> for PendingEvent {
     }
 }
 
-/// A callback as it is kept.
+/// A callback as it is stored.
 #[derive(Debug, Clone)]
 pub struct EventRow {
-    /// Its id.
+    /// The event's id.
     pub id: EventId,
     /// The body.
     pub body: String,
-    /// What became of it.
+    /// The state of its delivery.
     pub state: DeliveryState,
-    /// When it is tried next (milliseconds).
+    /// When the next attempt is due (milliseconds).
     pub next_attempt_at: Option<i64>,
     /// When it was delivered (milliseconds).
     pub delivered_at: Option<i64>,
@@ -99,60 +98,44 @@ pub struct EventRow {
 
 impl FromRow<'_, AnyRow> for EventRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
+            id: row.parse("id")?,
             body: row.try_get("body")?,
-            state: word(row.try_get("state")?).map_err(decode)?,
+            state: row.parse("state")?,
             next_attempt_at: row.try_get("next_attempt_at")?,
             delivered_at: row.try_get("delivered_at")?,
         })
     }
 }
 
-/// What a list of callbacks is narrowed to.
+/// Selects callbacks of a list.
 #[derive(Debug, Default)]
 pub struct EventFilter {
-    /// This type only.
+    /// Only this type.
     pub kind: Option<EventType>,
-    /// Written after this one.
+    /// Only events after this one.
     pub after: Option<EventId>,
-    /// Written after this time (milliseconds).
+    /// Only events created after this time (milliseconds).
     pub after_time: Option<i64>,
-    /// Older than this one: lists go from the newest to the oldest.
+    /// Only events older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<EventId>,
-    /// At most so many.
+    /// The maximum number of events.
     pub limit: i64,
 }
 
-/// One attempt to deliver, as it is kept.
-#[derive(Debug, Clone, FromRow)]
-pub struct Attempt {
-    /// Milliseconds.
-    pub at: i64,
-    /// How long it took.
-    pub duration_ms: i64,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<i64>,
-    /// Why there was none.
-    pub error: Option<String>,
-    /// The answer's beginning.
-    pub answer: Option<String>,
-}
-
-/// What becomes of an event after an attempt.
+/// What happens to a callback after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Delivered.
+    /// It is delivered.
     Delivered,
-    /// Again at this time (milliseconds).
+    /// The next attempt is due at this time (milliseconds).
     RetryAt(i64),
-    /// Given up; kept for resending.
+    /// There are no more attempts; it can be resent.
     Failed,
 }
 
 impl Store {
-    /// Projects with a callback due.
+    /// Returns the projects that have a callback due.
     pub async fn projects_with_due_events(&self, now: i64) -> Result<Vec<ProjectId>> {
         let ids: Vec<String> = sqlx::query_scalar(
             "select distinct project from events where state = 'pending' and next_attempt_at <= $1",
@@ -160,11 +143,11 @@ impl Store {
         .bind(now)
         .fetch_all(self.pool())
         .await?;
-        ids.iter().map(|id| word(id)).collect()
+        parse_column(&ids)
     }
 
-    /// Takes a project's due callbacks until `lease_until`: of each invoice only the first that is
-    /// not settled, so that `sequence` is kept.
+    /// Claims a project's due callbacks: until `lease_until` (milliseconds) no other call claims
+    /// them. Only the first pending callback of each invoice is claimed, to keep their order.
     pub async fn claim_due_events(
         &self,
         project: &ProjectId,
@@ -192,49 +175,7 @@ impl Store {
         .await?)
     }
 
-    /// Records an attempt and what follows from it.
-    pub async fn record_attempt(
-        &self,
-        event: &EventId,
-        number: i64,
-        attempt: &Attempt,
-        next: Next,
-    ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-        )
-        .bind(event.as_str())
-        .bind(number)
-        .bind(attempt.at)
-        .bind(attempt.duration_ms)
-        .bind(attempt.status)
-        .bind(&attempt.error)
-        .bind(&attempt.answer)
-        .execute(tx.conn())
-        .await?;
-        let (state, next_at, delivered) = match next {
-            Next::Delivered => (DeliveryState::Delivered, None, Some(attempt.at)),
-            Next::RetryAt(at) => (DeliveryState::Pending, Some(at), None),
-            Next::Failed => (DeliveryState::Failed, None, None),
-        };
-        sqlx::query(
-            "update events set state = $1, next_attempt_at = $2,
-             delivered_at = coalesce(delivered_at, $3), attempts = $4
-             where id = $5 and state = 'pending'",
-        )
-        .bind(state.as_str())
-        .bind(next_at)
-        .bind(delivered)
-        .bind(number)
-        .bind(event.as_str())
-        .execute(tx.conn())
-        .await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// A project's callback.
+    /// Returns a project's callback.
     pub async fn event(&self, project: &ProjectId, id: &EventId) -> Result<Option<EventRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -247,7 +188,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's callbacks, from the newest to the oldest.
+    /// Returns a project's callbacks, from the newest to the oldest.
     pub async fn list_events(
         &self,
         project: &ProjectId,
@@ -273,18 +214,7 @@ impl Store {
         .await?)
     }
 
-    /// Every attempt to deliver a callback, the first one first.
-    pub async fn attempts_of(&self, event: &EventId) -> Result<Vec<Attempt>> {
-        Ok(sqlx::query_as(
-            "select at, duration_ms, status, error, answer from event_attempts
-                 where event = $1 order by number",
-        )
-        .bind(event.as_str())
-        .fetch_all(self.pool())
-        .await?)
-    }
-
-    /// Makes a project's callback due now, with the whole schedule before it again.
+    /// Makes a project's callback due now and restarts its schedule.
     pub async fn resend_event(&self, project: &ProjectId, id: &EventId, now: i64) -> Result<()> {
         sqlx::query(
             "update events set state = 'pending', next_attempt_at = $1, resent_after = attempts

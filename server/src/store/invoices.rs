@@ -1,6 +1,8 @@
-//! Invoices. Every query of a project's own names the project, so that none can forget it.
+//! The table `invoices`. Queries on behalf of a project always select by the project.
 
-use super::{Result, Store, StoreError, Tx, json, live, to_json, violates, word};
+use super::column::{Columns, parse_column, to_json};
+use super::error::violates;
+use super::{Result, Store, Tx, notify};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use till_shared::invoice::{InvoiceStatus, Item};
 use till_shared::money::Money;
 use till_shared::payment::Method;
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
         "id, project, order_id, order_hash, amount, currency, description, items, buyer, \
@@ -22,75 +24,72 @@ macro_rules! columns {
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
 pub struct InvoiceRow {
-    /// Its id.
+    /// The invoice's id.
     pub id: InvoiceId,
-    /// Whose it is.
+    /// The project it belongs to.
     pub project: ProjectId,
-    /// The project's number, unique in the project.
+    /// The project's order id, unique in the project.
     pub order_id: String,
-    /// A fingerprint of the order, to know the same order again.
+    /// The fingerprint of the order, which identifies a repeated request.
     pub order_hash: String,
-    /// What is owed.
+    /// The amount due.
     pub money: Money,
-    /// What the buyer reads.
+    /// The text that the buyer sees.
     pub description: Option<String>,
     /// The order's lines.
     pub items: Vec<Item>,
-    /// What is known of the buyer.
+    /// The known fields of the buyer.
     pub buyer: Buyer,
     /// A BCP 47 language tag.
     pub locale: Option<String>,
-    /// Where the buyer goes after success; before the project's own.
+    /// Where the buyer is sent after success; overrides the project's setting.
     pub success_url: Option<String>,
-    /// Where the buyer goes otherwise; before the project's own.
+    /// Where the buyer is sent otherwise; overrides the project's setting.
     pub failure_url: Option<String>,
-    /// The project's notes.
+    /// The project's metadata.
     pub metadata: BTreeMap<String, String>,
-    /// The way to pay that the order names.
+    /// The payment method that the order requires.
     pub method: Option<Method>,
-    /// Where it stands.
+    /// The status.
     pub status: InvoiceStatus,
-    /// Minor units given back.
+    /// The refunded amount, in minor units.
     pub amount_refunded: i64,
-    /// Whether the project said yes to the order.
+    /// Whether the project accepted the order in an order check.
     pub checked: bool,
     /// The sequence number of its newest event.
     pub event_seq: i64,
-    /// Counts its changes; the id of live events.
+    /// The number of changes, which is the id of live events.
     pub version: i64,
-    /// Milliseconds.
+    /// When it was created (milliseconds).
     pub created_at: i64,
-    /// Milliseconds.
+    /// When it expires (milliseconds).
     pub expires_at: i64,
-    /// Milliseconds.
+    /// When it was paid (milliseconds).
     pub paid_at: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for InvoiceRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
-        let currency = word(row.try_get("currency")?).map_err(decode)?;
-        let method: Option<&str> = row.try_get("method")?;
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
-            project: word(row.try_get("project")?).map_err(decode)?,
+            id: row.parse("id")?,
+            project: row.parse("project")?,
             order_id: row.try_get("order_id")?,
             order_hash: row.try_get("order_hash")?,
             money: Money {
                 amount: row.try_get("amount")?,
-                currency,
+                currency: row.parse("currency")?,
             },
             description: row.try_get("description")?,
-            items: json(row.try_get("items")?).map_err(decode)?,
-            buyer: json(row.try_get("buyer")?).map_err(decode)?,
+            items: row.json("items")?,
+            buyer: row.json("buyer")?,
             locale: row.try_get("locale")?,
             success_url: row.try_get("success_url")?,
             failure_url: row.try_get("failure_url")?,
-            metadata: json(row.try_get("metadata")?).map_err(decode)?,
-            method: method.map(word).transpose().map_err(decode)?,
-            status: word(row.try_get("status")?).map_err(decode)?,
+            metadata: row.json("metadata")?,
+            method: row.parse_optional("method")?,
+            status: row.parse("status")?,
             amount_refunded: row.try_get("amount_refunded")?,
-            checked: row.try_get::<i64, _>("checked")? != 0,
+            checked: row.flag("checked")?,
             event_seq: row.try_get("event_seq")?,
             version: row.try_get("version")?,
             created_at: row.try_get("created_at")?,
@@ -100,26 +99,26 @@ impl FromRow<'_, AnyRow> for InvoiceRow {
     }
 }
 
-/// How an insert went.
+/// The result of [`insert`].
 pub enum Inserted {
-    /// It is there now.
+    /// The invoice was inserted.
     New,
-    /// The project has an order under this number already.
+    /// The project has an invoice with this order id already.
     OrderIdTaken,
 }
 
-/// What a list of invoices is narrowed to.
+/// Selects invoices of a list.
 #[derive(Debug, Default)]
 pub struct InvoiceFilter {
-    /// This order only.
+    /// Only this order.
     pub order_id: Option<String>,
-    /// This status only.
+    /// Only this status.
     pub status: Option<InvoiceStatus>,
-    /// Made after (milliseconds).
+    /// Only invoices created after this time (milliseconds).
     pub created_after: Option<i64>,
-    /// Older than this one: lists go from the newest to the oldest.
+    /// Only invoices older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<InvoiceId>,
-    /// At most so many.
+    /// The maximum number of invoices.
     pub limit: i64,
 }
 
@@ -160,7 +159,7 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     }
 }
 
-/// Writes what changes in an invoice's life and counts its version up.
+/// Updates the fields of an invoice that change, and increments its version.
 pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     row.version += 1;
     sqlx::query(
@@ -177,11 +176,11 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;
-    live::notify(tx, &row.id).await
+    notify::notify(tx, &row.id).await
 }
 
-/// The invoice with this id, whose ever it is, with nobody else changing it until the transaction
-/// ends. Comes before whatever else the transaction reads of it.
+/// Returns the invoice with this id, regardless of project, and locks it until the transaction ends.
+/// A transaction calls this before it reads anything else about the invoice.
 pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
     let sql = format!(
         concat!("select ", columns!(), " from invoices where id = $1{}"),
@@ -194,8 +193,8 @@ pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
 }
 
 impl Store {
-    /// The invoice with this id, whose ever it is: for callers that hold its client token or came
-    /// to it from a payment.
+    /// Returns the invoice with this id, regardless of project: for callers that have its client
+    /// token or one of its payments.
     pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -207,7 +206,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's invoice.
+    /// Returns a project's invoice.
     pub async fn project_invoice(
         &self,
         project: &ProjectId,
@@ -224,7 +223,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's invoice for an order.
+    /// Returns a project's invoice for an order.
     pub async fn invoice_by_order(
         &self,
         project: &ProjectId,
@@ -241,7 +240,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's invoices, from the newest to the oldest.
+    /// Returns a project's invoices, from the newest to the oldest.
     pub async fn list_invoices(
         &self,
         project: &ProjectId,
@@ -267,7 +266,7 @@ impl Store {
         .await?)
     }
 
-    /// Open invoices whose time is over.
+    /// Returns open invoices that have expired.
     pub async fn overdue_invoices(&self, now: i64, limit: i64) -> Result<Vec<InvoiceId>> {
         let ids: Vec<String> = sqlx::query_scalar(
             "select id from invoices where status = 'open' and expires_at <= $1
@@ -277,6 +276,6 @@ impl Store {
         .bind(limit)
         .fetch_all(self.pool())
         .await?;
-        ids.iter().map(|id| word(id)).collect()
+        parse_column(&ids)
     }
 }

@@ -1,6 +1,8 @@
-//! Payments.
+//! The table `payments`.
 
-use super::{Result, Store, StoreError, Tx, json, to_json, violates, word};
+use super::column::{Columns, to_json};
+use super::error::violates;
+use super::{Result, Store, Tx};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
 use sqlx::{Any, AssertSqlSafe, FromRow, Row};
@@ -10,7 +12,7 @@ use till_shared::money::Money;
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::Verification;
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
         "id, invoice, project, method, connector, account, reference, amount, currency, \
@@ -22,62 +24,58 @@ macro_rules! columns {
 /// A payment as it is stored.
 #[derive(Debug, Clone)]
 pub struct PaymentRow {
-    /// Its id.
+    /// The payment's id.
     pub id: PaymentId,
-    /// What it pays.
+    /// The invoice that it pays.
     pub invoice: InvoiceId,
-    /// Whose it is.
+    /// The project it belongs to.
     pub project: ProjectId,
-    /// The way.
+    /// The payment method.
     pub method: Method,
     /// The connector's kind.
     pub connector: String,
-    /// The account there.
+    /// The account at the payment system.
     pub account: String,
     /// The payment system's id, once known.
     pub reference: Option<String>,
-    /// How much.
+    /// The amount.
     pub money: Money,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
-    /// Why it was declined.
+    /// The reason of a decline.
     pub decline: Option<DeclineCode>,
-    /// What may be shown of the card.
+    /// The part of the card that may be shown.
     pub card: Option<CardSummary>,
-    /// What the buyer has to do.
+    /// What the buyer has to do to verify the payment.
     pub verification: Verification,
-    /// How often it was asked after.
+    /// How often its status was polled.
     pub checks: i64,
-    /// When it is asked after next; `None` once nothing more is to come.
+    /// When its status is polled next (milliseconds); `None` once it is final.
     pub next_check_at: Option<i64>,
-    /// Milliseconds.
+    /// When it was created (milliseconds).
     pub created_at: i64,
-    /// Milliseconds.
+    /// When it was last changed (milliseconds).
     pub updated_at: i64,
 }
 
 impl FromRow<'_, AnyRow> for PaymentRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
-        let currency = word(row.try_get("currency")?).map_err(decode)?;
-        let decline: Option<&str> = row.try_get("decline_code")?;
-        let card: Option<&str> = row.try_get("card")?;
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
-            invoice: word(row.try_get("invoice")?).map_err(decode)?,
-            project: word(row.try_get("project")?).map_err(decode)?,
-            method: word(row.try_get("method")?).map_err(decode)?,
+            id: row.parse("id")?,
+            invoice: row.parse("invoice")?,
+            project: row.parse("project")?,
+            method: row.parse("method")?,
             connector: row.try_get("connector")?,
             account: row.try_get("account")?,
             reference: row.try_get("reference")?,
             money: Money {
                 amount: row.try_get("amount")?,
-                currency,
+                currency: row.parse("currency")?,
             },
-            status: word(row.try_get("status")?).map_err(decode)?,
-            decline: decline.map(word).transpose().map_err(decode)?,
-            card: card.map(json).transpose().map_err(decode)?,
-            verification: json(row.try_get("verification")?).map_err(decode)?,
+            status: row.parse("status")?,
+            decline: row.parse_optional("decline_code")?,
+            card: row.json_optional("card")?,
+            verification: row.json("verification")?,
             checks: row.try_get("checks")?,
             next_check_at: row.try_get("next_check_at")?,
             created_at: row.try_get("created_at")?,
@@ -86,15 +84,15 @@ impl FromRow<'_, AnyRow> for PaymentRow {
     }
 }
 
-/// How an insert went.
+/// The result of [`insert`].
 pub enum Inserted {
-    /// It is there now.
+    /// The payment was inserted.
     New,
-    /// Another payment of the invoice is live.
+    /// The invoice has another live payment.
     AnotherIsLive,
 }
 
-/// Inserts a payment, unless another of its invoice is live.
+/// Inserts a payment, unless its invoice has a live one.
 pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
     let done = sqlx::query(
         "insert into payments (id, invoice, project, method, connector, account, amount, currency,
@@ -126,7 +124,7 @@ pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
     }
 }
 
-/// Writes what changes in a payment's life.
+/// Updates the fields of a payment that change.
 pub async fn save(tx: &mut Tx, row: &PaymentRow) -> Result<()> {
     sqlx::query(
         "update payments set reference = $1, status = $2, decline_code = $3, card = $4,
@@ -174,7 +172,7 @@ fn of(id: &InvoiceId) -> Select<'_> {
 }
 
 impl Store {
-    /// The payment with this id, whose ever it is: for the webhooks and returns that name it.
+    /// Returns the payment with this id, regardless of project: for webhooks and returning buyers.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -186,7 +184,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's payment.
+    /// Returns a project's payment.
     pub async fn project_payment(
         &self,
         project: &ProjectId,
@@ -203,12 +201,12 @@ impl Store {
         .await?)
     }
 
-    /// An invoice's payments, oldest first.
+    /// Returns an invoice's payments, the oldest first.
     pub async fn payments_of(&self, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
         Ok(of(id).fetch_all(self.pool()).await?)
     }
 
-    /// A project's payments, of one invoice or of all, from the newest to the oldest.
+    /// Returns a project's payments, of one invoice or of all, from the newest to the oldest.
     pub async fn list_payments(
         &self,
         project: &ProjectId,
@@ -232,8 +230,8 @@ impl Store {
         .await?)
     }
 
-    /// Takes payments that are due to be asked after and puts their next time at `lease_until`, so
-    /// that nobody else takes them meanwhile.
+    /// Claims the payments whose status is due to be polled: until `lease_until` (milliseconds) no
+    /// other call claims them.
     pub async fn claim_due_payments(
         &self,
         now: i64,
@@ -256,7 +254,7 @@ impl Store {
         .await?)
     }
 
-    /// Sets when a payment is asked after next, if it still is to be.
+    /// Sets when a payment's status is polled next, unless it is final.
     pub async fn schedule_check(&self, id: &PaymentId, at: i64) -> Result<()> {
         sqlx::query(
             "update payments set next_check_at = $1 where id = $2 and next_check_at is not null",
@@ -266,26 +264,5 @@ impl Store {
         .execute(self.pool())
         .await?;
         Ok(())
-    }
-
-    /// Records a payment system's message. `false` if it was recorded before.
-    pub async fn record_webhook(
-        &self,
-        kind: &str,
-        account: &str,
-        event_id: &str,
-        now: i64,
-    ) -> Result<bool> {
-        let done = sqlx::query(
-            "insert into connector_webhooks (connector, account, event_id, received_at)
-             values ($1, $2, $3, $4) on conflict do nothing",
-        )
-        .bind(kind)
-        .bind(account)
-        .bind(event_id)
-        .bind(now)
-        .execute(self.pool())
-        .await?;
-        Ok(done.rows_affected() == 1)
     }
 }

@@ -1,6 +1,7 @@
-//! Projects and their settings.
+//! The table `projects`.
 
-use super::{Result, Store, Tx, json, to_json, word};
+use super::column::{Columns, to_json};
+use super::{Result, Store, Tx};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -9,27 +10,26 @@ use till_shared::id::ProjectId;
 use till_shared::widget::{OpenMode, Theme};
 use utoipa::ToSchema;
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
         "id, pk, signing_secrets, settings, notify_off, version, created_at"
     };
 }
 
-/// How the project's widget opens and looks.
+/// The appearance of a project's widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct WidgetSettings {
-    /// How the project's pages open it, for the snippet that they are given.
+    /// How the project's pages open the widget.
     pub mode: OpenMode,
-    /// Colours.
+    /// The color scheme.
     pub theme: Theme,
-    /// `#rrggbb`.
+    /// The accent color, `#rrggbb`.
     pub accent: Option<String>,
     /// A BCP 47 language tag.
     pub locale: Option<String>,
-    /// Where the project's logo is.
-    #[serde(default)]
+    /// The URL of the project's logo.
     pub logo_url: Option<String>,
 }
 
@@ -45,36 +45,36 @@ impl Default for WidgetSettings {
     }
 }
 
-/// What a project's owner decides.
+/// The settings of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
-    /// What buyers read.
+    /// The name that buyers see.
     pub name: String,
-    /// Origins that may embed the widget and make invoices from a page.
+    /// Origins that may embed the widget and create invoices from a page.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
-    /// Asked before money moves.
+    /// The URL of the order check, which is called before the buyer is charged.
     #[serde(default)]
     pub check_url: Option<String>,
-    /// Told of everything.
+    /// The URL that receives callbacks.
     #[serde(default)]
     pub notify_url: Option<String>,
-    /// Where the buyer goes after success.
+    /// Where the buyer is sent after a successful payment.
     #[serde(default)]
     pub success_url: Option<String>,
-    /// Where the buyer goes otherwise.
+    /// Where the buyer is sent when the payment does not succeed.
     #[serde(default)]
     pub failure_url: Option<String>,
-    /// How long an invoice stays open.
+    /// How long an invoice stays open, in seconds.
     #[serde(default = "an_hour")]
     pub invoice_ttl_seconds: u32,
-    /// The widget's.
+    /// The appearance of the widget.
     #[serde(default)]
     pub widget: WidgetSettings,
-    /// Asked of the buyer where the order doesn't bring them.
+    /// Fields the buyer must fill in unless the order has them.
     #[serde(default)]
     pub required_buyer_fields: Vec<BuyerField>,
-    /// Whether no real money moves.
+    /// Whether this is a test project: no real money moves.
     #[serde(default)]
     pub test: bool,
 }
@@ -83,42 +83,42 @@ fn an_hour() -> u32 {
     3600
 }
 
-/// A signing secret, sealed.
+/// An encrypted signing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedSecret {
-    /// The ciphertext.
-    pub sealed: String,
-    /// Until when it is good (milliseconds); for ever, where absent.
+pub struct EncryptedSecret {
+    /// The ciphertext, in base64.
+    #[serde(rename = "sealed")]
+    pub ciphertext: String,
+    /// The end of its validity (milliseconds); `None` if it has none.
     pub until: Option<i64>,
 }
 
-/// A project, its signing secrets still sealed.
+/// A project, with encrypted signing secrets.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// Its id.
+    /// The project's id.
     pub id: ProjectId,
     /// The publishable key.
     pub pk: String,
     /// The signing secrets, the newest first.
-    pub signing_secrets: Vec<SealedSecret>,
-    /// What its owner decided.
+    pub signing_secrets: Vec<EncryptedSecret>,
+    /// The settings.
     pub settings: Settings,
-    /// When its endpoint answered 410, if it did.
+    /// When its endpoint answered 410, which turned callbacks off (milliseconds).
     pub notify_off: Option<i64>,
-    /// Counts its changes.
+    /// The number of changes.
     pub version: i64,
-    /// Milliseconds.
+    /// When it was created (milliseconds).
     pub created_at: i64,
 }
 
 impl FromRow<'_, AnyRow> for Project {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: super::StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
+            id: row.parse("id")?,
             pk: row.try_get("pk")?,
-            signing_secrets: json(row.try_get("signing_secrets")?).map_err(decode)?,
-            settings: json(row.try_get("settings")?).map_err(decode)?,
+            signing_secrets: row.json("signing_secrets")?,
+            settings: row.json("settings")?,
             notify_off: row.try_get("notify_off")?,
             version: row.try_get("version")?,
             created_at: row.try_get("created_at")?,
@@ -126,7 +126,7 @@ impl FromRow<'_, AnyRow> for Project {
     }
 }
 
-/// Writes a new project.
+/// Inserts a project.
 pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     sqlx::query(
         "insert into projects (id, pk, signing_secrets, settings, created_at)
@@ -142,7 +142,7 @@ pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Writes a changed project and counts its version up.
+/// Updates a project and increments its version.
 pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     row.version += 1;
     sqlx::query(
@@ -159,33 +159,7 @@ pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     Ok(())
 }
 
-/// Writes a new secret key's hash. Those before it are good until `old_until` (milliseconds), or
-/// until they would have ended anyway.
-pub async fn replace_key(
-    tx: &mut Tx,
-    project: &ProjectId,
-    hash: &str,
-    old_until: i64,
-    now: i64,
-) -> Result<()> {
-    sqlx::query(
-        "update secret_keys set valid_until = $1
-         where project = $2 and (valid_until is null or valid_until > $1)",
-    )
-    .bind(old_until)
-    .bind(project.as_str())
-    .execute(tx.conn())
-    .await?;
-    sqlx::query("insert into secret_keys (hash, project, created_at) values ($1, $2, $3)")
-        .bind(hash)
-        .bind(project.as_str())
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
-/// The project with this id, with nobody else changing it until the transaction ends.
+/// Returns the project with this id and locks it until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
     let sql = format!(
         concat!("select ", columns!(), " from projects where id = $1{}"),
@@ -198,7 +172,7 @@ pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
 }
 
 impl Store {
-    /// The project with this id.
+    /// Returns the project with this id.
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -210,19 +184,21 @@ impl Store {
         .await?)
     }
 
-    /// The project with a secret key of this hash that is good at `now`.
+    /// Returns the project that has a secret key with this hash, valid at `now` (milliseconds).
     pub async fn project_by_key_hash(&self, hash: &str, now: i64) -> Result<Option<Project>> {
-        Ok(sqlx::query_as(
-            "select projects.* from projects join secret_keys on secret_keys.project = projects.id
-             where secret_keys.hash = $1 and (valid_until is null or valid_until > $2)",
-        )
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from projects where id = (select project from secret_keys
+              where hash = $1 and (valid_until is null or valid_until > $2))"
+        ))
         .bind(hash)
         .bind(now)
         .fetch_optional(self.pool())
         .await?)
     }
 
-    /// The project with this publishable key.
+    /// Returns the project with this publishable key.
     pub async fn project_by_pk(&self, pk: &str) -> Result<Option<Project>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -234,7 +210,7 @@ impl Store {
         .await?)
     }
 
-    /// All projects, from the newest to the oldest.
+    /// Returns all projects, from the newest to the oldest.
     pub async fn list_projects(
         &self,
         before: Option<&ProjectId>,
@@ -251,7 +227,7 @@ impl Store {
         .await?)
     }
 
-    /// Notes that the project's endpoint wants no more (HTTP 410).
+    /// Turns callbacks off because the project's endpoint answered 410.
     pub async fn turn_notifications_off(&self, project: &ProjectId, now: i64) -> Result<()> {
         sqlx::query("update projects set notify_off = $1 where id = $2 and notify_off is null")
             .bind(now)

@@ -1,12 +1,13 @@
-//! Refunds: written first, then asked of the payment system until it has answered.
+//! The table `refunds`. A refund is stored before it is submitted to the payment system.
 
-use super::{Result, Store, StoreError, Tx, word};
+use super::column::Columns;
+use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::id::{PaymentId, ProjectId, RefundId};
 use till_shared::refund::RefundStatus;
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
         "id, payment, project, amount, reason, status, reference, duplicate, attempts, \
@@ -17,44 +18,43 @@ macro_rules! columns {
 /// A refund as it is stored.
 #[derive(Debug, Clone)]
 pub struct RefundRow {
-    /// Its id; the idempotency key at the payment system.
+    /// The refund's id, which is the idempotency key at the payment system.
     pub id: RefundId,
-    /// Of which payment.
+    /// The payment that is refunded.
     pub payment: PaymentId,
-    /// Whose it is.
+    /// The project it belongs to.
     pub project: ProjectId,
-    /// Minor units of the payment's currency.
+    /// The amount, in minor units of the payment's currency.
     pub amount: i64,
-    /// Why, in the project's words.
+    /// The project's reason.
     pub reason: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: RefundStatus,
     /// The payment system's id, once known.
     pub reference: Option<String>,
-    /// Whether it gives back money that came a second time.
+    /// Whether it refunds the second successful payment of an invoice.
     pub duplicate: bool,
-    /// Attempts made so far.
+    /// The number of attempts so far.
     pub attempts: i64,
-    /// When the payment system is asked next; `None` once nothing more is to come.
+    /// When it is submitted next (milliseconds); `None` once it is final.
     pub next_attempt_at: Option<i64>,
-    /// Milliseconds.
+    /// When it was created (milliseconds).
     pub created_at: i64,
-    /// Milliseconds.
+    /// When it was last changed (milliseconds).
     pub updated_at: i64,
 }
 
 impl FromRow<'_, AnyRow> for RefundRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
-            id: word(row.try_get("id")?).map_err(decode)?,
-            payment: word(row.try_get("payment")?).map_err(decode)?,
-            project: word(row.try_get("project")?).map_err(decode)?,
+            id: row.parse("id")?,
+            payment: row.parse("payment")?,
+            project: row.parse("project")?,
             amount: row.try_get("amount")?,
             reason: row.try_get("reason")?,
-            status: word(row.try_get("status")?).map_err(decode)?,
+            status: row.parse("status")?,
             reference: row.try_get("reference")?,
-            duplicate: row.try_get::<i64, _>("duplicate")? != 0,
+            duplicate: row.flag("duplicate")?,
             attempts: row.try_get("attempts")?,
             next_attempt_at: row.try_get("next_attempt_at")?,
             created_at: row.try_get("created_at")?,
@@ -63,7 +63,7 @@ impl FromRow<'_, AnyRow> for RefundRow {
     }
 }
 
-/// Writes a refund down.
+/// Inserts a refund.
 pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     sqlx::query(
         "insert into refunds (id, payment, project, amount, reason, status, duplicate, attempts,
@@ -86,7 +86,7 @@ pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     Ok(())
 }
 
-/// Writes what changes in a refund's life.
+/// Updates the fields of a refund that change.
 pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
     sqlx::query(
         "update refunds set status = $1, reference = $2, next_attempt_at = $3, updated_at = $4
@@ -102,7 +102,7 @@ pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
     Ok(())
 }
 
-/// The refund with this id.
+/// Returns the refund with this id.
 pub async fn get(tx: &mut Tx, id: &RefundId) -> Result<Option<RefundRow>> {
     Ok(sqlx::query_as(concat!(
         "select ",
@@ -114,7 +114,7 @@ pub async fn get(tx: &mut Tx, id: &RefundId) -> Result<Option<RefundRow>> {
     .await?)
 }
 
-/// What of a payment is given back or may be yet, in minor units.
+/// Returns the sum of a payment's refunds that succeeded or are pending, in minor units.
 pub async fn claimed(tx: &mut Tx, payment: &PaymentId) -> Result<i64> {
     let sum: Option<i64> = sqlx::query_scalar(
         "select cast(sum(amount) as bigint) from refunds where payment = $1 and status <> 'failed'",
@@ -126,7 +126,7 @@ pub async fn claimed(tx: &mut Tx, payment: &PaymentId) -> Result<i64> {
 }
 
 impl Store {
-    /// The refund with this id, whose ever it is: for the webhooks that name it.
+    /// Returns the refund with this id, regardless of project: for webhooks.
     pub async fn refund(&self, id: &RefundId) -> Result<Option<RefundRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -138,7 +138,7 @@ impl Store {
         .await?)
     }
 
-    /// A project's refund.
+    /// Returns a project's refund.
     pub async fn project_refund(
         &self,
         project: &ProjectId,
@@ -155,7 +155,7 @@ impl Store {
         .await?)
     }
 
-    /// Takes refunds that are due, until `lease_until`.
+    /// Claims the refunds that are due: until `lease_until` (milliseconds) no other call claims them.
     pub async fn claim_due_refunds(
         &self,
         now: i64,
@@ -178,7 +178,7 @@ impl Store {
         .await?)
     }
 
-    /// Sets when a refund is tried next.
+    /// Sets when a pending refund is submitted next.
     pub async fn schedule_refund(&self, id: &RefundId, at: i64) -> Result<()> {
         sqlx::query("update refunds set next_attempt_at = $1 where id = $2 and status = 'pending'")
             .bind(at)

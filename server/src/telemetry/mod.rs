@@ -1,15 +1,13 @@
-//! What a server shows of itself: its log, its traces and its metrics. Ids are in all of them;
-//! card data, keys, secrets and anything typed by a buyer in none.
+//! The log, the traces and the metrics of a server. They contain ids, and never card data, keys,
+//! secrets or anything that a buyer typed.
 
 mod metrics;
-mod scraped;
 mod trace_context;
 
 pub use metrics::{
-    Callback, ConnectorCall, METRICS_TYPE, Metrics, OrderCheck, RefundEnd, Request, Watcher,
-    Webhook,
+    Backlog, Callback, ConnectorCall, METRICS_TYPE, Metrics, OrderCheck, RefundEnd, Request,
+    Snapshot, SubscriberGuard, Webhook, Worker,
 };
-pub use scraped::{Scraped, Standing};
 pub use trace_context::continue_trace;
 
 use anyhow::Context;
@@ -26,28 +24,28 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// How a log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// A JSON object a line: the event's own fields at the top, those of the spans around it (the
-    /// request, the payment) in `spans`.
+    /// One JSON object per line: the event's own fields at the top level, the fields of the spans
+    /// around it (the request, the payment) in `spans`.
     Json,
 }
 
-/// What must be finished before the process ends.
+/// Exports traces until it is finished, before the process ends.
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
-/// Begins to log, to standard error, and to send spans to an OpenTelemetry collector if one is
-/// named: its OTLP/HTTP base URL. Without one no span is kept.
+/// Starts logging to standard error, and exporting spans to an OpenTelemetry `collector`, given as
+/// its OTLP/HTTP base URL. Without a collector no spans are kept.
 ///
 /// # Errors
-/// When the collector's address can't be used.
+/// When the collector's URL is invalid.
 pub fn start(format: LogFormat, collector: Option<&str>) -> anyhow::Result<Telemetry> {
-    let traces = provider(collector).context("the traces can't be set up")?;
+    let traces = provider(collector).context("traces can't be exported")?;
     let tracer = traces.as_ref().map(|provider| provider.tracer("till"));
     tracing_subscriber::registry()
         .with(log(format))
@@ -57,10 +55,10 @@ pub fn start(format: LogFormat, collector: Option<&str>) -> anyhow::Result<Telem
 }
 
 impl Telemetry {
-    /// Sends what has not been sent yet; waits no longer than five seconds for it.
+    /// Exports the remaining spans, for at most five seconds.
     pub fn finish(self) {
         if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown()) {
-            tracing::warn!(%error, "the last spans could not be sent");
+            tracing::warn!(%error, "the last spans were not exported");
         }
     }
 }
@@ -73,7 +71,7 @@ where
     let log = fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log
-            // What says to a collector how to show a span is nothing for readers.
+            // Fields of OpenTelemetry are for the collector, not for readers.
             .fmt_fields(debug_fn(|writer, field, value| match field.name() {
                 "message" => write!(writer, "{value:?}"),
                 name if name.starts_with("otel.") => Ok(()),
@@ -92,7 +90,7 @@ where
     }
 }
 
-/// Our own spans, and what is logged inside of them.
+/// Exports this server's own spans and the events inside them.
 fn exported<S>(tracer: SdkTracer) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
@@ -106,21 +104,21 @@ where
         .with_filter(ours)
 }
 
-/// The pipeline to a collector. The rest is told by the environment, as OpenTelemetry has it:
-/// headers, time limits, sampling, the service's name and further attributes.
+/// The pipeline to the collector. Headers, time limits, sampling and the resource come from
+/// OpenTelemetry's own environment variables.
 fn provider(collector: Option<&str>) -> anyhow::Result<Option<SdkTracerProvider>> {
-    // Set and empty is as good as not set.
+    // An empty variable counts as unset, as OpenTelemetry specifies.
     let collector = collector.filter(|base| !base.is_empty());
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    // The address for traces alone, which the exporter reads by itself.
-    let own_address = set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // The exporter reads the endpoint for traces by itself.
+    let own_address = is_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
     let disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
     if disabled || !(own_address || collector.is_some()) {
         return Ok(None);
     }
     let exporter = SpanExporter::builder()
         .with_http()
-        // Spans leave on the pipeline's own thread, and never for somewhere else.
+        // The pipeline exports on a thread of its own. Redirects could leak spans.
         .with_http_client(
             reqwest::blocking::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -146,11 +144,12 @@ fn resource() -> Resource {
     let given = Resource::builder().with_attribute(version.clone()).build();
     let name = given.get(&Key::new("service.name"));
     let unknown = |name: &Value| name.as_str().starts_with("unknown_service");
-    match name.as_ref().is_none_or(unknown) {
-        true => Resource::builder()
+    if name.as_ref().is_none_or(unknown) {
+        Resource::builder()
             .with_attribute(version)
             .with_service_name("till")
-            .build(),
-        false => given,
+            .build()
+    } else {
+        given
     }
 }

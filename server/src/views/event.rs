@@ -1,7 +1,8 @@
 //! Events with their delivery attempts.
 
 use crate::clock::rfc3339;
-use crate::store::events::{Attempt, EventRow};
+use crate::store::event_attempts::Attempt;
+use crate::store::events::EventRow;
 use till_shared::event::{DeliveryAttempt, SentEvent};
 
 /// An event with its delivery state.

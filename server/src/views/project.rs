@@ -1,7 +1,7 @@
 //! Projects, without their secrets.
 
 use crate::clock::rfc3339;
-use crate::store::accounts::AccountRow;
+use crate::store::connector_accounts::AccountRow;
 use crate::store::projects::{Project, Settings};
 use serde::Serialize;
 use till_shared::id::ProjectId;

@@ -50,7 +50,7 @@ impl WebhookSigner {
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate()?;
         let authority_cert = authority.self_signed(&authority_key)?;
-        let private = rsa::RsaPrivateKey::new(&mut rand::rng(), 2048)?;
+        let private = rsa::PrivateKey::new(&mut rand::rng(), 2048)?;
         let pem = private.to_pkcs8_pem(LineEnding::LF)?;
         let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &rcgen::PKCS_RSA_SHA256)?;
         let mut params = CertificateParams::new(vec![name.to_owned()])?;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::connectors;
 use crate::flow::error::{Error, Result};
-use crate::store::accounts::AccountRow;
+use crate::store::connector_accounts::AccountRow;
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
 use till_shared::payment::Method;

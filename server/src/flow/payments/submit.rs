@@ -10,7 +10,7 @@ use crate::flow::accounts::open_account;
 use crate::flow::check_order::check_order;
 use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
-use crate::store::accounts::AccountRow;
+use crate::store::connector_accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments::{self, Inserted, PaymentRow};
 use crate::store::projects::Project;

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::flow::projects::Project;
 use crate::flow::{Error, widget};
 use crate::http::middleware::limits;
-use crate::telemetry::Watcher;
+use crate::telemetry::SubscriberGuard;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -31,7 +31,7 @@ struct Subscriber {
     seen: Option<i64>,
     first: bool,
     _permit: OwnedSemaphorePermit,
-    _counted: Watcher,
+    _counted: SubscriberGuard,
 }
 
 /// Streams the events of an invoice after `Last-Event-ID`.
@@ -48,7 +48,7 @@ pub fn events(
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let subscriber = Subscriber {
         changes: app.invoice_changes.subscribe(),
-        _counted: app.metrics.watcher(),
+        _counted: app.metrics.subscriber(),
         app,
         project,
         invoice,

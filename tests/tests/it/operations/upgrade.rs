@@ -14,7 +14,7 @@ use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Opened, card, send};
-use till_tests::database::Database;
+use till_tests::database::{Database, on_postgres};
 use till_tests::ledger::{assert_consistent, until_settled};
 
 /// The tables, ordered by their foreign keys.
@@ -230,6 +230,82 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
         );
         drop(directory);
     }
+    Ok(())
+}
+
+/// Returns the tables and the applied migrations.
+async fn schema(store: &AnyPool) -> Result<Vec<String>> {
+    let tables = if on_postgres() {
+        "select table_name || '.' || column_name from information_schema.columns
+         where table_schema = 'public' order by 1"
+    } else {
+        "select sql from sqlite_schema where sql is not null order by name"
+    };
+    let mut found: Vec<String> = sqlx::query_scalar(tables).fetch_all(store).await?;
+    let applied = "select cast(version as text) from _sqlx_migrations order by version";
+    found.extend(
+        sqlx::query_scalar::<_, String>(applied)
+            .fetch_all(store)
+            .await?,
+    );
+    Ok(found)
+}
+
+#[tokio::test]
+async fn commands_that_only_read_do_not_migrate() -> Result<()> {
+    let mut app = TestApp::start().await?;
+    ensure!(app.terminate().await?);
+    let written = app.store().await?;
+    let directory = tempfile::tempdir()?;
+    let old = Database::new(directory.path()).await?;
+    let store = old.new_pool().await?;
+    up_to(1).await?.run(&store).await?;
+    for table in ["projects", "secret_keys", "connector_accounts"] {
+        copy_rows(&written, &store, table, "").await?;
+    }
+    let before = schema(&store).await?;
+    app.move_to(old);
+    let id = app.keys.id.clone();
+    let sign = [
+        "form",
+        "sign",
+        "--project",
+        &id,
+        "--dev",
+        "order_id=1",
+        "amount=1.00",
+        "currency=EUR",
+    ];
+    for args in [&["project", "list"][..], &["project", "show", &id], &sign] {
+        let Err(said) = app.till(args).await? else {
+            anyhow::bail!("{args:?} worked on an older schema");
+        };
+        ensure!(said.contains("run `till migrate`"), "{args:?}: {said}");
+        ensure!(
+            schema(&store).await? == before,
+            "{args:?} changed the schema"
+        );
+    }
+    if !on_postgres() {
+        let copy = app.files().join("copy.db").display().to_string();
+        let done = app.till(&["backup", &copy]).await?;
+        ensure!(done.is_ok(), "{done:?}");
+        ensure!(
+            schema(&store).await? == before,
+            "the backup changed the schema"
+        );
+    }
+    let done = app.till(&["migrate"]).await?;
+    ensure!(done.is_ok(), "{done:?}");
+    ensure!(
+        schema(&store).await? != before,
+        "`till migrate` changed nothing"
+    );
+    let listed = app.till(&["project", "list"]).await?;
+    ensure!(
+        listed.as_ref().is_ok_and(|list| list.contains(&id)),
+        "{listed:?}"
+    );
     Ok(())
 }
 

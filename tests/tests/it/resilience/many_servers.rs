@@ -4,19 +4,22 @@ use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use reqwest::Method;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgListener;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Api, Opened, card, send, text};
-use till_tests::database::on_postgres;
+use till_tests::database::{Database, on_postgres};
 use till_tests::events::Events;
 use till_tests::faults::relay::Relay;
 use till_tests::faults::traffic::Customer;
 use till_tests::ledger::{assert_consistent, until_settled};
 use till_tests::process::Running;
 use till_tests::wait::until;
+use tokio::time::timeout;
 
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -126,6 +129,58 @@ async fn a_lost_notification_is_recovered() -> Result<()> {
     };
     until("the payment", paid).await?;
     wait_for_status(&mut events, "paid").await?;
+    Ok(())
+}
+
+/// The database rejects notifications when the server starts, and accepts them later.
+#[tokio::test]
+async fn notifications_that_fail_at_the_start_are_tried_again() -> Result<()> {
+    let mut app = TestApp::start().await?;
+    if !on_postgres() {
+        return Ok(());
+    }
+    ensure!(app.terminate().await?);
+    let url = app.database_url().to_owned();
+    let (server, name) = url.rsplit_once('/').context("no name")?;
+    let user = format!("user_of_{name}");
+    let admin = app.store().await?;
+    let run = async |sql: String| sqlx::query(AssertSqlSafe(sql)).execute(&admin).await;
+    run(format!("create role {user} login")).await?;
+    run(format!(
+        "grant all on all tables in schema public to {user}"
+    ))
+    .await?;
+    run("revoke execute on function pg_notify(text, text) from public".into()).await?;
+    let (_, host) = server.split_once('@').context("no user")?;
+    app.move_to(Database {
+        url: format!("postgres://{user}@{host}/{name}"),
+    });
+    app.restart().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+
+    run(format!(
+        "grant execute on function pg_notify(text, text) to {user}"
+    ))
+    .await?;
+    let mut heard = PgListener::connect(&url).await?;
+    heard.listen("till_invoice").await?;
+    let mut orders = 2..;
+    until("a notification", async || {
+        let order = orders.next().context("no more orders")?;
+        let opened = app.api.invoice(&order.to_string()).await?;
+        app.api.paid_with(&opened, APPROVED).await?;
+        let first = timeout(Duration::from_millis(200), heard.recv()).await;
+        Ok(first.is_ok_and(|heard| heard.is_ok_and(|heard| !heard.payload().is_empty())))
+    })
+    .await?;
+    let listening = "select count(*) from pg_stat_activity where query like 'LISTEN%'
+         and datname = current_database() and usename = $1";
+    let count: i64 = sqlx::query_scalar(listening)
+        .bind(&user)
+        .fetch_one(&admin)
+        .await?;
+    ensure!(count == 1, "{count} servers listen");
     Ok(())
 }
 

@@ -1,31 +1,31 @@
-//! Idempotency keys and the answers they stand for. They outlive a restart.
+//! The table `idempotency_keys`: the keys of earlier requests and their responses.
 
 use super::{Result, Store};
 
-/// What a key stands for.
+/// The state of an idempotency key.
 #[derive(Debug)]
 pub enum Claim {
-    /// New, or its first call died: carry on.
+    /// The key is new, or its request was interrupted: handle the request.
     Start {
-        /// The unique part of the id of what the call makes; the same each time.
+        /// The unique part of the id of the object that the request creates; the same each time.
         object: String,
     },
-    /// Answered before.
+    /// The request was answered before.
     Answered {
         /// The HTTP status.
         status: u16,
         /// The body.
         body: String,
     },
-    /// The first call still runs.
+    /// The first request is still in progress.
     Running,
-    /// It was used with another body.
+    /// The key was used for a different request.
     OtherRequest,
 }
 
 impl Store {
-    /// Claims a key within its scope (a project, or an invoice's client) until `lease_until`.
-    /// `object` is what the call's object is called, unless the key has one already.
+    /// Claims a key in its scope (a project, or an invoice's client) until `lease_until`
+    /// (milliseconds). `object` names the object that the request creates, unless the key has one.
     pub async fn claim_key(
         &self,
         scope: &str,
@@ -66,10 +66,10 @@ impl Store {
                     body: body.unwrap_or_default(),
                 });
             }
-            // Still without an answer, or released this very moment.
+            // There is no response yet, or the key was deleted just now.
             Some(_) | None => {}
         }
-        // The first call died: exactly one of those who find that goes on.
+        // An expired lease means that the first request was interrupted: one request takes it over.
         let taken_over: Option<String> = sqlx::query_scalar(
             "update idempotency_keys set lease_until = $1, object = coalesce(object, $5)
              where scope = $2 and key = $3 and status is null and lease_until <= $4
@@ -88,7 +88,7 @@ impl Store {
         })
     }
 
-    /// Keeps the answer.
+    /// Stores the response of a request.
     pub async fn answer_key(&self, scope: &str, key: &str, status: u16, body: &str) -> Result<()> {
         sqlx::query(
             "update idempotency_keys set status = $1, body = $2 where scope = $3 and key = $4",
@@ -102,8 +102,8 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves a key whose call broke off to whoever tries it next.
-    pub async fn leave_key(&self, scope: &str, key: &str, now: i64) -> Result<()> {
+    /// Releases the lease of a key whose request was interrupted: the next request takes it over.
+    pub async fn release_lease(&self, scope: &str, key: &str, now: i64) -> Result<()> {
         sqlx::query(
             "update idempotency_keys set lease_until = $1
              where scope = $2 and key = $3 and status is null",
@@ -116,8 +116,8 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a key whose call changed nothing, so that it can be tried again.
-    pub async fn release_key(&self, scope: &str, key: &str) -> Result<()> {
+    /// Deletes a key whose request changed nothing, so that it can be sent again.
+    pub async fn delete_key(&self, scope: &str, key: &str) -> Result<()> {
         sqlx::query(
             "delete from idempotency_keys where scope = $1 and key = $2 and status is null",
         )

@@ -1,61 +1,60 @@
-//! Projects' accounts at payment systems.
+//! The table `connector_accounts`: projects' accounts at payment systems.
 
-use super::{Result, Store, StoreError, Tx, json, to_json};
+use super::column::{Columns, to_json};
+use super::{Result, Store, Tx};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
 use sqlx::{Any, FromRow, Row};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
 
-/// What is read of a row, by name: a server of this version goes on while a newer one adds columns.
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "kind, account, project, label, credentials, methods, currencies, position, \
-         removed"
+        "kind, account, label, credentials, methods, currencies"
     };
 }
 
-/// An account at a payment system, its credentials sealed.
+/// An account at a payment system, with encrypted credentials.
 #[derive(Debug, Clone)]
 pub struct AccountRow {
     /// The connector's kind.
     pub kind: String,
-    /// Its id, unique for the kind.
+    /// The account's id, unique for the kind.
     pub account: String,
-    /// What its owner calls it.
+    /// The project's name for it.
     pub label: String,
-    /// Credentials, sealed.
+    /// The encrypted credentials.
     pub credentials: String,
-    /// What it is used for; empty for all that the connector supports.
+    /// The methods it is used for; empty for all that the connector supports.
     pub methods: Vec<Method>,
-    /// ISO 4217 codes; empty for all that the connector supports.
+    /// The currencies it is used for, as ISO 4217 codes; empty for all that the connector supports.
     pub currencies: Vec<String>,
 }
 
 impl FromRow<'_, AnyRow> for AccountRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        let decode = |e: StoreError| sqlx::Error::Decode(Box::new(e));
         Ok(Self {
             kind: row.try_get("kind")?,
             account: row.try_get("account")?,
             label: row.try_get("label")?,
             credentials: row.try_get("credentials")?,
-            methods: json(row.try_get("methods")?).map_err(decode)?,
-            currencies: json(row.try_get("currencies")?).map_err(decode)?,
+            methods: row.json("methods")?,
+            currencies: row.json("currencies")?,
         })
     }
 }
 
-/// How an account was written.
+/// The result of [`write`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It is the project's.
+    /// The account was written.
     Done,
-    /// Another project has an account of this kind and id.
+    /// Another project has an account with this kind and id.
     TakenByAnother,
 }
 
-/// Takes all of a project's accounts out of use; those that are written again come back.
+/// Marks all accounts of a project as removed. [`write`] clears the mark.
 pub async fn remove_all(tx: &mut Tx, project: &ProjectId) -> Result<()> {
     sqlx::query("update connector_accounts set removed = 1 where project = $1")
         .bind(project.as_str())
@@ -64,7 +63,7 @@ pub async fn remove_all(tx: &mut Tx, project: &ProjectId) -> Result<()> {
     Ok(())
 }
 
-/// Writes an account at its place in the order of preference.
+/// Inserts or updates an account. `position` is its rank in the order of preference.
 pub async fn write(
     tx: &mut Tx,
     project: &ProjectId,
@@ -96,7 +95,7 @@ pub async fn write(
     })
 }
 
-/// The account with this kind and id, in use or not.
+/// Returns the account with this kind and id, removed or not.
 pub async fn get(tx: &mut Tx, kind: &str, account: &str) -> Result<Option<AccountRow>> {
     Ok(by_id(kind, account).fetch_optional(tx.conn()).await?)
 }
@@ -114,7 +113,7 @@ fn by_id<'q>(kind: &'q str, account: &'q str) -> Select<'q> {
 }
 
 impl Store {
-    /// The accounts that a project uses, the preferred one first.
+    /// Returns the accounts that a project uses, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -127,7 +126,7 @@ impl Store {
         .await?)
     }
 
-    /// One account, in use or not.
+    /// Returns the account with this kind and id, removed or not.
     pub async fn account(&self, kind: &str, account: &str) -> Result<Option<AccountRow>> {
         Ok(by_id(kind, account).fetch_optional(self.pool()).await?)
     }

@@ -1,32 +1,31 @@
-//! How the work stands that all servers on a database share: read at every scrape, from indexes of
-//! its own.
+//! The work that is not finished, counted with indexes made for it: every scrape reads it.
 
 use super::{Result, Store};
 
-/// Payments of one connector whose fate is open.
+/// Payments of one connector whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Unknown {
+pub struct UnknownPayments {
     /// The connector's kind.
     pub connector: String,
-    /// How many.
+    /// The number of payments.
     pub count: i64,
-    /// When the oldest was made (milliseconds).
+    /// When the oldest one was created (milliseconds).
     pub oldest: i64,
 }
 
 /// Callbacks that are not delivered yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
-pub struct Waiting {
-    /// How many.
+pub struct PendingCallbacks {
+    /// The number of callbacks.
     pub count: i64,
-    /// When the oldest was written (milliseconds).
+    /// When the oldest one was created (milliseconds).
     pub oldest: Option<i64>,
 }
 
 impl Store {
-    /// Payments that were asked for and are not known to have ended, but for those that wait for
-    /// the buyer.
-    pub async fn unknown_payments(&self) -> Result<Vec<Unknown>> {
+    /// Counts the payments that were submitted and whose outcome is unknown. Those that wait for
+    /// the buyer's verification are not among them.
+    pub async fn unknown_payments(&self) -> Result<Vec<UnknownPayments>> {
         Ok(sqlx::query_as(
             "select connector, count(*) as count, min(created_at) as oldest from payments
              where status in ('created', 'processing') group by connector",
@@ -35,8 +34,8 @@ impl Store {
         .await?)
     }
 
-    /// The outbox.
-    pub async fn waiting_events(&self) -> Result<Waiting> {
+    /// Counts the callbacks that are not delivered yet.
+    pub async fn pending_callbacks(&self) -> Result<PendingCallbacks> {
         Ok(sqlx::query_as(
             "select count(*) as count, min(created_at) as oldest from events
              where state = 'pending'",

@@ -1,0 +1,146 @@
+//! The life of a serving process: its HTTP server, its background workers and its shutdown.
+
+use crate::app::App;
+use crate::flow::background;
+use crate::telemetry::{Metrics, Worker};
+use crate::{callbacks, http};
+use anyhow::Context;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// The delay before a worker that panicked is restarted: it doubles while the worker keeps
+/// panicking.
+const RESTART: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(MAX_DELAY)
+    .without_max_times();
+const MAX_DELAY: Duration = Duration::from_secs(30);
+
+/// A worker that ran for this long is restarted after the shortest delay again.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// Serves until [`App::shutdown`] is cancelled. Then accepts no new work and waits for the work in
+/// progress, for at most [`shutdown_seconds`](crate::config::Config::shutdown_seconds).
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    let deadline = async {
+        app.shutdown.cancelled().await;
+        sleep(app.config.shutdown_limit()).await;
+    };
+    tokio::select! {
+        served = serve_gracefully(app.clone(), listener) => served,
+        () = deadline => {
+            let tasks = app.tasks.len();
+            tracing::warn!(tasks, "shutdown took too long: the remaining tasks were abandoned");
+            Ok(())
+        }
+    }
+}
+
+async fn serve_gracefully(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    let workers = start_workers(&app);
+    let served = axum::serve(listener, http::router(app.clone()))
+        .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
+        .await;
+    app.shutdown.cancel();
+    app.tasks.close();
+    app.tasks.wait().await;
+    workers.join_all().await;
+    served.context("the listener failed")
+}
+
+fn start_workers(app: &Arc<App>) -> JoinSet<()> {
+    let supervisor = Supervisor {
+        metrics: app.metrics.clone(),
+        shutdown: app.shutdown.clone(),
+    };
+    let (outbox, reconciled, subscribed) = (app.outbox.clone(), app.clone(), app.clone());
+    let mut workers = JoinSet::new();
+    workers.spawn(supervisor.clone().run(Worker::Outbox, move || {
+        callbacks::worker::run(outbox.clone())
+    }));
+    workers.spawn(supervisor.clone().run(Worker::Reconciler, move || {
+        background::run(reconciled.clone())
+    }));
+    workers.spawn(supervisor.run(Worker::Subscriber, move || {
+        background::follow_other_servers(subscribed.clone())
+    }));
+    workers
+}
+
+#[derive(Clone)]
+struct Supervisor {
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+}
+
+impl Supervisor {
+    /// Runs a worker to its end, and restarts it whenever it panics.
+    async fn run<F>(self, worker: Worker, start: impl Fn() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut delays = RESTART.build();
+        loop {
+            let started = Instant::now();
+            let Err(error) = tokio::spawn(start()).await else {
+                return;
+            };
+            self.metrics.worker_panicked(worker);
+            tracing::error!(worker = <&str>::from(worker), %error, "a background worker panicked");
+            if started.elapsed() > STABLE {
+                delays = RESTART.build();
+            }
+            tokio::select! {
+                () = sleep(delays.next().unwrap_or(MAX_DELAY)) => {}
+                () = self.shutdown.cancelled() => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn supervisor() -> Supervisor {
+        Supervisor {
+            metrics: Arc::new(Metrics::new([])),
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_panics_is_restarted_and_reported() {
+        let supervisor = supervisor();
+        let metrics = supervisor.metrics.clone();
+        assert_eq!(metrics.panicked_workers(0), []);
+        let runs = AtomicU32::new(0);
+        let run = || {
+            let earlier = runs.fetch_add(1, Ordering::Relaxed);
+            async move { assert!(earlier == 2, "run {earlier} panics") }
+        };
+        supervisor.run(Worker::Outbox, run).await;
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+        assert_eq!(metrics.panicked_workers(0), [Worker::Outbox]);
+        let text = metrics.expose(&Default::default()).unwrap();
+        let counted = "till_worker_panics_total{worker=\"outbox\"} 2";
+        assert!(text.contains(counted), "{text}");
+    }
+
+    #[tokio::test]
+    async fn shutdown_ends_the_restarts() {
+        let supervisor = supervisor();
+        supervisor.shutdown.cancel();
+        let run = || async { panic!("always") };
+        supervisor.run(Worker::Outbox, run).await;
+    }
+}

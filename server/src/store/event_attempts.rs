@@ -1,0 +1,77 @@
+//! The table `event_attempts`: attempts to deliver callbacks.
+
+use super::events::Next;
+use super::{Result, Store};
+use sqlx::FromRow;
+use till_shared::event::DeliveryState;
+use till_shared::id::EventId;
+
+/// An attempt to deliver a callback.
+#[derive(Debug, Clone, FromRow)]
+pub struct Attempt {
+    /// When it was made (milliseconds).
+    pub at: i64,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The HTTP status, if the endpoint answered.
+    pub status: Option<i64>,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// The first part of the answer's body.
+    pub answer: Option<String>,
+}
+
+impl Store {
+    /// Records an attempt and updates the callback accordingly.
+    pub async fn record_attempt(
+        &self,
+        event: &EventId,
+        number: i64,
+        attempt: &Attempt,
+        next: Next,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        )
+        .bind(event.as_str())
+        .bind(number)
+        .bind(attempt.at)
+        .bind(attempt.duration_ms)
+        .bind(attempt.status)
+        .bind(&attempt.error)
+        .bind(&attempt.answer)
+        .execute(tx.conn())
+        .await?;
+        let (state, next_at, delivered) = match next {
+            Next::Delivered => (DeliveryState::Delivered, None, Some(attempt.at)),
+            Next::RetryAt(at) => (DeliveryState::Pending, Some(at), None),
+            Next::Failed => (DeliveryState::Failed, None, None),
+        };
+        sqlx::query(
+            "update events set state = $1, next_attempt_at = $2,
+             delivered_at = coalesce(delivered_at, $3), attempts = $4
+             where id = $5 and state = 'pending'",
+        )
+        .bind(state.as_str())
+        .bind(next_at)
+        .bind(delivered)
+        .bind(number)
+        .bind(event.as_str())
+        .execute(tx.conn())
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Returns the attempts to deliver a callback, the first one first.
+    pub async fn attempts_of(&self, event: &EventId) -> Result<Vec<Attempt>> {
+        Ok(sqlx::query_as(
+            "select at, duration_ms, status, error, answer from event_attempts
+                 where event = $1 order by number",
+        )
+        .bind(event.as_str())
+        .fetch_all(self.pool())
+        .await?)
+    }
+}
