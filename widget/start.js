@@ -118,6 +118,7 @@
     const whole = minor.slice(0, minor.length - digits);
     return new Intl.NumberFormat(locale, {
       style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits,
+    // @ts-expect-error: TypeScript takes numeric literals only
     }).format(digits ? `${whole}.${minor.slice(-digits)}` : whole);
   };
 
@@ -161,6 +162,7 @@
 
   // Messages
 
+  /** @param {ToPage} message */
   const post = (message) => page?.postMessage(message, origin);
   const postEvent = (name, payment, status, code) => post({ till: name, invoice, payment, status, code });
 
@@ -174,6 +176,7 @@
   };
 
   addEventListener("message", (event) => {
+    /** @type {FromPage | null} */
     const message = event.data;
     if (event.origin === location.origin && message?.till_returned) notify("returned");
     if (event.origin !== origin || event.source !== page || !message?.till) return;

@@ -33,6 +33,7 @@ impl BuyerField {
 /// The buyer's details, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Buyer {
     /// An e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -49,12 +49,14 @@ impl InvoiceStatus {
 /// A line item of an order, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Item {
     /// The name of the item.
     pub name: String,
     /// The quantity.
     pub quantity: u32,
     /// The unit price, in minor units of the invoice's currency.
+    #[cfg_attr(test, ts(type = "number"))]
     pub amount: i64,
 }
 

@@ -10,10 +10,14 @@ pub mod invoice;
 pub mod language;
 pub mod message;
 pub mod money;
+pub mod order;
 pub mod payment;
 pub mod problem;
 pub mod refund;
 pub mod widget;
+
+#[cfg(test)]
+mod typescript;
 
 #[cfg(test)]
 mod tests {

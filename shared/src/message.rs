@@ -14,13 +14,8 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 pub enum ToPage {
     /// A preloaded frame is ready to receive [`ToWidget::Prepare`] and [`ToWidget::Open`].
     Loaded,
-    /// The accessible names of the dialog, in the widget's language.
-    Named {
-        /// The name of the dialog and of the frame.
-        payment: String,
-        /// The name of the close button.
-        close: String,
-    },
+    /// The accessible names are known.
+    Named(Names),
     /// See [`EventName::Ready`].
     Ready(TillEvent),
     /// See [`EventName::Fixation`].
@@ -36,16 +31,36 @@ pub enum ToPage {
     /// See [`EventName::Close`].
     Close(TillEvent),
     /// The height of the content changed.
-    Resize {
-        /// The height in CSS pixels.
-        height: u32,
-    },
+    Resize(Size),
     /// The page has to go to a URL: the verification form cannot be shown in a frame and the buyer
     /// chose to continue in this tab.
-    Navigate {
-        /// The URL, http or https.
-        url: String,
-    },
+    Navigate(Destination),
+}
+
+/// The accessible names of the widget, in its language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Names {
+    /// The name of the dialog and of the frame.
+    pub payment: String,
+    /// The name of the close button.
+    pub close: String,
+}
+
+/// The size of the widget's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Size {
+    /// The height in CSS pixels.
+    pub height: u32,
+}
+
+/// Where the page has to go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Destination {
+    /// The URL, http or https.
+    pub url: String,
 }
 
 /// A message from the page to the widget.
@@ -80,7 +95,7 @@ pub struct Returned {
     pub till_returned: ReturnedPayment,
 }
 
-/// The content of [`Returned`].
+/// The content of the return page's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReturnedPayment {

@@ -1,95 +1,84 @@
 /** Types of Till's embed script, `till.js`. */
 
-/** How the widget opens: over the page, or in a window of its own. */
-export type Mode = "iframe" | "popup";
-
-/** CSS custom properties of the widget. Values only; one that its property does not take is dropped. */
+/** The CSS custom properties of the widget. A value that is invalid for its property is ignored. */
 export interface Variables {
-  /** The main button, focus, and what is chosen. A colour; `#1d4ed8`. */
+  /** The main button, the focus ring and the selected method. A color, by default `#1d4ed8`. */
   "--till-accent"?: string;
-  /** Text on the accent. A colour; black or white, whichever is read better. */
+  /** Text on the accent color. A color, by default black or white for the better contrast. */
   "--till-on-accent"?: string;
-  /** Around the card, where the widget fills a window. A colour. */
+  /** The background of the hosted page. A color. */
   "--till-page"?: string;
-  /** Behind everything. A colour. */
+  /** The background of the widget. A color. */
   "--till-card"?: string;
-  /** Text. A colour. */
+  /** Text. A color. */
   "--till-text"?: string;
-  /** Labels and hints. A colour. */
+  /** Labels and hints. A color. */
   "--till-muted"?: string;
-  /** Borders. A colour. */
+  /** Borders. A color. */
   "--till-line"?: string;
-  /** Errors. A colour. */
+  /** Errors. A color. */
   "--till-bad"?: string;
-  /** Success. A colour. */
+  /** Success. A color. */
   "--till-good"?: string;
-  /** Corners of fields and buttons. A length; `10px`. */
+  /** The corner radius of fields and buttons. A length, by default `10px`. */
   "--till-radius"?: string;
-  /** A font family that the buyer's device has. */
+  /** The font family, installed on the buyer's device. */
   "--till-font"?: string;
-  /** The size of text. A length; `16px`. Below that, phones zoom in on a field. */
+  /** The font size. A length, by default `16px`. Phones zoom in on fields with a smaller font. */
   "--till-font-size"?: string;
-  /** The space between fields. A length; `12px`. */
+  /** The space between fields. A length, by default `14px`. */
   "--till-space"?: string;
 }
 
-/** Settings. What is absent is taken from the script tag's `data-` attributes. */
+/** Settings. Missing ones are read from the script tag's `data-` attributes. */
 export interface Settings {
-  /** Till's address. Needed where a bundler has the script; a script tag knows where it came from. */
+  /** The URL of the Till server. Required in a bundle; a script tag uses its own origin. */
   host?: string;
-  /** The project's publishable key, `pk_...`. Needed for orders, and to be ready before the click. */
+  /** The project's publishable key, `pk_...`. Required for orders and for preloading. */
   project?: string;
-  /** How it opens; `iframe` where nothing is said. */
+  /** How the widget opens, by default `iframe`. */
   mode?: Mode;
-  /** A BCP 47 language tag; the order's, the project's or the browser's where nothing is said. */
+  /** The language, a BCP 47 tag. By default the order's, the project's or the browser's. */
   locale?: string;
-  /** Its colours; the project's choice where nothing is said. */
-  theme?: "auto" | "light" | "dark";
-  /** Its looks in detail. */
+  /** The color theme, by default the project's. */
+  theme?: Theme;
+  /** The CSS custom properties. */
   variables?: Variables;
 }
 
-/** An invoice that the project's server made through the JSON API. */
+/** An invoice that the project's server created through the JSON API. */
 export interface InvoiceToPay {
-  /** Its `id`, `inv_...`. */
+  /** The invoice's `id`, `inv_...`. */
   invoice: string;
-  /** Its `client_token`. */
+  /** The invoice's `client_token`. */
   token: string;
   order?: undefined;
 }
 
-/** An order of the page's own; the project's server confirms it (`check_url`). */
+/** An order from the page. The project's server confirms it (`check_url`). */
 export interface OrderToPay {
   order: Order;
   invoice?: undefined;
   token?: undefined;
 }
 
-/** An order. */
-export interface Order {
-  /** The project's own number, unique in the project. */
-  order_id: string;
-  /** Decimal text such as `"19.99"`, or minor units as a whole number. */
-  amount: string | number;
-  /** ISO 4217. */
-  currency: string;
-  /** What the buyer reads. */
-  description?: string;
-  /** The order's lines; `amount` in minor units. */
-  items?: { name: string; quantity: number; amount: number }[];
-  /** What is known of the buyer. */
-  buyer?: { email?: string; name?: string; phone?: string; country?: string };
-  /** A BCP 47 language tag. */
-  locale?: string;
-  success_url?: string;
-  failure_url?: string;
-  metadata?: Record<string, string>;
-}
-
-/** What can be paid. A promise of it will do: the popup then opens at once, in the click. */
+/** What to pay. */
 export type ToPay = InvoiceToPay | OrderToPay;
 
-/** The events, in the order in which they come; `ready` and `paid` come once at most. */
+// Generated from the types in `shared/src`; see `shared/src/typescript.rs`.
+
+/** How a page opens the widget. */
+export type Mode =
+  | "iframe"
+  | "popup";
+
+/** The widget's color theme. */
+export type Theme =
+  | "auto"
+  | "light"
+  | "dark";
+
+/** The events of a widget, in the order in which they occur. `ready` and `paid` occur at most once. */
 export type EventName =
   | "open"
   | "popup_blocked"
@@ -101,8 +90,8 @@ export type EventName =
   | "error"
   | "close";
 
-/** What an event tells. For display only: goods are handed out on the callback. */
-export interface TillEvent {
+/** The detail of an event. For display only: deliver goods on the callback. */
+export type TillEvent = {
   /** The invoice, once it is known. */
   invoice?: string;
   /** The payment, once there is one. */
@@ -111,27 +100,90 @@ export interface TillEvent {
   status: string;
   /** A decline code or a problem type. */
   code?: string;
-}
+};
+
+/** An order as a page sends it. */
+export type Order = {
+  /** The project's order number, unique within the project. */
+  order_id: string;
+  /** Minor units as a whole number, or a decimal string such as `19.99`. */
+  amount: OrderAmount;
+  /** The currency, ISO 4217. */
+  currency: string;
+  /** The description shown to the buyer. */
+  description?: string;
+  /** The line items. */
+  items?: Array<Item>;
+  /** The buyer's details, as far as they are known. */
+  buyer?: Buyer;
+  /** The language of the widget, a BCP 47 tag. */
+  locale?: string;
+  /** The payment method that the widget offers first. */
+  method?: Method;
+  /** Where the buyer goes after a successful payment. */
+  success_url?: string;
+  /** Where the buyer goes otherwise. */
+  failure_url?: string;
+  /** Key-value data of the project's own. */
+  metadata?: Record<string, string>;
+};
+
+/** The amount of an order: minor units, or a decimal string. */
+export type OrderAmount =
+  | number
+  | string;
+
+/** A line item of an order, for display. */
+export type Item = {
+  /** The name of the item. */
+  name: string;
+  /** The quantity. */
+  quantity: number;
+  /** The unit price, in minor units of the invoice's currency. */
+  amount: number;
+};
+
+/** The buyer's details, as far as they are known. */
+export type Buyer = {
+  /** An e-mail address. */
+  email?: string;
+  /** A full name. */
+  name?: string;
+  /** A telephone number. */
+  phone?: string;
+  /** An ISO 3166-1 alpha-2 code. */
+  country?: string;
+};
+
+/** A payment method. */
+export type Method =
+  | "card"
+  | "paypal"
+  | "ideal"
+  | "bancontact"
+  | "eps";
+
+// End of the generated declarations.
 
 /** An open widget. */
 export interface Handle {
   on(event: EventName, listener: (event: TillEvent) => void): Handle;
   off(event: EventName, listener: (event: TillEvent) => void): Handle;
-  /** Closes it; the widget asks the buyer first while money may be moving. */
+  /** Closes the widget. While a payment is in progress, the widget asks the buyer first. */
   close(): void;
 }
 
 export interface TillInstance {
   /**
-   * Opens the widget: over the page, in a window, or, with a `container`, in that element. Call it
-   * inside the click itself, or the browser blocks the popup.
+   * Opens the widget in a dialog, in a popup or, with a `container`, in that element. Call it during
+   * the click, or the browser blocks the popup. With a promise, the popup opens at once and waits.
    *
-   * @throws TypeError when neither an invoice with its token nor an order is given.
+   * @throws TypeError without an invoice and its token, and without an order.
    */
   open(what: ToPay | Promise<ToPay>, options?: { container?: Element }): Handle;
 }
 
-/** Takes settings; opens widgets. As `window.Till` where a script tag loaded it. */
+/** Returns an instance for the settings. Also `window.Till`, if a script tag loaded it. */
 export function Till(settings?: Settings): TillInstance;
 export default Till;
 

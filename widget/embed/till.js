@@ -36,7 +36,12 @@
     return config;
   }
 
-  /** Opens the widget. Must be called during the click, or the browser blocks the popup. */
+  /**
+   * Opens the widget. Must be called during the click, or the browser blocks the popup.
+   * @param {object} config
+   * @param {any} what
+   * @param {{ container?: Element }} options
+   */
   function open(config, what, { container } = {}) {
     check(config, what);
     const mode = container ? "inline" : config.mode;
@@ -121,6 +126,7 @@
   function connect(view, { host }, target, emit, status, on, remove) {
     // A popup that returns from a bank's page posts these events again.
     const once = new Set();
+    /** @param {MessageEvent<ToPage>} event */
     const handleMessage = ({ origin, source, data }) => {
       if (origin !== host || source !== target() || !data?.till) return;
       const { till, ...detail } = data;
@@ -128,7 +134,7 @@
       on?.[till]?.(detail);
       if (till === "close") return view.close();
       // The bank's page cannot be shown in a frame and the buyer chose to continue in this tab.
-      if (till === "navigate" && /^https?:/.test(detail.url)) location.assign(detail.url);
+      if (data.till === "navigate" && /^https?:/.test(data.url)) location.assign(data.url);
       if (!NAMES.includes(till) || once.has(till)) return;
       if (till === "ready" || till === "paid") once.add(till);
       Object.assign(status, { code: undefined }, detail);
@@ -190,6 +196,7 @@
     const frame = { box, iframe, x, host: config.host, known: Boolean(known?.invoice) };
     if (frame.known || config.project) frame.url = widgetUrl(config, "iframe", known?.invoice, known?.token);
     const queue = [];
+    /** @param {ToWidget} message */
     frame.post = (message) => (frame.loaded ? post(iframe.contentWindow, message, frame.host) : queue.push(message));
     const on = {
       loaded() {
@@ -202,6 +209,7 @@
       },
       resize: ({ height }) => height > 0 && styled(iframe, { height: wide() ? `${height}px` : `max(100%, ${height}px)` }),
     };
+    /** @param {MessageEvent<ToPage>} event */
     frame.handleMessage = ({ origin, source, data }) => {
       if (origin === frame.host && source === iframe.contentWindow) on[data?.till]?.(data);
     };
@@ -292,7 +300,10 @@
     });
   }
 
-  /** Returns the invoice or order of an element's attributes. */
+  /**
+   * Returns the invoice or order of an element's attributes.
+   * @param {DOMStringMap} data
+   */
   function readTarget({ tillInvoice, tillToken, tillOrder }) {
     return tillOrder ? { order: JSON.parse(tillOrder) } : { invoice: tillInvoice, token: tillToken };
   }
@@ -312,13 +323,17 @@
   }
 
   document.addEventListener("click", (event) => {
+    /** @type {HTMLButtonElement | null} */
     const button = event.target.closest?.(BUTTONS);
     if (!button || button.disabled) return;
     event.preventDefault();
     openFor(button, () => readTarget(button.dataset));
   });
 
-  // Before the click: preloads the widget and the billing data of the button likely to be clicked.
+  /**
+   * Preloads the widget and the billing data of the button that is likely to be clicked.
+   * @param {HTMLElement | null} button
+   */
   function prepare(button) {
     if (!button) return;
     preload(configure());
@@ -326,6 +341,7 @@
     if (invoice && token) pooledFrame?.post({ till: "prepare", invoice, token });
   }
   function idle(run) {
+    // @ts-expect-error: setTimeout ignores the options
     const later = () => (window.requestIdleCallback ?? setTimeout)(run, { timeout: 2000 });
     document.readyState === "complete" ? later() : addEventListener("load", later, { once: true });
   }
@@ -340,6 +356,7 @@
   }
 
   if (!customElements.get("till-pay")) customElements.define("till-pay", class extends HTMLElement {
+    handle;
     connectedCallback() {
       const [tillInvoice, tillToken, tillOrder] = ["invoice", "token", "order"].map((n) => this.getAttribute(n));
       this.style.display ||= "block";

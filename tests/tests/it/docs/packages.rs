@@ -115,6 +115,19 @@ fn the_package_is_complete_and_its_types_compile() -> Result<()> {
     Ok(())
 }
 
+/// The scripts send and handle messages as `shared/src/message.rs` declares them.
+#[test]
+fn the_scripts_match_the_message_types() -> Result<()> {
+    run(Command::new("node")
+        .arg(modules()?.join("typescript/bin/tsc"))
+        .args(["--noEmit", "--allowJs", "--checkJs", "--skipLibCheck"])
+        .args(["--target", "es2022", "--lib", "es2023,dom,dom.iterable"])
+        .args(["--module", "esnext", "--moduleResolution", "bundler"])
+        .args(["globals.d.ts", "embed/till.js", "start.js"])
+        .current_dir(root()?.join("widget")))?;
+    Ok(())
+}
+
 /// The types contain every setting, event and variable of the code.
 #[test]
 fn the_types_are_complete() -> Result<()> {

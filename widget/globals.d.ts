@@ -1,0 +1,31 @@
+// Global types for the type check of `start.js` and `embed/till.js`. The scripts do not load it.
+
+type ToPage = import("./messages").ToPage;
+type ToWidget = import("./messages").ToWidget;
+
+/** A message that the widget receives: from the page or from the return page. */
+type FromPage = { till?: ToWidget["till"] } & Partial<import("./messages").InvoiceAndToken> &
+  Partial<import("./messages").Returned>;
+
+interface Window {
+  /** Set by till.js. */
+  Till: typeof import("./embed/till").Till;
+  /** Set by start.js; declared for Rust in src/browser.rs. */
+  till: Record<string, unknown>;
+}
+
+interface Navigator {
+  /** The Network Information API is not in TypeScript's library. */
+  connection?: { saveData: boolean };
+}
+
+// The scripts call these on HTML elements only.
+interface SVGScriptElement {
+  src: string;
+}
+interface Element {
+  focus(): void;
+}
+interface EventTarget {
+  closest<E extends Element = Element>(selector: string): E | null;
+}
