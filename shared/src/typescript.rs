@@ -32,6 +32,7 @@ fn declare<T: TS>() -> String {
         text = text
             .replace("= { \n", "= {\n")
             .replace("\n/**", "\n  /**")
+            .replace("\n * ", "\n   * ")
             .replace(" */\n", " */\n  ")
             .replace("; };", ";\n};");
         // The documentation of the type itself is not indented.

@@ -102,12 +102,12 @@ export type TillEvent = {
   code?: string;
 };
 
-/** An order as a page sends it. */
+/** An order as a project sends it. */
 export type Order = {
   /** The project's order number, unique within the project. */
   order_id: string;
-  /** Minor units as a whole number, or a decimal string such as `19.99`. */
-  amount: OrderAmount;
+  /** The amount, in minor units. From a page also a decimal string such as `"19.99"`. */
+  amount: number | string;
   /** The currency, ISO 4217. */
   currency: string;
   /** The description shown to the buyer. */
@@ -118,20 +118,16 @@ export type Order = {
   buyer?: Buyer;
   /** The language of the widget, a BCP 47 tag. */
   locale?: string;
-  /** The payment method that the widget offers first. */
-  method?: Method;
   /** Where the buyer goes after a successful payment. */
   success_url?: string;
   /** Where the buyer goes otherwise. */
   failure_url?: string;
-  /** Key-value data of the project's own. */
+  /** The payment method. From a project's server: the payment is submitted at once. From a page:
+   * the method that the widget offers first. */
+  method?: Method;
+  /** The project's own data: at most 50 entries, keys up to 40 and values up to 500 characters. */
   metadata?: Record<string, string>;
 };
-
-/** The amount of an order: minor units, or a decimal string. */
-export type OrderAmount =
-  | number
-  | string;
 
 /** A line item of an order, for display. */
 export type Item = {
