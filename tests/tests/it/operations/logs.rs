@@ -126,7 +126,7 @@ async fn warnings_carry_the_payment_id() -> Result<()> {
         let lines = lines(&app)?;
         let of = |text: &str| lines.iter().find(|line| line["message"] == text).cloned();
         let (Some(lost), Some(refused)) = (
-            of("the payment was not taken"),
+            of("the payment system did not accept the payment"),
             of("callback not delivered"),
         ) else {
             return Ok(false);

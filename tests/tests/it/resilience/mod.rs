@@ -5,6 +5,7 @@ mod chaos_postgres;
 mod dead_endpoint;
 mod disk_full;
 mod many_servers;
+mod one_connection;
 mod overload;
 mod races;
 mod resumed_calls;
