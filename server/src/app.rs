@@ -31,6 +31,8 @@ pub struct App {
     pub base_url: String,
     /// The HTTP client for payment systems.
     pub http: reqwest::Client,
+    /// What connectors keep between calls.
+    pub connector_cache: connectors::Cache,
     /// Sends callbacks to projects.
     pub outbox: Arc<Outbox>,
     /// Counters and histograms.
@@ -88,6 +90,7 @@ impl App {
             keys,
             base_url,
             http: connectors::http_client(config.connector_timeout())?,
+            connector_cache: connectors::Cache::default(),
             outbox: Arc::new(outbox),
             metrics,
             invoice_changes: broadcast::channel(1024).0,
@@ -110,6 +113,7 @@ impl App {
     pub(crate) fn ctx<'a>(&'a self, account: &'a Account) -> Ctx<'a> {
         Ctx {
             http: &self.http,
+            cache: &self.connector_cache,
             account,
         }
     }

@@ -1,36 +1,40 @@
-//! Amounts in a payment system's own units, where those are not ISO 4217's.
+//! Amounts in a provider's own units, where those are not the minor units of ISO 4217.
 
-use super::CallError;
+use super::error::{CallError, Cause};
 use till_shared::money::{Currency, Money};
 
-/// What we refuse to ask for: the amount has no exact form there.
-fn inexact(money: Money) -> CallError {
-    CallError::NotSent(format!("{money} has no exact form at this payment system"))
-}
-
-/// The amount as an integer with `decimals` decimals instead of the currency's own. Never rounded.
+/// The amount as an integer with `decimals` decimals instead of the currency's own.
+///
+/// # Errors
+/// When it would have to be rounded.
 pub fn with_decimals(money: Money, decimals: u32) -> Result<i64, CallError> {
     let own = money.currency.exponent();
     let factor = 10_i64.pow(own.abs_diff(decimals));
-    match decimals >= own {
-        true => money.amount.checked_mul(factor),
-        false => (money.amount % factor == 0).then(|| money.amount / factor),
-    }
-    .ok_or_else(|| inexact(money))
+    let units = if decimals >= own {
+        money.amount.checked_mul(factor)
+    } else {
+        (money.amount % factor == 0).then(|| money.amount / factor)
+    };
+    units.ok_or(CallError::NotSent(Cause::InexactAmount(money)))
 }
 
-/// Money from an integer with `decimals` decimals; `None` where it has no exact minor units.
+/// Money from an integer with `decimals` decimals; `None` if it is not a whole number of minor
+/// units.
 pub fn from_decimals(amount: i64, decimals: u32, currency: Currency) -> Option<Money> {
     let own = currency.exponent();
     let factor = 10_i64.pow(own.abs_diff(decimals));
-    let amount = match decimals <= own {
-        true => amount.checked_mul(factor)?,
-        false => (amount % factor == 0).then(|| amount / factor)?,
+    let amount = if decimals <= own {
+        amount.checked_mul(factor)?
+    } else {
+        (amount % factor == 0).then(|| amount / factor)?
     };
     Some(Money { amount, currency })
 }
 
 /// The amount as a decimal string with exactly `decimals` decimals: `19.99`, `500`.
+///
+/// # Errors
+/// When it would have to be rounded.
 pub fn decimal_string(money: Money, decimals: u32) -> Result<String, CallError> {
     let units = with_decimals(money, decimals)?;
     let width = decimals as usize + 1;
@@ -42,7 +46,7 @@ pub fn decimal_string(money: Money, decimals: u32) -> Result<String, CallError> 
     })
 }
 
-/// Money from a decimal string; zeros past the currency's decimals are no matter.
+/// Money from a decimal string. Zeros beyond the currency's decimals are ignored.
 pub fn from_decimal_string(text: &str, currency: Currency) -> Option<Money> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let own = currency.exponent() as usize;
@@ -81,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn decimal_strings_have_the_asked_decimals() {
+    fn decimal_strings_have_the_requested_decimals() {
         assert_eq!(decimal_string(money(1999, "EUR"), 2).unwrap(), "19.99");
         assert_eq!(decimal_string(money(5, "EUR"), 2).unwrap(), "0.05");
         assert_eq!(decimal_string(money(500, "JPY"), 0).unwrap(), "500");

@@ -1,32 +1,33 @@
-//! What an account's credentials have in common.
+//! Parsing of accounts' credentials.
 
-use super::{CallError, Ctx};
+use super::error::{CallError, Cause, InvalidCredentials};
+use super::types::Ctx;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use url::{Host, Url};
 
-/// A payment system's base URL, without a slash at its end: https, or http on this machine.
+/// A provider's base URL, without a trailing slash: https, or http on a loopback address.
 #[derive(Clone)]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// A payment system's own.
+    /// The provider's production URL, which is not checked.
     pub fn fixed(url: &str) -> Self {
         Self(url.to_owned())
     }
 
-    /// The URL, checked.
+    /// Parses and checks a URL.
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
-        let local = match url.host()? {
+        let loopback = match url.host()? {
             Host::Domain(name) => name == "localhost",
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
-        let fine = url.scheme() == "https" || url.scheme() == "http" && local;
-        fine.then(|| Self(text.trim_end_matches('/').to_owned()))
+        let allowed = url.scheme() == "https" || url.scheme() == "http" && loopback;
+        allowed.then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 }
 
@@ -43,14 +44,18 @@ impl<'de> Deserialize<'de> for BaseUrl {
     }
 }
 
-/// The account's credentials. The reason why they can't be read is kept back: it may quote them.
+/// Parses the account's credentials. The reason of a failure is dropped: it may quote them.
 pub fn read<T: DeserializeOwned>(ctx: &Ctx<'_>) -> Result<T, CallError> {
     serde_json::from_str(ctx.account.credentials.expose_secret())
-        .map_err(|_| CallError::NotSent("the account's credentials are not as expected".into()))
+        .map_err(|_| CallError::NotSent(Cause::Credentials))
 }
 
-/// Whether credentials can be read as `T`; `expected` says in words what that takes.
-pub fn check<T: DeserializeOwned>(given: &serde_json::Value, expected: &str) -> Result<(), String> {
-    let read = T::deserialize(given);
-    read.map(|_| ()).map_err(|_| expected.to_owned())
+/// Checks that credentials can be parsed as `T`; `expected` describes its fields.
+pub fn check<T: DeserializeOwned>(
+    credentials: &serde_json::Value,
+    expected: &'static str,
+) -> Result<(), InvalidCredentials> {
+    T::deserialize(credentials)
+        .map(|_| ())
+        .map_err(|_| InvalidCredentials { expected })
 }

@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::connectors::{self, Account, Connector, Known, Observed};
+use crate::connectors::{self, Account, Connector, Instrumented, PaymentRef};
 use crate::store::Tx;
 use crate::store::connector_accounts::{self, AccountRow, Written};
 use crate::store::payments::PaymentRow;
@@ -29,12 +29,12 @@ pub fn open_account(app: &App, row: &AccountRow) -> Result<(Arc<dyn Connector>, 
         id: row.account.clone(),
         credentials: app.keys.decrypt(&associated_data, &row.credentials)?,
     };
-    let observed = Observed {
+    let instrumented = Instrumented {
         inner: connector,
         kind: row.kind.clone(),
         metrics: app.metrics.clone(),
     };
-    Ok((Arc::new(observed), account))
+    Ok((Arc::new(instrumented), account))
 }
 
 /// The connector and account of a payment.
@@ -48,8 +48,8 @@ pub async fn account_of(app: &App, payment: &PaymentRow) -> Result<(Arc<dyn Conn
 }
 
 /// A payment as its connector identifies it.
-pub fn payment_ref(payment: &PaymentRow) -> Known<'_> {
-    Known {
+pub fn payment_ref(payment: &PaymentRow) -> PaymentRef<'_> {
+    PaymentRef {
         id: &payment.id,
         reference: payment.reference.as_deref(),
         created_at: payment.created_at,
@@ -156,7 +156,7 @@ async fn account_row(
     let read = serde_json::from_str(&credentials).unwrap_or_default();
     connector
         .check_credentials(&read)
-        .map_err(|message| AccountError::invalid("credentials", message))?;
+        .map_err(|error| AccountError::invalid("credentials", error.to_string()))?;
     Ok(AccountRow {
         label: new.label.unwrap_or_else(|| new.kind.clone()),
         credentials: app.keys.encrypt(&associated_data, &credentials)?,

@@ -7,7 +7,7 @@ use super::payments::reconcile::refresh;
 use super::refunds::apply_refund_outcome;
 use crate::app::App;
 use crate::clock;
-use crate::connectors::{News, Webhook, WebhookError};
+use crate::connectors::{WebhookError, WebhookEvent, WebhookMessage};
 use crate::domain::Timing;
 use crate::store::connector_accounts::AccountRow;
 use crate::store::payments::PaymentRow;
@@ -36,16 +36,16 @@ pub async fn receive(
     let row = row.ok_or_else(|| Error::not_found("connector account"))?;
     let (connector, account) = open_account(app, &row)?;
     let timing = Timing::at(clock::now_ms());
-    let webhooks = connector
+    let messages = connector
         .parse_webhook(&app.ctx(&account), headers, body, timing)
         .await
         .map_err(|error| reject(app, &row, error))?;
     let mut result = Ok(());
-    for webhook in webhooks {
+    for message in messages {
         // An event that can't be applied yet does not delay the rest of the batch.
-        result = result.and(process(app, &row, webhook).await);
+        result = result.and(process(app, &row, message).await);
     }
-    result.map(|()| connector.webhook_answer())
+    result.map(|()| connector.webhook_response())
 }
 
 /// Counts and logs a webhook that is not authentic or not readable.
@@ -53,15 +53,15 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
     let (connector, id) = (&account.kind, &account.account);
     tracing::warn!(connector, account = id, %error, "webhook rejected");
     let (outcome, problem) = match error {
-        WebhookError::Forged(_) => (
+        WebhookError::InvalidSignature(_) => (
             Outcome::InvalidSignature,
             Error::problem(ProblemType::Unauthorized, "The signature is invalid."),
         ),
         WebhookError::Malformed(reason) => (
             Outcome::Malformed,
-            Error::problem(ProblemType::InvalidRequest, reason),
+            Error::problem(ProblemType::InvalidRequest, reason.to_string()),
         ),
-        WebhookError::Unanswered(_) => (
+        WebhookError::Call(_) => (
             Outcome::Failed,
             Error::problem(
                 ProblemType::Unavailable,
@@ -73,14 +73,14 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
     problem
 }
 
-/// Applies the events of a webhook, records it and counts it.
-async fn process(app: &App, account: &AccountRow, webhook: Webhook) -> Result<()> {
+/// Applies the events of a message, records it and counts it.
+async fn process(app: &App, account: &AccountRow, message: WebhookMessage) -> Result<()> {
     let mut applied = Ok(());
-    for event in webhook.news {
-        applied = applied.and(apply(app, account, &webhook.event_id, event).await);
+    for event in message.events {
+        applied = applied.and(apply(app, account, &message.id, event).await);
     }
     let outcome = match &applied {
-        Ok(()) => record(app, account, &webhook.event_id).await?,
+        Ok(()) => record(app, account, &message.id).await?,
         Err(Error::Problem { kind, .. }) if *kind == ProblemType::NotFound => Outcome::Unmatched,
         Err(_) => Outcome::Failed,
     };
@@ -104,7 +104,7 @@ async fn record(app: &App, account: &AccountRow, webhook: &str) -> Result<Outcom
 #[tracing::instrument(name = "webhook", level = "error", skip_all,
     fields(connector = account.kind, account = account.account, webhook = webhook, payment = Empty,
         invoice = Empty, project = Empty, refund = Empty))]
-async fn apply(app: &App, account: &AccountRow, webhook: &str, event: News) -> Result<()> {
+async fn apply(app: &App, account: &AccountRow, webhook: &str, event: WebhookEvent) -> Result<()> {
     let missing = || Error::not_found("payment");
     let id = payment_of(app, &event).await?;
     let carried = |p: &PaymentRow| p.connector == account.kind && p.account == account.account;
@@ -119,15 +119,15 @@ async fn apply(app: &App, account: &AccountRow, webhook: &str, event: News) -> R
         .record("project", payment.project.as_str());
     tracing::info!("webhook received");
     match event {
-        News::Payment(id, update) => {
+        WebhookEvent::Payment(id, update) => {
             let applied = apply_payment_update(app, &id, update).await?;
             applied.ok_or_else(missing)?;
         }
-        News::Refund(id, outcome) => {
+        WebhookEvent::Refund(id, outcome) => {
             let applied = apply_refund_outcome(app, &id, outcome).await?;
             applied.ok_or_else(missing)?;
         }
-        News::Ask(_) => {
+        WebhookEvent::Refetch(_) => {
             refresh(app, &payment).await?;
         }
     }
@@ -135,10 +135,10 @@ async fn apply(app: &App, account: &AccountRow, webhook: &str, event: News) -> R
 }
 
 /// The payment that an event is about.
-async fn payment_of(app: &App, event: &News) -> Result<PaymentId> {
+async fn payment_of(app: &App, event: &WebhookEvent) -> Result<PaymentId> {
     match event {
-        News::Payment(payment, _) | News::Ask(payment) => Ok(payment.clone()),
-        News::Refund(refund, _) => {
+        WebhookEvent::Payment(payment, _) | WebhookEvent::Refetch(payment) => Ok(payment.clone()),
+        WebhookEvent::Refund(refund, _) => {
             Span::current().record("refund", refund.as_str());
             let refund = app.store.refund(refund).await?;
             Ok(refund.ok_or_else(|| Error::not_found("refund"))?.payment)

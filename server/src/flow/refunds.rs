@@ -6,7 +6,7 @@ use super::detached::Detached;
 use super::error::{Error, Result};
 use super::outbox::{Subject, write_events};
 use crate::app::App;
-use crate::connectors::{self, CallError, NewRefund, RefundOutcome};
+use crate::connectors::{self, CallError, Cause, NewRefund, RefundOutcome};
 use crate::domain::refund::invoice_status;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments::PaymentRow;
@@ -175,19 +175,17 @@ pub async fn submit_refund(_: &Detached, app: &App, refund: &RefundRow) -> Resul
         Some(reference) => {
             let new = NewRefund {
                 id: &refund.id,
-                known: refund.reference.as_deref(),
-                reference,
+                refund_reference: refund.reference.as_deref(),
+                payment_reference: reference,
                 money,
             };
             connector.refund(&app.ctx(&account), &new).await
         }
-        None => Err(CallError::NotSent(
-            "the payment's reference is not known yet".into(),
-        )),
+        None => Err(CallError::NotSent(Cause::NoReference)),
     };
     let outcome = match answer {
         Ok(outcome) => outcome,
-        Err(CallError::Refused(why)) => RefundOutcome::Refused(why),
+        Err(CallError::Refused(cause)) => RefundOutcome::Refused(cause.to_string()),
         Err(error) => {
             // The idempotency key makes the retry safe.
             tracing::warn!(%error, "the payment system did not answer the refund");

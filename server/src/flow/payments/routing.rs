@@ -32,7 +32,7 @@ pub async fn accounts_for(
 ) -> Result<Vec<AccountRow>> {
     let mut accounts = app.store.accounts(&project.id).await?;
     accounts.retain(|account| {
-        supports(account, method, invoice) && (form == PaymentForm::Widget || has_own_form(account))
+        supports(account, method, invoice) && (form == PaymentForm::Widget || has_hosted_page(account))
     });
     if accounts.is_empty() {
         return Err(Error::problem(
@@ -72,11 +72,11 @@ fn supports(account: &AccountRow, method: Method, invoice: &InvoiceRow) -> bool 
         && (account.currencies.is_empty() || account.currencies.iter().any(|c| c == code));
     enabled
         && connectors::by_kind(&account.kind)
-            .is_some_and(|c| c.capabilities().carries(method, currency))
+            .is_some_and(|c| c.capabilities().supports(method, currency))
 }
 
-fn has_own_form(account: &AccountRow) -> bool {
-    connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().own_form)
+fn has_hosted_page(account: &AccountRow) -> bool {
+    connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().hosted_page)
 }
 
 fn fields(method: Method, account: &AccountRow) -> Vec<String> {

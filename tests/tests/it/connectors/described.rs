@@ -5,7 +5,8 @@ use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use till_server::connectors::{
-    Account, CallError, Connector, Ctx, Known, NewPayment, NewRefund, PaymentUpdate, by_kind,
+    Account, Cache, CallError, Cause, Connector, Ctx, NewPayment, NewRefund, PaymentRef,
+    PaymentUpdate, by_kind,
 };
 use till_shared::buyer::Buyer;
 use till_shared::id::{PaymentId, RefundId};
@@ -20,6 +21,7 @@ struct Fixture {
     connector: Arc<dyn Connector>,
     account: Account,
     http: reqwest::Client,
+    cache: Cache,
     payment: PaymentId,
     refund: RefundId,
 }
@@ -39,6 +41,7 @@ impl Fixture {
                 credentials: credentials.to_string().into(),
             },
             http: till_server::connectors::http_client(std::time::Duration::from_secs(20))?,
+            cache: Cache::default(),
             payment: PaymentId::from_unique("01a20f6cc88c704985832b4041dd32bf"),
             refund: RefundId::from_unique("01a20f6cc88c704985832b4041dd32c0"),
         })
@@ -47,12 +50,13 @@ impl Fixture {
     fn ctx(&self) -> Ctx<'_> {
         Ctx {
             http: &self.http,
+            cache: &self.cache,
             account: &self.account,
         }
     }
 
-    fn known<'a>(&'a self, reference: Option<&'a str>) -> Known<'a> {
-        Known {
+    fn payment_ref<'a>(&'a self, reference: Option<&'a str>) -> PaymentRef<'a> {
+        PaymentRef {
             id: &self.payment,
             reference,
             // Later than every example, so that a list contains no newer payment.
@@ -83,7 +87,7 @@ impl Fixture {
         };
         let currency = "EUR"
             .parse()
-            .map_err(|_| CallError::NotSent("no EUR".into()))?;
+            .map_err(|_| CallError::NotSent(Cause::Credentials))?;
         let new = NewPayment {
             id: &self.payment,
             method,
@@ -105,11 +109,11 @@ impl Fixture {
     async fn refund(&self, reference: &str, known: Option<&str>) -> Result<(), CallError> {
         let currency = "EUR"
             .parse()
-            .map_err(|_| CallError::NotSent("no EUR".into()))?;
+            .map_err(|_| CallError::NotSent(Cause::Credentials))?;
         let new = NewRefund {
             id: &self.refund,
-            known,
-            reference,
+            refund_reference: known,
+            payment_reference: reference,
             money: Money {
                 amount: 500,
                 currency,
@@ -172,12 +176,12 @@ async fn adyen() -> Result<()> {
         described.prefer(&answer);
         let result = fixture
             .connector
-            .returned(&fixture.ctx(), &fixture.known(None), &back)
+            .handle_return(&fixture.ctx(), &fixture.payment_ref(None), &back)
             .await;
         assert_classified(&answer, result)?;
     }
     described.assert_requests_valid()?;
-    let link = fixture.known(Some("PLE83C39B0A0DE0C1E"));
+    let link = fixture.payment_ref(Some("PLE83C39B0A0DE0C1E"));
     for answer in described.documented("get", "/paymentLinks/{linkId}")? {
         described.prefer(&answer);
         assert_classified(
@@ -221,7 +225,7 @@ async fn paypal() -> Result<()> {
         }
     }
     described.assert_requests_valid()?;
-    let order = fixture.known(Some("5O190127TN364715T"));
+    let order = fixture.payment_ref(Some("5O190127TN364715T"));
     for answer in described.documented("get", "/v2/checkout/orders/{id}")? {
         described.prefer(&answer);
         assert_classified(
@@ -287,12 +291,12 @@ async fn mollie() -> Result<()> {
         described.prefer(&answer);
         let result = fixture
             .connector
-            .fetch(&fixture.ctx(), &fixture.known(None))
+            .fetch(&fixture.ctx(), &fixture.payment_ref(None))
             .await;
         assert_classified(&answer, result)?;
     }
     described.assert_requests_valid()?;
-    let payment = fixture.known(Some("tr_5B8cwPMGnU"));
+    let payment = fixture.payment_ref(Some("tr_5B8cwPMGnU"));
     for answer in described.documented("get", "/v2/payments/{paymentId}")? {
         described.prefer(&answer);
         assert_classified(

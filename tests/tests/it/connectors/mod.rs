@@ -2,6 +2,7 @@
 
 mod conformance;
 mod described;
+mod isolation;
 mod localstripe;
 mod routing;
 mod shop;

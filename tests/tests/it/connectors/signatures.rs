@@ -5,7 +5,9 @@ use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use std::time::Duration;
-use till_server::connectors::{Account, Ctx, News, Webhook, WebhookError, by_kind};
+use till_server::connectors::{
+    Account, Cache, Ctx, WebhookError, WebhookEvent, WebhookMessage, by_kind,
+};
 use till_server::domain::Timing;
 use till_shared::id::PaymentId;
 use till_shared::payment::PaymentStatus;
@@ -23,7 +25,7 @@ async fn parsed(
     headers: &[(&'static str, &str)],
     body: &str,
     at: i64,
-) -> Result<Result<Vec<Webhook>, WebhookError>> {
+) -> Result<Result<Vec<WebhookMessage>, WebhookError>> {
     till_tests::client::install_crypto_provider();
     let connector = by_kind(kind).context("no connector")?;
     let account = Account {
@@ -34,6 +36,7 @@ async fn parsed(
     let http = till_server::connectors::http_client(Duration::from_secs(5))?;
     let ctx = Ctx {
         http: &http,
+        cache: &Cache::default(),
         account: &account,
     };
     let mut map = HeaderMap::new();
@@ -49,10 +52,10 @@ async fn parsed(
 const PAYMENT: &str = "pay_01a20f6cc88c704985832b4041dd32bf";
 const AT: i64 = 1_800_000_000;
 
-fn succeeded(webhooks: &[Webhook]) -> Result<()> {
+fn succeeded(webhooks: &[WebhookMessage]) -> Result<()> {
     let ours: PaymentId = PAYMENT.parse().map_err(|_| anyhow::anyhow!("no id"))?;
-    match webhooks.first().and_then(|w| w.news.first()) {
-        Some(News::Payment(id, update)) if *id == ours => {
+    match webhooks.first().and_then(|w| w.events.first()) {
+        Some(WebhookEvent::Payment(id, update)) if *id == ours => {
             ensure!(update.status == PaymentStatus::Succeeded, "{update:?}");
             Ok(())
         }

@@ -1,8 +1,9 @@
-//! A connector whose every call is timed, counted and a span of its trace.
+//! A connector that times, counts and traces every call of another one.
 
-use super::{
-    CallError, Capabilities, Connector, Ctx, Known, NewPayment, NewRefund, PaymentUpdate,
-    RefundOutcome, Webhook, WebhookError,
+use super::connector::{Capabilities, Connector};
+use super::error::{CallError, InvalidCredentials, WebhookError};
+use super::types::{
+    Ctx, NewPayment, NewRefund, PaymentRef, PaymentUpdate, RefundOutcome, WebhookMessage,
 };
 use crate::domain::Timing;
 use crate::telemetry::{ConnectorCall, Metrics};
@@ -14,40 +15,41 @@ use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// The connector that it stands before.
-pub struct Observed {
-    /// Does the work.
+/// Wraps a connector.
+pub struct Instrumented {
+    /// The wrapped connector.
     pub inner: Arc<dyn Connector>,
     /// Its kind.
     pub kind: String,
-    /// Where it is counted.
+    /// Where the calls are counted.
     pub metrics: Arc<Metrics>,
 }
 
-impl Observed {
+impl Instrumented {
+    /// Runs `call` in a span with the id of its `subject`, which is `payment` or `refund`.
     async fn call<T>(
         &self,
         operation: &'static str,
-        (what, id): (&'static str, &(dyn Display + Sync)),
+        (subject, id): (&'static str, &(dyn Display + Sync)),
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
         let span = self.span(operation);
-        span.record(what, tracing::field::display(id));
+        span.record(subject, tracing::field::display(id));
         let start = Instant::now();
-        let answer = call.instrument(span.clone()).await;
-        let outcome = match &answer {
+        let result = call.instrument(span.clone()).await;
+        let outcome = match &result {
             Ok(_) => ConnectorCall::Answered,
             Err(CallError::NotSent(_)) => ConnectorCall::NotSent,
             Err(CallError::Refused(_)) => ConnectorCall::Refused,
             Err(CallError::Unknown(_)) => ConnectorCall::Unknown,
         };
         span.record("outcome", <&str>::from(outcome));
-        if outcome != ConnectorCall::Answered {
+        if result.is_err() {
             span.record("otel.status_code", "ERROR");
         }
-        let took = start.elapsed();
-        self.metrics.call(&self.kind, operation, outcome, took);
-        answer
+        self.metrics
+            .call(&self.kind, operation, outcome, start.elapsed());
+        result
     }
 
     fn span(&self, operation: &'static str) -> Span {
@@ -67,12 +69,12 @@ impl Observed {
 }
 
 #[async_trait]
-impl Connector for Observed {
+impl Connector for Instrumented {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
 
-    fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), String> {
+    fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), InvalidCredentials> {
         self.inner.check_credentials(credentials)
     }
 
@@ -81,53 +83,46 @@ impl Connector for Observed {
         ctx: &Ctx<'_>,
         new: &NewPayment<'_>,
     ) -> Result<PaymentUpdate, CallError> {
-        self.call("create", ("payment", new.id), self.inner.create(ctx, new))
-            .await
+        let call = self.inner.create(ctx, new);
+        self.call("create", ("payment", new.id), call).await
     }
 
     async fn fetch(
         &self,
         ctx: &Ctx<'_>,
-        payment: &Known<'_>,
+        payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        self.call(
-            "fetch",
-            ("payment", payment.id),
-            self.inner.fetch(ctx, payment),
-        )
-        .await
+        let call = self.inner.fetch(ctx, payment);
+        self.call("fetch", ("payment", payment.id), call).await
     }
 
-    async fn returned(
+    async fn handle_return(
         &self,
         ctx: &Ctx<'_>,
-        payment: &Known<'_>,
+        payment: &PaymentRef<'_>,
         query: &[(String, String)],
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        let call = self.inner.returned(ctx, payment, query);
+        let call = self.inner.handle_return(ctx, payment, query);
+        // The operation's name in metrics and traces is older than the method's.
         self.call("returned", ("payment", payment.id), call).await
     }
 
     async fn cancel(
         &self,
         ctx: &Ctx<'_>,
-        payment: &Known<'_>,
+        payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        self.call(
-            "cancel",
-            ("payment", payment.id),
-            self.inner.cancel(ctx, payment),
-        )
-        .await
+        let call = self.inner.cancel(ctx, payment);
+        self.call("cancel", ("payment", payment.id), call).await
     }
 
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
-        self.call("refund", ("refund", new.id), self.inner.refund(ctx, new))
-            .await
+        let call = self.inner.refund(ctx, new);
+        self.call("refund", ("refund", new.id), call).await
     }
 
-    fn webhook_answer(&self) -> &'static str {
-        self.inner.webhook_answer()
+    fn webhook_response(&self) -> &'static str {
+        self.inner.webhook_response()
     }
 
     async fn parse_webhook(
@@ -136,9 +131,9 @@ impl Connector for Observed {
         headers: &HeaderMap,
         body: &[u8],
         timing: Timing,
-    ) -> Result<Vec<Webhook>, WebhookError> {
-        // Some payment systems are asked whether it is theirs.
-        let read = self.inner.parse_webhook(ctx, headers, body, timing);
-        read.instrument(self.span("webhook")).await
+    ) -> Result<Vec<WebhookMessage>, WebhookError> {
+        // Some connectors call the provider to process a webhook.
+        let parse = self.inner.parse_webhook(ctx, headers, body, timing);
+        parse.instrument(self.span("webhook")).await
     }
 }

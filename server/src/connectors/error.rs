@@ -1,0 +1,159 @@
+//! What can go wrong with a call to a provider and with a webhook from it.
+
+use reqwest::StatusCode;
+use std::sync::Arc;
+use till_shared::money::Money;
+use till_shared::payment::Method;
+
+/// Why a call to a provider failed. The variant decides what happens to the payment next: whether
+/// the next account may be tried, and whether the provider is polled.
+///
+/// A decline by the bank is not an error but a [`PaymentUpdate`](super::PaymentUpdate).
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The provider did not process the request. It charged nothing and never will.
+    #[error("not sent: {0}")]
+    NotSent(Cause),
+    /// The provider rejected the request of this account. It charged nothing and never will.
+    #[error("refused: {0}")]
+    Refused(Cause),
+    /// The provider may or may not have processed the request. It must not be sent to another
+    /// account.
+    #[error("outcome unknown: {0}")]
+    Unknown(Cause),
+}
+
+impl CallError {
+    /// The cause, without what it means for the payment.
+    pub fn into_cause(self) -> Cause {
+        match self {
+            Self::NotSent(cause) | Self::Refused(cause) | Self::Unknown(cause) => cause,
+        }
+    }
+}
+
+/// The cause of a [`CallError`]. No text here contains a URL or credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The connection failed, timed out or broke.
+    #[error("{0}")]
+    Connection(#[source] reqwest::Error),
+    /// The body of the request cannot be sent again.
+    #[error("the request body cannot be cloned")]
+    RequestBody,
+    /// Every attempt was answered with HTTP 429.
+    #[error("HTTP 429 on every attempt")]
+    RateLimited,
+    /// An error response that is not in the provider's format.
+    #[error("HTTP {0}")]
+    Status(StatusCode),
+    /// A response that cannot be parsed.
+    #[error("unreadable response, HTTP {status}: {error}")]
+    UnreadableResponse {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Why the body cannot be parsed.
+        #[source]
+        error: serde_json::Error,
+    },
+    /// An error response in the provider's own words.
+    #[error("{0}")]
+    Message(String),
+    /// The account's credentials are not what the connector reads.
+    #[error("the account's credentials cannot be read")]
+    Credentials,
+    /// The provider issued no access token.
+    #[error("no access token: {0}")]
+    AccessToken(#[source] Arc<CallError>),
+    /// The provider's API has no exact representation of the amount.
+    #[error("the provider has no exact representation of {0}")]
+    InexactAmount(Money),
+    /// The connector does not offer the payment method.
+    #[error("{0} is not supported by this connector")]
+    UnsupportedMethod(Method),
+    /// The provider's id of the payment or refund is not known yet.
+    #[error("the provider's reference is not known yet")]
+    NoReference,
+    /// The provider no longer has the payment or refund.
+    #[error("the provider no longer has it")]
+    Missing,
+    /// The payment was not found in as many pages of the provider's list as are searched.
+    #[error("not found within the page limit of the provider's list")]
+    TooManyPages,
+}
+
+/// Why a webhook was rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// The signature is missing, wrong or too old.
+    #[error("invalid signature: {0}")]
+    InvalidSignature(#[from] SignatureError),
+    /// The signature is valid, but the body is not in the documented format.
+    #[error("malformed body: {0}")]
+    Malformed(#[from] MalformedWebhook),
+    /// The provider had to be called to process the webhook, and the call failed. The provider
+    /// should send the webhook again.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Why a webhook's signature is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The header or field with the signature is absent.
+    #[error("the signature is missing")]
+    Missing,
+    /// The signature or a header that belongs to it cannot be parsed.
+    #[error("the signature is malformed")]
+    Malformed,
+    /// The time of signing is outside the tolerance.
+    #[error("the timestamp is outside the tolerance")]
+    Expired,
+    /// The signature does not match the body.
+    #[error("the signature does not match the body")]
+    Mismatch,
+    /// The account's credentials hold no usable key to verify with.
+    #[error("the account's credentials hold no usable key")]
+    NoKey,
+    /// The signature algorithm is not the documented one.
+    #[error("the signature algorithm is not supported")]
+    UnsupportedAlgorithm,
+    /// The certificate's URL is not on the provider's hosts.
+    #[error("the certificate URL is not on the provider's hosts")]
+    CertificateUrl,
+    /// The certificate cannot be downloaded or parsed.
+    #[error("the certificate cannot be read")]
+    UnreadableCertificate,
+    /// The certificate chain does not end at a trusted root.
+    #[error("the certificate is not trusted")]
+    UntrustedCertificate,
+    /// The certificate is not issued for the provider's domain.
+    #[error("the certificate is for another domain")]
+    CertificateName,
+    /// The webhook names no payment of this account. Mollie signs nothing: the payment's id is the
+    /// only proof.
+    #[error("the account has no such payment")]
+    UnknownPayment,
+}
+
+/// Why a webhook's body cannot be processed.
+#[derive(Debug, thiserror::Error)]
+pub enum MalformedWebhook {
+    /// It is not the documented JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is not the documented form.
+    #[error(transparent)]
+    Form(#[from] serde_urlencoded::de::Error),
+    /// Its payment reference was not issued by this server.
+    #[error("the payment reference was not issued by this server")]
+    Reference,
+}
+
+/// Credentials are not what the connector reads. The text quotes no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
+pub struct InvalidCredentials {
+    /// The expected fields, in words.
+    pub expected: &'static str,
+}

@@ -1,0 +1,86 @@
+//! The sandbox's objects.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use till_shared::card::CardSummary;
+use till_shared::money::Currency;
+use till_shared::payment::DeclineCode;
+
+/// An account's credentials.
+#[derive(Deserialize)]
+pub struct Credentials {
+    pub base_url: String,
+    pub api_key: SecretString,
+    pub webhook_secret: SecretString,
+}
+
+/// A payment.
+#[derive(Deserialize)]
+pub struct Payment {
+    pub id: String,
+    /// Our payment id.
+    pub reference: String,
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: Status,
+    pub decline_code: Option<DeclineCode>,
+    pub verification: Option<Verification>,
+    pub card: Option<CardSummary>,
+}
+
+/// A payment's status.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    RequiresVerification,
+    Processing,
+    Succeeded,
+    Declined,
+    Canceled,
+}
+
+/// The verification form.
+#[derive(Deserialize)]
+pub struct Verification {
+    pub url: String,
+    /// Whether it may be shown in a frame.
+    pub framable: bool,
+}
+
+/// A list of payments.
+#[derive(Deserialize)]
+pub struct Payments {
+    pub data: Vec<Payment>,
+}
+
+/// A refund.
+#[derive(Deserialize)]
+pub struct Refund {
+    pub id: String,
+}
+
+/// The body of an error response.
+#[derive(Deserialize)]
+pub struct ErrorResponse {
+    pub error: Error,
+}
+
+/// What an error response says.
+#[derive(Deserialize)]
+pub struct Error {
+    pub code: String,
+    pub message: String,
+}
+
+/// A webhook's body.
+#[derive(Deserialize)]
+pub struct Event {
+    pub id: String,
+    pub data: EventData,
+}
+
+/// The object that a webhook is about.
+#[derive(Deserialize)]
+pub struct EventData {
+    pub payment: Payment,
+}
