@@ -1,4 +1,4 @@
-//! Amounts in a provider's own units, where those are not the minor units of ISO 4217.
+//! Amounts in a payment system's own units, where those are not the minor units of ISO 4217.
 
 use super::error::{CallError, Cause};
 use till_shared::money::{Currency, Money};

@@ -39,7 +39,7 @@ impl Cache {
         Ok(token.secret)
     }
 
-    /// Drops a token that the provider no longer accepts. A newer one stays.
+    /// Drops a token that the payment system no longer accepts. A newer one stays.
     pub(super) async fn forget(&self, client: &Client, rejected: &SecretString) {
         let current = self.tokens.get(client).await;
         let is_rejected = |t: &AccessToken| t.secret.expose_secret() == rejected.expose_secret();
@@ -52,7 +52,7 @@ impl Cache {
 /// An OAuth client: what an access token is issued to.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Client {
-    /// The provider's base URL.
+    /// The payment system's base URL.
     pub base_url: String,
     /// The client's id.
     pub id: String,

@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use till_shared::money::Currency;
 use till_shared::payment::Method;
 
-/// What a provider supports.
+/// What a payment system supports.
 #[derive(Debug, Clone, Copy)]
 pub struct Capabilities {
     /// The payment methods.
@@ -19,8 +19,8 @@ pub struct Capabilities {
     pub currencies: Option<&'static [&'static str]>,
     /// Whether payments can be refunded.
     pub refunds: bool,
-    /// Whether a payment can be created without the method's data. The provider then asks for it
-    /// on its own page.
+    /// Whether a payment can be created without the method's data. The payment system then asks for
+    /// it on its own page.
     pub hosted_page: bool,
     /// Whether a payment can be created with the card that the buyer typed into our payment form.
     pub card_data: bool,
@@ -36,10 +36,10 @@ impl Capabilities {
     }
 }
 
-/// A payment provider.
+/// A payment system.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// What the provider supports.
+    /// What the payment system supports.
     fn capabilities(&self) -> Capabilities;
 
     /// Checks that an account's credentials are in this connector's format.
@@ -55,7 +55,7 @@ pub trait Connector: Send + Sync {
     async fn create(&self, ctx: &Ctx<'_>, new: &NewPayment<'_>)
     -> Result<PaymentUpdate, CallError>;
 
-    /// Fetches the state of a payment. `None` if the provider does not have it.
+    /// Fetches the state of a payment. `None` if the payment system does not have it.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -66,7 +66,7 @@ pub trait Connector: Send + Sync {
     ) -> Result<Option<PaymentUpdate>, CallError>;
 
     /// Continues a payment whose buyer returned from the verification form with this query, and
-    /// returns its state. Some providers complete a payment only now.
+    /// returns its state. Some payment systems complete a payment only now.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -93,7 +93,7 @@ pub trait Connector: Send + Sync {
     /// id returns the state of the first one.
     ///
     /// # Errors
-    /// See [`CallError`]. [`CallError::Refused`] means that the provider rejects the refund.
+    /// See [`CallError`]. [`CallError::Refused`] means that the payment system rejects the refund.
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError>;
 
     /// The body of the response to an accepted webhook.

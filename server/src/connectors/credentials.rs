@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use url::{Host, Url};
 
-/// A provider's base URL, without a trailing slash: https, or http on a loopback address.
+/// A payment system's base URL, without a trailing slash: https, or http on a loopback address.
 #[derive(Clone)]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// The provider's production URL, which is not checked.
+    /// The payment system's production URL, which is not checked.
     pub fn fixed(url: &str) -> Self {
         Self(url.to_owned())
     }

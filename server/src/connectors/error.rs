@@ -1,23 +1,23 @@
-//! What can go wrong with a call to a provider and with a webhook from it.
+//! What can go wrong with a call to a payment system and with a webhook from it.
 
 use reqwest::StatusCode;
 use std::sync::Arc;
 use till_shared::money::Money;
 use till_shared::payment::Method;
 
-/// Why a call to a provider failed. The variant decides what happens to the payment next: whether
-/// the next account may be tried, and whether the provider is polled.
+/// Why a call to a payment system failed. The variant decides what happens to the payment next:
+/// whether the next account may be tried, and whether the payment system is polled.
 ///
 /// A decline by the bank is not an error but a [`PaymentUpdate`](super::PaymentUpdate).
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The provider did not process the request. It charged nothing and never will.
+    /// The payment system did not process the request. It charged nothing and never will.
     #[error("not sent: {0}")]
     NotSent(Cause),
-    /// The provider rejected the request of this account. It charged nothing and never will.
+    /// The payment system rejected the request of this account. It charged nothing and never will.
     #[error("refused: {0}")]
     Refused(Cause),
-    /// The provider may or may not have processed the request. It must not be sent to another
+    /// The payment system may or may not have processed the request. It must not be sent to another
     /// account.
     #[error("outcome unknown: {0}")]
     Unknown(Cause),
@@ -44,7 +44,7 @@ pub enum Cause {
     /// Every attempt was answered with HTTP 429.
     #[error("HTTP 429 on every attempt")]
     RateLimited,
-    /// An error response that is not in the provider's format.
+    /// An error response that is not in the payment system's format.
     #[error("HTTP {0}")]
     Status(StatusCode),
     /// A response that cannot be parsed.
@@ -56,29 +56,29 @@ pub enum Cause {
         #[source]
         error: serde_json::Error,
     },
-    /// An error response in the provider's own words.
+    /// An error response in the payment system's own words.
     #[error("{0}")]
     Message(String),
     /// The account's credentials are not what the connector reads.
     #[error("the account's credentials cannot be read")]
     Credentials,
-    /// The provider issued no access token.
+    /// The payment system issued no access token.
     #[error("no access token: {0}")]
     AccessToken(#[source] Arc<CallError>),
-    /// The provider's API has no exact representation of the amount.
-    #[error("the provider has no exact representation of {0}")]
+    /// The payment system's API has no exact representation of the amount.
+    #[error("the payment system has no exact representation of {0}")]
     InexactAmount(Money),
     /// The connector does not offer the payment method.
     #[error("{0} is not supported by this connector")]
     UnsupportedMethod(Method),
-    /// The provider's id of the payment or refund is not known yet.
-    #[error("the provider's reference is not known yet")]
+    /// The payment system's id of the payment or refund is not known yet.
+    #[error("the payment system's reference is not known yet")]
     NoReference,
-    /// The provider no longer has the payment or refund.
-    #[error("the provider no longer has it")]
+    /// The payment system no longer has the payment or refund.
+    #[error("the payment system no longer has it")]
     Missing,
-    /// The payment was not found in as many pages of the provider's list as are searched.
-    #[error("not found within the page limit of the provider's list")]
+    /// The payment was not found in as many pages of the payment system's list as are searched.
+    #[error("not found within the page limit of the payment system's list")]
     TooManyPages,
 }
 
@@ -91,8 +91,8 @@ pub enum WebhookError {
     /// The signature is valid, but the body is not in the documented format.
     #[error("malformed body: {0}")]
     Malformed(#[from] MalformedWebhook),
-    /// The provider had to be called to process the webhook, and the call failed. The provider
-    /// should send the webhook again.
+    /// The payment system had to be called to process the webhook, and the call failed. The payment
+    /// system should send the webhook again.
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -118,8 +118,8 @@ pub enum SignatureError {
     /// The signature algorithm is not the documented one.
     #[error("the signature algorithm is not supported")]
     UnsupportedAlgorithm,
-    /// The certificate's URL is not on the provider's hosts.
-    #[error("the certificate URL is not on the provider's hosts")]
+    /// The certificate's URL is not on the payment system's hosts.
+    #[error("the certificate URL is not on the payment system's hosts")]
     CertificateUrl,
     /// The certificate cannot be downloaded or parsed.
     #[error("the certificate cannot be read")]
@@ -127,7 +127,7 @@ pub enum SignatureError {
     /// The certificate chain does not end at a trusted root.
     #[error("the certificate is not trusted")]
     UntrustedCertificate,
-    /// The certificate is not issued for the provider's domain.
+    /// The certificate is not issued for the payment system's domain.
     #[error("the certificate is for another domain")]
     CertificateName,
     /// The webhook names no payment of this account. Mollie signs nothing: the payment's id is the

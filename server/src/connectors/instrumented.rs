@@ -132,7 +132,7 @@ impl Connector for Instrumented {
         body: &[u8],
         timing: Timing,
     ) -> Result<Vec<WebhookMessage>, WebhookError> {
-        // Some connectors call the provider to process a webhook.
+        // Some connectors call the payment system to process a webhook.
         let parse = self.inner.parse_webhook(ctx, headers, body, timing);
         parse.instrument(self.span("webhook")).await
     }

@@ -1,4 +1,4 @@
-//! Our ids in the metadata of a provider's objects.
+//! Our ids in the metadata of a payment system's objects.
 
 use serde_json::Value;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Payment providers behind one trait. A connector knows neither the store nor HTTP handlers, and
-//! its provider's types stay inside its module.
+//! Payment systems behind one trait. A connector knows neither the store nor HTTP handlers, and its
+//! payment system's types stay inside its module.
 
 mod adyen;
 mod amount;

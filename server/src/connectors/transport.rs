@@ -1,4 +1,5 @@
-//! HTTP calls to providers: time limits, retries, and which failures leave the outcome unknown.
+//! HTTP calls to payment systems: time limits, retries, and which failures leave the outcome
+//! unknown.
 
 use super::error::{CallError, Cause};
 use backon::{ExponentialBuilder, Retryable};
@@ -14,7 +15,7 @@ const MIN_DELAY: Duration = Duration::from_millis(250);
 /// The longest delay, even if `Retry-After` is longer: a buyer is waiting.
 const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// The HTTP client for calls to providers and projects: no redirects, no proxy from the
+/// The HTTP client for calls to payment systems and projects: no redirects, no proxy from the
 /// environment, and `timeout` for a whole call.
 ///
 /// # Errors
@@ -29,7 +30,7 @@ pub fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// A provider's error body.
+/// A payment system's error body.
 pub trait ErrorBody: DeserializeOwned {
     /// The statuses that mean that the requested object does not exist.
     const NOT_FOUND: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
@@ -37,8 +38,8 @@ pub trait ErrorBody: DeserializeOwned {
     /// What the error means for the call.
     fn into_call_error(self, status: StatusCode) -> CallError;
 
-    /// What an error response means whose body is not in the provider's format. It may come from a
-    /// proxy on the way, so by default the outcome is unknown.
+    /// What an error response means whose body is not in the payment system's format. It may come
+    /// from a proxy on the way, so by default the outcome is unknown.
     fn unreadable(status: StatusCode) -> CallError {
         CallError::Unknown(Cause::Status(status))
     }
@@ -48,11 +49,11 @@ pub trait ErrorBody: DeserializeOwned {
 pub enum ApiError<E> {
     /// There is no usable response.
     Call(CallError),
-    /// The provider answered with an error status.
+    /// The payment system answered with an error status.
     Response {
         /// The HTTP status.
         status: StatusCode,
-        /// The body, if it is in the provider's format.
+        /// The body, if it is in the payment system's format.
         body: Option<E>,
     },
 }
@@ -95,8 +96,8 @@ impl Response {
             .map_err(|error| CallError::Unknown(Cause::UnreadableResponse { status, error }).into())
     }
 
-    /// Like [`Self::into_result`], but `None` if the provider says that the object does not exist.
-    /// A 404 that is not in the provider's format proves nothing.
+    /// Like [`Self::into_result`], but `None` if the payment system says that the object does not
+    /// exist. A 404 that is not in the payment system's format proves nothing.
     pub fn into_option<T: DeserializeOwned, E: ErrorBody>(self) -> Result<Option<T>, ApiError<E>> {
         match self.into_result() {
             Ok(found) => Ok(Some(found)),

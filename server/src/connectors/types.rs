@@ -9,7 +9,7 @@ use till_shared::money::Money;
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::{CardData, Verification};
 
-/// A project's account at a provider.
+/// A project's account at a payment system.
 pub struct Account {
     /// The connector's kind, for example `sandbox`.
     pub kind: String,
@@ -19,9 +19,9 @@ pub struct Account {
     pub credentials: SecretString,
 }
 
-/// What every call to a provider needs.
+/// What every call to a payment system needs.
 pub struct Ctx<'a> {
-    /// The HTTP client for calls to providers: with time limits, without redirects.
+    /// The HTTP client for calls to payment systems: with time limits, without redirects.
     pub http: &'a reqwest::Client,
     /// What connectors keep between calls; one for the whole server.
     pub cache: &'a Cache,
@@ -29,7 +29,7 @@ pub struct Ctx<'a> {
     pub account: &'a Account,
 }
 
-/// A payment to create at a provider.
+/// A payment to create at a payment system.
 pub struct NewPayment<'a> {
     /// Our payment id, which is also the idempotency key.
     pub id: &'a PaymentId,
@@ -49,26 +49,26 @@ pub struct NewPayment<'a> {
     pub locale: Option<&'a str>,
     /// The URL that the buyer returns to.
     pub return_url: &'a str,
-    /// The URL that the provider sends webhooks to.
+    /// The URL that the payment system sends webhooks to.
     pub webhook_url: &'a str,
 }
 
-/// Identifies a payment that a provider may have.
+/// Identifies a payment that a payment system may have.
 pub struct PaymentRef<'a> {
     /// Our payment id.
     pub id: &'a PaymentId,
-    /// The provider's id, once it is known.
+    /// The payment system's id, once it is known.
     pub reference: Option<&'a str>,
-    /// When our payment was created, in milliseconds since 1970-01-01 UTC. The provider's is not
-    /// older.
+    /// When our payment was created, in milliseconds since 1970-01-01 UTC. The payment system's is
+    /// not older.
     pub created_at: i64,
 }
 
-/// A provider's state of a payment.
+/// A payment system's state of a payment.
 #[derive(Debug, Clone)]
 pub struct PaymentUpdate {
-    /// The provider's id. The id that comes with a success replaces any earlier one: refunds use
-    /// it.
+    /// The payment system's id. The id that comes with a success replaces any earlier one: refunds
+    /// use it.
     pub reference: Option<String>,
     /// The status. Anything that is not clearly a success or a decline is `processing`.
     pub status: PaymentStatus,
@@ -76,7 +76,7 @@ pub struct PaymentUpdate {
     pub decline: Option<DeclineCode>,
     /// What the buyer has to do.
     pub verification: Verification,
-    /// The provider's amount. A success is accepted only if it equals ours.
+    /// The payment system's amount. A success is accepted only if it equals ours.
     pub money: Option<Money>,
     /// The card details that may be displayed.
     pub card: Option<CardSummary>,
@@ -95,7 +95,7 @@ impl PaymentUpdate {
         }
     }
 
-    /// An update that changes nothing, whatever the payment's status is.
+    /// An update that changes nothing: `created` never replaces a later status.
     pub fn unchanged() -> Self {
         Self::status(PaymentStatus::Created)
     }
@@ -108,7 +108,7 @@ impl PaymentUpdate {
         }
     }
 
-    /// Sets the provider's amount. A success without a readable amount becomes `processing`.
+    /// Sets the payment system's amount. A success without a readable amount becomes `processing`.
     pub fn with_amount(self, money: Option<Money>) -> Self {
         let status = match (self.status, money) {
             (PaymentStatus::Succeeded, None) => PaymentStatus::Processing,
@@ -122,33 +122,34 @@ impl PaymentUpdate {
     }
 }
 
-/// A refund to create at a provider.
+/// A refund to create at a payment system.
 pub struct NewRefund<'a> {
     /// Our refund id, which is also the idempotency key.
     pub id: &'a RefundId,
-    /// The provider's id of this refund, if it has accepted it before. The provider is then asked
-    /// for its status.
+    /// The payment system's id of this refund, if it has accepted it before. The payment system is
+    /// then asked for its status.
     pub refund_reference: Option<&'a str>,
-    /// The provider's id of the payment.
+    /// The payment system's id of the payment.
     pub payment_reference: &'a str,
     /// The amount to refund.
     pub money: Money,
 }
 
-/// A provider's state of a refund.
+/// A payment system's state of a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundOutcome {
-    /// Accepted under this id of the provider; the outcome follows.
+    /// Accepted under this id of the payment system; the outcome follows.
     Pending(String),
-    /// Refunded under this id of the provider.
+    /// Refunded under this id of the payment system.
     Succeeded(String),
-    /// Rejected for this reason, in the provider's words.
+    /// Rejected for this reason, in the payment system's words.
     Refused(String),
 }
 
 /// One message of a verified webhook.
 pub struct WebhookMessage {
-    /// The provider's id of the message. It is recorded, so that a repeated message is recognized.
+    /// The payment system's id of the message. It is recorded, so that a repeated message is
+    /// recognized.
     pub id: String,
     /// What the message reports; empty if it does not concern this server.
     pub events: Vec<WebhookEvent>,
@@ -160,6 +161,6 @@ pub enum WebhookEvent {
     Payment(PaymentId, PaymentUpdate),
     /// The state of a refund.
     Refund(RefundId, RefundOutcome),
-    /// A payment changed. If it is not final, its state is to be fetched from the provider.
+    /// A payment changed. If it is not final, its state is to be fetched from the payment system.
     Refetch(PaymentId),
 }

@@ -47,7 +47,7 @@ pub async fn fetch(
     Ok(pem)
 }
 
-/// Verifies that the first certificate is PayPal's and trusted, and that its key made the signature.
+/// Verifies that the first certificate is trusted and PayPal's, and that its key made the signature.
 /// `authority` is a PEM certificate to trust besides the public ones.
 pub fn verify(
     pem: &[u8],

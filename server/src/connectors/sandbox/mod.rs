@@ -1,5 +1,5 @@
-//! The sandbox provider, which is part of this server's binary. It is called over HTTP like any
-//! other provider; its page `/sandbox` lists the test cards.
+//! The sandbox payment system, which is part of this server's binary. It is called over HTTP like
+//! any other payment system; its page `/sandbox` lists the test cards.
 
 mod api;
 mod mapping;

@@ -32,7 +32,8 @@ pub async fn accounts_for(
 ) -> Result<Vec<AccountRow>> {
     let mut accounts = app.store.accounts(&project.id).await?;
     accounts.retain(|account| {
-        supports(account, method, invoice) && (form == PaymentForm::Widget || has_hosted_page(account))
+        supports(account, method, invoice)
+            && (form == PaymentForm::Widget || has_hosted_page(account))
     });
     if accounts.is_empty() {
         return Err(Error::problem(
