@@ -15,7 +15,7 @@ pub fn setup() -> Result<()> {
     setup::widget_tools()?;
     setup::browser()?;
     setup::languages()?;
-    setup::peers()?;
+    setup::provider_tools()?;
     setup::postgres()?;
     setup::npm::TESTS.ensure()?;
     setup::nextest()?;

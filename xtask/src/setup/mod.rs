@@ -9,8 +9,8 @@ mod debian_wasm;
 mod languages;
 mod launcher;
 pub mod npm;
-mod peers;
 mod postgres;
+mod provider_tools;
 mod rustc;
 mod script;
 mod tools;
@@ -26,8 +26,8 @@ use anyhow::{Context, Result};
 
 pub use browser::Browser;
 pub use languages::Languages;
-pub use peers::Peers;
 pub use postgres::{Postgres, Running as RunningPostgres};
+pub use provider_tools::ProviderTools;
 pub use rustc::TARGET as WASM_TARGET;
 pub use wasm_target::WasmToolchain;
 
@@ -83,8 +83,8 @@ pub fn widget_tools() -> Result<WidgetTools> {
 }
 
 /// Software of others that the connectors are tested against.
-pub fn peers() -> Result<Peers> {
-    peers::ensure()
+pub fn provider_tools() -> Result<ProviderTools> {
+    provider_tools::ensure()
 }
 
 /// A browser and its driver, for the tests.

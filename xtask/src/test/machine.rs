@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::setup::{self, Browser, Languages, Peers, Postgres, RunningPostgres};
+use crate::setup::{self, Browser, Languages, Postgres, ProviderTools, RunningPostgres};
 use crate::{paths, process};
 
 // Which tests need what, as filtersets of nextest's.
@@ -16,7 +16,8 @@ const BROWSER: &str = "binary(it) & test(/^(widget|docs::(examples|walkthroughs)
 const LANGUAGES: &str = "binary(it) & test(/^docs::(snippets|walkthroughs)::/)";
 const NPM: &str =
     "binary(it) & test(/^(widget::accessibility|docs)::/) & not test(/^docs::architecture::/)";
-const PROVIDER_LIBRARIES: &str = "binary(it) & test(/^connectors::(described|foreign)::/)";
+const PROVIDER_LIBRARIES: &str =
+    "binary(it) & test(/^connectors::(described|localstripe|signatures)::/)";
 const DESCRIPTIONS: &str = "binary(it) & test(/^connectors::described::/)";
 const POSTGRES: &str = "all()";
 const MOUNT: &str = "binary(it) & test(/^resilience::disk_full::/)";
@@ -47,7 +48,7 @@ pub struct Missing {
 pub struct Machine {
     browser: Option<Browser>,
     languages: Option<Languages>,
-    peers: Option<Peers>,
+    provider_tools: Option<ProviderTools>,
     npm: Option<PathBuf>,
     descriptions: Option<PathBuf>,
     postgres: Option<Postgres>,
@@ -61,7 +62,7 @@ impl Machine {
         Self {
             browser: found(setup::browser(), BROWSER, &mut missing),
             languages: found(setup::languages(), LANGUAGES, &mut missing),
-            peers: found(setup::peers(), PROVIDER_LIBRARIES, &mut missing),
+            provider_tools: found(setup::provider_tools(), PROVIDER_LIBRARIES, &mut missing),
             npm: found(setup::npm::TESTS.ensure(), NPM, &mut missing),
             descriptions: found(descriptions(), DESCRIPTIONS, &mut missing),
             postgres: found(setup::postgres(), POSTGRES, &mut missing),
@@ -93,8 +94,8 @@ impl Machine {
         if let Some(languages) = &self.languages {
             languages.apply(command);
         }
-        if let Some(peers) = &self.peers {
-            peers.apply(command);
+        if let Some(provider_tools) = &self.provider_tools {
+            provider_tools.apply(command);
         }
         if let Some(modules) = &self.npm {
             command.env("TILL_NODE_MODULES", modules);

@@ -1,6 +1,5 @@
-//! Software of others that the connectors are tested against: a mock that enforces published
-//! interface descriptions, a fake of Stripe, and payment systems' own libraries, which sign what
-//! ours has to verify. Only the tests use them; nothing of them is built in.
+//! Third-party software that the connectors are tested against: Prism, which enforces published API
+//! descriptions, a mock of Stripe, and the providers' own libraries. Only the tests use it.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,21 +13,21 @@ use super::npm;
 use crate::{paths, process};
 
 const PRISM: (&str, &str) = ("@stoplight/prism-cli", "5.16.0");
-/// Libraries that a script of Node.js loads.
+/// Libraries for Node.js scripts.
 const NODE_LIBRARIES: [(&str, &str); 2] = [("stripe", "23.1.0"), ("@adyen/api-library", "32.1.0")];
 const LOCALSTRIPE: (&str, &str) = ("localstripe", "1.15.10");
 const PAYPAL: (&str, &str) = ("paypalrestsdk", "1.13.3");
 
-/// Where they are.
-pub struct Peers {
+/// The paths of the installed software.
+pub struct ProviderTools {
     prism: PathBuf,
     node_path: OsString,
     localstripe: PathBuf,
     paypal: PathBuf,
 }
 
-impl Peers {
-    /// Tells the tests.
+impl ProviderTools {
+    /// Sets the paths in a command's environment.
     pub fn apply(&self, command: &mut Command) {
         command
             .env("TILL_PRISM", &self.prism)
@@ -38,8 +37,8 @@ impl Peers {
     }
 }
 
-/// Finds or installs them all.
-pub fn ensure() -> Result<Peers> {
+/// Finds or installs the software.
+pub fn ensure() -> Result<ProviderTools> {
     let cache = paths::cache()?.join("tools");
     let prism = npm_modules(&cache, PRISM)?.join(".bin/prism");
     let libraries: Vec<PathBuf> = NODE_LIBRARIES
@@ -48,7 +47,7 @@ pub fn ensure() -> Result<Peers> {
         .collect::<Result<_>>()?;
     let node_path = env::join_paths(&libraries)
         .context("the cache directory has a name that NODE_PATH cannot hold")?;
-    Ok(Peers {
+    Ok(ProviderTools {
         prism,
         node_path,
         localstripe: pypi(&cache, LOCALSTRIPE)?,
@@ -56,12 +55,12 @@ pub fn ensure() -> Result<Peers> {
     })
 }
 
-/// A package's `node_modules`.
+/// Returns a package's `node_modules` directory.
 fn npm_modules(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     let name = package.trim_start_matches('@').replace('/', "-");
     let root = cache.join(format!("{name}-{version}"));
     let modules = root.join("node_modules");
-    // npm writes this one last.
+    // npm writes this file last.
     if modules.join(".package-lock.json").exists() {
         println!("  ok: {package} {version} ({})", root.display());
     } else {
@@ -70,7 +69,7 @@ fn npm_modules(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf
     Ok(modules)
 }
 
-/// The Python that has a package.
+/// Returns a Python interpreter with a package.
 fn pypi(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     let root = cache.join(format!("{package}-{version}"));
     let python = root.join("bin/python");
