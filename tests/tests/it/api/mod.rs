@@ -6,6 +6,7 @@ mod events;
 mod fixation;
 mod html_form;
 mod json_api;
+mod key_rotation;
 mod openapi;
 mod pages;
 mod projects;

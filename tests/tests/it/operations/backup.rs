@@ -105,10 +105,10 @@ async fn a_restored_backup_resumes() -> Result<()> {
 
     let over = Arc::new(AtomicBool::new(false));
     let buyers = tokio::spawn(keep_paying(app.clone(), over.clone()));
-    until("buyers who pay", async || Ok(app.ledger().await?.len() > 5)).await?;
+    until("the first payments", async || Ok(app.ledger().await?.len() > 5)).await?;
     back_up(&app).await?;
     let at_copy = app.ledger().await?.len();
-    until("buyers who go on", async || {
+    until("payments to continue", async || {
         Ok(app.ledger().await?.len() > at_copy)
     })
     .await?;
