@@ -123,7 +123,7 @@ fn orders_table(orders: &[OrderView]) -> Markup {
         table class="orders" {
             thead {
                 tr {
-                    @for title in ["Order", "Amount", "Way", "Invoice", "Callbacks", "Status"] {
+                    @for title in ["Order", "Amount", "Checkout", "Invoice", "Callbacks", "Status"] {
                         th scope="col" { (title) }
                     }
                 }
@@ -143,7 +143,7 @@ fn order_row(order: &OrderView) -> Markup {
         tr data-order=(order.id) data-status=(status) data-callbacks=(order.callbacks) {
             td data-label="Order" { a href={ "/thanks?order_id=" (order.id) } { (order.id) } }
             td data-label="Amount" { (order.price) }
-            td data-label="Way" { (order.way.as_str()) }
+            td data-label="Checkout" { (order.way.as_str()) }
             td data-label="Invoice" class="id" { (order.invoice.as_deref().unwrap_or("–")) }
             td data-label="Callbacks" { (order.callbacks) }
             td data-label="Status" { span class="pill" { (order.label) } }

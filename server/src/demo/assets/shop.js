@@ -96,7 +96,7 @@
     pill.className = "pill";
     pill.textContent = o.label;
     tr.append(
-      cell("Order", link), cell("Amount", o.price), cell("Way", o.way),
+      cell("Order", link), cell("Amount", o.price), cell("Checkout", o.way),
       cell("Invoice", o.invoice || "–", "id"), cell("Callbacks", String(o.callbacks)),
       cell("Status", pill),
     );
