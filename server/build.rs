@@ -1,5 +1,5 @@
-//! Puts the built widget (`dist/`), its languages and `till.js` into the binary, compressed as far
-//! as it goes, once, so that no request pays for it.
+//! Embeds the built widget (`dist/`), its languages and `till.js` into the binary, compressed once at
+//! the highest level.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -54,10 +54,10 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The languages' files under names that hold a hash of them all.
+/// The files of the languages, whose names contain a hash of all of them.
 struct Languages {
     files: Vec<PathBuf>,
-    /// Their names, with `LANG` for the language.
+    /// The template of their names: `LANG` stands for the language.
     template: String,
 }
 
@@ -86,8 +86,7 @@ fn hashed(locales: &Path, out: &Path) -> Result<Languages> {
     })
 }
 
-/// A script without what is there for its readers only: indentation, and comments that have lines
-/// of their own.
+/// Removes indentation and comments that have lines of their own from a script.
 fn without_comments(script: &str) -> String {
     let mut code = String::new();
     let mut in_comment = false;

@@ -12,7 +12,7 @@ use till_shared::id::InvoiceId;
 
 const CHANNEL: &str = "till_invoice";
 
-/// The database's notifications.
+/// The notifications of a database.
 #[derive(Clone)]
 pub(super) struct Notifications {
     connection: PgConnectOptions,
@@ -21,20 +21,20 @@ pub(super) struct Notifications {
 }
 
 impl Notifications {
-    /// Tries them; `None` where the engine has none.
+    /// Checks whether the database has notifications; `None` if it never will.
     pub(super) async fn new(engine: Engine, pool: &AnyPool, url: &str) -> Result<Option<Self>> {
         if engine == Engine::Sqlite {
             return Ok(None);
         }
-        let tried = pool.execute(TRY).await;
-        let enabled = match tried {
+        let probed = pool.execute(PROBE).await;
+        let enabled = match probed {
             Ok(_) => true,
             Err(error) if is_unsupported(&error) => {
                 tracing::warn!(%error, "the database has no notifications");
                 return Ok(None);
             }
             Err(error) => {
-                tracing::warn!(%error, "notifications of the database can't be used yet");
+                tracing::warn!(%error, "the database refuses notifications; trying again");
                 false
             }
         };
@@ -49,8 +49,8 @@ impl Notifications {
     }
 }
 
-/// Notifies nobody of nothing.
-const TRY: &str = "select pg_notify('till_invoice', '')";
+/// Checks that `pg_notify` works. An empty payload names no invoice.
+const PROBE: &str = "select pg_notify('till_invoice', '')";
 
 /// Tells other servers that an invoice changed, once the transaction is committed.
 pub(super) async fn notify(tx: &mut Tx, invoice: &InvoiceId) -> Result<()> {
@@ -95,7 +95,7 @@ impl Store {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         if !notifications.enabled() {
-            self.pool.execute(TRY).await?;
+            self.pool.execute(PROBE).await?;
             notifications.enabled.store(true, Ordering::Relaxed);
         }
         Ok(Some(Changes(listener)))
