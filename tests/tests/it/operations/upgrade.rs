@@ -276,7 +276,9 @@ async fn commands_that_only_read_do_not_migrate() -> Result<()> {
         "amount=1.00",
         "currency=EUR",
     ];
-    for args in [&["project", "list"][..], &["project", "show", &id], &sign] {
+    let list = ["project", "list", "--dev"];
+    let show = ["project", "show", &id, "--dev"];
+    for args in [&list[..], &show, &sign] {
         let Err(said) = app.till(args).await? else {
             anyhow::bail!("{args:?} worked on an older schema");
         };
@@ -301,7 +303,7 @@ async fn commands_that_only_read_do_not_migrate() -> Result<()> {
         schema(&store).await? != before,
         "`till migrate` changed nothing"
     );
-    let listed = app.till(&["project", "list"]).await?;
+    let listed = app.till(&list).await?;
     ensure!(
         listed.as_ref().is_ok_and(|list| list.contains(&id)),
         "{listed:?}"

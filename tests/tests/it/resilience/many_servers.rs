@@ -146,6 +146,7 @@ async fn notifications_that_fail_at_the_start_are_tried_again() -> Result<()> {
     let admin = app.store().await?;
     let run = async |sql: String| sqlx::query(AssertSqlSafe(sql)).execute(&admin).await;
     run(format!("create role {user} login")).await?;
+    run(format!("grant all on schema public to {user}")).await?;
     run(format!(
         "grant all on all tables in schema public to {user}"
     ))
