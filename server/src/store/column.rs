@@ -1,6 +1,6 @@
 //! Columns: read as the types that they stand for, and written as text.
 
-use super::{Result, StoreError};
+use super::error::{Result, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;

@@ -2,7 +2,7 @@
 
 use super::column::{Columns, parse_column, to_json};
 use super::error::violates;
-use super::{Result, Store, Tx, notify};
+use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
@@ -176,7 +176,7 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;
-    notify::notify(tx, &row.id).await
+    tx.notify(&row.id).await
 }
 
 /// Returns the invoice with this id, regardless of project, and locks it until the transaction ends.

@@ -1,10 +1,10 @@
 //! Notifications between servers on the same PostgreSQL that an invoice changed (LISTEN and
 //! NOTIFY). Where the database has none, servers read the invoice every few seconds instead.
 
-use super::error::is_unsupported;
-use super::{Engine, Result, Store, Tx};
+use super::engine::Engine;
+use super::error::{Result, is_unsupported};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, Executor};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,20 +47,31 @@ impl Notifications {
     pub(super) fn enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
     }
+
+    /// Starts to listen, and checks `pg_notify` again if it was refused before.
+    pub(super) async fn subscribe(&self, pool: &AnyPool) -> Result<Changes> {
+        let options = PgPoolOptions::new().max_connections(1);
+        let own_pool = options.connect_with(self.connection.clone()).await?;
+        let mut listener = PgListener::connect_with(&own_pool).await?;
+        listener.listen(CHANNEL).await?;
+        if !self.enabled() {
+            pool.execute(PROBE).await?;
+            self.enabled.store(true, Ordering::Relaxed);
+        }
+        Ok(Changes(listener))
+    }
 }
 
 /// Checks that `pg_notify` works. An empty payload names no invoice.
 const PROBE: &str = "select pg_notify('till_invoice', '')";
 
-/// Tells other servers that an invoice changed, once the transaction is committed.
-pub(super) async fn notify(tx: &mut Tx, invoice: &InvoiceId) -> Result<()> {
-    if tx.notifies {
-        sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(invoice.as_str())
-            .execute(tx.conn())
-            .await?;
-    }
+/// Sends a notification that an invoice changed.
+pub(super) async fn send(connection: &mut AnyConnection, invoice: &InvoiceId) -> Result<()> {
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(invoice.as_str())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -75,29 +86,5 @@ impl Changes {
     pub async fn next(&mut self) -> Result<Option<InvoiceId>> {
         let received = self.0.try_recv().await?;
         Ok(received.and_then(|received| received.payload().parse().ok()))
-    }
-}
-
-impl Store {
-    /// Subscribes to the changes that other servers make. `None` when the database has no
-    /// notifications.
-    ///
-    /// # Errors
-    /// When the database can't be reached or refuses: a later call may succeed.
-    pub async fn subscribe(&self) -> Result<Option<Changes>> {
-        let Some(notifications) = &self.notifications else {
-            return Ok(None);
-        };
-        let options = PgPoolOptions::new().max_connections(1);
-        let pool = options
-            .connect_with(notifications.connection.clone())
-            .await?;
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen(CHANNEL).await?;
-        if !notifications.enabled() {
-            self.pool.execute(PROBE).await?;
-            notifications.enabled.store(true, Ordering::Relaxed);
-        }
-        Ok(Some(Changes(listener)))
     }
 }

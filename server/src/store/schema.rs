@@ -1,7 +1,7 @@
 //! The database's schema: its migrations, and whether they have been applied.
 
-use super::error::is_unsupported;
-use super::{Engine, Result, StoreError};
+use super::engine::Engine;
+use super::error::{Result, StoreError, is_unsupported};
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Connection};

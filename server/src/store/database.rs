@@ -1,0 +1,149 @@
+//! The pool of connections and its transactions.
+
+use super::engine::Engine;
+use super::error::Result;
+use super::notify::{self, Changes, Notifications};
+use super::schema;
+use sqlx::any::AnyPoolOptions;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use std::time::Duration;
+use till_shared::id::InvoiceId;
+
+/// How long a call waits for a connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A transaction that can write.
+pub struct Tx {
+    inner: Transaction<'static, Any>,
+    pub(super) engine: Engine,
+    notifies: bool,
+}
+
+impl Tx {
+    /// The connection, for statements in the transaction.
+    pub(super) fn conn(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+
+    /// Tells other servers, once the transaction is committed, that an invoice changed.
+    pub(super) async fn notify(&mut self, invoice: &InvoiceId) -> Result<()> {
+        if self.notifies {
+            notify::send(self.conn(), invoice).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits the transaction.
+    ///
+    /// # Errors
+    /// When the database fails. The transaction may have been committed or not.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await
+    }
+}
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+    pub(super) engine: Engine,
+    /// `None` when the database has none.
+    notifications: Option<Notifications>,
+}
+
+impl Store {
+    /// Opens a database whose schema is up to date.
+    ///
+    /// # Errors
+    /// When the URL is neither `sqlite:` nor `postgres:`, the database can't be opened, or it lacks
+    /// migrations ([`migrate`](super::migrate)).
+    pub async fn open(url: &str, connections: u32) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let engine = Engine::of(url)?;
+        schema::check(engine, url).await?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .after_connect(move |conn, _| {
+                Box::pin(async move {
+                    conn.execute(match engine {
+                        Engine::Sqlite => SQLITE_SETTINGS,
+                        Engine::Postgres => POSTGRES_SETTINGS,
+                    })
+                    .await?;
+                    Ok(())
+                })
+            })
+            .after_release(move |conn, _| {
+                Box::pin(async move {
+                    if engine == Engine::Postgres {
+                        return Ok(true);
+                    }
+                    // After a failure such as a full disk SQLite rolls the transaction back by
+                    // itself. The driver's rollback then fails, and the driver considers the
+                    // transaction open forever: such a connection is closed. The ping waits for
+                    // the driver's rollback.
+                    conn.ping().await?;
+                    Ok(!conn.is_in_transaction())
+                })
+            })
+            .connect(url)
+            .await?;
+        Ok(Self {
+            notifications: Notifications::new(engine, &pool, url).await?,
+            pool,
+            engine,
+        })
+    }
+
+    /// Begins a transaction that can write.
+    ///
+    /// # Errors
+    /// When no connection becomes free in time, or the database fails.
+    pub async fn begin(&self) -> Result<Tx> {
+        let begin = match self.engine {
+            // A deferred transaction fails if another one writes between its read and its write.
+            Engine::Sqlite => "begin immediate",
+            Engine::Postgres => "begin",
+        };
+        Ok(Tx {
+            inner: self.pool.begin_with(begin).await?,
+            engine: self.engine,
+            notifies: self
+                .notifications
+                .as_ref()
+                .is_some_and(Notifications::enabled),
+        })
+    }
+
+    /// Subscribes to the changes that other servers make. `None` when the database has no
+    /// notifications.
+    ///
+    /// # Errors
+    /// When the database can't be reached or refuses: a later call may succeed.
+    pub async fn subscribe(&self) -> Result<Option<Changes>> {
+        match &self.notifications {
+            Some(notifications) => Ok(Some(notifications.subscribe(&self.pool).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The pool, for single statements outside a transaction.
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Returns the number of open connections, and how many of them are idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size(), idle)
+    }
+}
+
+/// `synchronous = full`: with `normal` a power cut may lose a committed payment.
+const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
+    pragma foreign_keys = on; pragma busy_timeout = 10000;";
+
+/// A statement ends in time, and the transaction of a server that is gone releases its locks.
+const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
+    set idle_in_transaction_session_timeout = '30s';";
