@@ -7,7 +7,7 @@ use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Query, id, parsed};
 use crate::http::openapi::problems;
-use axum::Json as Answer;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Query(query): Query<EventQuery>,
-) -> Result<Answer<Page<SentEvent>>> {
+) -> Result<Json<Page<SentEvent>>> {
     let limit = Limit::new(query.limit)?;
     let after = query.after.as_deref();
     let by_id = after.filter(|text| text.starts_with(EventId::PREFIX));
@@ -63,7 +63,7 @@ async fn list(
         after_time: time.map(|time| time.as_millisecond()),
         before: parsed("cursor", query.cursor.as_deref())?,
     };
-    Ok(Answer(events::list(&app, &project, filter, limit).await?))
+    Ok(Json(events::list(&app, &project, filter, limit).await?))
 }
 
 problems!(ReadProblems: Unauthorized, NotFound);
@@ -76,9 +76,9 @@ async fn read(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(event): Path<String>,
-) -> Result<Answer<SentEvent>> {
+) -> Result<Json<SentEvent>> {
     let event = events::get(&app, &project, &id(&event, "event")?).await?;
-    Ok(Answer(event))
+    Ok(Json(event))
 }
 
 /// Resend an event
@@ -91,9 +91,9 @@ async fn resend(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(event): Path<String>,
-) -> Result<(StatusCode, Answer<SentEvent>)> {
+) -> Result<(StatusCode, Json<SentEvent>)> {
     let event = events::resend(&app, &project, &id(&event, "event")?).await?;
-    Ok((StatusCode::ACCEPTED, Answer(event)))
+    Ok((StatusCode::ACCEPTED, Json(event)))
 }
 
 problems!(PingProblems: InvalidRequest, Unauthorized);
@@ -104,7 +104,7 @@ problems!(PingProblems: InvalidRequest, Unauthorized);
 async fn ping(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
-) -> Result<(StatusCode, Answer<SentEvent>)> {
+) -> Result<(StatusCode, Json<SentEvent>)> {
     let event = events::ping(&app, &project).await?;
-    Ok((StatusCode::ACCEPTED, Answer(event)))
+    Ok((StatusCode::ACCEPTED, Json(event)))
 }

@@ -5,10 +5,10 @@ use crate::flow::invoices::{self, InvoiceFilter, Order, Origin, cancel_invoice, 
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{Json, Query, id, parsed};
+use crate::http::middleware::extract::{JsonBody, Query, id, parsed};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
-use axum::Json as Answer;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -47,7 +47,7 @@ async fn create(
     detached: Detached,
     Secret(project): Secret,
     key: Key,
-    body: Json<Order>,
+    body: JsonBody<Order>,
 ) -> Result<Response> {
     let call = Call {
         key,
@@ -78,9 +78,9 @@ async fn read(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(invoice): Path<String>,
-) -> Result<Answer<Invoice>> {
+) -> Result<Json<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
-    Ok(Answer(invoices::get(&app, &project, &id).await?))
+    Ok(Json(invoices::get(&app, &project, &id).await?))
 }
 
 problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid, InvoiceExpired);
@@ -95,9 +95,9 @@ async fn cancel(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(invoice): Path<String>,
-) -> Result<Answer<Invoice>> {
+) -> Result<Json<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
-    Ok(Answer(cancel_invoice(&app, &project, &id).await?))
+    Ok(Json(cancel_invoice(&app, &project, &id).await?))
 }
 
 /// Filters for the list of invoices.
@@ -126,7 +126,7 @@ async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Query(query): Query<InvoiceQuery>,
-) -> Result<Answer<Page<Invoice>>> {
+) -> Result<Json<Page<Invoice>>> {
     let limit = Limit::new(query.limit)?;
     let after: Option<jiff::Timestamp> = parsed("created_after", query.created_after.as_deref())?;
     let filter = InvoiceFilter {
@@ -135,5 +135,5 @@ async fn list(
         created_after: after.map(|time| time.as_millisecond()),
         before: parsed("cursor", query.cursor.as_deref())?,
     };
-    Ok(Answer(invoices::list(&app, &project, filter, limit).await?))
+    Ok(Json(invoices::list(&app, &project, filter, limit).await?))
 }

@@ -5,10 +5,10 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::refunds::{RefundRequest, refund_payment};
 use crate::flow::{Detached, Result, payments, refunds};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{OptionalJson, Query, id, parsed};
+use crate::http::middleware::extract::{OptionalJsonBody, Query, id, parsed};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
-use axum::Json as Answer;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -40,9 +40,9 @@ async fn read(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(payment): Path<String>,
-) -> Result<Answer<Payment>> {
+) -> Result<Json<Payment>> {
     let id: PaymentId = id(&payment, "payment")?;
-    Ok(Answer(payments::get(&app, &project, &id).await?))
+    Ok(Json(payments::get(&app, &project, &id).await?))
 }
 
 /// Filters for the list of payments.
@@ -67,12 +67,12 @@ async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Query(query): Query<PaymentQuery>,
-) -> Result<Answer<Page<Payment>>> {
+) -> Result<Json<Page<Payment>>> {
     let limit = Limit::new(query.limit)?;
     let invoice: Option<InvoiceId> = parsed("invoice", query.invoice.as_deref())?;
     let before: Option<PaymentId> = parsed("cursor", query.cursor.as_deref())?;
     let page = payments::list(&app, &project, invoice.as_ref(), before.as_ref(), limit).await?;
-    Ok(Answer(page))
+    Ok(Json(page))
 }
 
 /// A refund to create.
@@ -102,7 +102,7 @@ async fn create_refund(
     Secret(project): Secret,
     Path(payment): Path<String>,
     key: Key,
-    OptionalJson(body): OptionalJson<NewRefund>,
+    OptionalJsonBody(body): OptionalJsonBody<NewRefund>,
 ) -> Result<Response> {
     let id: PaymentId = id(&payment, "payment")?;
     let call = Call {
@@ -130,7 +130,7 @@ async fn read_refund(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(refund): Path<String>,
-) -> Result<Answer<Refund>> {
+) -> Result<Json<Refund>> {
     let id: RefundId = id(&refund, "refund")?;
-    Ok(Answer(refunds::get(&app, &project, &id).await?))
+    Ok(Json(refunds::get(&app, &project, &id).await?))
 }

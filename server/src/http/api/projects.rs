@@ -8,9 +8,9 @@ use crate::flow::projects::{
 };
 use crate::flow::{Result, project_body};
 use crate::http::middleware::auth::Operator;
-use crate::http::middleware::extract::{Json, Query, id, parsed};
+use crate::http::middleware::extract::{JsonBody, Query, id, parsed};
 use crate::http::openapi::problems;
-use axum::Json as Answer;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -85,11 +85,11 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 async fn create(
     State(app): State<Arc<App>>,
     _: Operator,
-    body: Json<Map<String, Value>>,
+    body: JsonBody<Map<String, Value>>,
 ) -> Result<(
     StatusCode,
     [(HeaderName, &'static str); 1],
-    Answer<NewProjectView>,
+    Json<NewProjectView>,
 )> {
     let (settings, accounts) = project_body::read_new(body.value)?;
     let CreatedProject {
@@ -102,7 +102,7 @@ async fn create(
         sk,
         signing_secret,
     };
-    Ok((StatusCode::CREATED, NO_STORE, Answer(created)))
+    Ok((StatusCode::CREATED, NO_STORE, Json(created)))
 }
 
 /// Pagination of the list of projects.
@@ -126,10 +126,10 @@ async fn list(
     State(app): State<Arc<App>>,
     _: Operator,
     Query(query): Query<ProjectQuery>,
-) -> Result<Answer<Page<ProjectView>>> {
+) -> Result<Json<Page<ProjectView>>> {
     let limit = Limit::new(query.limit)?;
     let before: Option<ProjectId> = parsed("cursor", query.cursor.as_deref())?;
-    Ok(Answer(projects::list(&app, before.as_ref(), limit).await?))
+    Ok(Json(projects::list(&app, before.as_ref(), limit).await?))
 }
 
 problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
@@ -142,9 +142,9 @@ async fn read(
     State(app): State<Arc<App>>,
     _: Operator,
     Path(project): Path<String>,
-) -> Result<Answer<ProjectView>> {
+) -> Result<Json<ProjectView>> {
     let project = projects::get(&app, &id(&project, "project")?).await?;
-    Ok(Answer(project))
+    Ok(Json(project))
 }
 
 problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
@@ -164,11 +164,11 @@ async fn update(
     State(app): State<Arc<App>>,
     _: Operator,
     Path(project): Path<String>,
-    body: Json<Map<String, Value>>,
-) -> Result<Answer<ProjectView>> {
+    body: JsonBody<Map<String, Value>>,
+) -> Result<Json<ProjectView>> {
     let update = project_body::read_update(body.value)?;
     let project = update_project(&app, &id(&project, "project")?, update).await?;
-    Ok(Answer(project))
+    Ok(Json(project))
 }
 
 /// Options for the rotation of a key or secret.
@@ -195,9 +195,9 @@ async fn new_key(
     _: Operator,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
-) -> Result<([(HeaderName, &'static str); 1], Answer<NewKey>)> {
+) -> Result<([(HeaderName, &'static str); 1], Json<NewKey>)> {
     let sk = rotate_key(&app, &id(&project, "project")?, rotation.now).await?;
-    Ok((NO_STORE, Answer(NewKey { sk })))
+    Ok((NO_STORE, Json(NewKey { sk })))
 }
 
 /// A new signing secret. It is not shown again.
@@ -217,7 +217,7 @@ async fn new_secret(
     _: Operator,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
-) -> Result<([(HeaderName, &'static str); 1], Answer<NewSecret>)> {
+) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>)> {
     let signing_secret = rotate_secret(&app, &id(&project, "project")?, rotation.now).await?;
-    Ok((NO_STORE, Answer(NewSecret { signing_secret })))
+    Ok((NO_STORE, Json(NewSecret { signing_secret })))
 }

@@ -64,7 +64,7 @@ pub fn unauthorized(detail: &str) -> Error {
     Error::problem(ProblemType::Unauthorized, detail)
 }
 
-/// The answer where no route matches.
+/// The response where no route matches.
 pub async fn not_found(uri: Uri) -> Error {
     Error::problem(
         ProblemType::NotFound,
@@ -72,13 +72,13 @@ pub async fn not_found(uri: Uri) -> Error {
     )
 }
 
-/// The answer where the route does not take the method.
+/// The response where the route does not support the method.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Error {
     let detail = format!("{} does not support {method}.", uri.path());
     Error::problem(ProblemType::MethodNotAllowed, detail)
 }
 
-/// The answer when a handler panics.
+/// The response when a handler panics.
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
     let message = cause
         .downcast_ref::<&str>()

@@ -20,14 +20,14 @@ use till_shared::problem::ProblemType;
 pub const LARGEST_BODY: usize = 64 * 1024;
 
 /// A JSON body.
-pub struct Json<T> {
+pub struct JsonBody<T> {
     /// The body as a type.
     pub value: T,
     /// Equal for equal JSON values, however they are spelled. For [`super::idempotency`].
     pub canonical: String,
 }
 
-impl<T: DeserializeOwned> Json<T> {
+impl<T: DeserializeOwned> JsonBody<T> {
     fn read(bytes: &[u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(bytes).map_err(|_| not_json("it is not UTF-8"))?;
         let UniqueFields(canonical) =
@@ -41,7 +41,7 @@ impl<T: DeserializeOwned> Json<T> {
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
@@ -54,18 +54,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 /// A JSON body that may be absent, as all its fields may.
-pub struct OptionalJson<T>(pub Json<T>);
+pub struct OptionalJsonBody<T>(pub JsonBody<T>);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJsonBody<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         if request.headers().contains_key(CONTENT_TYPE) {
-            return Json::from_request(request, state).await.map(Self);
+            return JsonBody::from_request(request, state).await.map(Self);
         }
         let bytes = Bytes::from_request(request, state).await.map_err(body)?;
         if bytes.is_empty() {
-            Json::read(b"{}").map(Self)
+            JsonBody::read(b"{}").map(Self)
         } else {
             Err(not_json_type())
         }

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::new_id;
-use crate::telemetry::{Request as Answered, continue_trace};
+use crate::telemetry::{self, continue_trace};
 use axum::RequestExt;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method};
@@ -48,8 +48,8 @@ pub async fn with_request_id(
         otel.status_code = Empty
     );
     if let Ok(params) = request.extract_parts::<RawPathParams>().await {
-        let ours = params.iter().filter(|(name, value)| is_id(name, value));
-        for (name, value) in ours {
+        let ids = params.iter().filter(|(name, value)| is_id(name, value));
+        for (name, value) in ids {
             span.record(name, value);
         }
     }
@@ -63,7 +63,7 @@ pub async fn with_request_id(
     let scheme = app.base_url.split(':').next().unwrap_or_default();
     span.set_attribute("url.scheme", scheme.to_owned());
     let start = Instant::now();
-    let answer = async {
+    let response = async {
         let mut response = next.run(request).await;
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -79,7 +79,7 @@ pub async fn with_request_id(
             route,
             status = status.as_u16(),
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "answered"
+            "request completed"
         );
         let span = Span::current();
         span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
@@ -87,7 +87,7 @@ pub async fn with_request_id(
             span.record("otel.status_code", "ERROR");
             span.set_attribute("error.type", status.as_str().to_owned());
         }
-        app.metrics.request(&Answered {
+        app.metrics.request(&telemetry::Request {
             method,
             route,
             status: status.as_u16(),
@@ -95,7 +95,9 @@ pub async fn with_request_id(
         });
         response
     };
-    REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+    REQUEST_ID
+        .scope(id.clone(), response.instrument(span))
+        .await
 }
 
 /// Whether a path parameter is a well-formed id. Other text from a client is not logged.

@@ -43,7 +43,7 @@ async fn by_link(
     query: Result<Query<Pairs>, QueryRejection>,
 ) -> Result<Response, Message> {
     let Query(query) = query.map_err(|_| Message::no_invoice(texts))?;
-    returned(app, detached, texts, invoice, query).await
+    respond(app, detached, texts, invoice, query).await
 }
 
 /// Return from the verification form, by POST
@@ -66,10 +66,10 @@ async fn by_form(
     let Query(mut query) = query.map_err(|_| none())?;
     let Form(form) = form.map_err(|_| none())?;
     query.extend(form);
-    returned(app, detached, texts, invoice, query).await
+    respond(app, detached, texts, invoice, query).await
 }
 
-async fn returned(
+async fn respond(
     State(app): State<Arc<App>>,
     detached: Detached,
     texts: &'static Texts,

@@ -31,7 +31,7 @@ struct Subscriber {
     seen: Option<i64>,
     first: bool,
     _permit: OwnedSemaphorePermit,
-    _counted: SubscriberGuard,
+    _gauge: SubscriberGuard,
 }
 
 /// Streams the events of an invoice after `Last-Event-ID`.
@@ -48,7 +48,7 @@ pub fn events(
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let subscriber = Subscriber {
         changes: app.invoice_changes.subscribe(),
-        _counted: app.metrics.subscriber(),
+        _gauge: app.metrics.subscriber(),
         app,
         project,
         invoice,

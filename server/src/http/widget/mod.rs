@@ -7,14 +7,14 @@ mod page_order;
 
 use super::middleware::auth::{Client, bearer};
 use super::middleware::error::{method_not_allowed, unauthorized};
-use super::middleware::extract::{Json, id};
+use super::middleware::extract::{JsonBody, id};
 use super::middleware::idempotency::{Call, Key, once};
 use super::openapi::problems;
 use crate::app::App;
 use crate::flow::invoices::{Origin, create_invoice};
 use crate::flow::payments::{PaymentForm, cancel_payment, fix_payment};
 use crate::flow::{Detached, Error, Result, projects, widget};
-use axum::Json as Answer;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +43,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
             header::CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
         ]);
-    // With a fallback of its own, the layer answers the preflight request.
+    // With a fallback of its own, the layer handles the preflight request.
     let create = routes!(create).map(|route| route.fallback(method_not_allowed));
     OpenApiRouter::new()
         .routes(create.layer(from_pages))
@@ -66,7 +66,7 @@ problems!(ReadProblems: Unauthorized, NotFound);
 async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
     let Client { project, invoice } = client;
     let data = widget::billing_data(&app, &project, &invoice).await?;
-    Ok((NO_STORE, Answer(data)).into_response())
+    Ok((NO_STORE, Json(data)).into_response())
 }
 
 /// Live events
@@ -111,7 +111,7 @@ async fn fix(
     detached: Detached,
     client: Client,
     key: Key,
-    body: Json<FixBody>,
+    body: JsonBody<FixBody>,
 ) -> Result<Response> {
     let Client { project, invoice } = client;
     let call = Call {
@@ -145,11 +145,11 @@ async fn cancel(
     detached: Detached,
     client: Client,
     Path((_, payment)): Path<(String, String)>,
-) -> Result<Answer<WidgetState>> {
+) -> Result<Json<WidgetState>> {
     let payment: PaymentId = id(&payment, "payment")?;
     let Client { project, invoice } = client;
     let state = cancel_payment(&detached, &app, &project, &invoice, &payment).await?;
-    Ok(Answer(state))
+    Ok(Json(state))
 }
 
 problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType,
@@ -172,7 +172,7 @@ async fn create(
     detached: Detached,
     headers: HeaderMap,
     key: Key,
-    body: Json<Map<String, Value>>,
+    body: JsonBody<Map<String, Value>>,
 ) -> Result<Response> {
     let order = page_order::read(body.value)?;
     let pk = bearer(&headers).filter(|key| key.token().starts_with("pk_"));
