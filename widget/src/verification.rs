@@ -40,7 +40,7 @@ pub fn verification(session: Session) -> El {
         .child(heading("h2", &title))
         .children(form)
         .child(button(
-            "give-up",
+            "cancel-payment",
             "quiet",
             &t("cancel_payment"),
             move || {
@@ -121,7 +121,7 @@ fn external(session: Session, url: String, method: Option<&str>) -> Vec<El> {
 pub fn processing() -> El {
     message(
         "processing",
-        "mark turning",
+        "mark spinner",
         &t("processing"),
         &t("processing_text"),
         vec![],

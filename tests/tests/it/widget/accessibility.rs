@@ -318,11 +318,11 @@ async fn reduced_motion_and_forced_colors_are_respected() -> Result<()> {
     // The progress indicator turns slowly and the skeleton is not animated.
     let (screen, opened) = hosted.invoice_in_state("processing", "1").await?;
     hosted.show(&opened, "", screen).await?;
-    let turns = "return getComputedStyle(document.querySelector('.turning')).animationDuration";
+    let turns = "return getComputedStyle(document.querySelector('.spinner')).animationDuration";
     ensure!(browser.run(turns).await? == "4s");
     browser.block(&["*/v1/widget/*"]).await?;
     hosted.show(&opened, "", "loading").await?;
-    let breathes = "return getComputedStyle(document.querySelector('.bone')).animationName";
+    let breathes = "return getComputedStyle(document.querySelector('.placeholder')).animationName";
     ensure!(browser.run(breathes).await? == "none");
     hosted.browser.close().await
 }

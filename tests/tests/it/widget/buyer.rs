@@ -163,7 +163,7 @@ async fn abandoned_verification(mode: Mode, name: &'static str, screen: Screen) 
 
     buyer.browser.type_into("#cvc", "123").await?;
     buyer.browser.click("#pay").await?;
-    buyer.browser.click("#give-up").await?;
+    buyer.browser.click("#cancel-payment").await?;
     let banner = buyer
         .browser
         .wait_for("#error-banner")

@@ -134,7 +134,7 @@ async fn closing_requires_confirmation_during_a_payment() -> Result<()> {
         .await?
         .send_keys("\u{e00c}")
         .await?;
-    browser.click("#leave").await?;
+    browser.click("#close-anyway").await?;
     browser.leave_frames().await?;
     browser
         .until("closed", "return !document.querySelector('dialog[open]')")
@@ -170,7 +170,7 @@ async fn the_time_left_is_counted_down() -> Result<()> {
         )
         .await?;
     let announced = browser
-        .run("return document.querySelector('.said').textContent")
+        .run("return document.querySelector('.visually-hidden').textContent")
         .await?;
     ensure!(announced == "2 minutes left to pay", "{announced}");
     browser.screenshot("expiry").await?;
