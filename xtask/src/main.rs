@@ -1,7 +1,6 @@
-//! `cargo xtask`: the chores of this workspace, and the set-up they need.
+//! `cargo xtask`: the tasks of this workspace, and the set-up that they need.
 //!
-//! `demo` and `test` prepare the machine by themselves; `setup` is there for those who want to
-//! see it done first.
+//! Every task installs what it needs first. `setup` installs everything at once.
 
 mod measure;
 mod paths;
@@ -15,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Till's chores.
+/// Till's development tasks.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -25,11 +24,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what the build and the tests need; what is already there is left alone
+    /// Install what the build and the tests need: the WebAssembly target, trunk, wasm-bindgen, wasm-opt,
+    /// Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test tools. Skips what is
+    /// already installed
     Setup,
     /// Build everything and start the demo shop
     Demo {
-        /// Build the server optimised: slower to build, faster to run
+        /// Build the server with optimizations
         #[arg(long)]
         release: bool,
         /// Passed on to `till demo`
@@ -51,7 +52,7 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Serve the widget with `trunk serve`, rebuilt at every change
+    /// Serve the widget with `trunk serve` and rebuild it on every change
     Serve {
         /// Passed on to `trunk serve`
         #[arg(last = true)]
@@ -59,15 +60,15 @@ enum Task {
     },
     /// Check format and lints, for the host and for WebAssembly
     Lint,
-    /// Print the size of all that a buyer's first open loads, and what is large in the wasm
+    /// Print the size of the files that the first open loads, and the largest functions of the wasm
     Size {
-        /// How many of the largest functions
+        /// The number of functions to print
         #[arg(long, default_value_t = 25)]
         top: u32,
     },
-    /// Break things while payments flow, on SQLite and on PostgreSQL; 300 kills take a while
+    /// Inject faults while payments run, on SQLite and on PostgreSQL
     Chaos {
-        /// Passed on: `-- --help` shows what there is
+        /// Passed on; `-- --help` lists the options
         #[arg(last = true)]
         args: Vec<String>,
     },
@@ -80,15 +81,15 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// From the click to a card field that takes typing, side by side with Adyen's Drop-in
+    /// The time from the click to a usable card field, compared with Adyen's Drop-in
     Widget {
-        /// How many times each is opened; medians are printed
+        /// How often each is opened; prints medians
         #[arg(long, default_value_t = 9)]
         runs: u32,
     },
-    /// Payments a second, on SQLite and on PostgreSQL, by one server and by three
+    /// Payments per second, on SQLite and on PostgreSQL, with one server and with three
     Server {
-        /// How long each is measured
+        /// The duration of each measurement
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },

@@ -1,4 +1,4 @@
-//! Size and speed of what a buyer loads.
+//! `cargo xtask size` and `bench`: the size and the speed of the widget and the server.
 
 use std::process::Command;
 
@@ -8,8 +8,7 @@ use crate::setup::{self, WASM_TARGET};
 use crate::tasks::{cargo, program, server};
 use crate::{paths, process, widget};
 
-/// `cargo xtask size`: what the server sends at the first open, part by part, by the very test
-/// that holds it to its limits; then the largest functions of the wasm.
+/// Prints the sizes that the size test measures, then the largest functions of the wasm.
 pub fn size(top: u32) -> Result<()> {
     let tools = setup::widget_tools()?;
     widget::build(&tools)?;
@@ -21,7 +20,7 @@ pub fn size(top: u32) -> Result<()> {
 
     let output = paths::build_output()?;
     let named = output.join("size");
-    // What trunk compiled, before wasm-opt took the names out.
+    // Trunk's compiled module, which still has the names that wasm-opt strips.
     let compiled = output.join(WASM_TARGET).join("widget/till-widget.wasm");
     process::run(
         tools
@@ -30,7 +29,7 @@ pub fn size(top: u32) -> Result<()> {
             .arg(&named)
             .arg(&compiled),
     )
-    .context("the widget's names can't be had")?;
+    .context("the names of the wasm's functions cannot be read")?;
     let twiggy = setup::twiggy()?;
     process::run(
         process::command(twiggy)
@@ -61,7 +60,7 @@ pub fn bench_server(seconds: u32) -> Result<()> {
     process::run(&mut again)
 }
 
-/// With the whole workspace's choice of features, so that nothing is compiled anew.
+/// Builds with the features of the whole workspace, so that nothing is compiled twice.
 fn build_bench(name: &str) -> Result<()> {
     process::run_step(
         "building the benchmark",

@@ -1,4 +1,4 @@
-//! Where things are: the workspace, its build output, and this user's cache.
+//! The directories of the workspace, its build output and the user's cache.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 /// The workspace's top directory.
 pub fn workspace() -> PathBuf {
-    // Cargo sets the variable when it runs us; the compiled-in value serves a direct call.
+    // Cargo sets the variable; the compiled-in value is for a direct call.
     let crate_dir = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     crate_dir
@@ -15,23 +15,23 @@ pub fn workspace() -> PathBuf {
         .map_or_else(|| crate_dir.clone(), Path::to_path_buf)
 }
 
-/// Where cargo puts this workspace's build output, whichever way that was configured: this very
-/// program lies in one of its profile directories.
+/// Cargo's build output directory, found from this program's own path in one of its profile
+/// directories. It works with any configured target directory.
 pub fn build_output() -> Result<PathBuf> {
-    let this_program = env::current_exe().context("cannot tell where this program is")?;
+    let this_program = env::current_exe().context("the path of this program is unknown")?;
     this_program
         .ancestors()
         .nth(2)
         .map(Path::to_path_buf)
-        .context("cannot tell where cargo puts its output")
+        .context("cargo's output directory is unknown")
 }
 
-/// What set-up builds or downloads is kept here, apart from the workspace, so that `cargo clean`
-/// and other clones do not pay for it again.
+/// The cache of set-up. It is outside of the workspace, so that it survives `cargo clean` and is
+/// shared between clones.
 pub fn cache() -> Result<PathBuf> {
     if let Some(dir) = non_empty("TILL_CACHE_DIR") {
         return std::path::absolute(&dir)
-            .with_context(|| format!("TILL_CACHE_DIR={} is no usable path", dir.display()));
+            .with_context(|| format!("TILL_CACHE_DIR={} is not a valid path", dir.display()));
     }
     if cfg!(target_os = "macos") {
         return Ok(home()?.join("Library/Caches/till"));
@@ -42,7 +42,7 @@ pub fn cache() -> Result<PathBuf> {
     Ok(home()?.join(".cache/till"))
 }
 
-/// The directory of cargo's own programs, which rustup puts on PATH.
+/// The directory of cargo's programs, which rustup adds to PATH.
 pub fn cargo_bin() -> Result<PathBuf> {
     match non_empty("CARGO_HOME") {
         Some(dir) => Ok(dir.join("bin")),

@@ -1,4 +1,4 @@
-//! Child processes: found, started with a clean environment, and reported on.
+//! Child processes: finding them, running them with a clean environment and reporting errors.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
-/// Variables that `cargo run` sets for us and that would mislead a cargo started by us: build
-/// scripts that watch them would run again at every change between us and a plain cargo.
+/// Variables that `cargo run` sets. They are removed for child processes: build scripts that watch
+/// them would otherwise run again.
 const SET_BY_CARGO_RUN: [&str; 5] = [
     "CARGO",
     "CARGO_MANIFEST_DIR",
@@ -20,7 +20,7 @@ const SET_BY_CARGO_RUN: [&str; 5] = [
     "CARGO_PRIMARY_PACKAGE",
 ];
 
-/// A command at the workspace's top, without what `cargo run` added to the environment.
+/// Returns a command in the workspace directory, without the variables of `cargo run`.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(paths::workspace());
@@ -35,7 +35,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs to the end with the output going to the terminal.
+/// Runs a command with its output on the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     let status = command
@@ -47,8 +47,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a long step with its output shown, between a line that announces it and one that says
-/// how long it took.
+/// Runs a step with its output on the terminal, and prints its name and its duration.
 pub fn run_step(what: &str, command: &mut Command) -> Result<()> {
     println!("  .. {what}");
     let start = Instant::now();
@@ -57,7 +56,7 @@ pub fn run_step(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs quietly; the answer is what it wrote, or one line of its complaint.
+/// Runs a command and returns its output, or the most relevant line of its error output.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = command
@@ -66,13 +65,13 @@ pub fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("cannot start `{shown}`"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("`{shown}` failed: {}", complaint(&stderr));
+        bail!("`{shown}` failed: {}", error_line(&stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The one line to show of an error output: the first that calls itself an error, else the last.
-fn complaint(stderr: &str) -> &str {
+/// Returns the most relevant line of an error output: the first error line, else the last line.
+fn error_line(stderr: &str) -> &str {
     let mut lines = stderr
         .lines()
         .map(str::trim)
@@ -81,10 +80,10 @@ fn complaint(stderr: &str) -> &str {
         .clone()
         .find(|line| line.starts_with("error"))
         .or_else(|| lines.next_back())
-        .unwrap_or("it said nothing")
+        .unwrap_or("no error output")
 }
 
-/// A program on PATH.
+/// Finds a program on PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|dir| dir.join(program))
@@ -114,13 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complaint_is_one_line() {
+    fn the_error_is_one_line() {
         assert_eq!(
-            complaint("info: one\nerror: two\nerror: three\n"),
+            error_line("info: one\nerror: two\nerror: three\n"),
             "error: two"
         );
-        assert_eq!(complaint("one\n  two  \n\n"), "two");
-        assert_eq!(complaint("\n"), "it said nothing");
+        assert_eq!(error_line("one\n  two  \n\n"), "two");
+        assert_eq!(error_line("\n"), "no error output");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The chores themselves.
+//! The tasks of `cargo xtask`.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -82,19 +82,19 @@ pub fn lint_with(tools: &WidgetTools) -> Result<()> {
     )
 }
 
-/// Cargo, at the workspace's top.
+/// Returns a cargo command in the workspace directory.
 pub fn cargo(words: &str) -> Command {
     let mut command = process::command("cargo");
     command.args(words.split(' '));
     command
 }
 
-/// The server's program.
+/// The path of the server's binary.
 pub fn server(release: bool) -> Result<PathBuf> {
     program("till", release)
 }
 
-/// A program of the workspace.
+/// The path of a binary of the workspace.
 pub fn program(name: &str, release: bool) -> Result<PathBuf> {
     let profile = if release { "release" } else { "debug" };
     Ok(paths::build_output()?
@@ -102,7 +102,7 @@ pub fn program(name: &str, release: bool) -> Result<PathBuf> {
         .join(format!("{name}{}", env::consts::EXE_SUFFIX)))
 }
 
-/// Puts a program in our place, so that Ctrl-C and the exit code are its own.
+/// Replaces this process by a program, which then receives Ctrl-C and sets the exit code.
 fn become_program(command: &mut Command) -> Result<()> {
     let error = command.exec();
     Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))

@@ -1,4 +1,4 @@
-//! Building the widget into `dist/`, from where the server takes it.
+//! Builds the widget into `dist/`, which the server's build embeds.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::setup::WidgetTools;
 use crate::{paths, process};
 
-/// What the build depends on.
+/// The inputs of the build.
 const INPUTS: [&str; 6] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -19,13 +19,13 @@ const INPUTS: [&str; 6] = [
     "widget",
 ];
 
-/// Builds the widget, unless `dist/` already holds the build of these very inputs.
+/// Builds the widget, unless `dist/` is up to date.
 pub fn build(tools: &WidgetTools) -> Result<()> {
     let root = paths::workspace();
     let stamp = paths::build_output()?.join("widget.stamp");
     let inputs = fingerprint(&root)?;
     let page = root.join("dist/index.html");
-    // The page is part of the stamp, as `trunk serve` puts its own build into `dist/`.
+    // The page is part of the stamp because `trunk serve` writes its own build to `dist/`.
     let state = |page: String| format!("{inputs}\n{page}");
     let current = fs::read_to_string(&page).ok().map(state);
     if current.is_some() && current == fs::read_to_string(&stamp).ok() {
@@ -34,14 +34,14 @@ pub fn build(tools: &WidgetTools) -> Result<()> {
     }
     process::run_step(
         "building the widget",
-        // Not `--offline`: trunk has all its tools, and cargo may need to fetch dependencies.
+        // Not `--offline`: cargo may need to download dependencies.
         tools.trunk().args(["build", "--release"]),
     )?;
-    let page = fs::read_to_string(&page).context("trunk made no dist/index.html")?;
+    let page = fs::read_to_string(&page).context("trunk did not write dist/index.html")?;
     fs::write(&stamp, state(page)).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// One line for each input file: its path, size and time of change.
+/// Returns one line for each input file: its path, size and modification time.
 fn fingerprint(root: &Path) -> Result<String> {
     let mut lines = Vec::new();
     for input in INPUTS {

@@ -1,4 +1,4 @@
-//! Chromium and its driver, for the tests.
+//! Chromium and ChromeDriver, for the browser tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +27,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Tells the tests which to use.
+    /// Sets the variables that the tests read.
     pub fn apply(&self, command: &mut Command) {
         command
             .env("TILL_CHROMIUM", &self.chromium)
@@ -84,5 +84,5 @@ fn version_of(program: &Path) -> Result<String> {
     let answer = process::output(process::command(program).arg("--version"))?;
     version::reported(&answer)
         .map(str::to_owned)
-        .with_context(|| format!("{} does not tell its version", program.display()))
+        .with_context(|| format!("{} does not report its version", program.display()))
 }

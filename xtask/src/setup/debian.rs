@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::process;
 
-/// Whether this is Debian, or one of its kin, with the right to install packages.
+/// Returns whether this is Debian or a derivative, and the user may install packages.
 pub fn can_install() -> bool {
     process::find("apt-get").is_some() && (is_root() || process::find("sudo").is_some())
 }
 
-/// Installs those of these packages that are not there.
+/// Installs the missing packages of a list.
 pub fn install(packages: &[&str]) -> Result<()> {
     let missing: Vec<_> = packages
         .iter()
@@ -23,11 +23,11 @@ pub fn install(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     let names = missing.join(" ");
-    println!("  System packages are about to be installed with apt-get: {names}");
+    println!("  Installing system packages with apt-get: {names}");
     let updated = process::run_step("apt-get update", apt_get().arg("update"));
     if updated.is_err() {
-        // One unreachable source among several is no reason to stop.
-        println!("  Going on with the package lists at hand");
+        // One of several sources may be unreachable.
+        println!("  Continuing with the existing package lists");
     }
     process::run_step(
         &format!("apt-get install {names}"),
@@ -57,7 +57,7 @@ fn as_root(program: &str) -> Command {
     }
     let mut command = process::command("sudo");
     if !std::io::stdin().is_terminal() {
-        // Nobody is there to type a password: fail at once.
+        // Without a terminal no password can be entered: fail at once.
         command.arg("-n");
     }
     command.args(["DEBIAN_FRONTEND=noninteractive", program]);

@@ -1,9 +1,8 @@
-//! A toolchain for WebAssembly put together from Debian's packages, for machines where rustup
-//! can fetch nothing.
+//! A toolchain for WebAssembly from Debian's packages, for machines where rustup cannot download.
 //!
 //! Debian has a rustc and the source of its standard library, but not the library compiled for
-//! `wasm32-unknown-unknown`. It is compiled here once, and kept in the cache as a sysroot whose
-//! other parts are links to Debian's. Nothing under /usr is changed beside the packages.
+//! `wasm32-unknown-unknown`. It is compiled once and stored in the cache, as a sysroot that
+//! links to Debian's other files. Nothing under /usr is changed except by the packages.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,8 +21,8 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 
-/// Whether an earlier set-up made the toolchain, and from the rustc that is installed now: an
-/// upgraded one cannot read its predecessor's libraries.
+/// Returns whether the toolchain exists and was made from the installed rustc. Another version of rustc
+/// cannot read its libraries.
 pub fn is_ready() -> bool {
     let Ok(dir) = toolchain_dir() else {
         return false;
@@ -40,7 +39,7 @@ pub fn install() -> Result<()> {
     debian::install(&PACKAGES)?;
     let dir = toolchain_dir()?;
     let build = paths::cache()?.join("build");
-    // What an interrupted set-up or an older rustc left there.
+    // Left by an interrupted set-up or an older rustc.
     for old in [&dir, &build].into_iter().filter(|old| old.exists()) {
         fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
     }
@@ -51,14 +50,15 @@ pub fn install() -> Result<()> {
         .context("rustc does not name its host")?;
 
     let library = compile_library(&build)?;
-    lay_out(&dir, host, &library).with_context(|| format!("cannot write {}", dir.display()))?;
+    write_toolchain(&dir, host, &library)
+        .with_context(|| format!("cannot write {}", dir.display()))?;
     println!("  Linking {} into rustup as `{NAME}`", dir.display());
     process::output(
         process::command("rustup")
             .args(["toolchain", "link", NAME])
             .arg(&dir),
     )?;
-    try_out(&build)?;
+    verify(&build)?;
     fs::write(stamp(&dir), &version)
         .and_then(|()| fs::remove_dir_all(&build))
         .context("cannot write to the cache")?;
@@ -66,8 +66,8 @@ pub fn install() -> Result<()> {
     Ok(())
 }
 
-/// Compiles the standard library as a dependency of an empty crate; the answer is the directory
-/// of its rlibs.
+/// Compiles the standard library as a dependency of an empty crate. Returns the directory of the
+/// rlibs.
 fn compile_library(dir: &Path) -> Result<PathBuf> {
     let manifest = "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [workspace]\n\n\
@@ -84,7 +84,7 @@ fn compile_library(dir: &Path) -> Result<PathBuf> {
             .args(["-Z", "build-std=std,panic_abort"])
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
-            // Without the bitcode the widget's own link-time optimisation fails.
+            // The widget's link-time optimization needs the bitcode.
             .env("RUSTFLAGS", "-Cembed-bitcode=yes")
             .env("CARGO_TARGET_DIR", dir.join("target"))
             .env_remove("CARGO_BUILD_RUSTC_WRAPPER")
@@ -95,9 +95,9 @@ fn compile_library(dir: &Path) -> Result<PathBuf> {
     Ok(dir.join("target").join(TARGET).join("release/deps"))
 }
 
-/// Lays out the toolchain: programs that know their sysroot, Debian's library for the host, ours
-/// for WebAssembly, and the linker of the default toolchain, as Debian's has none.
-fn lay_out(dir: &Path, host: &str, library: &Path) -> Result<()> {
+/// Writes the toolchain's directory: programs with their sysroot, Debian's library for the host, the
+/// compiled one for WebAssembly, and the linker of the default toolchain, which Debian's lacks.
+fn write_toolchain(dir: &Path, host: &str, library: &Path) -> Result<()> {
     let bin = dir.join("bin");
     let for_host = dir.join("lib/rustlib").join(host);
     let for_wasm = dir.join("lib/rustlib").join(TARGET).join("lib");
@@ -148,8 +148,8 @@ fn default_linker(host: &str) -> Result<PathBuf> {
     Ok(linker)
 }
 
-/// Compiles and links a program, so that what is missing shows here and not in the widget.
-fn try_out(dir: &Path) -> Result<()> {
+/// Compiles and links a test program, so that errors appear in set-up and not in the widget's build.
+fn verify(dir: &Path) -> Result<()> {
     let source = dir.join("probe.rs");
     fs::write(
         &source,

@@ -1,4 +1,4 @@
-//! What the documentation's snippets and walk-throughs are run with, for the tests.
+//! The languages and libraries of the documentation's snippets and walk-throughs, for the tests.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::debian;
 use crate::{paths, process};
 
-/// Each program, and the Debian package that has it.
+/// The programs and their Debian packages.
 const PROGRAMS: [(&str, &str); 7] = [
     ("php", "php-cli"),
     ("node", "nodejs"),
@@ -18,16 +18,16 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("jq", "jq"),
     ("openssl", "openssl"),
 ];
-/// The Standard Webhooks library that the callback snippet in Python uses.
+/// The version of the Standard Webhooks library for Python.
 const PYPI_WEBHOOKS: &str = "1.1.0";
 
-/// Where the library is that the snippets in Python need.
+/// The directory of the Python library.
 pub struct Languages {
     python: PathBuf,
 }
 
 impl Languages {
-    /// Tells the tests where it is.
+    /// Sets the variables that the tests read.
     pub fn apply(&self, command: &mut Command) {
         command.env("TILL_PYTHON_PACKAGES", &self.python);
     }
@@ -78,7 +78,7 @@ fn programs() -> Result<()> {
     bail!("the tests run the docs' snippets: install these with your package manager: {names}")
 }
 
-/// Debian packages pip apart from Python.
+/// Installs pip, which Debian packages separately from Python.
 fn pip() -> Result<()> {
     let there = || process::output(process::command("python3").args(["-m", "pip", "--version"]));
     if there().is_err() && debian::can_install() {

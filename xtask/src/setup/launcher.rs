@@ -1,4 +1,4 @@
-//! `trunk` on PATH, so that a plain `trunk serve` works as well.
+//! A launcher script named `trunk` on PATH, so that `trunk serve` works without `cargo xtask`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::script;
 use super::wasm_target::WasmToolchain;
 use crate::{paths, process};
 
-/// The line by which a launcher is known as ours.
-const MARK: &str = "# Written by Till's `cargo xtask setup`; delete it if you like.";
+/// The line that identifies the launcher.
+const MARK: &str = "# Written by Till's `cargo xtask setup`; safe to delete.";
 
-/// Puts a launcher beside cargo, unless there is a trunk that is not ours.
+/// Writes the launcher next to cargo, unless another trunk is installed.
 pub fn ensure(toolchain: &WasmToolchain, trunk: &Path, dirs: &[PathBuf]) -> Result<()> {
     let launcher = paths::cargo_bin()?.join("trunk");
     let foreign = |path: &Path| path.exists() && !is_ours(path);
@@ -24,15 +24,15 @@ pub fn ensure(toolchain: &WasmToolchain, trunk: &Path, dirs: &[PathBuf]) -> Resu
         return Ok(());
     }
     println!(
-        "  Writing {}, so that a plain `trunk serve` works",
+        "  Writing {}, so that `trunk serve` works",
         launcher.display()
     );
     script::write(&launcher, &body)
 }
 
-/// Whether this is a launcher that we wrote, and so no program of its own.
+/// Returns whether a file is the launcher and not a real trunk.
 pub fn is_ours(path: &Path) -> bool {
-    // Bytes, as a real trunk is no text.
+    // A real trunk is not UTF-8.
     fs::read(path).is_ok_and(|content| {
         let head = content.get(..content.len().min(256)).unwrap_or_default();
         String::from_utf8_lossy(head).contains(MARK)
@@ -52,7 +52,7 @@ fn body(toolchain: &WasmToolchain, trunk: &Path, dirs: &[PathBuf]) -> Result<Str
             "export RUSTUP_TOOLCHAIN=\"${{RUSTUP_TOOLCHAIN:-{name}}}\""
         ));
     }
-    lines.push("# Trunk refuses the customary NO_COLOR=1.".to_owned());
+    lines.push("# Trunk does not accept NO_COLOR=1.".to_owned());
     lines.push(r#"if [ -n "${NO_COLOR:-}" ]; then export NO_COLOR=true; fi"#.to_owned());
     lines.push(format!("exec {} \"$@\"", script::quoted(trunk)?));
     Ok(lines.join("\n"))

@@ -1,7 +1,7 @@
-//! Set-up: what the build and the tests need beside the default Rust toolchain.
+//! Set-up: installs what the build and the tests need in addition to the default Rust toolchain.
 //!
-//! Each step looks first and says `ok` when there is nothing to do. What cannot be installed
-//! ends the run with one line that says what to do.
+//! Each step first checks what is installed. If something cannot be installed, the error says what to
+//! do.
 
 mod browser;
 mod debian;
@@ -33,7 +33,7 @@ pub use wasm_target::WasmToolchain;
 
 use crate::process;
 
-/// What is needed to build the widget.
+/// The tools that build the widget.
 pub struct WidgetTools {
     pub toolchain: WasmToolchain,
     trunk: PathBuf,
@@ -41,7 +41,7 @@ pub struct WidgetTools {
 }
 
 impl WidgetTools {
-    /// A command that compiles for WebAssembly: cargo, or a program that starts it.
+    /// Returns a command that compiles for WebAssembly: cargo, or a program that runs it.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = process::command(program);
         command.env("PATH", &self.path);
@@ -49,15 +49,15 @@ impl WidgetTools {
         command
     }
 
-    /// Turns a compiled widget into what a browser loads, with its names kept.
+    /// Returns a wasm-bindgen command.
     pub fn bindgen(&self) -> Command {
         self.command("wasm-bindgen")
     }
 
-    /// Trunk, which builds and serves the widget.
+    /// Returns a trunk command.
     pub fn trunk(&self) -> Command {
         let mut command = self.command(&self.trunk);
-        // Trunk reads this one as `true` or `false` and refuses the customary `1`.
+        // Trunk accepts only `true` and `false` here, not the usual `1`.
         if env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             command.env("NO_COLOR", "true");
         }
@@ -65,7 +65,7 @@ impl WidgetTools {
     }
 }
 
-/// Everything for building the widget and the server.
+/// Finds or installs the tools that build the widget.
 pub fn widget_tools() -> Result<WidgetTools> {
     println!("Set-up:");
     let toolchain = wasm_target::ensure()?;
@@ -82,27 +82,27 @@ pub fn widget_tools() -> Result<WidgetTools> {
     })
 }
 
-/// Software of others that the connectors are tested against.
+/// Finds or installs the software that the connectors are tested with.
 pub fn provider_tools() -> Result<ProviderTools> {
     provider_tools::ensure()
 }
 
-/// A browser and its driver, for the tests.
+/// Finds or installs a browser and its driver.
 pub fn browser() -> Result<Browser> {
     browser::ensure()
 }
 
-/// What the documentation's snippets are run with, for the tests.
+/// Finds or installs the languages of the documentation's snippets.
 pub fn languages() -> Result<Languages> {
     languages::ensure()
 }
 
-/// A PostgreSQL server, for the tests.
+/// Finds or installs PostgreSQL.
 pub fn postgres() -> Result<Postgres> {
     postgres::ensure()
 }
 
-/// Twiggy, which tells what is large in a WebAssembly module.
+/// Finds or installs twiggy, which lists the largest functions of a WebAssembly module.
 pub fn twiggy() -> Result<PathBuf> {
     tools::twiggy()
 }

@@ -1,5 +1,5 @@
-//! Packages from npm that tests and the benchmark need, at pinned versions, each set in a
-//! directory of its own in the cache.
+//! The npm packages of the tests and the benchmark, at pinned versions. Each set has its own directory
+//! in the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{paths, process};
 
-/// For the tests: the accessibility rules, the type checker, what the examples are bundled with and
-/// made of, and the library that verifies callbacks in the documentation.
+/// For the tests: accessibility rules, type checker, bundler, the frameworks of the examples, and the
+/// library that verifies callbacks in the documentation.
 pub const TESTS: Packages = Packages {
     name: "npm-tests",
     list: &[
@@ -23,7 +23,7 @@ pub const TESTS: Packages = Packages {
     ],
 };
 
-/// For the benchmark: what we compare ourselves with.
+/// For the benchmark: Adyen's Drop-in, for comparison.
 pub const BENCH: Packages = Packages {
     name: "adyen-web-6.45.2",
     list: &["@adyen/adyen-web@6.45.2"],
@@ -36,7 +36,7 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Installs what is missing; gives their `node_modules`.
+    /// Installs the missing packages and returns their `node_modules`.
     pub fn ensure(&self) -> Result<PathBuf> {
         let root = paths::cache()?.join("tools").join(self.name);
         let modules = root.join("node_modules");

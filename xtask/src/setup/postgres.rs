@@ -1,4 +1,4 @@
-//! PostgreSQL for the tests: found or installed, and started on a directory that is thrown away.
+//! PostgreSQL for the tests: installed if missing, and started on a temporary directory.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,12 +12,12 @@ use anyhow::{Context, Result, bail};
 use super::debian;
 use crate::process;
 
-/// Where the server's programs are.
+/// The directory of the server's programs.
 pub struct Postgres {
     bin: PathBuf,
 }
 
-/// Finds or installs it.
+/// Finds or installs PostgreSQL.
 pub fn ensure() -> Result<Postgres> {
     if find().is_none() && debian::can_install() {
         debian::install(&["postgresql"])?;
@@ -32,7 +32,7 @@ pub fn ensure() -> Result<Postgres> {
     Ok(Postgres { bin })
 }
 
-/// Debian keeps the server's programs away from PATH, one directory for each version.
+/// Finds the server's programs. Debian installs them outside of PATH, in a directory for each version.
 fn find() -> Option<PathBuf> {
     let on_path = process::find("initdb").and_then(|path| path.canonicalize().ok());
     let on_path = on_path.and_then(|path| path.parent().map(Path::to_path_buf));
@@ -43,7 +43,7 @@ fn find() -> Option<PathBuf> {
     })
 }
 
-/// A running server. It ends, and its data go, with this.
+/// A running server. Dropping it stops the server and removes its data.
 pub struct Running {
     stop: Command,
     bin: PathBuf,
@@ -52,7 +52,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Tells a command how to reach it, without a database's name, and how to crash it.
+    /// Sets the variables that the tests read: the URL without a database name, and the paths to crash the
+    /// server.
     pub fn apply(&self, command: &mut Command) {
         let url = format!("postgres://till@127.0.0.1:{}", self.port);
         command
@@ -64,14 +65,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // What can't be stopped or removed any more is the operating system's to tidy up.
+        // Errors are ignored: the directory is temporary.
         let _ = process::output(&mut self.stop);
         let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
 impl Postgres {
-    /// Starts a server on a free port of this machine, for anybody on it and without a password.
+    /// Starts a server on a free local port, without a password.
     pub fn start(&self) -> Result<Running> {
         let dir = std::env::temp_dir().join(format!("till-postgres-{}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -117,7 +118,8 @@ impl Postgres {
     }
 }
 
-/// The server refuses to run as root, which containers are: then as another user.
+/// Returns another user for the server if this is root, as in containers: PostgreSQL does not run as
+/// root.
 fn unprivileged() -> Result<Option<(u32, u32)>> {
     let id = |args: &[&str]| -> Result<u32> {
         Ok(process::output(process::command("id").args(args))?.parse()?)
@@ -127,7 +129,7 @@ fn unprivileged() -> Result<Option<(u32, u32)>> {
     }
     let ids = |user: &str| Ok::<_, anyhow::Error>((id(&["-u", user])?, id(&["-g", user])?));
     let found = ids("postgres").or_else(|_| ids("nobody"));
-    found
-        .map(Some)
-        .context("PostgreSQL does not run as root, and there is no other user")
+    found.map(Some).context(
+        "PostgreSQL does not run as root, and the users `postgres` and `nobody` do not exist",
+    )
 }

@@ -84,7 +84,7 @@ fn pypi(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
     let step = format!("making a Python environment for {package}");
     let mut venv = process::command(system);
     process::run_step(&step, venv.args(["-m", "venv", "--clear"]).arg(&root))
-        .context("on Debian, `apt-get install python3-venv` helps")?;
+        .context("on Debian, run `apt-get install python3-venv`")?;
     let mut pip = process::command(&python);
     pip.args([
         "-m",

@@ -1,4 +1,4 @@
-//! Small shell scripts that start another program.
+//! Shell scripts that run another program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ pub fn write(path: &Path, body: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Whether the file is a script with this body.
+/// Returns whether a file is a script with this body.
 pub fn is_written(path: &Path, body: &str) -> bool {
     fs::read(path).is_ok_and(|present| present == text(body).as_bytes())
 }
@@ -24,7 +24,7 @@ fn text(body: &str) -> String {
     format!("#!/bin/sh\n{body}\n")
 }
 
-/// A path as one word of a shell command.
+/// Quotes a path for a shell.
 pub fn quoted(path: &Path) -> Result<String> {
     let text = path
         .to_str()
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quoted_path_is_one_word_whatever_it_holds() {
+    fn a_quoted_path_is_one_word() {
         let quoted = |path: &str| quoted(Path::new(path)).unwrap();
         assert_eq!(quoted("/a b/$c"), "'/a b/$c'");
         assert_eq!(quoted("/it's"), r"'/it'\''s'");

@@ -1,4 +1,4 @@
-//! The programs that turn the compiled widget into what a browser loads.
+//! The tools that build the widget: trunk, wasm-bindgen and wasm-opt.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,10 @@ use crate::{paths, process};
 const TRUNK: &str = "0.21.14";
 const TWIGGY: &str = "0.8.0";
 const NEXTEST: &str = "0.9.143";
-/// The npm package that has wasm-opt, for every system that has Node.js. What distributions
-/// package is often too old for today's rustc.
+/// The npm package of wasm-opt. Distributions often package a version that is too old for rustc.
 const BINARYEN: &str = "132.0.0";
 
-/// The programs, and the directories to put on PATH so that trunk finds them.
+/// Trunk, and the directories to add to PATH so that it finds the others.
 pub struct Tools {
     pub trunk: PathBuf,
     pub dirs: Vec<PathBuf>,
@@ -34,7 +33,7 @@ pub fn ensure() -> Result<Tools> {
             program: "trunk",
             version: TRUNK,
             duration: "about five minutes",
-            // Its own choice of dependencies, and no look for a newer version at every start.
+            // Without the check for a newer version at every start.
             options: &["--locked", "--no-default-features", "--features", "rustls"],
         },
     )?;
@@ -45,7 +44,7 @@ pub fn ensure() -> Result<Tools> {
             program: "wasm-bindgen",
             version: &bindgen_version,
             duration: "about two minutes",
-            // Not `--locked`: its lock file names a package that was withdrawn.
+            // Not `--locked`: its lock file names a yanked package.
             options: &[],
         },
     )?;
@@ -117,11 +116,13 @@ fn ensure_crate(cache: &Path, wanted: &Crate) -> Result<PathBuf> {
             .args(["install", name, "--version", version, "--force", "--root"])
             .arg(&root)
             .args(*options)
-            // Their release profiles optimise at length, for programs that run a second.
+            // Faster to compile than with the programs' own release profiles.
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
     )
-    .with_context(|| format!("{name} {version} could not be installed, go online and try again"))?;
+    .with_context(|| {
+        format!("{name} {version} could not be installed; check the network and try again")
+    })?;
     Ok(cached)
 }
 
@@ -143,7 +144,7 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
     Ok(cached)
 }
 
-/// The cached program, which its directory's name vouches for, or one on PATH of that version.
+/// Returns the cached program, or one on PATH with the same version.
 fn present(cached: &Path, program: &str, version: &str) -> Option<PathBuf> {
     if cached.exists() {
         return Some(cached.to_path_buf());
@@ -161,14 +162,14 @@ fn locked_bindgen() -> Result<String> {
         .context("Cargo.lock names no single version of wasm-bindgen")
 }
 
-/// Trunk must ask for the very versions that are installed, or it would go looking elsewhere.
+/// Checks that Trunk.toml names the installed versions; trunk would download others.
 fn check_trunk_config(bindgen: &str) -> Result<()> {
     let config = fs::read_to_string(paths::workspace().join("Trunk.toml"))
         .context("Trunk.toml cannot be read")?;
     let wasm_opt = format!("version_{}", version::major(BINARYEN));
     for (key, wanted) in [("wasm_bindgen", bindgen), ("wasm_opt", &wasm_opt)] {
         if version::field(&config, key) != Some(wanted) {
-            bail!("Trunk.toml is out of step: set `{key} = \"{wanted}\"` under [tools]");
+            bail!("Trunk.toml has another version: set `{key} = \"{wanted}\"` under [tools]");
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! Versions: what Cargo.lock asks for, and what a program says of itself.
+//! Versions: from Cargo.lock and from `--version` outputs.
 
-/// The version of a package in the text of a Cargo.lock; none when there are several.
+/// Returns the version of a package in a Cargo.lock; `None` if there are several.
 pub fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     let mut versions = lock
         .split("[[package]]")
@@ -10,7 +10,7 @@ pub fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     versions.next().is_none().then_some(version)
 }
 
-/// The value of `key = "value"`, on a line of its own.
+/// Returns the value of a line `key = "value"`.
 pub fn field<'a>(toml: &'a str, key: &str) -> Option<&'a str> {
     toml.lines().find_map(|line| {
         let value = line.trim().strip_prefix(key)?.trim_start();
@@ -19,7 +19,7 @@ pub fn field<'a>(toml: &'a str, key: &str) -> Option<&'a str> {
     })
 }
 
-/// The first word of a `--version` answer that is a version, as in `trunk 0.21.14`,
+/// Returns the version in a `--version` output, such as `trunk 0.21.14`,
 /// `wasm-opt version 132 (version_132)` or `Chromium 156.0.8078.79 built on Debian`.
 pub fn reported(answer: &str) -> Option<&str> {
     answer
@@ -27,7 +27,7 @@ pub fn reported(answer: &str) -> Option<&str> {
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// What stands before a version's first dot.
+/// Returns the major version.
 pub fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }

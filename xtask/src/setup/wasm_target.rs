@@ -1,5 +1,5 @@
-//! The standard library for `wasm32-unknown-unknown`: rustup's, or Debian's where rustup can
-//! fetch nothing.
+//! The standard library for `wasm32-unknown-unknown`: from rustup, or from Debian where rustup cannot
+//! download.
 
 use std::process::Command;
 
@@ -9,20 +9,20 @@ use super::rustc::{TARGET, has_target};
 use super::{debian, debian_wasm};
 use crate::process;
 
-/// The toolchain that compiles the widget. All else is compiled by the default one.
+/// The toolchain that compiles the widget. The default one compiles everything else.
 pub enum WasmToolchain {
-    /// The default toolchain knows the target.
+    /// The default toolchain has the target.
     Default,
-    /// A toolchain that we put together and linked into rustup under this name.
+    /// A toolchain from Debian's packages, linked into rustup under this name.
     Linked(&'static str),
 }
 
 impl WasmToolchain {
-    /// Makes a command, and the cargo it may start, use this toolchain.
+    /// Sets the toolchain for a command and for a cargo that it runs.
     pub fn apply(&self, command: &mut Command) {
         if let Self::Linked(name) = self {
             command.env("RUSTUP_TOOLCHAIN", name);
-            // `cargo run` names the default toolchain's libraries here.
+            // `cargo run` sets it to the default toolchain's libraries.
             command.env_remove("LD_LIBRARY_PATH");
         }
     }
@@ -41,7 +41,7 @@ pub fn ensure() -> Result<WasmToolchain> {
         println!("  ok: {TARGET} (toolchain {})", debian_wasm::NAME);
         return Ok(WasmToolchain::Linked(debian_wasm::NAME));
     }
-    println!("  .. rustup target add {TARGET} (a download of some 20 MB)");
+    println!("  .. rustup target add {TARGET} (downloads about 20 MB)");
     let added = process::output(process::command("rustup").args(["target", "add", TARGET]));
     match added {
         Ok(_) if has_target(&mut process::command("rustc")) => {
@@ -52,7 +52,7 @@ pub fn ensure() -> Result<WasmToolchain> {
         Err(error) => println!("  rustup could not add it: {error:#}"),
     }
     if !debian::can_install() {
-        bail!("{TARGET} is missing: go online and run `rustup target add {TARGET}`");
+        bail!("{TARGET} is missing: check the network and run `rustup target add {TARGET}`");
     }
     debian_wasm::install()?;
     Ok(WasmToolchain::Linked(debian_wasm::NAME))
