@@ -1,4 +1,4 @@
-// The same script for bundlers: `import { Till } from "till-embed"`, with `host` in the settings.
+// The script for bundlers: `import { Till } from "till-embed"`. The `host` setting is required.
 import "./till.js";
 
 export const Till = window.Till;

@@ -89,7 +89,10 @@ pub fn close_question(session: Session) -> El {
         )
         .child(el("p").id("question-text").text(&t("close_question_text")))
         .child(button("stay", "main", &t("stay"), stay))
-        .child(button("close-anyway", "quiet", &t("close_anyway"), move || {
-            session.close()
-        }))
+        .child(button(
+            "close-anyway",
+            "quiet",
+            &t("close_anyway"),
+            move || session.close(),
+        ))
 }

@@ -73,7 +73,7 @@ version = "0.2.999"
     }
 
     #[test]
-    fn a_field_is_found_whatever_the_spaces() {
+    fn a_field_is_found_with_any_spacing() {
         let toml = "[tools]\nwasm_bindgen_x = \"1\"\n  wasm_bindgen=\"0.2.130\" # kept equal\n";
         assert_eq!(field(toml, "wasm_bindgen"), Some("0.2.130"));
         assert_eq!(field(toml, "wasm_opt"), None);

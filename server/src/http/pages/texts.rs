@@ -115,6 +115,9 @@ mod tests {
     fn every_language_is_complete_and_fills_in_the_same() {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/locales");
         assert_eq!(std::fs::read_dir(dir).unwrap().count(), FILES.len());
+        let mut languages: Vec<_> = ALL.iter().map(|texts| texts.lang.as_str()).collect();
+        languages.sort_unstable();
+        assert_eq!(languages, till_shared::language::LANGUAGES);
         for file in FILES {
             // Neither a text too few nor one too many.
             let read = serde_json::from_str::<Texts>(file);
