@@ -11,7 +11,7 @@ use till_tests::wait::until;
 const PROJECTS: &str = "/v1/projects";
 
 /// Whether the server accepts a secret key.
-pub async fn works(app: &TestApp, sk: &str) -> Result<bool> {
+async fn works(app: &TestApp, sk: &str) -> Result<bool> {
     let request = app.api.request(Method::GET, "/v1/invoices").bearer_auth(sk);
     Ok(send(request).await?.status == 200)
 }

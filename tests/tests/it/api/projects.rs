@@ -1,13 +1,11 @@
-//! Projects: create and update over HTTP and on the command line.
+//! Projects over HTTP: create and update.
 
-use super::key_rotation::works;
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
 use till_tests::cards::APPROVED;
-use till_tests::client::{Api, Keys, send, text};
-use till_tests::process::binary;
+use till_tests::client::{Api, send, text};
 
 const PROJECTS: &str = "/v1/projects";
 
@@ -220,84 +218,5 @@ async fn a_removed_account_still_serves_its_payments() -> Result<()> {
     let refund = send(api.secret(Method::POST, &refunds).json(&json!({}))).await?;
     ensure!(refund.json()["status"] == "succeeded", "{refund:?}");
     ensure!(app.net_captured().await? == 0);
-    Ok(())
-}
-
-#[tokio::test]
-async fn projects_are_managed_on_the_command_line() -> Result<()> {
-    let app = TestApp::start().await?;
-    let run = async |args: &[&str]| -> Result<String> {
-        let mut all = vec!["project"];
-        all.extend(args);
-        all.push("--dev");
-        app.till(&all).await?.map_err(anyhow::Error::msg)
-    };
-    let made = run(&["create", "--name", "By Hand", "--theme", "dark", "--json"]).await?;
-    let keys: Keys = serde_json::from_str(&made)?;
-    ensure!(
-        works(&app, &keys.sk).await?,
-        "the running server does not accept the new key"
-    );
-    let list = run(&["list"]).await?;
-    ensure!(
-        list.contains(&keys.id) && list.contains("Test Shop"),
-        "{list}"
-    );
-    let changed = run(&[
-        "update",
-        &keys.id,
-        "--accent",
-        "#abcdef",
-        "--failure-url",
-        "http://a.example/",
-        "--json",
-    ])
-    .await?;
-    let changed: Value = serde_json::from_str(&changed)?;
-    ensure!(changed["widget"]["theme"] == "dark" && changed["widget"]["accent"] == "#abcdef");
-    run(&["update", &keys.id, "--failure-url", ""]).await?;
-    let shown: Value = serde_json::from_str(&run(&["show", &keys.id]).await?)?;
-    ensure!(
-        shown["failure_url"].is_null() && shown["name"] == "By Hand",
-        "{shown}"
-    );
-
-    let bad = run(&["update", &keys.id, "--notify-url", "nonsense"]).await;
-    let error = bad
-        .err()
-        .context("an invalid URL was accepted")?
-        .to_string();
-    ensure!(error.contains("notify_url"), "{error}");
-    let none = run(&["show", "prj_0"]).await;
-    ensure!(none.is_err_and(|e| e.to_string().contains("there is no prj_0")));
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_server_requires_an_encryption_key() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let output = tokio::process::Command::new(binary()?)
-        .args([
-            "serve",
-            "--public-url",
-            "https://till.example",
-            "--listen",
-            "127.0.0.1:0",
-        ])
-        .env_remove("TILL_ENCRYPTION_KEY")
-        .env_remove("TILL_DEV")
-        .env("DATABASE_URL", "sqlite:till.db")
-        .current_dir(dir.path())
-        .output()
-        .await?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        !output.status.success() && stderr.contains("TILL_ENCRYPTION_KEY is not set"),
-        "{stderr}"
-    );
-    ensure!(
-        std::fs::read_dir(dir.path())?.next().is_none(),
-        "files were left behind"
-    );
     Ok(())
 }

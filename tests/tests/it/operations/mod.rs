@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backup;
+mod command_line;
 mod logs;
 mod metrics;
 mod traces;

@@ -57,9 +57,12 @@ fn dependencies_are_one_way() -> Result<()> {
     let mut wrong = vec![];
     for (module, used) in graph.uses() {
         let Some(top) = module.first() else { continue };
-        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| name == top) else {
+        // The command line puts everything together.
+        if top == "commands" {
             continue;
-        };
+        }
+        let listed = MAY_USE.iter().find(|(name, _)| name == top);
+        let allowed = listed.map_or(&[][..], |(_, allowed)| *allowed);
         for used in used {
             let other = used.first().map_or("", String::as_str);
             if other != top && !allowed.contains(&other) && !COMMON.contains(&other) {
