@@ -52,6 +52,8 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Take the screenshots of the README in docs/images again
+    Pictures,
     /// Serve the widget with `trunk serve` and rebuild it on every change
     Serve {
         /// Passed on to `trunk serve`
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
                 std::process::exit(1);
             }
         }),
+        Task::Pictures => test::pictures(),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
         Task::Size { top } => measure::size(top),

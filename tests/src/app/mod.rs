@@ -25,7 +25,7 @@ pub struct TestApp {
     pub project: Project,
     /// The project's keys.
     pub keys: Keys,
-    /// The sandbox's base URL.
+    /// The sandbox's base URL; empty for an app with other accounts, which runs no sandbox.
     pub sandbox: String,
     server: Option<Running>,
     settings: Vec<String>,
@@ -97,17 +97,22 @@ impl TestApp {
             None => Database::new(files.path()).await?,
         };
         let home = Home { files, database };
-        let sandbox = start_sandbox(&home, "127.0.0.1:0").await?;
-        let url = sandbox.line.clone();
-        let reached = setup.sandbox_relay.map_or(&url, |relay| {
-            relay.send_to(&[&url]);
-            &relay.url
-        });
+        let sandbox = if setup.accounts.is_empty() {
+            Some(start_sandbox(&home, "127.0.0.1:0").await?)
+        } else {
+            None
+        };
+        let url = sandbox.as_ref().map(|running| running.line.clone());
+        let url = url.unwrap_or_default();
         let project = Project::start().await?;
         let strings =
             |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
         let mut args = strings(setup.project_args);
-        if setup.accounts.is_empty() {
+        if sandbox.is_some() {
+            let reached = setup.sandbox_relay.map_or(&url, |relay| {
+                relay.send_to(&[&url]);
+                &relay.url
+            });
             args.extend(["--sandbox".into(), reached.clone()]);
         }
         let mut account_files = vec![];
@@ -140,7 +145,7 @@ impl TestApp {
             sandbox: url,
             server: Some(server),
             settings,
-            sandbox_process: Some(sandbox),
+            sandbox_process: sandbox,
             home,
         })
     }

@@ -3,6 +3,7 @@
 mod machine;
 mod summary;
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -64,6 +65,15 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     summary.print(start.elapsed());
     Ok(passed)
+}
+
+/// `cargo xtask pictures`: has the test that compares the pictures replace them.
+pub fn pictures() -> Result<()> {
+    process::run(
+        process::command(env::current_exe()?)
+            .args(["test", "widget::pictures"])
+            .env("TILL_PICTURES", "1"),
+    )
 }
 
 struct Runner<'a> {

@@ -1,6 +1,6 @@
 //! Projects over HTTP: create and update.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;

@@ -6,6 +6,7 @@ mod languages;
 mod methods;
 mod navigation;
 mod page_order;
+mod pictures;
 mod preload;
 mod screens;
 mod size;
