@@ -105,7 +105,10 @@ async fn a_restored_backup_resumes() -> Result<()> {
 
     let over = Arc::new(AtomicBool::new(false));
     let buyers = tokio::spawn(keep_paying(app.clone(), over.clone()));
-    until("the first payments", async || Ok(app.ledger().await?.len() > 5)).await?;
+    until("the first payments", async || {
+        Ok(app.ledger().await?.len() > 5)
+    })
+    .await?;
     back_up(&app).await?;
     let at_copy = app.ledger().await?.len();
     until("payments to continue", async || {
@@ -246,7 +249,7 @@ async fn a_backup_is_private_and_not_overwritten() -> Result<()> {
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
     let bytes = fs::read(&copy)?;
     let refused = backup("it's a copy.db").await?;
-    ensure!(refused.is_err_and(|error| error.contains("is there already")));
+    ensure!(refused.is_err_and(|error| error.contains("exists already")));
     ensure!(fs::read(&copy)? == bytes, "the backup was overwritten");
     let refused = backup("no/such/place.db").await?;
     ensure!(refused.is_err_and(|error| error.contains("can't write")));

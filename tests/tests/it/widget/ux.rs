@@ -299,7 +299,10 @@ async fn closing_the_popup_is_reported_within_a_second() -> Result<()> {
     browser.close_window().await?;
     browser.switch_to_window(shop).await?;
     browser
-        .until("one second after the close", "return window.known !== undefined")
+        .until(
+            "one second after the close",
+            "return window.known !== undefined",
+        )
         .await?;
     let known = browser.run("return known").await?;
     ensure!(known == "close", "{known}");
