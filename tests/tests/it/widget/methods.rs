@@ -62,9 +62,9 @@ async fn only_paypal_took_money(systems: &Systems) -> Result<()> {
     Ok(())
 }
 
-async fn assert_not_finished(browser: &Browser) -> Result<()> {
+async fn assert_not_completed(browser: &Browser) -> Result<()> {
     let banner = browser.wait_for("#error-banner").await?.text().await?;
-    ensure!(banner.contains("not finished"), "{banner}");
+    ensure!(banner.contains("not completed"), "{banner}");
     Ok(())
 }
 
@@ -89,7 +89,7 @@ async fn another_method_is_paid_from_the_frame() -> Result<()> {
         browser.switch_to_window(page.clone()).await?;
         browser.enter_frame(frame).await?;
         if method == "ideal" {
-            assert_not_finished(&browser).await?;
+            assert_not_completed(&browser).await?;
         }
     }
     browser.wait_for("main [data-screen=paid]").await?;
@@ -114,7 +114,7 @@ async fn another_method_is_paid_from_the_popup() -> Result<()> {
     browser.switch_to_newest_window(2).await?;
     choose(&browser, "ideal", IDEAL).await?;
     browser.click("#cancel").await?;
-    assert_not_finished(&browser).await?;
+    assert_not_completed(&browser).await?;
     choose(&browser, "paypal", PAYPAL).await?;
     browser.click("#confirm").await?;
     browser.wait_for("main [data-screen=paid]").await?;

@@ -78,7 +78,7 @@ async fn a_popup_redirects_to_the_bank_and_back() -> Result<()> {
         .await?
         .text()
         .await?;
-    ensure!(banner.contains("not finished"), "{banner}");
+    ensure!(banner.contains("not completed"), "{banner}");
     buyer.fill_card(VERIFIED_BY_REDIRECT).await?;
     buyer.browser.click("#pay").await?;
     buyer.browser.click("#confirm").await?;

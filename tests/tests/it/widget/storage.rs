@@ -45,7 +45,7 @@ async fn a_popup_returns_from_the_bank() -> Result<()> {
     browser.click("#pay").await?;
     browser.click("#cancel").await?;
     let banner = browser.wait_for("#error-banner").await?.text().await?;
-    ensure!(banner.contains("not finished"), "{banner}");
+    ensure!(banner.contains("not completed"), "{banner}");
     fill_card(&browser, VERIFIED_BY_REDIRECT).await?;
     browser.click("#pay").await?;
     browser.wait_for("#confirm").await?;
