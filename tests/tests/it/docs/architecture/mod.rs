@@ -32,7 +32,7 @@ const MOST_LINES: usize = 400;
 const MOST_LINES_OF_A_CONNECTOR: usize = 250;
 
 /// The modules that each module of the server may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("connectors", &["domain"]),
@@ -44,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         &["app", "views", "domain", "store", "connectors", "callbacks"],
     ),
     ("http", &["app", "flow"]),
+    ("serve", &["app", "callbacks", "flow", "http"]),
     ("telemetry", &[]),
     ("sandbox", &[]),
     ("demo", &[]),
