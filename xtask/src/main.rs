@@ -25,8 +25,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Install what the build and the tests need: the WebAssembly target, trunk, wasm-bindgen, wasm-opt,
-    /// Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test tools. Skips what is
-    /// already installed
+    /// Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test
+    /// tools. Skips what is already installed
     Setup,
     /// Build everything and start the demo shop
     Demo {

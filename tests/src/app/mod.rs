@@ -158,8 +158,10 @@ impl TestApp {
 
     /// Creates another project with its own endpoint.
     pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
-        let mut all = vec!["--sandbox".to_owned(), self.sandbox.clone()];
-        all.extend(args.iter().map(ToString::to_string));
+        let mut all: Vec<_> = args.iter().map(ToString::to_string).collect();
+        if !self.sandbox.is_empty() {
+            all.extend(["--sandbox".into(), self.sandbox.clone()]);
+        }
         create_project(&self.home, endpoint, &all).await
     }
 

@@ -72,6 +72,8 @@ impl Browser {
         let profile = tempfile::tempdir()?;
         let mut args = vec![
             "--headless=new".to_owned(),
+            // Chromium exits when the other end of the pipe does.
+            "--remote-debugging-pipe".into(),
             "--disable-gpu".into(),
             "--disable-quic".into(),
             "--no-first-run".into(),

@@ -243,13 +243,19 @@ impl Walk {
     }
 }
 
-/// Inserts `exec` after a command line's variables.
+/// Inserts `exec` after a command line's variables, whose values may be commands in parentheses.
 fn in_place(line: &str) -> String {
-    let variables = line
-        .split_inclusive(' ')
-        .take_while(|word| word.contains('='));
-    let end = variables.map(str::len).sum();
-    let (variables, program) = line.split_at(end);
+    let (mut depth, mut program) = (0, 0);
+    for (at, c) in line.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ' ' if depth == 0 && !line[program..at].contains('=') => break,
+            ' ' if depth == 0 => program = at + 1,
+            _ => {}
+        }
+    }
+    let (variables, program) = line.split_at(program);
     format!("{variables}exec {program}")
 }
 

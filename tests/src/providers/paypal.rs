@@ -246,12 +246,11 @@ impl ProviderApi for PayPalApi {
 
 async fn token(headers: HeaderMap) -> Response {
     let basic = STANDARD.encode("client:paypal-client-secret");
-    match header(&headers, "authorization") == format!("Basic {basic}") {
-        true => {
-            let token = json!({ "access_token": "paypal-access-token", "expires_in": 32400 });
-            Json(token).into_response()
-        }
-        false => refused(),
+    if header(&headers, "authorization") == format!("Basic {basic}") {
+        let token = json!({ "access_token": "paypal-access-token", "expires_in": 32400 });
+        Json(token).into_response()
+    } else {
+        refused()
     }
 }
 

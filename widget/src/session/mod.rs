@@ -2,6 +2,7 @@
 //! state from the server, and it ignores outdated ones.
 
 mod close;
+mod notice;
 mod payment;
 mod state;
 
@@ -191,7 +192,7 @@ impl Session {
             match answer {
                 Ok(data) => {
                     browser::apply_theme(data.theme.as_deref(), data.accent.as_deref());
-                    self.banner.set(state::payment_notice(&data.state));
+                    self.banner.set(notice::payment_notice(&data.state));
                     self.data.set(Some(data));
                     self.on_shown();
                 }

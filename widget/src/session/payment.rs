@@ -1,6 +1,6 @@
 //! Submitting and canceling a payment.
 
-use super::state::payment_notice;
+use super::notice::payment_notice;
 use super::{FormAction, Session};
 use crate::api::{self, Failure};
 use crate::browser;

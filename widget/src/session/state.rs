@@ -1,8 +1,8 @@
 //! Applying a state from the server.
 
+use super::notice::payment_notice;
 use super::{FormAction, Session};
 use crate::browser;
-use crate::i18n::{self, t};
 use crate::wire::{Payment, State, Verification};
 use leptos::prelude::*;
 use till_shared::invoice::InvoiceStatus;
@@ -89,25 +89,6 @@ impl Session {
             | PaymentStatus::Succeeded => {}
         }
     }
-}
-
-/// Returns the message about the last payment that is shown above the form.
-pub fn payment_notice(state: &State) -> Option<String> {
-    let payment = state.payment.as_ref()?;
-    if state.status != InvoiceStatus::Open {
-        return None;
-    }
-    Some(match payment.status {
-        PaymentStatus::Declined => {
-            i18n::decline(payment.decline.unwrap_or(DeclineCode::CardDeclined))
-        }
-        PaymentStatus::Failed => t("failed"),
-        PaymentStatus::Canceled => t("payment_canceled"),
-        PaymentStatus::Created
-        | PaymentStatus::RequiresVerification
-        | PaymentStatus::Processing
-        | PaymentStatus::Succeeded => return None,
-    })
 }
 
 /// Returns whether `state` is older than `known`. States arrive by several channels, in any

@@ -103,7 +103,9 @@ impl Runner<'_> {
             .args(["--no-tests", "pass", "--final-status-level", "none", "-E"])
             .arg(&runnable)
             .args(&self.options.args)
-            .env("TILL_BIN", &self.server);
+            .env("TILL_BIN", &self.server)
+            // An error without the stack of the test.
+            .env("RUST_LIB_BACKTRACE", "0");
         machine.apply(&mut command);
         if let Some(running) = &running {
             running.apply(&mut command);

@@ -1,21 +1,21 @@
 (() => {
   const { invoice, payment, token } = document.body.dataset;
-  const told = { till_returned: { payment } };
+  const message = { till_returned: { payment } };
   if (parent !== window) {
-    parent.postMessage(told, location.origin);
+    parent.postMessage(message, location.origin);
     return;
   }
   if (opener && window.name === "till-verification") {
-    opener.postMessage(told, location.origin);
+    opener.postMessage(message, location.origin);
     window.close();
     return;
   }
-  // A popup of ours has its settings in its name; see `leave` in start.js. Whoever forges them gets
-  // no further than the server's check of the origin.
-  const [, query, looks] = /^till-popup(\?[^#]*)#(.*)$/.exec(window.name) ?? [];
+  // The widget's popup keeps its settings in its name; see `redirect` in start.js. The server checks
+  // the origin in them.
+  const [, query, appearance] = /^till-popup(\?[^#]*)#(.*)$/.exec(window.name) ?? [];
   location.replace(
     opener && query
-      ? `/pay/${invoice}${query}#token=${token}&${looks}`
+      ? `/pay/${invoice}${query}#token=${token}&${appearance}`
       : document.getElementById("next").href,
   );
 })();

@@ -46,9 +46,9 @@ pub struct Card {
 
 impl From<FixBody> for FixPayment {
     fn from(body: FixBody) -> Self {
-        let beside = body.number.is_some() || body.cvc.is_some();
+        let is_flat = body.number.is_some() || body.cvc.is_some();
         let card = body.card.or_else(|| {
-            beside.then(|| Card {
+            is_flat.then(|| Card {
                 number: body.number.unwrap_or_default(),
                 exp_month: body.exp_month,
                 exp_year: body.exp_year,

@@ -43,10 +43,9 @@ async fn every_operation_exists_and_is_described() -> Result<()> {
     let calls = calls(&api)?;
     ensure!(calls.len() > 25, "{}", calls.len());
     for (path, method, call) in &calls {
-        let real = path.split('/').map(|part| match part.starts_with('{') {
-            true => "inv_0",
-            false => part,
-        });
+        let real = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "inv_0" } else { part });
         let real = real.collect::<Vec<_>>().join("/");
         let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
         let answer = send(app.api.request(method.clone(), &real)).await?;

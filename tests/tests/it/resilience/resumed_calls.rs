@@ -26,9 +26,9 @@ impl Fixture {
     async fn start() -> Result<Self> {
         let relay = Relay::start().await?;
         let silent = Arc::new(AtomicBool::new(false));
-        let told = silent.clone();
+        let drops = silent.clone();
         relay.inject(move |method, _| {
-            if *method == Method::POST && told.load(Ordering::Relaxed) {
+            if *method == Method::POST && drops.load(Ordering::Relaxed) {
                 Fault::DropRequest
             } else {
                 Fault::None

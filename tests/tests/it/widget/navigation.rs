@@ -7,7 +7,7 @@ use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED, VERIFIED_BY_REDI
 
 #[tokio::test]
 async fn a_bank_that_forbids_frames_opens_in_a_window() -> Result<()> {
-    let buyer = Buyer::start("beside", Screen::Desk).await?;
+    let buyer = Buyer::start("second-window", Screen::Desk).await?;
     buyer.open(Mode::Frame).await?;
     buyer.fill_in(VERIFIED_BY_REDIRECT).await?;
     let shop = buyer.browser.window().await?;
