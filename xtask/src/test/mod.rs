@@ -6,6 +6,7 @@ mod summary;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -33,6 +34,8 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
+/// The tests wait more than they compute: for timeouts, retries and what a browser draws.
+const TESTS_PER_CORE: usize = 2;
 
 /// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
 pub fn run(options: &Options) -> Result<bool> {
@@ -76,6 +79,11 @@ pub fn pictures() -> Result<()> {
     )
 }
 
+/// How many tests run at a time.
+fn test_threads() -> Result<usize> {
+    Ok(thread::available_parallelism()?.get() * TESTS_PER_CORE)
+}
+
 struct Runner<'a> {
     nextest: PathBuf,
     server: PathBuf,
@@ -104,6 +112,7 @@ impl Runner<'_> {
             .arg(&runnable)
             .args(&self.options.args)
             .env("TILL_BIN", &self.server)
+            .env("NEXTEST_TEST_THREADS", test_threads()?.to_string())
             // An error without the stack of the test.
             .env("RUST_LIB_BACKTRACE", "0");
         machine.apply(&mut command);
