@@ -35,7 +35,7 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
 /// The tests wait more than they compute: for timeouts, retries and what a browser draws.
-const TESTS_PER_CORE: usize = 2;
+const TESTS_PER_CORE: usize = 3;
 
 /// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
 pub fn run(options: &Options) -> Result<bool> {
