@@ -12,10 +12,11 @@ fn main() -> Result<()> {
     let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let root = here.parent().context("the workspace's directory")?;
     let dist = root.join("dist");
-    let embed = root.join("widget/embed");
+    let script = dist.join("till.js");
+    let types = root.join("widget/embed/till.d.ts");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let locales = root.join("widget/locales");
-    for watched in [&dist, &embed, &locales, &here.join("migrations")] {
+    for watched in [&dist, &types, &locales, &here.join("migrations")] {
         println!("cargo::rerun-if-changed={}", watched.display());
     }
 
@@ -30,14 +31,19 @@ fn main() -> Result<()> {
             "const INDEX: Option<&str> = Some(include_str!({index:?}));"
         )?;
     } else {
-        println!("cargo::warning=no dist/: the widget is not built, its page will say so");
+        println!(
+            "cargo::warning=no dist/: the widget is not built, its page will say so and /till.js is missing"
+        );
         writeln!(code, "const INDEX: Option<&str> = None;")?;
     }
     let widget = if built { files(&dist)? } else { vec![] };
-    let widget = widget.into_iter().filter(|path| *path != index);
+    let widget = widget
+        .into_iter()
+        .filter(|path| *path != index && *path != script);
     let widget = widget.chain(languages.files).collect();
     list(&mut code, "WIDGET", widget, &out)?;
-    list(&mut code, "EMBED", files(&embed)?, &out)?;
+    let embed = [script, types].into_iter().filter(|path| path.is_file());
+    list(&mut code, "EMBED", embed.collect(), &out)?;
     fs::write(out.join("assets.rs"), code)?;
     Ok(())
 }
@@ -65,11 +71,12 @@ fn hashed(locales: &Path, out: &Path) -> Result<Languages> {
     let mut hash = Sha256::new();
     let mut texts = vec![];
     for path in files(locales)? {
-        let text: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)
+        let mut text: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)
             .with_context(|| format!("{} is not JSON", path.display()))?;
-        let text = text.to_string();
         let language = path.file_stem().and_then(|n| n.to_str());
         let language = language.context("a language's name is not UTF-8")?;
+        text["language"] = language.into();
+        let text = text.to_string();
         hash.update(&text);
         texts.push((language.to_owned(), text));
     }
@@ -86,30 +93,10 @@ fn hashed(locales: &Path, out: &Path) -> Result<Languages> {
     })
 }
 
-/// Removes indentation and comments that have lines of their own from a script.
-fn without_comments(script: &str) -> String {
-    let mut code = String::new();
-    let mut in_comment = false;
-    for line in script.lines().map(str::trim) {
-        in_comment |= line.starts_with("/*");
-        if !in_comment && !line.is_empty() && !line.starts_with("//") {
-            code += line;
-            code.push('\n');
-        }
-        in_comment &= !line.ends_with("*/");
-    }
-    code
-}
-
 fn list(code: &mut String, name: &str, paths: Vec<PathBuf>, out: &Path) -> Result<()> {
     writeln!(code, "static {name}: &[Asset] = &[")?;
-    for mut path in paths {
-        let mut plain = fs::read(&path)?;
-        if path.extension().is_some_and(|e| e == "js") {
-            plain = without_comments(std::str::from_utf8(&plain)?).into_bytes();
-            path = out.join(path.file_name().context("a file has no name")?);
-            fs::write(&path, &plain)?;
-        }
+    for path in paths {
+        let plain = fs::read(&path)?;
         let file = path.file_name().and_then(|n| n.to_str());
         let file = file.context("a file's name is not UTF-8")?;
         let Some(content_type) = content_type(file) else {

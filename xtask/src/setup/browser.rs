@@ -31,7 +31,9 @@ impl Browser {
     pub fn apply(&self, command: &mut Command) {
         command
             .env("TILL_CHROMIUM", &self.chromium)
-            .env("TILL_CHROMEDRIVER", &self.driver);
+            .env("TILL_CHROMEDRIVER", &self.driver)
+            // wasm-bindgen's test runner reads this one.
+            .env("CHROMEDRIVER", &self.driver);
     }
 }
 

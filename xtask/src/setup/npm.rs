@@ -8,13 +8,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::{paths, process};
 
+/// The bundler, for the widget's build and for the tests.
+pub const ESBUILD: &str = "esbuild@0.28.2";
+
 /// For the tests: accessibility rules, type checker, bundler, the frameworks of the examples, and the
 /// library that verifies callbacks in the documentation.
 pub const TESTS: Packages = Packages {
     name: "npm-tests",
     list: &[
         "axe-core@4.14.1",
-        "esbuild@0.28.2",
+        ESBUILD,
         "react-dom@19.3.1",
         "react@19.3.1",
         "standardwebhooks@1.1.1",

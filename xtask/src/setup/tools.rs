@@ -1,4 +1,4 @@
-//! The tools that build the widget: trunk, wasm-bindgen and wasm-opt.
+//! The tools that build the widget: trunk, wasm-bindgen, wasm-opt and esbuild.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct Tools {
     pub dirs: Vec<PathBuf>,
 }
 
-/// Finds or installs trunk, wasm-bindgen and wasm-opt.
+/// Finds or installs trunk, wasm-bindgen, wasm-opt and esbuild.
 pub fn ensure() -> Result<Tools> {
     let cache = paths::cache()?.join("tools");
     let bindgen_version = locked_bindgen()?;
@@ -49,9 +49,10 @@ pub fn ensure() -> Result<Tools> {
         },
     )?;
     let wasm_opt = ensure_wasm_opt(&cache)?;
+    let esbuild = ensure_esbuild(&cache)?;
 
     let mut dirs = Vec::new();
-    for program in [&trunk, &bindgen, &wasm_opt] {
+    for program in [&trunk, &bindgen, &wasm_opt, &esbuild] {
         let dir = program.parent().map(Path::to_path_buf).unwrap_or_default();
         if !dirs.contains(&dir) {
             dirs.push(dir);
@@ -140,6 +141,23 @@ fn ensure_wasm_opt(cache: &Path) -> Result<PathBuf> {
     npm::install(&root, &[&format!("binaryen@{BINARYEN}")])?;
     if !cached.exists() {
         bail!("npm's binaryen {BINARYEN} has no wasm-opt for this system: put one on PATH");
+    }
+    Ok(cached)
+}
+
+fn ensure_esbuild(cache: &Path) -> Result<PathBuf> {
+    let (_, version) = npm::ESBUILD
+        .split_once('@')
+        .context("esbuild has no version")?;
+    let root = cache.join(format!("esbuild-{version}"));
+    let cached = root.join("node_modules/esbuild/bin/esbuild");
+    if let Some(found) = present(&cached, "esbuild", version) {
+        println!("  ok: esbuild {version} ({})", found.display());
+        return Ok(found);
+    }
+    npm::install(&root, &[npm::ESBUILD])?;
+    if !cached.exists() {
+        bail!("npm's esbuild {version} has no program for this system: put one on PATH");
     }
     Ok(cached)
 }
