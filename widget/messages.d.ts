@@ -12,7 +12,8 @@ export type ToPage =
   | { "till": "error" } & TillEvent
   | { "till": "close" } & TillEvent
   | { "till": "resize" } & Size
-  | { "till": "navigate" } & Destination;
+  | { "till": "navigate" } & Destination
+  | { "till": "leaving" };
 
 /** A message from the page to the widget. */
 export type ToWidget =
@@ -36,8 +37,10 @@ export type TillEvent = {
   payment?: string;
   /** The invoice's status, or `error`. */
   status: string;
-  /** A decline code or a problem type. */
+  /** A decline code, a problem type or, if the widget cannot start, what went wrong. */
   code?: string;
+  /** What went wrong, in English. For developers. */
+  message?: string;
 };
 
 /** The accessible names of the widget, in its language. */

@@ -1,6 +1,7 @@
 //! Card validation. The widget applies it while the buyer types, and the server to every request.
 
-use serde::{Deserialize, Serialize};
+use crate::known;
+use serde::{Deserialize, Deserializer, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// A card brand.
@@ -229,11 +230,16 @@ pub fn check_cvc(cvc: &str, brand: Brand) -> Result<(), CardError> {
     }
 }
 
+fn brand<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Brand, D::Error> {
+    known::or(deserializer, Brand::Unknown)
+}
+
 /// The card details that may be stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CardSummary {
     /// The brand.
+    #[serde(deserialize_with = "brand")]
     pub brand: Brand,
     /// The last four digits.
     pub last4: String,

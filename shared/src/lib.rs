@@ -7,6 +7,7 @@ pub mod card;
 pub mod event;
 pub mod id;
 pub mod invoice;
+mod known;
 pub mod language;
 pub mod message;
 pub mod money;

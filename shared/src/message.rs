@@ -35,6 +35,9 @@ pub enum ToPage {
     /// The page has to go to a URL: the verification form cannot be shown in a frame and the buyer
     /// chose to continue in this tab.
     Navigate(Destination),
+    /// The popup goes to a bank's page. It posts no message until it is back, and the page may lose
+    /// sight of it: if the bank's page has a `Cross-Origin-Opener-Policy`, the popup reads as closed.
+    Leaving,
 }
 
 /// The accessible names of the widget, in its language.
@@ -66,7 +69,8 @@ pub struct Destination {
 /// A message from the page to the widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(tag = "till", rename_all = "snake_case")]
+// `tag` describes the format; a plain type with that format takes less WebAssembly to read.
+#[serde(tag = "till", rename_all = "snake_case", try_from = "ToWidgetFields")]
 pub enum ToWidget {
     /// Load the billing data of an invoice that the buyer is likely to open.
     Prepare(InvoiceAndToken),
@@ -74,6 +78,29 @@ pub enum ToWidget {
     Open(InvoiceAndToken),
     /// Close. The widget asks the buyer first while a payment is in progress.
     Close,
+}
+
+/// The fields of [`ToWidget`] in JSON.
+#[derive(Deserialize)]
+struct ToWidgetFields {
+    till: String,
+    invoice: Option<InvoiceId>,
+    token: Option<String>,
+}
+
+impl TryFrom<ToWidgetFields> for ToWidget {
+    type Error = &'static str;
+
+    fn try_from(fields: ToWidgetFields) -> Result<Self, &'static str> {
+        let access = fields.invoice.zip(fields.token);
+        let access = access.map(|(invoice, token)| InvoiceAndToken { invoice, token });
+        match (fields.till.as_str(), access) {
+            ("prepare", Some(access)) => Ok(Self::Prepare(access)),
+            ("open", Some(access)) => Ok(Self::Open(access)),
+            ("close", _) => Ok(Self::Close),
+            _ => Err("not a message to the widget"),
+        }
+    }
 }
 
 /// An invoice and the token that gives access to it.
@@ -155,7 +182,10 @@ pub struct TillEvent {
     pub payment: Option<PaymentId>,
     /// The invoice's status, or `error`.
     pub status: String,
-    /// A decline code or a problem type.
+    /// A decline code, a problem type or, if the widget cannot start, what went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// What went wrong, in English. For developers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }

@@ -2,8 +2,9 @@
 
 use crate::card::CardSummary;
 use crate::id::{InvoiceId, PaymentId};
+use crate::known;
 use crate::money::Currency;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// The status of a payment. It only moves forward; the server's `domain::payment` has the
@@ -112,6 +113,7 @@ impl DeclineCode {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decline {
     /// The reason, for programs.
+    #[serde(deserialize_with = "decline_code")]
     pub code: DeclineCode,
     /// The reason, for people, in English.
     pub message: String,
@@ -165,18 +167,54 @@ impl Method {
     }
 }
 
+/// The method of a payment only chooses between texts.
+fn method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+    known::or(deserializer, Method::Card)
+}
+
+/// The outcome of a payment with an unknown status is pending.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PaymentStatus, D::Error> {
+    known::or(deserializer, PaymentStatus::Processing)
+}
+
+/// An unknown reason is a decline without a reason.
+fn decline_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeclineCode, D::Error> {
+    known::or(deserializer, DeclineCode::CardDeclined)
+}
+
+/// The part of a payment that the widget shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShownPayment {
+    /// The payment's id.
+    pub id: PaymentId,
+    /// The payment method.
+    #[serde(deserialize_with = "method")]
+    pub method: Method,
+    /// The status.
+    #[serde(deserialize_with = "status")]
+    pub status: PaymentStatus,
+    /// The reason for the decline, if the payment was declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<Decline>,
+    /// The card details that may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardSummary>,
+    /// When the payment last changed, RFC 3339 UTC.
+    pub updated_at: String,
+}
+
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Payment {
-    /// The payment's id.
-    pub id: PaymentId,
+    /// What the widget shows.
+    #[serde(flatten)]
+    pub shown: ShownPayment,
     /// Always `payment`.
     pub object: String,
     /// The invoice.
     pub invoice: InvoiceId,
-    /// The payment method.
-    pub method: Method,
     /// The connector that processes the payment, for example `sandbox`.
     pub connector: String,
     /// The payment system's id of the payment, once known.
@@ -185,16 +223,6 @@ pub struct Payment {
     pub amount: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
-    /// The status.
-    pub status: PaymentStatus,
-    /// The reason for the decline, if the payment was declined.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decline: Option<Decline>,
-    /// The card details that may be shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub card: Option<CardSummary>,
     /// When the payment was created, RFC 3339 UTC.
     pub created_at: String,
-    /// When the payment last changed, RFC 3339 UTC.
-    pub updated_at: String,
 }

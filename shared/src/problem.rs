@@ -122,22 +122,31 @@ impl ProblemType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// A URI reference that ends in the [`ProblemType`], for example `/problems/order-rejected`.
-    pub r#type: String,
+    /// What the widget reads.
+    #[serde(flatten)]
+    pub reason: Reason,
     /// A summary of the problem type.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened in this request.
-    pub detail: String,
     /// The request id, also written to the log.
     pub request_id: String,
+}
+
+/// The part of a problem document that the widget reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Reason {
+    /// A URI reference that ends in the [`ProblemType`], for example `/problems/order-rejected`.
+    pub r#type: String,
+    /// What happened in this request.
+    pub detail: String,
     /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
-impl Problem {
+impl Reason {
     /// Returns the problem type, if it is known.
     pub fn kind(&self) -> Option<ProblemType> {
         self.r#type

@@ -1,8 +1,9 @@
-//! Generates the TypeScript declarations of the scripts from the Rust types, and compares them with
-//! the files. `UPDATE_TYPES=1 cargo test -p till-shared typescript` writes the files.
+//! Generates the TypeScript declarations of the scripts from the Rust types, and the embed script's
+//! texts from the widget's, and compares them with the files. `UPDATE_TYPES=1 cargo test -p till-shared typescript` writes the files.
 
 use crate::buyer::Buyer;
 use crate::invoice::Item;
+use crate::language::LANGUAGES;
 use crate::message::{
     Destination, EventName, InvoiceAndToken, Names, Returned, ReturnedPayment, Size, TillEvent,
     ToPage, ToWidget,
@@ -10,6 +11,7 @@ use crate::message::{
 use crate::order::Order;
 use crate::payment::Method;
 use crate::widget::{OpenMode, Theme};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -89,4 +91,22 @@ fn the_public_declarations_match_the_types() {
         let (_, after) = rest.split_once(END).unwrap();
         [before, START, &declarations.concat(), END, after].concat()
     });
+}
+
+/// `till.js` shows these texts when it cannot load the widget, which has the others.
+#[test]
+fn the_embed_script_has_the_widgets_texts() {
+    let mut script = String::from(
+        "// Generated from `widget/locales/`; see `shared/src/typescript.rs`.\n\n\
+         /** For each language: that the widget could not be loaded, and the name of the button that tries again. */\n\
+         export const TEXTS = {\n",
+    );
+    let locales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/locales");
+    for language in LANGUAGES {
+        let texts = fs::read_to_string(locales.join(format!("{language}.json"))).unwrap();
+        let texts: Value = serde_json::from_str(&texts).unwrap();
+        let (failed, retry) = (&texts["load_failed"], &texts["retry"]);
+        script += &format!("  \"{language}\": [{failed}, {retry}],\n");
+    }
+    check("widget/embed/src/texts.js", |_| format!("{script}}};\n"));
 }

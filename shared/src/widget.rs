@@ -3,9 +3,11 @@
 use crate::buyer::{Buyer, BuyerField};
 use crate::id::InvoiceId;
 use crate::invoice::{InvoiceStatus, Item};
+use crate::known::{self, Known};
+#[cfg(feature = "openapi")]
 use crate::money::Currency;
 use crate::payment::{Method, Payment};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -73,28 +75,59 @@ pub struct ProjectInfo {
 /// A payment method that the buyer can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct MethodInfo {
+pub struct MethodInfo<M = Method> {
     /// The payment method.
-    pub method: Method,
+    pub method: M,
     /// The fields that the method requires in [`FixPayment`]; for a card `number`, `exp_month` and so
     /// on.
     pub fields: Vec<String>,
 }
 
-/// Billing data: everything that the widget shows.
+/// The known payment methods.
+fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MethodInfo>, D::Error> {
+    let all = Vec::<MethodInfo<Known<Method>>>::deserialize(deserializer)?;
+    let known = all.into_iter().filter_map(|info| {
+        Some(MethodInfo {
+            method: info.method.0?,
+            fields: info.fields,
+        })
+    });
+    Ok(known.collect())
+}
+
+/// An unknown theme is the browser's.
+fn theme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Theme, D::Error> {
+    known::or(deserializer, Theme::Auto)
+}
+
+/// Billing data: everything that the widget shows. The widget reads the two parts one after the
+/// other, as a flattened type takes 8 KB of WebAssembly to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BillingData {
     /// The invoice.
     pub invoice: InvoiceId,
-    /// The project.
-    pub project: ProjectInfo,
     /// The project's order number.
     pub order_id: String,
+    /// What the widget shows and does not change.
+    #[serde(flatten)]
+    pub bill: Bill,
+    /// The state of the invoice.
+    #[serde(flatten)]
+    pub state: WidgetState,
+}
+
+/// The part of the billing data that the widget shows and that does not change while it is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Bill {
+    /// The project.
+    pub project: ProjectInfo,
     /// The amount, in minor units.
     pub amount: i64,
     /// The currency, ISO 4217.
-    pub currency: Currency,
+    #[cfg_attr(feature = "openapi", schema(value_type = Currency))]
+    pub currency: String,
     /// The number of decimals of the currency.
     pub exponent: u32,
     /// The description shown to the buyer.
@@ -102,32 +135,33 @@ pub struct BillingData {
     /// The line items.
     pub items: Vec<Item>,
     /// The buyer fields that the widget has to ask for.
+    #[serde(deserialize_with = "known::list")]
     pub missing: Vec<BuyerField>,
     /// The available payment methods.
+    #[serde(deserialize_with = "methods")]
     pub methods: Vec<MethodInfo>,
     /// The project's color theme.
+    #[serde(deserialize_with = "theme")]
     pub theme: Theme,
     /// The project's accent color, `#rrggbb`.
     pub accent: Option<String>,
     /// The language set by the order or the project, a BCP 47 tag.
     pub locale: Option<String>,
-    /// The state of the invoice.
-    #[serde(flatten)]
-    pub state: WidgetState,
     /// When the invoice expires, RFC 3339 UTC.
     pub expires_at: String,
     /// Whether the project is in test mode.
     pub test: bool,
 }
 
-/// The state of an invoice: the body of every live event.
+/// The state of an invoice: the body of every live event. The widget reads [`ShownPayment`](crate::payment::ShownPayment), a part of
+/// the payment that the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WidgetState {
+pub struct WidgetState<P = Payment> {
     /// The status of the invoice.
     pub status: InvoiceStatus,
     /// The latest payment, if there is one.
-    pub payment: Option<Payment>,
+    pub payment: Option<P>,
     /// The verification that the payment requires.
     pub verification: Verification,
     /// Where to send the buyer after the payment, if the project set a URL.
@@ -182,7 +216,9 @@ impl fmt::Debug for CardData {
 /// What the buyer has to do before the payment can proceed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+// `tag` describes the format; a plain type with that format takes less WebAssembly to read.
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(from = "VerificationFields", into = "VerificationFields")]
 pub enum Verification {
     /// Nothing.
     #[default]
@@ -199,12 +235,44 @@ pub enum Verification {
     },
 }
 
+/// The fields of [`Verification`] in JSON.
+#[derive(Serialize, Deserialize)]
+struct VerificationFields {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl From<VerificationFields> for Verification {
+    fn from(fields: VerificationFields) -> Self {
+        match (fields.kind.as_str(), fields.url) {
+            ("redirect", Some(url)) => Self::Redirect { url },
+            ("frame", Some(url)) => Self::Frame { url },
+            _ => Self::None,
+        }
+    }
+}
+
+impl From<Verification> for VerificationFields {
+    fn from(verification: Verification) -> Self {
+        let (kind, url) = match verification {
+            Verification::None => ("none", None),
+            Verification::Redirect { url } => ("redirect", Some(url)),
+            Verification::Frame { url } => ("frame", Some(url)),
+        };
+        Self {
+            kind: kind.to_owned(),
+            url,
+        }
+    }
+}
+
 /// The response to payment fixation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FixedPayment {
+pub struct FixedPayment<P = Payment> {
     /// The payment.
-    pub payment: Payment,
+    pub payment: P,
     /// What the buyer has to do next.
     pub verification: Verification,
 }

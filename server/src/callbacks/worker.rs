@@ -163,7 +163,7 @@ fn span(event: &PendingEvent) -> Span {
         span.record("invoice", invoice.id.as_str());
     }
     if let Some(payment) = &data.payment {
-        span.record("payment", payment.id.as_str());
+        span.record("payment", payment.shown.id.as_str());
     }
     if let Some(refund) = &data.refund {
         span.record("refund", refund.id.as_str());

@@ -9,7 +9,8 @@ use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::views;
 use till_shared::id::InvoiceId;
-use till_shared::payment::PaymentStatus;
+use till_shared::invoice::InvoiceStatus;
+use till_shared::payment::{Method, PaymentStatus};
 use till_shared::widget::{BillingData, WidgetState};
 
 /// Billing data: everything the widget shows.
@@ -26,6 +27,19 @@ pub async fn billing_data(
     let methods = routing::methods(invoice, &accounts);
     let state = state_of(project, invoice, &payments);
     Ok(views::billing_data(project, invoice, methods, state))
+}
+
+/// Whether the payment form of an invoice begins with the card.
+///
+/// # Errors
+/// When the store fails.
+pub async fn begins_with_card(app: &App, project: &Project, invoice: &InvoiceRow) -> Result<bool> {
+    let data = billing_data(app, project, invoice).await?;
+    let method = data.bill.methods.first().map(|info| info.method);
+    Ok(data.state.status == InvoiceStatus::Open
+        && data.bill.missing.is_empty()
+        && data.bill.methods.len() == 1
+        && method == Some(Method::Card))
 }
 
 /// The current state of an invoice.

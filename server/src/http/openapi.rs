@@ -7,7 +7,7 @@ use axum::routing::get;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use till_shared::problem::{FieldError, Problem, ProblemType};
+use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag};
@@ -75,12 +75,14 @@ fn example(kind: ProblemType) -> Problem {
         _ => vec![],
     };
     Problem {
-        r#type: format!("/problems/{kind}"),
+        reason: Reason {
+            r#type: format!("/problems/{kind}"),
+            detail: "What happened in this case.".into(),
+            errors,
+        },
         title: kind.title().to_owned(),
         status: kind.status(),
-        detail: "What happened in this case.".into(),
         request_id: "req_01900000000070008000000000000001".into(),
-        errors,
     }
 }
 

@@ -3,26 +3,28 @@
 use crate::clock::rfc3339;
 use crate::store::payments::PaymentRow;
 use crate::store::refunds::RefundRow;
-use till_shared::payment::Payment;
+use till_shared::payment::{Payment, ShownPayment};
 use till_shared::refund::Refund;
 use till_shared::widget::{FixedPayment, Verification};
 
 /// A payment.
 pub fn payment(row: &PaymentRow) -> Payment {
     Payment {
-        id: row.id.clone(),
+        shown: ShownPayment {
+            id: row.id.clone(),
+            method: row.method,
+            status: row.status,
+            decline: row.decline.map(Into::into),
+            card: row.card.clone(),
+            updated_at: rfc3339(row.updated_at),
+        },
         object: "payment".into(),
         invoice: row.invoice.clone(),
-        method: row.method,
         connector: row.connector.clone(),
         reference: row.reference.clone(),
         amount: row.money.amount,
         currency: row.money.currency,
-        status: row.status,
-        decline: row.decline.map(Into::into),
-        card: row.card.clone(),
         created_at: rfc3339(row.created_at),
-        updated_at: rfc3339(row.updated_at),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::clock::rfc3339;
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
-use till_shared::widget::{BillingData, MethodInfo, ProjectInfo, Verification, WidgetState};
+use till_shared::widget::{Bill, BillingData, MethodInfo, ProjectInfo, Verification, WidgetState};
 
 /// The state of an invoice: what changes while the widget is open.
 pub fn widget_state(
@@ -35,15 +35,13 @@ pub fn billing_data(
 ) -> BillingData {
     let settings = &project.settings;
     let widget = &settings.widget;
-    BillingData {
-        invoice: row.id.clone(),
+    let bill = Bill {
         project: ProjectInfo {
             name: settings.name.clone(),
             logo_url: widget.logo_url.clone(),
         },
-        order_id: row.order_id.clone(),
         amount: row.money.amount,
-        currency: row.money.currency,
+        currency: row.money.currency.to_string(),
         exponent: row.money.currency.exponent(),
         description: row.description.clone(),
         items: row.items.clone(),
@@ -52,8 +50,13 @@ pub fn billing_data(
         theme: widget.theme,
         accent: widget.accent.clone(),
         locale: row.locale.clone().or_else(|| widget.locale.clone()),
-        state,
         expires_at: rfc3339(row.expires_at),
         test: settings.test,
+    };
+    BillingData {
+        invoice: row.id.clone(),
+        order_id: row.order_id.clone(),
+        bill,
+        state,
     }
 }

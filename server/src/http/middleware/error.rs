@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
-use till_shared::problem::{FieldError, Problem, ProblemType};
+use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -33,12 +33,14 @@ impl IntoResponse for Error {
 
 fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
     let problem = Problem {
-        r#type: format!("/problems/{kind}"),
+        reason: Reason {
+            r#type: format!("/problems/{kind}"),
+            detail,
+            errors,
+        },
         title: kind.title().to_owned(),
         status: kind.status(),
-        detail,
         request_id: request_id::current().map_or_else(String::new, |id| id.to_string()),
-        errors,
     };
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(problem)).into_response();

@@ -1,12 +1,13 @@
 //! The widget's files and `till.js`. The build compresses them and puts them into the binary.
 
-use super::texts::Texts;
+use super::texts::{Accepted, Texts};
 use crate::app::App;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::headers::{ETag, HeaderMapExt, IfNoneMatch};
 use maud::html;
+use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,6 +16,8 @@ use utoipa_axum::routes;
 const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
 /// The text of `<noscript>` in `index.html`.
 const NO_SCRIPT: &str = "<p>Payments need JavaScript. Please turn it on and reload.</p>";
+/// Where the page finds the texts if no server rendered it, under `trunk serve`; in `index.html`.
+const TEXTS_PATH: &str = "/v1/widget/texts";
 /// For files with a hash of the content in their name.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For files with a fixed name.
@@ -38,19 +41,54 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(widget))
+        .routes(routes!(texts))
         .routes(routes!(till_js))
         .routes(routes!(till_d_ts))
 }
 
-/// The widget's page with the nonce of a response and the text for browsers without JavaScript. `None`
-/// if the server was built without the widget.
-pub fn page(nonce: &str, texts: &Texts) -> Option<String> {
+/// The widget's page with the nonce of a response, in a language. `locale`: the BCP 47 tag that chose
+/// the language, which formats follow. `first`: what the form begins with, `card` or `other`.
+/// `None` if the server was built without the widget.
+pub fn page(nonce: &str, texts: &Texts, locale: &str, first: &str) -> Option<String> {
     let no_script = html! { p lang=(texts.lang) dir=(texts.dir) { (texts.no_script) } };
     INDEX.map(|html| {
         html.replace(NONCE_PLACEHOLDER, nonce)
-            .replace("locales/LANG.json", LANGUAGES)
+            .replace("{{LANGUAGE}}", &texts.lang)
+            .replace("{{DIRECTION}}", &texts.dir)
+            .replace("{{LOCALE}}", locale)
+            .replace("{{FIRST}}", first)
+            .replace(TEXTS_PATH, &format!("/widget/{}", file_of(texts)))
             .replace(NO_SCRIPT, &no_script.into_string())
     })
+}
+
+/// The name of the file with the widget's texts in a language.
+fn file_of(texts: &Texts) -> String {
+    LANGUAGES.replace("LANG", &texts.lang)
+}
+
+/// The widget's texts
+///
+/// In the language of `locale`, or else of `Accept-Language`.
+#[utoipa::path(get, path = "/v1/widget/texts", tag = "widget",
+    params(("locale" = Option<String>, Query, description = "A BCP 47 language tag")),
+    responses((status = 200, content_type = "application/json", description = "The texts by name")))]
+async fn texts(
+    Accepted(accepted): Accepted,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let tags = asked.locale.iter().chain(&accepted).map(String::as_str);
+    let name = file_of(Texts::of(tags));
+    match WIDGET.iter().find(|asset| asset.name == name) {
+        Some(asset) => serve(asset, "no-cache", &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    locale: Option<String>,
 }
 
 /// A file of the widget's page

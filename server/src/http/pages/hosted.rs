@@ -2,15 +2,19 @@
 
 use super::assets;
 use super::message::{Message, nonce, page_headers};
-use super::texts::{Lang, Texts};
+use super::texts::{Accepted, Lang, Texts};
 use crate::app::App;
-use crate::flow::projects::Project;
-use crate::flow::{Error, invoices, projects};
+use crate::flow::Error;
+use crate::flow::invoices::{self, InvoiceRow};
+use crate::flow::projects::{self, Project};
+use crate::flow::widget::begins_with_card;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use tracing::Span;
 use url::{Url, form_urlencoded};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,9 +22,12 @@ use utoipa_axum::routes;
 
 /// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
+    // The page has no secret that a compressed length could tell: the token is in the fragment.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Precise(9));
     OpenApiRouter::new()
         .routes(routes!(frame))
         .routes(routes!(widget))
+        .layer(compression)
 }
 
 /// Finds the invoice of a page and its project.
@@ -31,14 +38,14 @@ pub async fn find(
     app: &App,
     texts: &'static Texts,
     invoice: &str,
-) -> Result<(Project, InvoiceId), Message> {
+) -> Result<(Project, InvoiceRow), Message> {
     let trouble = |error| trouble(texts, error);
     let none = || Message::no_invoice(texts);
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let found = invoices::find(app, &id).await.map_err(trouble)?;
-    let (project, _) = found.ok_or_else(none)?;
+    let (project, invoice) = found.ok_or_else(none)?;
     Span::current().record("project", project.id.as_str());
-    Ok((project, id))
+    Ok((project, invoice))
 }
 
 fn trouble(texts: &'static Texts, error: Error) -> Message {
@@ -62,19 +69,24 @@ fn trouble(texts: &'static Texts, error: Error) -> Message {
 async fn widget(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
+    Accepted(accepted): Accepted,
     Path(invoice): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
     let texts = texts.preferring(param(&query, "locale").as_deref());
     let (project, invoice) = find(&app, texts, &invoice).await?;
-    show(
-        &app,
-        texts,
-        &project,
-        &query,
-        &format!("invoice={invoice}&"),
-    )
+    let first = match begins_with_card(&app, &project, &invoice).await {
+        Ok(true) => "card",
+        Ok(false) => "other",
+        Err(error) => return Err(trouble(texts, error)),
+    };
+    let page = Page {
+        which: format!("invoice={}&", invoice.id),
+        locale: invoice.locale,
+        first,
+    };
+    show(&app, &accepted, &project, &query, page)
 }
 
 /// The payment page, preloaded
@@ -91,6 +103,7 @@ async fn widget(
 async fn frame(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
+    Accepted(accepted): Accepted,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
@@ -102,21 +115,41 @@ async fn frame(
     if param(&query, "mode").is_none() {
         return Err(none());
     }
-    show(&app, texts, &project, &query, "")
+    let page = Page {
+        which: String::new(),
+        locale: None,
+        first: "other",
+    };
+    show(&app, &accepted, &project, &query, page)
 }
 
 fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
 }
 
+/// What the page is about.
+struct Page {
+    /// The parameter of the URL under `trunk serve`.
+    which: String,
+    /// The language of the order.
+    locale: Option<String>,
+    /// What the form begins with; see `index.html`.
+    first: &'static str,
+}
+
 fn show(
     app: &App,
-    texts: &'static Texts,
+    accepted: &[String],
     project: &Project,
     query: &str,
-    which: &str,
+    page: Page,
 ) -> Result<Response, Message> {
     let settings = &project.settings;
+    let chosen = param(query, "locale");
+    let ordered = page.locale.as_deref();
+    let ordered = ordered.or(settings.widget.locale.as_deref());
+    let tags = chosen.as_deref().into_iter().chain(ordered);
+    let (texts, locale) = Texts::choose(tags.chain(accepted.iter().map(String::as_str)));
     let allowed = &settings.allowed_origins;
     let origin = param(query, "origin");
     let known = |origin: &Cow<'_, str>| allowed.iter().any(|a| a == origin);
@@ -126,13 +159,14 @@ fn show(
     }
     if app.config.live_widget {
         // The browser keeps the fragment, which has the token, across the redirect.
-        return Ok(Redirect::to(&format!("/widget/?{which}{query}")).into_response());
+        return Ok(Redirect::to(&format!("/widget/?{}{query}", page.which)).into_response());
     }
     let nonce = nonce().map_err(|error| {
         tracing::error!(%error, "rendering a page failed");
         Message::trouble(texts)
     })?;
-    let html = assets::page(&nonce, texts).ok_or_else(|| Message::not_built(texts))?;
+    let html = assets::page(&nonce, texts, &locale, page.first)
+        .ok_or_else(|| Message::not_built(texts))?;
     let logo = settings.widget.logo_url.as_deref();
     let headers = page_headers(&policy(&nonce, allowed, logo));
     Ok((headers, Html(html)).into_response())

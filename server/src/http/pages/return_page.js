@@ -10,7 +10,7 @@
     window.close();
     return;
   }
-  // The widget's popup keeps its settings in its name; see `redirect` in start.js. The server checks
+  // The widget's popup keeps its settings in its name; see `redirect` in the widget's host.rs. The server checks
   // the origin in them.
   const [, query, appearance] = /^till-popup(\?[^#]*)#(.*)$/.exec(window.name) ?? [];
   location.replace(

@@ -76,7 +76,8 @@ async fn respond(
     Path(invoice): Path<String>,
     mut query: Pairs,
 ) -> Result<Response, Message> {
-    let (project, invoice) = find(&app, texts, &invoice).await?;
+    let (project, found) = find(&app, texts, &invoice).await?;
+    let invoice = found.id;
     let none = || Message::no_invoice(texts);
     let own = |name: &str| {
         let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);

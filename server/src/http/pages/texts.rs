@@ -5,8 +5,10 @@ use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts;
 use fluent_langneg::{LanguageIdentifier, NegotiationStrategy, negotiate_languages};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::LazyLock;
+use till_shared::language::FALLBACK;
 
 macro_rules! locales {
     ($($name:literal),+ $(,)?) => {
@@ -72,16 +74,20 @@ pub struct Texts {
 impl Texts {
     /// The texts for the first supported one of these BCP 47 tags, or in English.
     pub fn of<'a>(tags: impl IntoIterator<Item = &'a str>) -> &'static Self {
-        let requested: Vec<LanguageIdentifier> = tags
-            .into_iter()
-            .filter_map(|tag| tag.parse().ok())
-            .collect();
-        let best = negotiate_languages(&requested, &AVAILABLE, None, NegotiationStrategy::Matching);
-        let found = best.first().and_then(|language| {
-            let language = language.to_string();
-            ALL.iter().find(|texts| texts.lang == language)
+        Self::choose(tags).0
+    }
+
+    /// The texts for the first supported one of these BCP 47 tags, and that tag; or English.
+    pub fn choose<'a>(tags: impl IntoIterator<Item = &'a str>) -> (&'static Self, String) {
+        let found = tags.into_iter().find_map(|tag| {
+            let tag: LanguageIdentifier = current(tag).parse().ok()?;
+            let tags = std::slice::from_ref(&tag);
+            let best = negotiate_languages(tags, &AVAILABLE, None, NegotiationStrategy::Matching);
+            let language = best.first()?.to_string();
+            let texts = ALL.iter().find(|texts| texts.lang == language)?;
+            Some((texts, tag.to_string()))
         });
-        found.or_else(|| ALL.first()).unwrap_or(&NONE)
+        found.unwrap_or_else(|| (ALL.first().unwrap_or(&NONE), FALLBACK.to_owned()))
     }
 
     /// The texts for a tag, or these if it is absent or not supported.
@@ -93,16 +99,37 @@ impl Texts {
     }
 }
 
-/// Extracts the texts in the browser's preferred language (RFC 9110 section 12.5.4).
-pub struct Lang(pub &'static Texts);
+/// Replaces the deprecated tags of the supported languages (the IANA language subtag registry).
+fn current(tag: &str) -> Cow<'_, str> {
+    let (language, rest) = tag.split_at(tag.find(['-', '_']).unwrap_or(tag.len()));
+    match language {
+        "iw" => Cow::Owned(format!("he{rest}")),
+        "in" => Cow::Owned(format!("id{rest}")),
+        _ => Cow::Borrowed(tag),
+    }
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Lang {
+/// Extracts the browser's languages in the order of preference (RFC 9110 section 12.5.4).
+pub struct Accepted(pub Vec<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Accepted {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let header = parts.headers.get(ACCEPT_LANGUAGE);
         let header = header.and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let tags = accept_language::parse(header);
+        Ok(Self(accept_language::parse(header)))
+    }
+}
+
+/// Extracts the texts in the browser's preferred language.
+pub struct Lang(pub &'static Texts);
+
+impl<S: Send + Sync> FromRequestParts<S> for Lang {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Accepted(tags) = Accepted::from_request_parts(parts, state).await?;
         Ok(Self(Texts::of(tags.iter().map(String::as_str))))
     }
 }
@@ -159,6 +186,10 @@ mod tests {
             ("zh-Hant-CN", "zh-Hant"),
             ("zh-Hans-TW", "zh-Hans"),
             ("EN-gb", "en"),
+            ("iw", "he"),
+            ("in-ID", "id"),
+            ("fr_CH", "fr"),
+            ("sr-Latn", "en"),
             ("tlh", "en"),
             ("", "en"),
         ] {
