@@ -1,4 +1,4 @@
-// Global types for the type check of `start.js` and `embed/till.js`. The scripts do not load it.
+// Global types for the type check of `boot.js` and `embed/src/till.js`. The scripts do not load it.
 
 type ToPage = import("./messages").ToPage;
 type ToWidget = import("./messages").ToWidget;
@@ -10,8 +10,10 @@ type FromPage = { till?: ToWidget["till"] } & Partial<import("./messages").Invoi
 interface Window {
   /** Set by till.js. */
   Till: typeof import("./embed/till").Till;
-  /** Set by start.js; declared for Rust in src/browser.rs. */
+  /** Set by boot.js; declared for Rust in src/host.rs. */
   till: Record<string, unknown>;
+  /** The buttons that were pressed before till.js was there; set by the page, see docs/widget.md. */
+  tillPresses?: Element[];
 }
 
 interface Navigator {

@@ -1,115 +1,201 @@
 //! Calls to the server.
 
-use crate::browser;
-use crate::wire::{Billing, Json, Payment, Problem, State, Verification};
+use crate::{clock, host, json};
 use backon::{ExponentialBuilder, Retryable};
-use std::cell::Cell;
+use gloo_net::http::{Method, RequestBuilder, Response};
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
-use till_shared::problem::ProblemType;
-use wasm_bindgen::JsValue;
+use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::message::InvoiceAndToken;
+use till_shared::payment::ShownPayment;
+use till_shared::problem::{ProblemType, Reason};
+use till_shared::widget::{Bill, FixPayment, FixedPayment, WidgetState};
+
+/// The part of the billing data that the widget shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Billing {
+    /// What does not change.
+    pub bill: Bill,
+    /// The state of the invoice.
+    pub state: State,
+}
+
+/// The state of an invoice.
+pub type State = WidgetState<ShownPayment>;
+/// The response to payment fixation.
+pub type Fixed = FixedPayment<ShownPayment>;
 
 /// Why a request failed.
 pub enum Failure {
     /// The server responded with a problem document.
-    Problem(Problem),
+    Problem(Reason),
     /// There was no valid response: the outcome of the request is unknown.
     NoResponse,
+    /// The response cannot be read: the server is newer.
+    Unreadable,
 }
 
 impl Failure {
     /// Returns the type of the problem.
     pub fn kind(&self) -> Option<ProblemType> {
         match self {
-            Self::Problem(problem) => problem.kind,
-            Self::NoResponse => None,
+            Self::Problem(problem) => problem.kind(),
+            Self::NoResponse | Self::Unreadable => None,
+        }
+    }
+
+    /// Returns what the server says about the problem, in English.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Problem(problem) => Some(problem.detail.clone()),
+            Self::NoResponse | Self::Unreadable => None,
         }
     }
 
     /// Returns whether to retry the same request, with the same idempotency key.
     fn is_transient(&self) -> bool {
-        match self.kind() {
-            Some(kind) => matches!(
-                kind,
-                ProblemType::IdempotencyKeyInUse | ProblemType::Unavailable | ProblemType::Internal
+        match self {
+            Self::NoResponse => true,
+            Self::Unreadable => false,
+            Self::Problem(problem) => matches!(
+                problem.kind(),
+                None | Some(
+                    ProblemType::IdempotencyKeyInUse
+                        | ProblemType::Unavailable
+                        | ProblemType::Internal
+                )
             ),
-            None => true,
         }
     }
 }
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// A request that is retried with exponential backoff while there is no response.
+thread_local! {
+    /// The invoice that the calls are about, once it is known.
+    static INVOICE: RefCell<Option<InvoiceAndToken>> = const { RefCell::new(None) };
+}
+
+/// Sets the invoice that the calls are about.
+pub fn set_invoice(access: Option<InvoiceAndToken>) {
+    INVOICE.set(access);
+}
+
+/// Returns the invoice that the calls are about.
+pub fn invoice() -> Option<InvoiceId> {
+    INVOICE.with_borrow(|access| Some(access.as_ref()?.invoice.clone()))
+}
+
+/// Starts a request about the invoice.
+pub fn request(path: &str) -> RequestBuilder {
+    let (url, bearer) = INVOICE.with_borrow(|access| match access {
+        Some(InvoiceAndToken { invoice, token }) => (
+            ["/v1/widget/invoices/", invoice.as_str(), path].concat(),
+            ["Bearer ", token].concat(),
+        ),
+        None => (String::new(), String::new()),
+    });
+    RequestBuilder::new(&url).header("authorization", &bearer)
+}
+
+/// A call to the server.
 struct Call<'a> {
-    method: &'static str,
+    method: Method,
     path: &'a str,
-    body: Option<&'a str>,
+    body: Option<String>,
     key: Option<&'a str>,
-    /// Whether `start.js` has already sent the first attempt.
-    sent: Cell<bool>,
+    /// Whether the page has sent the first request already.
+    early: Cell<bool>,
+    /// How often to try again while there is no response.
+    retries: usize,
 }
 
 impl Call<'_> {
-    async fn send(&self, times: usize) -> Result<Json> {
+    /// Returns the text of the response. It is retried with exponential backoff.
+    async fn send(&self) -> Result<String> {
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(400))
             .with_max_delay(Duration::from_secs(6))
-            .with_max_times(times);
-        let attempt = || async {
-            read(if self.sent.take() {
-                browser::initial_billing().await
-            } else {
-                browser::call(self.method, self.path, self.body, self.key).await
-            })
-        };
+            .with_max_times(self.retries);
+        let attempt = || self.attempt();
         attempt
             .retry(backoff)
             .sleep(gloo_timers::future::sleep)
             .when(Failure::is_transient)
             .await
     }
-}
 
-fn read(answer: std::result::Result<JsValue, JsValue>) -> Result<Json> {
-    let answer = Json::of(answer.map_err(|_| Failure::NoResponse)?);
-    let body = answer.get("body");
-    if answer.is("ok") {
-        Ok(body)
-    } else {
-        Err(Failure::Problem(Problem::read(&body)))
+    async fn attempt(&self) -> Result<String> {
+        let sent = match invoice().filter(|_| self.early.take()) {
+            Some(invoice) => host::early_billing(&invoice).await,
+            None => None,
+        };
+        let response = match sent {
+            Some(response) => response,
+            None => self.request().await.map_err(|_| Failure::NoResponse)?,
+        };
+        let text = response.text().await.map_err(|_| Failure::NoResponse)?;
+        if !response.ok() {
+            return Err(json::read(&text).map_or(Failure::NoResponse, Failure::Problem));
+        }
+        if let Some(date) = response.headers().get("date") {
+            clock::set(&date);
+        }
+        Ok(text)
+    }
+
+    async fn request(&self) -> std::result::Result<Response, gloo_net::Error> {
+        let mut request = request(self.path).method(self.method.clone());
+        if let Some(key) = self.key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = &self.body {
+            let request = request.header("content-type", "application/json");
+            return request.body(body)?.send().await;
+        }
+        request.send().await
     }
 }
 
-/// Loads the billing data. `sent`: `start.js` has already sent the request.
-pub async fn billing(sent: bool) -> Result<Billing> {
+/// Loads the billing data. `early`: the page has sent the request already.
+pub async fn billing(early: bool) -> Result<Billing> {
     let call = Call {
-        method: "GET",
+        method: Method::GET,
         path: "",
         body: None,
         key: None,
-        sent: Cell::new(sent),
+        early: Cell::new(early),
+        retries: 3,
     };
-    Billing::read(&call.send(3).await?).ok_or(Failure::NoResponse)
+    let text = call.send().await?;
+    let bill = json::read(&text).ok_or(Failure::Unreadable)?;
+    let state = json::read(&text).ok_or(Failure::Unreadable)?;
+    Ok(Billing { bill, state })
 }
 
 /// Submits a payment. `key` is the idempotency key of one press of Pay: retries use the same key, so
 /// that one press creates at most one payment.
-pub async fn fix(key: &str, body: &str) -> Result<(Payment, Verification)> {
+pub async fn fix(key: &str, fix: &FixPayment) -> Result<Fixed> {
     let call = Call {
-        method: "POST",
+        method: Method::POST,
         path: "/payments",
-        body: Some(body),
+        body: json::write(fix),
         key: Some(key),
-        sent: Cell::new(false),
+        early: Cell::new(false),
+        retries: 5,
     };
-    let fixed = call.send(5).await?;
-    let payment = Payment::read(&fixed.get("payment")).ok_or(Failure::NoResponse)?;
-    Ok((payment, Verification::read(&fixed.get("verification"))))
+    json::read(&call.send().await?).ok_or(Failure::Unreadable)
 }
 
 /// Cancels a payment that waits for verification.
-pub async fn cancel(payment: &str) -> Result<State> {
-    let path = ["/payments/", payment, "/cancel"].concat();
-    let answer = browser::call("POST", &path, None, None).await;
-    State::read(&read(answer)?).ok_or(Failure::NoResponse)
+pub async fn cancel(payment: &PaymentId) -> Result<State> {
+    let call = Call {
+        method: Method::POST,
+        path: &["/payments/", payment.as_str(), "/cancel"].concat(),
+        body: None,
+        key: None,
+        early: Cell::new(false),
+        retries: 0,
+    };
+    json::read(&call.send().await?).ok_or(Failure::Unreadable)
 }

@@ -3,23 +3,25 @@
 
 mod api;
 mod app;
-mod browser;
-mod buyer_form;
-mod card_form;
-mod dom;
-mod expiry;
-mod field;
+mod clock;
+#[cfg(test)]
+#[cfg(target_family = "wasm")]
+mod component_tests;
+mod focus;
+mod forms;
+mod host;
 mod i18n;
-mod input;
-mod live;
-mod method;
-mod outcome;
-mod pay_form;
-mod session;
-mod summary;
-mod verification;
-mod wire;
+mod json;
+mod once;
+mod screens;
+mod state;
+mod theme;
+
+/// A kilobyte smaller than the allocator of the standard library.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 fn main() {
-    leptos::mount::mount_to_body(app::start);
+    leptos::mount::mount_to_body(app::App);
 }

@@ -1,9 +1,10 @@
 //! Closing, and events for the page.
 
 use super::Session;
-use crate::browser::{self, Mode};
+use crate::api;
+use crate::host::{self, Mode};
 use leptos::prelude::*;
-use till_shared::message::EventName;
+use till_shared::message::{TillEvent, ToPage};
 
 impl Session {
     /// Closes the widget. While a payment is in progress, asks the buyer first.
@@ -21,7 +22,7 @@ impl Session {
 
     /// Closes the widget. A payment in progress continues without it.
     pub fn close(self) {
-        self.post_event(EventName::Close);
+        self.post(ToPage::Close);
         if self.mode == Mode::Popup {
             // The browser ignores this for a window that no script opened.
             let _ = window().close();
@@ -29,27 +30,31 @@ impl Session {
     }
 
     /// Posts an event with the known state to the page.
-    pub(super) fn post_event(self, event: EventName) {
+    pub(super) fn post(self, event: fn(TillEvent) -> ToPage) {
         let payment = self.known().and_then(|known| known.payment);
-        let code = payment.and_then(|p| p.decline);
-        self.post_event_with(event, None, code.map(|code| code.as_str()));
+        let code = payment.and_then(|p| p.decline).map(|d| d.code.as_str());
+        self.post_with(event, None, code, None);
     }
 
     /// Posts an event with another status than the invoice's and another code than the payment's.
-    pub(super) fn post_event_with(
+    /// `message`: what happened, in English, for developers.
+    pub(super) fn post_with(
         self,
-        event: EventName,
+        event: fn(TillEvent) -> ToPage,
         status: Option<&str>,
         code: Option<&str>,
+        message: Option<String>,
     ) {
         let known = self.known();
-        let payment = known.as_ref().and_then(|k| k.payment.as_ref());
-        let invoice_status = known.as_ref().map(|k| k.status.as_str());
-        browser::post_event(
-            event.as_str(),
-            payment.map(|p| p.id.as_str()),
-            status.or(invoice_status).unwrap_or("error"),
-            code,
-        );
+        let status = status.or(known.as_ref().map(|known| known.status.as_str()));
+        host::post(&event(TillEvent {
+            invoice: api::invoice(),
+            status: status.unwrap_or("error").to_owned(),
+            payment: known
+                .and_then(|known| known.payment)
+                .map(|payment| payment.id),
+            code: code.map(str::to_owned),
+            message,
+        }));
     }
 }

@@ -1,9 +1,9 @@
 //! The countdown to the invoice's expiry.
 
-use crate::browser;
-use crate::dom::{El, el};
-use crate::i18n::fill;
-use crate::session::{Screen, Session};
+use crate::clock;
+use crate::i18n::{self, fill};
+use crate::once::reactive;
+use crate::state::{Screen, Session};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -13,13 +13,14 @@ const SHOW_BELOW: f64 = 600.0;
 /// The minutes that are announced. Screen readers are told the minutes only.
 const ANNOUNCED: [u32; 3] = [1, 2, 5];
 
-/// Renders the countdown: visible with seconds, and as minutes for screen readers.
-pub fn expiry(session: Session, expires_at: String) -> Vec<El> {
-    let left = RwSignal::new(browser::seconds_until(&expires_at));
+/// The countdown: visible with seconds, and as minutes for screen readers.
+#[component]
+pub fn TimeLeft(session: Session, expires_at: String) -> impl IntoView {
+    let left = RwSignal::new(clock::seconds_until(&expires_at));
     spawn_local(async move {
         loop {
             TimeoutFuture::new(1_000).await;
-            let now = browser::seconds_until(&expires_at);
+            let now = clock::seconds_until(&expires_at);
             // The view was removed.
             if left.try_set(now).is_some() {
                 return;
@@ -35,23 +36,19 @@ pub fn expiry(session: Session, expires_at: String) -> Vec<El> {
         (left < SHOW_BELOW && session.screen() == Screen::Form).then_some(left.max(0.0) as u32)
     };
     let seen = move || {
-        let clock = seconds().map(browser::clock);
+        let clock = seconds().map(i18n::clock);
         clock.map_or_else(String::new, |clock| fill("time_left", "{time}", &clock))
     };
     let said = move || {
         let near = seconds().and_then(|s| ANNOUNCED.into_iter().find(|m| s <= m * 60));
-        near.map_or_else(String::new, |minutes| {
-            browser::plural("minutes_left", minutes)
-        })
+        near.map_or_else(String::new, |minutes| i18n::plural("minutes_left", minutes))
     };
-    vec![
-        el("p")
-            .class("expiry")
-            .attr("aria-hidden", "true")
-            .reactive_text(seen),
-        el("p")
-            .class("visually-hidden")
-            .attr("role", "status")
-            .reactive_text(said),
-    ]
+    view! {
+        <p class="expiry" aria-hidden="true">
+            {reactive(seen)}
+        </p>
+        <p class="visually-hidden" role="status">
+            {reactive(said)}
+        </p>
+    }
 }

@@ -1,7 +1,7 @@
 //! The notice above the form about the last payment.
 
+use crate::api::State;
 use crate::i18n::{self, t};
-use crate::wire::State;
 use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::{DeclineCode, PaymentStatus};
 
@@ -13,7 +13,8 @@ pub fn payment_notice(state: &State) -> Option<String> {
     }
     Some(match payment.status {
         PaymentStatus::Declined => {
-            i18n::decline(payment.decline.unwrap_or(DeclineCode::CardDeclined))
+            let decline = payment.decline.as_ref();
+            i18n::decline(decline.map_or(DeclineCode::CardDeclined, |decline| decline.code))
         }
         PaymentStatus::Failed => t("failed"),
         PaymentStatus::Canceled => t("payment_canceled"),

@@ -3,20 +3,21 @@
 use super::notice::payment_notice;
 use super::{FormAction, Session};
 use crate::api::{self, Failure};
-use crate::browser;
+use crate::api::{Fixed, State};
+use crate::host;
 use crate::i18n::t;
-use crate::wire::{Payment, State, Verification};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::invoice::InvoiceStatus;
-use till_shared::message::EventName;
+use till_shared::message::ToPage;
 use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
+use till_shared::widget::{FixPayment, Verification};
 
 impl Session {
     /// Submits a payment, when the buyer presses Pay. Does nothing while another one is being submitted.
     /// `external`: the method continues on a page that cannot be shown in a frame.
-    pub fn pay(self, body: String, external: bool) {
+    pub fn pay(self, fix: FixPayment, external: bool) {
         if self.sending.get_untracked() {
             return;
         }
@@ -24,20 +25,24 @@ impl Session {
         self.banner.set(None);
         self.form_action.set(FormAction::None);
         // Browsers allow a window only during the click. Its URL follows.
-        let opened = external && self.mode.framed() && browser::open_window(None);
+        let opened = external && self.mode.framed() && host::open_window("");
         spawn_local(async move {
-            match api::fix(&browser::new_key(), &body).await {
-                Ok((payment, verification)) => self.on_fixed(payment, verification),
+            match api::fix(&host::new_key(), &fix).await {
+                Ok(fixed) => self.on_fixed(fixed),
                 Err(failure) => self.on_fixation_failed(failure).await,
             }
             self.sending.set(false);
             if opened && !self.window_open.get_untracked() {
-                browser::close_window();
+                host::close_window();
             }
         });
     }
 
-    fn on_fixed(self, payment: Payment, verification: Verification) {
+    fn on_fixed(self, fixed: Fixed) {
+        let Fixed {
+            payment,
+            verification,
+        } = fixed;
         let status = match payment.status {
             PaymentStatus::Created
             | PaymentStatus::RequiresVerification
@@ -58,21 +63,22 @@ impl Session {
         // A live event may have brought this state already, while the form was waiting.
         self.banner
             .set(self.known().and_then(|known| payment_notice(&known)));
-        if let Verification::Redirect(url) = verification {
+        if let Verification::Redirect { url } = verification {
             if self.mode.framed() {
                 self.open_verification_window(&url);
             } else {
-                browser::redirect(&url);
+                host::redirect(&url);
             }
         }
     }
 
     async fn on_fixation_failed(self, failure: Failure) {
         let banner = match &failure {
-            Failure::Problem(problem) => match problem.kind {
-                Some(ProblemType::InvalidRequest) if !problem.fields.is_empty() => {
+            Failure::Problem(problem) => match problem.kind() {
+                Some(ProblemType::InvalidRequest) if !problem.errors.is_empty() => {
+                    let fields = problem.errors.iter().map(|error| error.field.clone());
                     self.form_action
-                        .set(FormAction::ShowErrors(problem.fields.clone()));
+                        .set(FormAction::ShowErrors(fields.collect()));
                     None
                 }
                 // The project's message for the buyer.
@@ -87,19 +93,17 @@ impl Session {
                 ) => None,
                 _ => Some(t("unavailable")),
             },
-            Failure::NoResponse => Some(t("not_reached")),
+            Failure::NoResponse | Failure::Unreadable => Some(t("not_reached")),
         };
-        let code = failure.kind().map(|kind| kind.as_str());
-        self.post_event_with(EventName::Error, Some("error"), code);
+        let code = failure.kind().map(ProblemType::as_str);
+        self.post_with(ToPage::Error, Some("error"), code, failure.detail());
         self.banner.set(banner);
-        if let Ok(data) = api::billing(false).await {
-            self.apply_state(data.state);
-        }
+        self.reload().await;
     }
 
     /// Opens the verification form in a separate window. Browsers may block it outside of a click.
     pub fn open_verification_window(self, url: &str) {
-        self.window_open.set(browser::open_window(Some(url)));
+        self.window_open.set(host::open_window(url));
     }
 
     /// Cancels the payment that waits for verification.
@@ -111,7 +115,7 @@ impl Session {
         spawn_local(async move {
             match api::cancel(&payment.id).await {
                 Ok(state) => self.apply_state(state),
-                Err(_) => self.refresh(),
+                Err(_) => self.reload().await,
             }
         });
     }

@@ -1,13 +1,13 @@
 //! Applying a state from the server.
 
 use super::notice::payment_notice;
-use super::{FormAction, Session};
-use crate::browser;
-use crate::wire::{Payment, State, Verification};
+use super::{Data, FormAction, Session};
+use crate::api::State;
 use leptos::prelude::*;
 use till_shared::invoice::InvoiceStatus;
-use till_shared::message::EventName;
-use till_shared::payment::{DeclineCode, PaymentStatus};
+use till_shared::message::ToPage;
+use till_shared::payment::{DeclineCode, PaymentStatus, ShownPayment};
+use till_shared::widget::Verification;
 
 impl Session {
     /// Applies a state from the server, unless the known state is newer.
@@ -19,7 +19,7 @@ impl Session {
             return;
         }
         self.data.update(|data| {
-            if let Some(data) = data {
+            if let Data::Loaded(data) = data {
                 data.state = state.clone();
             }
         });
@@ -36,7 +36,7 @@ impl Session {
     /// Returns the known state.
     pub fn known(self) -> Option<State> {
         self.data
-            .with_untracked(|data| data.as_ref().map(|data| data.state.clone()))
+            .with_untracked(|data| Some(data.loaded()?.state.clone()))
     }
 
     /// Posts the events of a change to the page, in their order.
@@ -45,19 +45,20 @@ impl Session {
         let is_new = id(state).is_some() && id(state) != id(known);
         let live = |s: &State| s.payment.as_ref().is_some_and(|p| p.status.is_live());
         if is_new {
-            self.post_event(EventName::Fixation);
+            self.post(ToPage::Fixation);
         }
         if state.verification != Verification::None && known.verification == Verification::None {
-            self.post_event(EventName::Verification);
+            self.post(ToPage::Verification);
         }
         if state.status.was_paid() && !known.status.was_paid() {
-            self.post_event(EventName::Paid);
+            self.post(ToPage::Paid);
         }
         let Some(payment) = state.payment.as_ref().filter(|_| is_new || live(known)) else {
             return;
         };
         if payment.status == PaymentStatus::Declined {
-            let code = payment.decline.unwrap_or(DeclineCode::CardDeclined);
+            let decline = payment.decline.as_ref();
+            let code = decline.map_or(DeclineCode::CardDeclined, |decline| decline.code);
             self.form_action.set(FormAction::Retry(code));
         }
         self.post_failure(payment);
@@ -70,18 +71,16 @@ impl Session {
             return;
         };
         match (known.status, known.payment) {
-            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => {
-                self.post_event(EventName::Paid)
-            }
-            (_, Some(payment)) if browser::returned_from_bank() => self.post_failure(&payment),
+            (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => self.post(ToPage::Paid),
+            (_, Some(payment)) if self.returned => self.post_failure(&payment),
             _ => {}
         }
     }
 
-    fn post_failure(self, payment: &Payment) {
+    fn post_failure(self, payment: &ShownPayment) {
         match payment.status {
-            PaymentStatus::Declined => self.post_event(EventName::Declined),
-            PaymentStatus::Failed => self.post_event(EventName::Error),
+            PaymentStatus::Declined => self.post(ToPage::Declined),
+            PaymentStatus::Failed => self.post(ToPage::Error),
             PaymentStatus::Canceled
             | PaymentStatus::Created
             | PaymentStatus::RequiresVerification
@@ -97,7 +96,7 @@ fn is_older(state: &State, known: &State) -> bool {
     if known.status.was_paid() {
         return !state.status.was_paid();
     }
-    let stamp = |p: &Payment| (p.id.clone(), p.updated_at.clone());
+    let stamp = |p: &ShownPayment| (p.id.clone(), p.updated_at.clone());
     match (&state.payment, &known.payment) {
         _ if state.status.was_paid() => false,
         (Some(state), Some(known)) => stamp(state) < stamp(known),
@@ -107,15 +106,17 @@ fn is_older(state: &State, known: &State) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
 mod tests {
     use super::*;
+    use till_shared::payment::Method;
 
     fn state(status: &str, payment: Option<(&str, &str, &str)>) -> State {
         State {
             status: status.parse().unwrap(),
-            payment: payment.map(|(id, status, at)| Payment {
-                id: id.into(),
-                method: "card".into(),
+            payment: payment.map(|(id, status, at)| ShownPayment {
+                id: id.parse().unwrap(),
+                method: Method::Card,
                 status: status.parse().unwrap(),
                 decline: None,
                 card: None,

@@ -1,0 +1,81 @@
+// Part of the page, so that it runs before the code of the widget has arrived. It does only what cannot
+// wait for that code, which takes over with `till.handOver`; see src/host.rs.
+(() => {
+  const root = document.documentElement;
+  const query = new URLSearchParams(location.search);
+  const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
+  // From `/pay/inv_...`, or from the query under `trunk serve`. A preloaded frame has none yet.
+  const invoice = /\/(inv_[a-z0-9]+)$/.exec(location.pathname)?.[1] ?? query.get("invoice") ?? undefined;
+  const origin = query.get("origin");
+  const mode = (origin && /^(iframe|inline|popup)$/.exec(query.get("mode"))?.[0]) || "hosted";
+  const framed = mode === "iframe" || mode === "inline";
+  const page = framed ? parent : mode === "popup" ? opener : null;
+  const post = (till, detail) => page?.postMessage({ till, invoice, ...detail }, origin);
+
+  // The look, for the first paint.
+  root.dataset.mode = mode;
+  root.dataset.theme = query.get("theme") ?? "auto";
+
+  // The requests, side by side with that for the code. A preload sends no authorization.
+  const requests = {};
+  const request = (invoice, token) => {
+    const headers = { authorization: `Bearer ${token}` };
+    (requests[invoice] ??= fetch(`/v1/widget/invoices/${invoice}`, { headers })).catch(() => {});
+  };
+  if (invoice && token) request(invoice, token);
+  const texts = fetch(root.dataset.texts).then((response) => response.json());
+  const fill = (found) => {
+    /** @type {NodeListOf<HTMLElement>} */
+    const elements = document.querySelectorAll("[data-text]");
+    for (const element of elements) element.textContent = found[element.dataset.text];
+  };
+  texts.then(fill).catch(() => {});
+
+  // The first field, in which the buyer can type at once; see src/forms/early.rs.
+  const touch = matchMedia("(pointer: coarse)").matches;
+  if (root.dataset.first === "card" && /iframe|popup/.test(mode) && !touch) document.getElementById("early-number").focus();
+
+  // The messages that arrive before the code listens, and the request that they ask for.
+  const messages = [];
+  const keep = (event) => {
+    messages.push(event);
+    const { invoice, token } = (event.source === page && event.origin === origin && event.data) || {};
+    if (invoice && token) request(invoice, token);
+  };
+  addEventListener("message", keep);
+  // Nothing is in progress that the buyer would have to be asked about.
+  const escape = (event) => event.key === "Escape" && post("close", { status: "open" });
+  addEventListener("keydown", escape);
+  if (framed) post("loaded");
+
+  // The code does not arrive: a file is blocked, which is an error of its element or of the promise that
+  // waits for it, or it takes too long.
+  const failed = document.getElementById("not-loaded");
+  const fail = () => {
+    stop();
+    document.getElementById("skeleton").hidden = true;
+    failed.hidden = false;
+    failed.querySelector("button").onclick = () => location.reload();
+    post("error", { status: "error", code: "load-failed", message: "The code of the widget could not be loaded." });
+  };
+  const timer = setTimeout(fail, 12_000);
+  const errors = ["error", "unhandledrejection"];
+  const stop = () => (clearTimeout(timer), errors.forEach((name) => removeEventListener(name, fail, true)));
+  errors.forEach((name) => addEventListener(name, fail, true));
+
+  window.till = {
+    invoice, token, texts,
+    billing(invoice) {
+      const sent = requests[invoice];
+      delete requests[invoice];
+      return sent;
+    },
+    handOver() {
+      stop();
+      removeEventListener("message", keep);
+      removeEventListener("keydown", escape);
+      failed.remove();
+      return messages;
+    },
+  };
+})();
