@@ -10,7 +10,7 @@ PAGE = """<!doctype html>
 <title>My shop</title>
 <script src="%(till)s/till.js" data-project="%(pk)s" data-mode="iframe" async></script>
 <h1>A print, 19.99 EUR</h1>
-<button data-till-invoice="%(invoice)s" data-till-token="%(token)s">Buy</button>
+<button type="button" data-till-invoice="%(invoice)s" data-till-token="%(token)s">Buy</button>
 """
 
 

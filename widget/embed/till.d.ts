@@ -98,8 +98,10 @@ export type TillEvent = {
   payment?: string;
   /** The invoice's status, or `error`. */
   status: string;
-  /** A decline code or a problem type. */
+  /** A decline code, a problem type or, if the widget cannot start, what went wrong. */
   code?: string;
+  /** What went wrong, in English. For developers. */
+  message?: string;
 };
 
 /** An order as a project sends it. */
@@ -165,7 +167,10 @@ export type Method =
 export interface Handle {
   on(event: EventName, listener: (event: TillEvent) => void): Handle;
   off(event: EventName, listener: (event: TillEvent) => void): Handle;
-  /** Closes the widget. While a payment is in progress, the widget asks the buyer first. */
+  /**
+   * Closes the widget. While a payment is in progress, the widget asks the buyer first. It never
+   * throws, and can be called at any time, also after the page has removed the widget.
+   */
   close(): void;
 }
 
@@ -173,10 +178,12 @@ export interface TillInstance {
   /**
    * Opens the widget in a dialog, in a popup or, with a `container`, in that element. Call it during
    * the click, or the browser blocks the popup. With a promise, the popup opens at once and waits.
+   * What is open already is focused, and the same handle is returned. In the dialog and in each
+   * container, a different invoice opens once the one before has closed.
    *
    * @throws TypeError without an invoice and its token, and without an order.
    */
-  open(what: ToPay | Promise<ToPay>, options?: { container?: Element }): Handle;
+  open(what: ToPay | Promise<ToPay>, options?: { container?: Element | null }): Handle;
 }
 
 /** Returns an instance for the settings. Also `window.Till`, if a script tag loaded it. */
@@ -187,6 +194,8 @@ type TillFunction = typeof Till;
 declare global {
   interface Window {
     Till: TillFunction;
+    /** The buttons that were pressed before `till.js` was loaded; see `docs/widget.md`. */
+    tillPresses?: Element[];
   }
   /** Events on the element that opened the widget: `till:open`, `till:paid` and so on. */
   interface GlobalEventHandlersEventMap extends Record<`till:${EventName}`, CustomEvent<TillEvent>> {}

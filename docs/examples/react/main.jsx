@@ -23,7 +23,7 @@ function Buy() {
   return (
     <>
       <h1>Harbor at Dawn</h1>
-      <button id="buy" onClick={buy}>Buy</button>
+      <button id="buy" type="button" onClick={buy}>Buy</button>
       <p id="outcome" role="status">{outcome}</p>
     </>
   );

@@ -1,35 +1,58 @@
-import { createApp, onBeforeUnmount, onMounted, ref } from "vue/dist/vue.esm-bundler.js";
+import { createApp, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue/dist/vue.esm-bundler.js";
 import { Till } from "till-embed";
 
 const till = Till({ host: "https://till.example", project: "pk_..." });
 
 /** Your server creates the invoice and responds with its id and client_token. */
-async function order() {
-  const response = await fetch("/orders", { method: "POST" });
+async function createOrder(product) {
+  const response = await fetch("/orders", { method: "POST", body: product });
   if (!response.ok) throw new Error("The order could not be created.");
   return response.json();
 }
 
-// Inline: the widget renders in the page, in the element that `place` refers to.
+// The widget in the page, in the element that `place` refers to. It follows the order.
 const Checkout = {
-  setup() {
+  props: { order: Object },
+  emits: ["paid"],
+  setup(props, { emit }) {
     const place = ref(null);
-    const outcome = ref("");
     let widget;
-    onMounted(() => {
-      widget = till
-        .open(order(), { container: place.value })
-        // For display only: fulfill the order when your server receives the signed callback.
-        .on("paid", ({ invoice }) => (outcome.value = `Thank you! ${invoice} is paid.`));
-    });
+    const show = () => {
+      // In a container that shows a widget, the next one opens once the first has closed.
+      widget = till.open(props.order, { container: place.value }).on("paid", (event) => emit("paid", event));
+    };
+    onMounted(show);
+    watch(() => props.order, show);
     onBeforeUnmount(() => widget.close());
-    return { place, outcome };
+    return { place };
+  },
+  template: `<div ref="place"></div>`,
+};
+
+const Shop = {
+  components: { Checkout },
+  setup() {
+    const order = shallowRef(null);
+    const outcome = ref("");
+    const buy = async (product) => {
+      try {
+        order.value = await createOrder(product);
+      } catch (error) {
+        outcome.value = error.message;
+      }
+    };
+    // For display only: fulfill the order when your server receives the signed callback.
+    const thank = ({ invoice }) => (outcome.value = `Thank you! ${invoice} is paid.`);
+    return { order, outcome, buy, thank };
   },
   template: `
-    <h1>Harbor at Dawn</h1>
-    <div ref="place"></div>
+    <h1>Prints</h1>
+    <button id="harbor" type="button" @click="buy('harbor')">Harbor at Dawn</button>
+    <button id="forest" type="button" @click="buy('forest')">Forest at Noon</button>
+    <button id="leave" type="button" @click="order = null">Back to the shop</button>
+    <Checkout v-if="order" :order="order" @paid="thank" />
     <p id="outcome" role="status">{{ outcome }}</p>
   `,
 };
 
-createApp(Checkout).mount("#app");
+createApp(Shop).mount("#app");

@@ -1,0 +1,31 @@
+// Generated from `widget/locales/`; see `shared/src/typescript.rs`.
+
+/** For each language: that the widget could not be loaded, and the name of the button that tries again. */
+export const TEXTS = {
+  "ar": ["تعذّر تحميل عملية الدفع", "إعادة المحاولة"],
+  "cs": ["Platbu se nepodařilo načíst", "Zkusit znovu"],
+  "da": ["Betalingen kunne ikke indlæses", "Prøv igen"],
+  "de": ["Die Zahlung konnte nicht geladen werden", "Erneut versuchen"],
+  "el": ["Δεν ήταν δυνατή η φόρτωση της πληρωμής", "Δοκιμάστε ξανά"],
+  "en": ["The payment could not be loaded", "Try again"],
+  "es": ["No se ha podido cargar el pago", "Reintentar"],
+  "fi": ["Maksua ei voitu ladata", "Yritä uudelleen"],
+  "fr": ["Le paiement n’a pas pu être chargé", "Réessayer"],
+  "he": ["לא ניתן היה לטעון את התשלום", "ניסיון נוסף"],
+  "hi": ["भुगतान लोड नहीं हो सका", "फिर कोशिश करें"],
+  "id": ["Pembayaran tidak dapat dimuat", "Coba lagi"],
+  "it": ["Impossibile caricare il pagamento", "Riprova"],
+  "ja": ["お支払い情報を読み込めませんでした", "再試行"],
+  "ko": ["결제 정보를 불러오지 못했습니다", "다시 시도"],
+  "nl": ["De betaling kon niet worden geladen", "Opnieuw proberen"],
+  "pl": ["Nie udało się wczytać płatności", "Spróbuj ponownie"],
+  "pt": ["Não foi possível carregar o pagamento", "Tentar de novo"],
+  "ru": ["Не удалось загрузить платёж", "Повторить"],
+  "sv": ["Betalningen kunde inte laddas", "Försök igen"],
+  "th": ["โหลดข้อมูลการชำระเงินไม่สำเร็จ", "ลองอีกครั้ง"],
+  "tr": ["Ödeme yüklenemedi", "Yeniden dene"],
+  "uk": ["Не вдалося завантажити платіж", "Спробувати ще раз"],
+  "vi": ["Không tải được khoản thanh toán", "Thử lại"],
+  "zh-Hans": ["无法加载付款", "重试"],
+  "zh-Hant": ["無法載入付款", "重試"],
+};
