@@ -25,7 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Install what the build and the tests need: the WebAssembly target, trunk, wasm-bindgen, wasm-opt,
-    /// Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test
+    /// esbuild, Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test
     /// tools. Skips what is already installed
     Setup,
     /// Build everything and start the demo shop
@@ -62,8 +62,12 @@ enum Task {
     },
     /// Check format and lints, for the host and for WebAssembly
     Lint,
-    /// Print the size of the files that the first open loads, and the largest functions of the wasm
+    /// Print the size of the files that the first open loads, what they changed by, and the largest
+    /// functions of the wasm
     Size {
+        /// Record the sizes in widget/sizes.json, which later changes are compared with
+        #[arg(long)]
+        save: bool,
         /// The number of functions to print
         #[arg(long, default_value_t = 25)]
         top: u32,
@@ -120,7 +124,7 @@ fn main() -> ExitCode {
         Task::Pictures => test::pictures(),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
-        Task::Size { top } => measure::size(top),
+        Task::Size { top, save } => measure::size(top, save),
         Task::Chaos { args } => tasks::chaos(&args),
         Task::Bench {
             what: Bench::Widget { runs },

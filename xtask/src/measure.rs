@@ -9,14 +9,19 @@ use crate::tasks::{cargo, program, server};
 use crate::{paths, process, widget};
 
 /// Prints the sizes that the size test measures, then the largest functions of the wasm.
-pub fn size(top: u32) -> Result<()> {
+pub fn size(top: u32, save: bool) -> Result<()> {
     let tools = setup::widget_tools()?;
     widget::build(&tools)?;
-    process::run_step("building the server", &mut cargo("build --bin till"))?;
-    process::run(
-        cargo("test -q -p till-tests --test it widget::size -- --nocapture")
-            .env("TILL_BIN", server(false)?),
+    process::run_step(
+        "building the server",
+        &mut cargo("build --workspace --bin till"),
     )?;
+    let mut measure = cargo("test -q --workspace --test it widget::size -- --nocapture");
+    measure.env("TILL_BIN", server(false)?);
+    if save {
+        measure.env("TILL_SIZES", "1");
+    }
+    process::run(&mut measure)?;
 
     let output = paths::build_output()?;
     let named = output.join("size");

@@ -86,6 +86,11 @@ impl Machine {
         postgres.map(Postgres::start).transpose()
     }
 
+    /// Whether there is a browser.
+    pub fn has_browser(&self) -> bool {
+        self.browser.is_some()
+    }
+
     /// Tells the tests where everything is.
     pub fn apply(&self, command: &mut Command) {
         if let Some(browser) = &self.browser {

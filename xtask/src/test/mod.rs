@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::setup;
+use crate::setup::{self, WASM_TARGET, WidgetTools};
 use crate::tasks::{cargo, lint_with, server};
 use crate::{paths, process, widget};
 use machine::{Database, Machine};
@@ -34,6 +34,8 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
+/// The tests of the widget's components.
+const COMPONENTS: &str = "till-widget component_tests";
 /// The tests wait more than they compute: for timeouts, retries and what a browser draws.
 const TESTS_PER_CORE: usize = 3;
 
@@ -49,11 +51,13 @@ pub fn run(options: &Options) -> Result<bool> {
         &mut cargo("build --workspace --bin till --tests"),
     )?;
     let mut runner = Runner {
+        tools: &tools,
         nextest,
         server: server(false)?,
         options,
         summary: Summary::default(),
     };
+    runner.run_components(&machine)?;
     if options.postgres {
         runner.run(&machine, Database::Postgres, &format!("not {SQLITE_ONLY}"))?;
     } else {
@@ -85,6 +89,7 @@ fn test_threads() -> Result<usize> {
 }
 
 struct Runner<'a> {
+    tools: &'a WidgetTools,
     nextest: PathBuf,
     server: PathBuf,
     options: &'a Options,
@@ -126,6 +131,35 @@ impl Runner<'_> {
         }
         if !status.success() {
             bail!("cargo nextest failed ({status}), see above");
+        }
+        Ok(())
+    }
+
+    /// Runs the widget's component tests in a browser.
+    fn run_components(&mut self, machine: &Machine) -> Result<()> {
+        let names = &self.options.names;
+        if !names.is_empty() && !names.iter().any(|name| COMPONENTS.contains(name.as_str())) {
+            return Ok(());
+        }
+        if !machine.has_browser() {
+            self.summary.ignore("no browser for the component tests", 1);
+            return Ok(());
+        }
+        println!("Component tests:");
+        let mut command = self.tools.command("cargo");
+        command
+            .args(["test", "-p", "till-widget", "--target", WASM_TARGET])
+            .env(
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+                "wasm-bindgen-test-runner",
+            );
+        machine.apply(&mut command);
+        let output = command.output().context("cannot start cargo")?;
+        let lines = String::from_utf8_lossy(&output.stdout);
+        print!("{lines}");
+        let ran = self.summary.add_lines(&lines, COMPONENTS);
+        if !output.status.success() && ran.failed == 0 || ran.all == 0 {
+            bail!("{}", String::from_utf8_lossy(&output.stderr));
         }
         Ok(())
     }

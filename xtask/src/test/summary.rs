@@ -19,6 +19,13 @@ struct Test {
     failed: bool,
 }
 
+/// The counts of a test program.
+#[derive(Default)]
+pub struct Ran {
+    pub all: usize,
+    pub failed: usize,
+}
+
 /// Everything that ran or was ignored.
 #[derive(Default)]
 pub struct Summary {
@@ -49,6 +56,29 @@ impl Summary {
             });
         }
         Ok(())
+    }
+
+    /// Adds the tests of a test program's own output, which has a line for each.
+    pub fn add_lines(&mut self, lines: &str, program: &str) -> Ran {
+        let mut ran = Ran::default();
+        for line in lines.lines() {
+            let Some((name, result)) = line
+                .strip_prefix("test ")
+                .and_then(|line| line.split_once(" ... "))
+            else {
+                continue;
+            };
+            let failed = result.trim() != "ok";
+            ran.all += 1;
+            ran.failed += usize::from(failed);
+            self.tests.push(Test {
+                name: format!("{program} {name}"),
+                database: Database::Sqlite,
+                seconds: 0.0,
+                failed,
+            });
+        }
+        ran
     }
 
     /// Counts tests that can't run here.
@@ -113,6 +143,15 @@ mod tests {
         <testcase name="api::refunds::never" classname="till-tests::it" time="0"><skipped/></testcase>
     </testsuite>
 </testsuites>"#;
+
+    #[test]
+    fn lines_are_counted() {
+        let mut summary = Summary::default();
+        let lines = "running 2 tests\n\ntest one ... ok\ntest two ... FAIL\n\nfailures:\n";
+        let ran = summary.add_lines(lines, "widget");
+        assert_eq!((ran.all, ran.failed), (2, 1));
+        assert_eq!((summary.run(), summary.failed()), (2, 1));
+    }
 
     #[test]
     fn a_report_is_counted() {

@@ -14,6 +14,7 @@ use till_tests::TestApp;
 use till_tests::browser::{Browser, Screen};
 use till_tests::cards::APPROVED;
 use till_tests::client::Api;
+use till_tests::wait::until;
 use tokio::net::TcpListener;
 
 /// A minimal project server: a page, a bundle and an order.
@@ -62,7 +63,8 @@ async fn shop(example: &str) -> Result<(Shop, TempDir)> {
                 "--outfile=bundle.js",
                 "--log-level=warning",
             ])
-            .arg("--define:process.env.NODE_ENV=\"production\"")
+            // In development, React's StrictMode runs every effect twice.
+            .arg("--define:process.env.NODE_ENV=\"development\"")
             .args([
                 "--define:__VUE_OPTIONS_API__=true",
                 "--define:__VUE_PROD_DEVTOOLS__=false",
@@ -124,29 +126,80 @@ async fn pay(browser: &Browser, frame: &str) -> Result<()> {
         .await
 }
 
-async fn example(name: &str, button: Option<&str>, frame: &str) -> Result<()> {
+async fn example(name: &str) -> Result<()> {
     let (shop, _files) = shop(name).await?;
     let browser = Browser::start(Screen::Desk).await?;
     browser.goto(&shop.url).await?;
-    if let Some(button) = button {
-        browser.click(button).await?;
-    }
-    pay(&browser, frame).await?;
+    browser.click("#buy").await?;
+    pay(&browser, "dialog[open] iframe").await?;
     ensure!(shop.app.net_captured().await? == 1999);
     browser.close().await
 }
 
 #[tokio::test]
 async fn the_plain_example_takes_a_payment() -> Result<()> {
-    example("plain", Some("#buy"), "dialog[open] iframe").await
+    example("plain").await
 }
 
 #[tokio::test]
 async fn the_react_example_takes_a_payment() -> Result<()> {
-    example("react", Some("#buy"), "dialog[open] iframe").await
+    example("react").await
+}
+
+/// Mounts the widget, changes the order, unmounts it, and pays.
+async fn inline_example(name: &str) -> Result<()> {
+    let (shop, _files) = shop(name).await?;
+    let browser = Browser::start(Screen::Desk).await?;
+    let record = "window.errors = [];
+        addEventListener('error', (event) => errors.push(event.message));
+        addEventListener('unhandledrejection', (event) => errors.push(String(event.reason)));";
+    browser.run_on_new_pages(record).await?;
+    browser.goto(&shop.url).await?;
+    let frames = "return [...document.querySelectorAll('iframe[data-till=inline]')]
+        .map((frame) => frame.src.split('/pay/')[1]?.split('?')[0] ?? '')";
+    let mut seen = vec![];
+    for button in ["#harbor", "#forest", "#harbor"] {
+        browser.click(button).await?;
+        until("the order's widget, alone", async || {
+            let shown = browser.run(frames).await?;
+            let [invoice] = shown.as_array().map_or(&[][..], |list| list) else {
+                return Ok(false);
+            };
+            let is_new = !seen.contains(invoice) && invoice != "";
+            if is_new {
+                seen.push(invoice.clone());
+            }
+            Ok(is_new)
+        })
+        .await?;
+        browser.enter_frame("iframe[data-till=inline]").await?;
+        browser.wait_for("main [data-screen=form]").await?;
+        browser.leave_frames().await?;
+    }
+    browser.click("#leave").await?;
+    let gone = "return !document.querySelector('iframe[data-till=inline]')";
+    browser.until("the widget to be gone", gone).await?;
+    // Unmounted before the widget is there.
+    browser.click("#forest").await?;
+    browser.wait_for("iframe[data-till=inline]").await?;
+    browser.click("#leave").await?;
+    browser.until("the widget to be gone", gone).await?;
+    browser.click("#harbor").await?;
+    pay(&browser, "iframe[data-till=inline]").await?;
+    ensure!(shop.app.net_captured().await? == 1999);
+    let errors = browser.run("return errors").await?;
+    ensure!(errors == json!([]), "{errors}");
+    let shop_is_there = "return Boolean(document.querySelector('#harbor'))";
+    ensure!(browser.run(shop_is_there).await? == true);
+    browser.close().await
 }
 
 #[tokio::test]
-async fn the_vue_example_takes_a_payment() -> Result<()> {
-    example("vue", None, "iframe[data-till=inline]").await
+async fn the_react_example_in_the_page_follows_the_order() -> Result<()> {
+    inline_example("react-inline").await
+}
+
+#[tokio::test]
+async fn the_vue_example_follows_the_order() -> Result<()> {
+    inline_example("vue").await
 }

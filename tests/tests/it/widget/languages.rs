@@ -180,6 +180,7 @@ async fn the_frame_has_a_localized_name() -> Result<()> {
         let frame = format!("till-pay iframe[title={payment}]");
         browser.wait_for(&frame).await?;
 
+        let Opened { id, token } = &shop.app.api.invoice("2").await?;
         let other =
             format!("Till({{ theme: 'dark' }}).open({{ invoice: '{id}', token: '{token}' }});");
         let names = browser.run(&[&other, NAMES].concat()).await?;

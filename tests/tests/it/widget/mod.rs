@@ -2,9 +2,13 @@
 
 mod accessibility;
 mod buyer;
+mod embedding;
+mod input;
 mod languages;
+mod loading;
 mod methods;
 mod navigation;
+mod newer_server;
 mod page_order;
 mod pictures;
 mod preload;

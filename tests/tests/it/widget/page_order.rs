@@ -88,6 +88,13 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
     let refuse = |_| r#"{"accept":false,"reason":"sold out"}"#.into_response();
     page.app.project.respond_to_checks(refuse);
     page.browser.click("#buy").await?;
+    page.wait_for_events("open error(order-rejected)").await?;
+    let failed = page.browser.wait_for("dialog[open] [data-till=failed]");
+    let shown = failed.await?.text().await?;
+    ensure!(shown.contains("sold out"), "{shown}");
+    page.browser.screenshot("order-rejected").await?;
+    let retry = page.browser.active_element().await?;
+    retry.send_keys("\u{e00c}").await?;
     page.wait_for_events("open error(order-rejected) close")
         .await?;
     page.browser
@@ -134,7 +141,7 @@ async fn an_unknown_origin_is_rejected() -> Result<()> {
     })
     .await?;
     page.browser.click("#buy").await?;
-    page.wait_for_events("open error(forbidden) close").await?;
+    page.wait_for_events("open error(forbidden)").await?;
     ensure!(page.app.project.checks().is_empty());
     page.browser.close().await
 }

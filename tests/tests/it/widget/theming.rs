@@ -48,6 +48,47 @@ async fn theme_and_accent_follow_the_project() -> Result<()> {
     hosted.browser.close().await
 }
 
+/// The text on the main button has a contrast of 4.5:1 with every accent, in both themes (WCAG 2.2,
+/// success criterion 1.4.3), and the focus one of 3:1 with the card (1.4.11).
+#[tokio::test]
+async fn every_accent_has_contrast() -> Result<()> {
+    const CONTRAST: &str =
+        "const context = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+        const luminance = (color) => {
+            context.fillStyle = color;
+            context.fillRect(0, 0, 1, 1);
+            const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].map((c) =>
+                c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        const pay = document.querySelector('#pay');
+        document.body.focus();
+        pay.focus({ focusVisible: true });
+        const { color, backgroundColor, outlineColor } = getComputedStyle(pay);
+        const card = getComputedStyle(document.querySelector('#till')).backgroundColor;
+        return [contrast(luminance(color), luminance(backgroundColor)),
+            contrast(luminance(outlineColor), luminance(card))]";
+    let hosted = Hosted::start(Screen::Desk).await?;
+    let browser = &hosted.browser;
+    let opened = hosted.app.api.invoice("1").await?;
+    for accent in [
+        "#b91c1c", "#000000", "#ffffff", "#ffd400", "#1d4ed8", "#767676", "#00ff00",
+    ] {
+        let setting = json!(accent).to_string();
+        hosted.set_setting("$.widget.accent", &setting).await?;
+        for theme in ["light", "dark"] {
+            let query = format!("?theme={theme}");
+            hosted.show(&opened, &query, "form").await?;
+            let found = browser.run(CONTRAST).await?;
+            let (text, focus) = (found[0].as_f64(), found[1].as_f64());
+            ensure!(text >= Some(4.5), "{accent} {theme}: text {text:?}");
+            ensure!(focus >= Some(3.0), "{accent} {theme}: focus {focus:?}");
+        }
+    }
+    hosted.browser.close().await
+}
+
 /// The project's name and logo. The content security policy allows images of the logo's origin only.
 #[tokio::test]
 async fn name_and_logo_follow_the_project() -> Result<()> {
@@ -64,7 +105,7 @@ async fn name_and_logo_follow_the_project() -> Result<()> {
     let opened = hosted.app.api.invoice("1").await?;
     hosted.show(&opened, "", "form").await?;
     let shown = "const logo = document.querySelector('.seller .logo');
-        return logo.naturalWidth === 64 && logo.width === 28 && logo.nextSibling.textContent === 'Test Shop'";
+        return logo.naturalWidth === 64 && logo.width === 28 && logo.nextElementSibling.textContent === 'Test Shop'";
     hosted.browser.until("name and logo", shown).await?;
     hosted.browser.screenshot("logo").await?;
     let page = hosted
