@@ -115,6 +115,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_default();
     let schemas = [
         (Problem::name(), Problem::schema()),
+        (Reason::name(), Reason::schema()),
         (FieldError::name(), FieldError::schema()),
         (ProblemType::name(), ProblemType::schema()),
     ];
