@@ -37,7 +37,7 @@ const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
 /// The tests wait more than they compute: for timeouts, retries and what a browser draws.
-const TESTS_PER_CORE: usize = 3;
+const TESTS_PER_CORE: usize = 2;
 
 /// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
 pub fn run(options: &Options) -> Result<bool> {
