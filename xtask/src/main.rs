@@ -90,7 +90,7 @@ enum Bench {
     /// The time from the click to a usable card field, compared with Adyen's Drop-in
     Widget {
         /// How often each is opened; prints medians
-        #[arg(long, default_value_t = 9)]
+        #[arg(long, default_value_t = 15)]
         runs: u32,
     },
     /// Payments per second, on SQLite and on PostgreSQL, with one server and with three

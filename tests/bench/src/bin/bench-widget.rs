@@ -1,7 +1,8 @@
 //! `cargo xtask bench widget`: the time from the click to a usable card field, compared with Adyen's
 //! Drop-in, with a slow processor and a mobile network.
 //!
-//! For the widget, the time ends when a typed key shows in the card field. Adyen's card fields are in
+//! For the widget, the time ends when a typed key shows in the card field: the one of the page, in which
+//! the buyer can type before the code has arrived, or the widget's own. Adyen's card fields are in
 //! frames from Adyen's servers, which are not available here, so its time ends when its form is
 //! first rendered. Calls to those servers are blocked, so that Drop-in does not wait for them.
 
@@ -25,15 +26,13 @@ const CPU: u32 = 4;
 const LATENCY: u32 = 170;
 const DOWN: u32 = 9_000_000 / 8;
 const UP: u32 = 9_000_000 / 8;
-/// The target ratio of the widget's time to Drop-in's.
-const TARGET: f64 = 0.8;
 
 /// Records the click and the end, in milliseconds of one clock in all frames.
 const CLOCK: &str = "
     const now = () => performance.timeOrigin + performance.now();
     const stop = () => requestAnimationFrame(() => top.postMessage({ stopped: now() }, '*'));
     addEventListener('click', () => (window.clicked ??= now()), true);
-    addEventListener('input', (event) => event.target.id === 'number' && stop(), true);
+    addEventListener('input', (event) => /^(early-)?number$/.test(event.target.id) && stop(), true);
     if (top === window) {
         addEventListener('message', ({ data }) => data.stopped && (window.stopped ??= data.stopped));
         new MutationObserver(() => {
@@ -216,13 +215,14 @@ async fn main() -> Result<()> {
             theirs.push(measured(&format!("{site}/adyen"), Who::Adyen, when).await?);
         }
         let (mine, theirs) = (median(mine), median(theirs));
-        let label = match when {
-            When::Settled => "click on a loaded page",
-            When::AtOnce => "click as soon as the button exists",
+        // The ratio of the widget's time to Drop-in's that it may have.
+        let (label, target) = match when {
+            When::Settled => ("click on a loaded page", 0.35),
+            When::AtOnce => ("click as soon as the button exists", 0.8),
         };
         let ratio = mine / theirs;
         println!(
-            "  {label}: ours {mine:.0}, Adyen {theirs:.0}, ratio {ratio:.2} (target {TARGET})"
+            "  {label}: ours {mine:.0}, Adyen {theirs:.0}, ratio {ratio:.2} (target {target})"
         );
     }
     Ok(())
