@@ -17,3 +17,4 @@ mod size;
 mod storage;
 mod theming;
 mod ux;
+mod window;
