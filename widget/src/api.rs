@@ -179,7 +179,7 @@ pub async fn fix(key: &str, fix: &FixPayment) -> Result<Fixed> {
     let call = Call {
         method: Method::POST,
         path: "/payments",
-        body: json::write(fix),
+        body: Some(json::write(fix).ok_or(Failure::Unreadable)?),
         key: Some(key),
         early: Cell::new(false),
         retries: 5,

@@ -34,12 +34,13 @@ pub async fn billing_data(
 /// # Errors
 /// When the store fails.
 pub async fn begins_with_card(app: &App, project: &Project, invoice: &InvoiceRow) -> Result<bool> {
-    let data = billing_data(app, project, invoice).await?;
-    let method = data.bill.methods.first().map(|info| info.method);
-    Ok(data.state.status == InvoiceStatus::Open
-        && data.bill.missing.is_empty()
-        && data.bill.methods.len() == 1
-        && method == Some(Method::Card))
+    let required = &project.settings.required_buyer_fields;
+    if invoice.status != InvoiceStatus::Open || !invoice.buyer.missing(required).is_empty() {
+        return Ok(false);
+    }
+    let accounts = app.store.accounts(&project.id).await?;
+    let methods = routing::methods(invoice, &accounts);
+    Ok(matches!(methods.as_slice(), [only] if only.method == Method::Card))
 }
 
 /// The current state of an invoice.

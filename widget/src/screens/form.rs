@@ -97,13 +97,12 @@ fn method_fields(forms: Forms) -> Option<Once> {
 }
 
 fn pay_label(session: Session, forms: Forms, amount: &str) -> String {
-    let method = forms.method.get();
     if session.sending.get() {
         t("paying")
-    } else if method == Method::Card {
+    } else if forms.is_card() {
         fill("pay", "{amount}", amount)
     } else {
-        let name = method_name(method);
+        let name = method_name(forms.method.get());
         [&fill("pay_with", "{method}", &name), " · ", amount].concat()
     }
 }
