@@ -55,6 +55,16 @@ impl Shop {
         Ok(Self { app, opened, url })
     }
 
+    /// Loads the page, opens the dialog with the button and enters its frame.
+    pub async fn open_dialog(&self, browser: &Browser) -> Result<()> {
+        browser.goto(&self.url).await?;
+        browser
+            .until("the script", "return Boolean(window.Till)")
+            .await?;
+        browser.click("#buy").await?;
+        browser.enter_frame("dialog[open] iframe").await
+    }
+
     /// Waits until the page has received exactly these events.
     pub async fn wait_for_events(&self, browser: &Browser, events: &str) -> Result<()> {
         let script = format!("return events.join(' ') === '{events}'");

@@ -61,12 +61,7 @@ async fn nothing_shifts_when_the_overlay_opens() -> Result<()> {
     for attributes in ["", "data-preload=none"] {
         let shop = Shop::open(attributes, &[]).await?;
         let browser = Browser::start(Screen::Desk).await?;
-        browser.goto(&shop.url).await?;
-        browser
-            .until("the script", "return Boolean(window.Till)")
-            .await?;
-        browser.click("#buy").await?;
-        browser.enter_frame("dialog[open] iframe").await?;
+        shop.open_dialog(&browser).await?;
         browser.type_into("#number", APPROVED).await?;
         let within = shift(&browser).await?;
         browser.leave_frames().await?;

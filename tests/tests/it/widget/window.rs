@@ -11,12 +11,7 @@ const FRAME: &str = "dialog[open] iframe";
 async fn opened() -> Result<(Shop, Browser)> {
     let shop = Shop::open("", &[]).await?;
     let browser = Browser::start(Screen::Desk).await?;
-    browser.goto(&shop.url).await?;
-    browser
-        .until("the script", "return Boolean(window.Till)")
-        .await?;
-    browser.click("#buy").await?;
-    browser.enter_frame(FRAME).await?;
+    shop.open_dialog(&browser).await?;
     browser.wait_for("main [data-screen=form]").await?;
     Ok((shop, browser))
 }

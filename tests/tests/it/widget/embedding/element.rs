@@ -23,6 +23,27 @@ async fn open() -> Result<Page> {
     Ok(page)
 }
 
+/// The invoice was replaced while its payment waits for verification. Inside the frame, which asks.
+async fn replaced_during_a_payment() -> Result<Page> {
+    let page = open().await?;
+    let browser = &page.browser;
+    page.enter(FRAME).await?;
+    page.pay(VERIFIED).await?;
+    browser.wait_for("[data-screen=verification]").await?;
+    browser.leave_frames().await?;
+    page.run("set(B)").await?;
+    browser.enter_frame(FRAME).await?;
+    Ok(page)
+}
+
+/// The buyer confirms at the bank and closes the widget.
+async fn finish(page: &Page) -> Result<()> {
+    page.confirm(&page.invoices[0]).await?;
+    page.browser.enter_frame(FRAME).await?;
+    page.browser.click("#done").await?;
+    page.browser.leave_frames().await
+}
+
 async fn shows(page: &Page, name: &str) -> Result<()> {
     page.assert(&format!(
         "const frames = pay.querySelectorAll('iframe');
@@ -79,14 +100,8 @@ async fn attributes_that_are_missing_at_first_are_awaited() -> Result<()> {
 
 #[tokio::test]
 async fn a_payment_in_progress_is_asked_about_first() -> Result<()> {
-    let page = open().await?;
+    let page = replaced_during_a_payment().await?;
     let browser = &page.browser;
-    page.enter(FRAME).await?;
-    page.pay(VERIFIED).await?;
-    browser.wait_for("[data-screen=verification]").await?;
-    browser.leave_frames().await?;
-    page.run("set(B)").await?;
-    browser.enter_frame(FRAME).await?;
     browser.wait_for("[data-screen=confirm-close]").await?;
     browser.click("#stay").await?;
     browser.leave_frames().await?;
@@ -95,10 +110,7 @@ async fn a_payment_in_progress_is_asked_about_first() -> Result<()> {
     page.wait_for_events("fixation A, verification A, close B")
         .await?;
     shows(&page, "A").await?;
-    page.confirm(&page.invoices[0]).await?;
-    browser.enter_frame(FRAME).await?;
-    browser.click("#done").await?;
-    browser.leave_frames().await?;
+    finish(&page).await?;
     page.wait_for_events("fixation A, verification A, close B, paid A, close A, open C, ready C")
         .await?;
     shows(&page, "C").await?;
@@ -107,23 +119,14 @@ async fn a_payment_in_progress_is_asked_about_first() -> Result<()> {
 
 #[tokio::test]
 async fn the_invoice_of_before_is_kept() -> Result<()> {
-    let page = open().await?;
+    let page = replaced_during_a_payment().await?;
     let browser = &page.browser;
-    page.enter(FRAME).await?;
-    page.pay(VERIFIED).await?;
-    browser.wait_for("[data-screen=verification]").await?;
-    browser.leave_frames().await?;
-    page.run("set(B)").await?;
-    browser.enter_frame(FRAME).await?;
     browser.click("#stay").await?;
     browser.leave_frames().await?;
     page.run("set(A)").await?;
     page.wait_for_events("fixation A, verification A, close B")
         .await?;
-    page.confirm(&page.invoices[0]).await?;
-    browser.enter_frame(FRAME).await?;
-    browser.click("#done").await?;
-    browser.leave_frames().await?;
+    finish(&page).await?;
     page.wait_for_events("fixation A, verification A, close B, paid A, close A")
         .await?;
     page.close().await
