@@ -176,12 +176,12 @@ async fn methods_render_in_every_theme_and_language() -> Result<()> {
     for (size, screen) in [("360", Screen::Phone), ("1280", Screen::Desk)] {
         let hosted = Hosted::with(screen, &accounts, &[]).await?;
         let opened = hosted.app.api.invoice("1").await?;
-        for theme in ["light", "dark"] {
-            let scheme = [("prefers-color-scheme", theme)];
-            hosted.browser.emulate_media(&scheme).await?;
-            for language in ["en", "de", "ar"] {
-                let query = format!("?locale={language}");
-                hosted.show(&opened, &query, "form").await?;
+        for language in ["en", "de", "ar"] {
+            let query = format!("?locale={language}");
+            hosted.show(&opened, &query, "form").await?;
+            for theme in ["light", "dark"] {
+                let scheme = [("prefers-color-scheme", theme)];
+                hosted.browser.emulate_media(&scheme).await?;
                 for method in ["card", "paypal"] {
                     hosted.browser.click(&format!("[value={method}]")).await?;
                     let name = format!("method-{method}-{size}-{theme}-{language}");

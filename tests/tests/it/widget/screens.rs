@@ -14,62 +14,48 @@ use till_tests::client::{Api, Opened, send};
 const LANGUAGES: [&str; 3] = ["en", "de", "ar"];
 const THEMES: [&str; 2] = ["light", "dark"];
 
-/// Takes a screenshot and checks that the page does not scroll horizontally.
-async fn screenshot(
-    browser: &Browser,
-    size: &str,
-    theme: &str,
-    language: &str,
-    name: &str,
-) -> Result<()> {
-    let name = format!("{name}-{size}-{theme}-{language}");
-    browser.screenshot(&name).await?;
-    let wide = "return document.documentElement.scrollWidth > innerWidth";
-    ensure!(
-        browser.run(wide).await? == false,
-        "{name} scrolls horizontally"
-    );
+/// Takes a screenshot in each theme and checks that the page does not scroll horizontally.
+async fn screenshots(browser: &Browser, size: &str, language: &str, name: &str) -> Result<()> {
+    for theme in THEMES {
+        browser
+            .emulate_media(&[("prefers-color-scheme", theme)])
+            .await?;
+        let name = format!("{name}-{size}-{theme}-{language}");
+        browser.screenshot(&name).await?;
+        let wide = "return document.documentElement.scrollWidth > innerWidth";
+        ensure!(
+            browser.run(wide).await? == false,
+            "{name} scrolls horizontally"
+        );
+    }
     Ok(())
 }
 
-async fn screenshots(size: &'static str, screen: Screen) -> Result<()> {
+async fn every_state(size: &str, screen: Screen) -> Result<()> {
     let hosted = Hosted::start(screen).await?;
-    for theme in THEMES {
-        hosted
-            .browser
-            .emulate_media(&[("prefers-color-scheme", theme)])
-            .await?;
-        for language in LANGUAGES {
-            let query = format!("?locale={language}");
-            for state in STATES {
-                let number = format!("{theme}{language}");
-                let (screen, opened) = hosted.invoice_in_state(state, &number).await?;
-                hosted.show(&opened, &query, screen).await?;
-                screenshot(&hosted.browser, size, theme, language, state).await?;
-                if state == "form" {
-                    hosted.browser.click("#pay").await?;
-                    hosted
-                        .browser
-                        .wait_for("#number[aria-invalid=true]")
-                        .await?;
-                    screenshot(&hosted.browser, size, theme, language, "errors").await?;
-                }
+    let browser = &hosted.browser;
+    for language in LANGUAGES {
+        let query = format!("?locale={language}");
+        for state in STATES {
+            let (screen, opened) = hosted.invoice_in_state(state, language).await?;
+            hosted.show(&opened, &query, screen).await?;
+            screenshots(browser, size, language, state).await?;
+            if state == "form" {
+                browser.click("#pay").await?;
+                browser.wait_for("#number[aria-invalid=true]").await?;
+                screenshots(browser, size, language, "errors").await?;
             }
-            transient_states(&hosted, size, theme, language).await?;
         }
+        transient_states(&hosted, size, language).await?;
     }
     hosted.browser.close().await
 }
 
 /// Transient states: loading, unreachable, soon to expire, offline, and paying.
-async fn transient_states(hosted: &Hosted, size: &str, theme: &str, language: &str) -> Result<()> {
+async fn transient_states(hosted: &Hosted, size: &str, language: &str) -> Result<()> {
     let browser = &hosted.browser;
-    let opened = hosted
-        .app
-        .api
-        .invoice(&format!("{theme}{language}"))
-        .await?;
-    let keep = async |name: &str| screenshot(browser, size, theme, language, name).await;
+    let opened = hosted.app.api.invoice(language).await?;
+    let keep = async |name: &str| screenshots(browser, size, language, name).await;
     browser.block(&["*/v1/widget/*"]).await?;
     hosted
         .show(&opened, &format!("?locale={language}"), "loading")
@@ -109,48 +95,43 @@ const STILL: &str = "return new Promise((done) => {
 })";
 
 /// The overlay: the form, the bank's page and the close confirmation.
-async fn overlays(size: &'static str, screen: Screen) -> Result<()> {
+async fn overlays(size: &str, screen: Screen) -> Result<()> {
     let browser = Browser::with(screen, &["--disable-site-isolation-trials"]).await?;
-    for theme in THEMES {
-        browser
-            .emulate_media(&[("prefers-color-scheme", theme)])
-            .await?;
-        for language in LANGUAGES {
-            let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
-            let keep = async |name: &str| {
-                browser.leave_frames().await?;
-                // The frame takes its content's height.
-                browser.run(STILL).await?;
-                screenshot(&browser, size, theme, language, name).await?;
-                browser.enter_frame("dialog[open] iframe").await
-            };
-            browser.goto(&shop.url).await?;
-            browser.click("#buy").await?;
-            browser.enter_frame("dialog[open] iframe").await?;
-            browser.type_into("#number", VERIFIED).await?;
-            browser.type_into("#expiry", "1239").await?;
-            keep("overlay-form").await?;
-            browser.type_into("#cvc", "123").await?;
-            browser.click("#pay").await?;
-            browser.enter_frame("#verification-frame").await?;
-            browser.wait_for("#confirm").await?;
-            keep("overlay-verification").await?;
-            browser.click("#close").await?;
-            browser.wait_for("[data-screen=confirm-close]").await?;
-            keep("overlay-question").await?;
-        }
+    for language in LANGUAGES {
+        let shop = Shop::open(&format!("data-locale={language}"), &[]).await?;
+        let keep = async |name: &str| {
+            browser.leave_frames().await?;
+            // The frame takes its content's height.
+            browser.run(STILL).await?;
+            screenshots(&browser, size, language, name).await?;
+            browser.enter_frame("dialog[open] iframe").await
+        };
+        browser.goto(&shop.url).await?;
+        browser.click("#buy").await?;
+        browser.enter_frame("dialog[open] iframe").await?;
+        browser.type_into("#number", VERIFIED).await?;
+        browser.type_into("#expiry", "1239").await?;
+        keep("overlay-form").await?;
+        browser.type_into("#cvc", "123").await?;
+        browser.click("#pay").await?;
+        browser.enter_frame("#verification-frame").await?;
+        browser.wait_for("#confirm").await?;
+        keep("overlay-verification").await?;
+        browser.click("#close").await?;
+        browser.wait_for("[data-screen=confirm-close]").await?;
+        keep("overlay-question").await?;
     }
     browser.close().await
 }
 
 #[tokio::test]
 async fn every_state_on_a_phone() -> Result<()> {
-    screenshots("360", Screen::Phone).await
+    every_state("360", Screen::Phone).await
 }
 
 #[tokio::test]
 async fn every_state_on_a_desk() -> Result<()> {
-    screenshots("1280", Screen::Desk).await
+    every_state("1280", Screen::Desk).await
 }
 
 #[tokio::test]
@@ -179,7 +160,7 @@ async fn a_full_form() -> Result<()> {
         let opened = hosted.app.api.invoice_of(&order).await?;
         hosted.show(&opened, "", "form").await?;
         hosted.browser.click(".items summary").await?;
-        screenshot(&hosted.browser, size, "light", "en", "full").await?;
+        screenshots(&hosted.browser, size, "en", "full").await?;
         hosted.browser.close().await?;
     }
     Ok(())
