@@ -179,7 +179,7 @@ fn policy(nonce: &str, allowed_origins: &[String], logo: Option<&str>) -> String
     let logo = logo.map(|url| url.origin().ascii_serialization());
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'self' 'wasm-unsafe-eval'; \
-         style-src 'self'; connect-src 'self'; img-src 'self' data: {}; frame-src https: http:; \
+         style-src 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data: {}; frame-src https: http:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self' {}",
         logo.unwrap_or_default(),
         allowed_origins.join(" ")

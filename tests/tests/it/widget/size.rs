@@ -61,10 +61,7 @@ async fn the_first_load_is_small() -> Result<()> {
     let app = TestApp::start().await?;
     let sizes = measured(&app).await?;
     let files: Vec<_> = sizes.keys().map(String::as_str).collect();
-    ensure!(
-        files == ["css", "js", "page", "texts", EMBED, "wasm"],
-        "{files:?}"
-    );
+    ensure!(files == ["js", "page", "texts", EMBED, "wasm"], "{files:?}");
     let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("../widget/sizes.json");
     if env::var_os("TILL_SIZES").is_some() {
         let text = serde_json::to_string_pretty(&sizes)?;
