@@ -1,10 +1,14 @@
 //! Adyen's endpoints. <https://docs.adyen.com/api-explorer/Checkout/71/overview>
 
-use super::model::{Amount, Credentials, ErrorResponse, Payment, PaymentLink, Refund};
+use super::buyer::{add_buyer, add_client, cut};
+use super::model::{
+    Amount, Credentials, ErrorResponse, Modification, Payment, PaymentLink, PaymentMethods,
+};
 use crate::connectors::credentials;
-use crate::connectors::error::CallError;
-use crate::connectors::transport::{ApiError, Response, send};
+use crate::connectors::error::{CallError, Cause};
+use crate::connectors::transport::{ApiError, Response, send, send_idempotent};
 use crate::connectors::types::{Ctx, NewPayment, NewRefund};
+use crate::crypto::hmac_sha256;
 use axum::http::HeaderValue;
 use reqwest::{Method as Verb, RequestBuilder};
 use secrecy::ExposeSecret;
@@ -38,18 +42,24 @@ impl<'a> Api<'a> {
     }
 
     /// Posts, and if the outcome is unknown posts once more with the same idempotency key: Adyen
-    /// then returns the outcome of the first request.
+    /// then returns the outcome of the first request. Keys are unique to the company account and have
+    /// at most 64 characters. <https://docs.adyen.com/development-resources/api-idempotency>
     async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Response, CallError> {
         let request = || {
             let request = self.request(Verb::POST, path);
             request.header("idempotency-key", key).json(body)
         };
         match send(request()).await {
-            Err(CallError::Unknown(_)) => send(request())
-                .await
-                // Even if the second was not processed, the first may have been.
-                .map_err(|error| CallError::Unknown(error.into_cause())),
-            result => result,
+            Err(CallError::Unknown(_)) => {}
+            result => return result,
+        }
+        // Unless the second is answered with an outcome, the first may have been processed.
+        let second = send(request()).await;
+        let second = second.map_err(|error| CallError::Unknown(error.into_cause()))?;
+        if second.status.is_success() {
+            Ok(second)
+        } else {
+            Err(CallError::Unknown(Cause::Status(second.status)))
         }
     }
 
@@ -63,7 +73,7 @@ impl<'a> Api<'a> {
             "merchantAccount": self.credentials.merchant_account,
             "amount": Amount::try_from(new.money)?,
             "reference": new.id,
-            "merchantOrderReference": new.order_id,
+            "merchantOrderReference": cut(new.order_id, 1000),
             "paymentMethod": method,
             "returnUrl": new.return_url,
             "channel": "Web",
@@ -71,18 +81,23 @@ impl<'a> Api<'a> {
             "authenticationData": { "threeDSRequestData": { "nativeThreeDS": "disabled" } },
         });
         add_buyer(&mut body, new);
+        add_client(&mut body, new.client);
         let response = self.post("payments", new.id.as_str(), &body).await?;
         response.into_result()
     }
 
-    /// `POST /payments/details` with what the buyer brought back from the verification form.
+    /// `POST /payments/details` with what the buyer brought back from the verification form. The
+    /// idempotency key depends on the details: those of another payment do not take the place of
+    /// the right ones.
     pub async fn submit_details(
         &self,
         payment: &PaymentId,
         details: Map<String, Value>,
     ) -> Result<Payment, CallError> {
-        let key = format!("{payment}-details");
         let body = json!({ "details": details });
+        let hash = hmac_sha256(payment.as_str().as_bytes(), &[body.to_string().as_bytes()]);
+        let hash = hex::encode(hash);
+        let key = format!("{payment}-{}", hash.get(..24).unwrap_or(&hash));
         let response = self.post("payments/details", &key, &body).await?;
         Ok(response.into_result::<_, ErrorResponse>()?)
     }
@@ -93,13 +108,13 @@ impl<'a> Api<'a> {
             "merchantAccount": self.credentials.merchant_account,
             "amount": Amount::try_from(new.money)?,
             "reference": new.id,
-            "merchantOrderReference": new.order_id,
+            "merchantOrderReference": cut(new.order_id, 1000),
             "returnUrl": new.return_url,
             "allowedPaymentMethods": ["scheme"],
         });
         add_buyer(&mut body, new);
         if let Some(description) = new.description {
-            body["description"] = description.into();
+            body["description"] = cut(description, 280).into();
         }
         let response = self.post("paymentLinks", new.id.as_str(), &body).await?;
         Ok(response.into_result::<_, ErrorResponse>()?)
@@ -122,8 +137,25 @@ impl<'a> Api<'a> {
         }
     }
 
+    /// `POST /cancels`: cancels a payment by our id. The outcome follows by webhook. `purpose` tells
+    /// the idempotency keys of two requests apart. <https://docs.adyen.com/online-payments/cancel>
+    pub async fn cancel_payment(
+        &self,
+        payment: &PaymentId,
+        purpose: &str,
+    ) -> Result<Modification, CallError> {
+        let key = format!("{payment}-{purpose}");
+        let body = json!({
+            "merchantAccount": self.credentials.merchant_account,
+            "paymentReference": payment,
+            "reference": key,
+        });
+        let response = self.post("cancels", &key, &body).await?;
+        Ok(response.into_result::<_, ErrorResponse>()?)
+    }
+
     /// `POST /payments/{id}/refunds`
-    pub async fn create_refund(&self, new: &NewRefund<'_>) -> Result<Refund, CallError> {
+    pub async fn create_refund(&self, new: &NewRefund<'_>) -> Result<Modification, CallError> {
         let path = format!("payments/{}/refunds", new.payment_reference);
         let body = json!({
             "merchantAccount": self.credentials.merchant_account,
@@ -133,18 +165,15 @@ impl<'a> Api<'a> {
         let response = self.post(&path, new.id.as_str(), &body).await?;
         Ok(response.into_result::<_, ErrorResponse>()?)
     }
-}
 
-fn add_buyer(body: &mut Value, new: &NewPayment<'_>) {
-    let fields = [
-        ("shopperEmail", new.buyer.email.as_deref()),
-        ("telephoneNumber", new.buyer.phone.as_deref()),
-        ("countryCode", new.buyer.country.as_deref()),
-        ("shopperLocale", new.locale),
-    ];
-    for (field, value) in fields {
-        if let Some(value) = value {
-            body[field] = value.into();
-        }
+    /// `POST /paymentMethods`: a read.
+    pub async fn payment_methods(&self) -> Result<PaymentMethods, CallError> {
+        let body = json!({
+            "merchantAccount": self.credentials.merchant_account,
+            "channel": "Web",
+        });
+        let request = self.request(Verb::POST, "paymentMethods").json(&body);
+        let response = send_idempotent(request).await?;
+        Ok(response.into_result::<_, ErrorResponse>()?)
     }
 }

@@ -1,13 +1,15 @@
 //! Adyen's objects in this server's terms, and ours in Adyen's.
 
 use super::codes;
-use super::model::{Amount, ErrorResponse, LinkStatus, Payment, PaymentLink, ResultCode};
+use super::model::{Amount, ErrorResponse, Item, LinkStatus, Payment, PaymentLink, ResultCode};
 use crate::connectors::amount::{from_decimals, with_decimals};
 use crate::connectors::error::{CallError, Cause};
 use crate::connectors::transport::{ApiError, ErrorBody};
-use crate::connectors::types::{NewPayment, PaymentUpdate};
+use crate::connectors::types::{NewPayment, PaymentKey, PaymentUpdate};
+use crate::domain::reference::Reference;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use till_shared::id::PaymentId;
 use till_shared::money::{Currency, Money};
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::{CardData, Verification};
@@ -28,6 +30,43 @@ impl Amount {
     pub fn money(&self) -> Option<Money> {
         let currency: Currency = self.currency.parse().ok()?;
         from_decimals(self.value, codes::decimals(currency), currency)
+    }
+}
+
+impl Item {
+    /// The amount. `None` if we cannot represent it, or if it is zero.
+    pub fn money(&self) -> Option<Money> {
+        let money = self.amount.as_ref()?.money()?;
+        (money.amount > 0).then_some(money)
+    }
+
+    /// The text that explains the message; its event code if Adyen gives none.
+    pub fn reason(&self) -> String {
+        let given = self.reason.as_deref().unwrap_or_default();
+        let reason = if given.is_empty() {
+            &self.event_code
+        } else {
+            given
+        };
+        reason.to_owned()
+    }
+
+    /// Adyen's id of the payment that a later message is about.
+    pub fn original_reference(&self) -> Option<&str> {
+        self.original_reference.as_deref().filter(|r| !r.is_empty())
+    }
+
+    /// Our id, in a message whose merchant reference is the payment's.
+    pub fn payment_id(&self) -> Option<PaymentId> {
+        self.merchant_reference.as_deref()?.parse().ok()
+    }
+
+    /// The payment that a later message is about.
+    pub fn payment_key(&self) -> Option<PaymentKey> {
+        let theirs = || self.original_reference().map(str::to_owned);
+        self.payment_id()
+            .map(PaymentKey::Ours)
+            .or_else(|| theirs().map(PaymentKey::Theirs))
     }
 }
 
@@ -81,14 +120,32 @@ impl From<Payment> for PaymentUpdate {
         });
         let url = redirect.and_then(|action| action.url);
         let update = Self {
-            reference: payment.psp_reference,
+            reference: payment.psp_reference.map(Reference::payment),
             verification: url.map_or(Verification::None, |url| Verification::Redirect { url }),
             ..update
         };
-        match payment.amount {
-            Some(amount) => update.with_amount(amount.money()),
-            None => update,
-        }
+        update.with_amount(payment.amount.and_then(|amount| amount.money()))
+    }
+}
+
+/// The state of a payment after its creation. Some payments get Adyen's id when they are paid; until
+/// then Adyen knows them by ours.
+pub fn created(payment: Payment, ours: &PaymentId) -> PaymentUpdate {
+    let mut update = PaymentUpdate::from(payment);
+    if update.reference.is_none() && update.status.is_live() {
+        update.reference = Some(Reference::page(ours.as_str()));
+    }
+    update
+}
+
+/// The state of a payment after the details that the buyer brought. A buyer can bring the details of
+/// another payment, and the response then describes that one. If it does not name ours, the
+/// payment is `processing` until the webhook.
+pub fn returned(payment: Payment, ours: &PaymentId) -> PaymentUpdate {
+    if payment.merchant_reference.as_deref() == Some(ours.as_str()) {
+        payment.into()
+    } else {
+        PaymentUpdate::status(PaymentStatus::Processing)
     }
 }
 
@@ -107,7 +164,7 @@ impl From<PaymentLink> for PaymentUpdate {
             LinkStatus::Expired => (PaymentStatus::Canceled, Verification::None),
         };
         Self {
-            reference: Some(link.id),
+            reference: Some(Reference::page(link.id)),
             verification,
             ..Self::status(status)
         }
@@ -132,17 +189,13 @@ pub fn declined(error: ApiError<ErrorResponse>) -> Result<PaymentUpdate, CallErr
 }
 
 impl ErrorBody for ErrorResponse {
-    fn into_call_error(self, _: StatusCode) -> CallError {
-        if self.error_code == codes::IN_PROGRESS {
-            return CallError::Unknown(Cause::Message(self.message));
+    fn into_call_error(self, status: StatusCode) -> CallError {
+        let cause = Cause::Message(format!("{} {}", self.error_code, self.message));
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallError::NotSent(cause),
+            _ if self.error_code == codes::IN_PROGRESS => CallError::Unknown(cause),
+            _ => CallError::Refused(cause),
         }
-        let reason = format!("{} {}", self.error_code, self.message);
-        CallError::Refused(Cause::Message(reason))
-    }
-
-    /// Adyen rejects some requests without a body.
-    fn unreadable(status: StatusCode) -> CallError {
-        CallError::Refused(Cause::Status(status))
     }
 }
 

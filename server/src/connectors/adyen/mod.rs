@@ -4,10 +4,13 @@
 //! Adyen has no endpoint for a payment's state. It sends webhooks, and repeats them for weeks. If a
 //! response is lost, the same request is sent once more with the same idempotency key, which Adyen
 //! answers with the outcome of the first one (keys are valid for a week at least). If the outcome
-//! is still unknown, the webhook decides.
+//! is still unknown, the payment is canceled by our id, and the webhook reports whether there was
+//! one.
 
 mod api;
+mod buyer;
 mod codes;
+mod dispute;
 mod mapping;
 mod model;
 mod webhook;
@@ -18,7 +21,9 @@ use super::error::{CallError, Cause, InvalidCredentials, WebhookError};
 use super::types::{
     Ctx, NewPayment, NewRefund, PaymentRef, PaymentUpdate, RefundOutcome, WebhookMessage,
 };
+use crate::clock;
 use crate::domain::Timing;
+use crate::domain::reference::ReferenceObject;
 use api::Api;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
@@ -32,9 +37,28 @@ const DETAILS: [&str; 4] = ["redirectResult", "payload", "MD", "PaRes"];
 /// The Adyen connector.
 pub struct Adyen;
 
-/// The id of a payment's link, if that is its reference.
+/// How long after its authorization Adyen cancels a payment by our id, in milliseconds.
+/// <https://docs.adyen.com/online-payments/cancel>
+const CANCEL_WINDOW_MS: i64 = 24 * 3_600_000;
+
+/// The id of a payment's link. A page whose id is our own is not a link.
 fn link_id<'a>(payment: &PaymentRef<'a>) -> Option<&'a str> {
-    payment.reference.filter(|r| r.starts_with("PL"))
+    let reference = payment.reference?;
+    match reference.object {
+        ReferenceObject::Page if reference.id != payment.id.as_str() => Some(&reference.id),
+        ReferenceObject::Page | ReferenceObject::Payment => None,
+    }
+}
+
+/// Whether Adyen is to be asked if it has the payment: no response to its creation was received, and
+/// none can come.
+fn is_unanswered(payment: &PaymentRef<'_>) -> bool {
+    let age_ms = clock::now_ms() - payment.created_at;
+    payment.reference.is_none() && payment.calls_ended && age_ms < CANCEL_WINDOW_MS
+}
+
+fn valid_hmac_key(key: &Value) -> bool {
+    key.as_str().is_some_and(|key| hex::decode(key).is_ok())
 }
 
 #[async_trait]
@@ -50,13 +74,23 @@ impl Connector for Adyen {
     }
 
     fn check_credentials(&self, credentials: &Value) -> Result<(), InvalidCredentials> {
-        let expected = "the strings api_key, merchant_account, hmac_key (hexadecimal) and base_url";
+        let expected = "the strings api_key, merchant_account, hmac_key (hexadecimal) and \
+            base_url, and optionally hmac_key_previous (hexadecimal)";
         credentials::check::<Credentials>(credentials, expected)?;
-        let key = credentials["hmac_key"].as_str();
-        match key.map(hex::decode) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(_)) | None => Err(InvalidCredentials { expected }),
+        let previous = &credentials["hmac_key_previous"];
+        if valid_hmac_key(&credentials["hmac_key"])
+            && (previous.is_null() || valid_hmac_key(previous))
+        {
+            Ok(())
+        } else {
+            Err(InvalidCredentials { expected })
         }
+    }
+
+    /// The hosts of the test environment: <https://docs.adyen.com/development-resources/live-endpoints>
+    fn is_test(&self, credentials: &Value) -> bool {
+        let host = credentials::host(&credentials["base_url"]);
+        host.is_some_and(|host| host.ends_with("-test.adyen.com"))
     }
 
     async fn create(
@@ -74,20 +108,26 @@ impl Connector for Adyen {
             }
         };
         match api.create_payment(new, method).await {
-            Ok(payment) => Ok(payment.into()),
+            Ok(payment) => Ok(mapping::created(payment, new.id)),
             Err(error) => mapping::declined(error),
         }
     }
 
+    /// The state of a link. For a payment whose creation was not answered, Adyen is asked to cancel
+    /// it by our id. Everything else is reported by webhook.
     async fn fetch(
         &self,
         ctx: &Ctx<'_>,
         payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        match link_id(payment) {
-            Some(id) => Ok(Some(Api::new(ctx)?.link(id).await?.into())),
-            None => Ok(Some(PaymentUpdate::unchanged())),
+        if let Some(id) = link_id(payment) {
+            return Ok(Some(Api::new(ctx)?.link(id).await?.into()));
         }
+        if is_unanswered(payment) {
+            let api = Api::new(ctx)?;
+            api.cancel_payment(payment.id, "unanswered").await?;
+        }
+        Ok(Some(PaymentUpdate::unchanged()))
     }
 
     /// Submits what the buyer brought back, which Adyen needs to continue.
@@ -102,24 +142,36 @@ impl Connector for Adyen {
             .filter(|(name, _)| DETAILS.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
+        let api = Api::new(ctx)?;
         if details.is_empty() {
-            return self.fetch(ctx, payment).await;
+            return Ok(Some(match link_id(payment) {
+                Some(id) => api.link(id).await?.into(),
+                None => PaymentUpdate::unchanged(),
+            }));
         }
-        let payment = Api::new(ctx)?.submit_details(payment.id, details).await?;
-        Ok(Some(payment.into()))
+        match api.submit_details(payment.id, details).await {
+            Ok(submitted) => Ok(Some(mapping::returned(submitted, payment.id))),
+            // The payment may be authorized. The webhook reports it.
+            Err(CallError::Unknown(cause)) => {
+                tracing::warn!(%cause, "the outcome of the verification is unknown");
+                Ok(Some(PaymentUpdate::status(PaymentStatus::Processing)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// Until the buyer returns and `/payments/details` is called, Adyen has nothing to cancel but a
-    /// link. If the buyer is charged all the same, the webhook reports it.
+    /// Expires a link. Any other payment is canceled by our id: Adyen reports the outcome by webhook
+    /// only.
     async fn cancel(
         &self,
         ctx: &Ctx<'_>,
         payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        let Some(id) = link_id(payment) else {
-            return Ok(Some(PaymentUpdate::status(PaymentStatus::Canceled)));
-        };
         let api = Api::new(ctx)?;
+        let Some(id) = link_id(payment) else {
+            api.cancel_payment(payment.id, "cancel").await?;
+            return Ok(Some(PaymentUpdate::status(PaymentStatus::Processing)));
+        };
         let link = match api.expire_link(id).await? {
             Some(expired) => expired,
             None => api.link(id).await?,
@@ -134,6 +186,10 @@ impl Connector for Adyen {
         }
         let refund = Api::new(ctx)?.create_refund(new).await?;
         Ok(RefundOutcome::Pending(refund.psp_reference))
+    }
+
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError> {
+        Api::new(ctx)?.payment_methods().await.map(|_| ())
     }
 
     fn webhook_response(&self) -> &'static str {

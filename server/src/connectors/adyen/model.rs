@@ -14,6 +14,8 @@ pub struct Credentials {
     pub merchant_account: String,
     /// Hexadecimal.
     pub hmac_key: SecretString,
+    /// The key that Adyen signed with before, hexadecimal. It is accepted while the key changes.
+    pub hmac_key_previous: Option<SecretString>,
     /// Each merchant has an own one.
     pub base_url: BaseUrl,
 }
@@ -30,6 +32,8 @@ pub struct Amount {
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
     pub psp_reference: Option<String>,
+    /// Our payment id. `/payments/details` may leave it out.
+    pub merchant_reference: Option<String>,
     pub result_code: Option<ResultCode>,
     pub refusal_reason: Option<String>,
     pub refusal_reason_code: Option<String>,
@@ -88,28 +92,33 @@ pub enum LinkStatus {
     Other,
 }
 
-/// The response to a refund.
+/// The response to a request to refund or to cancel a payment. The outcome follows by webhook.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Refund {
+pub struct Modification {
     pub psp_reference: String,
 }
 
-/// The body of an error response.
+/// The response to `/paymentMethods`.
+#[derive(Deserialize)]
+pub struct PaymentMethods {}
+
+/// The body of an error response, with the fields that every documented one has. A body without
+/// them is not Adyen's.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorResponse {
-    #[serde(default)]
     pub error_code: String,
-    #[serde(default)]
+    #[serde(rename = "errorType")]
+    _error_type: String,
     pub message: String,
 }
 
-/// A webhook's body.
+/// A webhook's body. Each item is parsed by itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
-    pub notification_items: Vec<NotificationItem>,
+    pub notification_items: Vec<Value>,
 }
 
 /// Wraps one message of a webhook.
@@ -125,11 +134,10 @@ pub struct NotificationItem {
 pub struct Item {
     #[serde(default)]
     pub additional_data: Value,
-    pub amount: Amount,
+    pub amount: Option<Amount>,
     pub event_code: String,
     pub merchant_account_code: String,
-    #[serde(default)]
-    pub merchant_reference: String,
+    pub merchant_reference: Option<String>,
     pub original_reference: Option<String>,
     pub psp_reference: String,
     pub reason: Option<String>,
