@@ -17,12 +17,13 @@ use super::types::{
 };
 use super::{credentials, metadata};
 use crate::domain::Timing;
+use crate::domain::reference::Reference;
 use api::Api;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use model::{Credentials, Payment};
+use model::{Credentials, Payment, Refund, Status};
 use serde_json::Value;
-use till_shared::payment::{DeclineCode, Method, PaymentStatus};
+use till_shared::payment::{Method, PaymentStatus};
 
 /// The largest difference between our clock and Mollie's, in milliseconds.
 const CLOCK_SKEW: i64 = 300_000;
@@ -73,6 +74,12 @@ impl Connector for Mollie {
         credentials::check::<Credentials>(credentials, expected)
     }
 
+    /// The prefix of keys in test mode: <https://docs.mollie.com/reference/testing>
+    fn is_test(&self, credentials: &Value) -> bool {
+        let key = credentials["api_key"].as_str().unwrap_or_default();
+        key.starts_with("test_")
+    }
+
     async fn create(
         &self,
         ctx: &Ctx<'_>,
@@ -88,44 +95,72 @@ impl Connector for Mollie {
     ) -> Result<Option<PaymentUpdate>, CallError> {
         let api = Api::new(ctx)?;
         let found = match payment.reference {
-            Some(id) => api.payment(id).await?,
+            Some(reference) => api.payment(&reference.id).await?,
             None => find(&api, payment).await?,
         };
+        if let Some(found) = &found {
+            metadata::check_payment(&found.metadata, payment.id)?;
+        }
         Ok(found.map(Into::into))
     }
 
     /// Mollie does not cancel every payment, for example while a bank's page is open. Such a payment
-    /// is `canceled` here; if the buyer pays all the same, the webhook reports it.
+    /// stays what Mollie says it is.
     async fn cancel(
         &self,
         ctx: &Ctx<'_>,
         payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
-        if let Some(id) = payment.reference {
-            Api::new(ctx)?.cancel_payment(id).await?;
-        }
-        let update = self.fetch(ctx, payment).await?;
-        Ok(update.map(|update| match (update.status, update.decline) {
-            (PaymentStatus::RequiresVerification, _)
-            | (PaymentStatus::Declined, Some(DeclineCode::VerificationAbandoned)) => {
-                PaymentUpdate::status(PaymentStatus::Canceled)
-            }
-            _ => update,
+        let api = Api::new(ctx)?;
+        let id = match payment.reference {
+            Some(reference) => reference.id.clone(),
+            None => match find(&api, payment).await? {
+                Some(found) => found.id,
+                None => return Ok(None),
+            },
+        };
+        let found = match api.cancel_payment(&id).await? {
+            Some(canceled) => canceled,
+            None => match api.payment(&id).await? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        metadata::check_payment(&found.metadata, payment.id)?;
+        Ok(Some(match found.status {
+            Status::Canceled | Status::Expired => PaymentUpdate {
+                reference: Some(Reference::payment(found.id)),
+                ..PaymentUpdate::status(PaymentStatus::Canceled)
+            },
+            _ => found.into(),
         }))
     }
 
     /// Mollie's idempotency keys are valid for an hour only: the payment's refunds are searched
-    /// first.
+    /// first. A refund that is canceled before it is processed disappears.
+    /// <https://docs.mollie.com/reference/cancel-refund>
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
         let api = Api::new(ctx)?;
         let payment = api.payment(new.payment_reference).await?;
         let payment = payment.ok_or(CallError::Unknown(Cause::Missing))?;
-        for refund in payment.embedded.refunds {
-            if metadata::id(&refund.metadata, metadata::REFUND).as_ref() == Some(new.id) {
-                return Ok(refund.into());
-            }
+        let is_ours = |refund: &Refund| {
+            metadata::id(&refund.metadata, metadata::REFUND).as_ref() == Some(new.id)
+                || new.refund_reference == Some(refund.id.as_str())
+        };
+        if let Some(found) = payment.embedded.refunds.into_iter().find(is_ours) {
+            return Ok(found.into());
         }
-        Ok(api.create_refund(new).await?.into())
+        let Some(id) = new.refund_reference else {
+            return Ok(api.create_refund(new).await?.into());
+        };
+        Ok(match api.refund(new.payment_reference, id).await? {
+            Some(refund) => refund.into(),
+            None => RefundOutcome::Failed("canceled".into()),
+        })
+    }
+
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError> {
+        Api::new(ctx)?.methods().await
     }
 
     async fn parse_webhook(

@@ -32,6 +32,7 @@ pub struct Payment {
     pub id: String,
     pub status: Status,
     pub amount: Amount,
+    pub amount_charged_back: Option<Amount>,
     pub created_at: Option<jiff::Timestamp>,
     #[serde(default)]
     pub metadata: Value,
@@ -41,6 +42,14 @@ pub struct Payment {
     pub links: Links,
     #[serde(rename = "_embedded", default)]
     pub embedded: Embedded,
+}
+
+impl Payment {
+    /// Whether it has chargebacks, which are fetched separately: a payment embeds one kind of object
+    /// only.
+    pub fn has_chargebacks(&self) -> bool {
+        self.links.chargebacks.is_some() || self.amount_charged_back.is_some()
+    }
 }
 
 /// A payment's status.
@@ -63,6 +72,8 @@ pub enum Status {
 pub struct Links {
     /// The page on which the buyer pays.
     pub checkout: Option<Link>,
+    /// The payment's chargebacks, if there are any.
+    pub chargebacks: Option<Link>,
 }
 
 /// A link.
@@ -78,9 +89,11 @@ pub struct Embedded {
     pub payments: Vec<Payment>,
     #[serde(default)]
     pub refunds: Vec<Refund>,
+    #[serde(default)]
+    pub chargebacks: Vec<Chargeback>,
 }
 
-/// A page of the list of payments.
+/// A page of a list of payments or chargebacks.
 #[derive(Deserialize)]
 pub struct List {
     #[serde(rename = "_embedded")]
@@ -100,6 +113,7 @@ pub struct ListLinks {
 pub struct Refund {
     pub id: String,
     pub status: RefundStatus,
+    pub amount: Amount,
     #[serde(default)]
     pub metadata: Value,
 }
@@ -118,13 +132,41 @@ pub enum RefundStatus {
     Other,
 }
 
-/// The body of an error response.
+/// A chargeback.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chargeback {
+    pub id: String,
+    pub amount: Amount,
+    pub reason: Option<ChargebackReason>,
+    /// When it was reversed, if it was.
+    pub reversed_at: Option<String>,
+}
+
+/// Why a bank charged back. Mollie has it for direct debits only.
+#[derive(Deserialize)]
+pub struct ChargebackReason {
+    pub description: String,
+}
+
+/// The body of an error response. All of these fields are in every error of Mollie's; without the
+/// link it may be a proxy's (RFC 9457 has the others too).
+/// <https://docs.mollie.com/reference/error-handling>
 #[derive(Deserialize)]
 pub struct ErrorResponse {
-    #[serde(default)]
+    pub status: u16,
     pub title: String,
-    #[serde(default)]
     pub detail: String,
+    /// The field of the request that caused the error.
+    pub field: Option<String>,
+    #[serde(rename = "_links")]
+    pub links: ErrorLinks,
+}
+
+/// An error's links.
+#[derive(Deserialize)]
+pub struct ErrorLinks {
+    pub documentation: Link,
 }
 
 /// A webhook's body.

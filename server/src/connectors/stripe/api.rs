@@ -1,18 +1,22 @@
 //! Stripe's endpoints. <https://docs.stripe.com/api>
 
+use super::codes;
 use super::mapping::units;
-use super::model::{Credentials, ErrorResponse, Intent, List, PaymentMethod, Refund, Session};
+use super::model::{Credentials, ErrorResponse, Intent, List, Refund, Session};
 use crate::connectors::credentials;
-use crate::connectors::error::CallError;
+use crate::connectors::error::{CallError, Cause};
 use crate::connectors::transport::{ApiError, send};
 use crate::connectors::types::{Ctx, NewPayment, NewRefund};
-use reqwest::{Method as Verb, RequestBuilder};
+use reqwest::{Method as Verb, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use till_shared::widget::CardData;
 
 /// The API version of this module. Without the header it is the account's default.
 const VERSION: &str = "2024-06-20";
+
+/// How many pages of a hundred refunds of one payment are read.
+const MAX_REFUND_PAGES: usize = 20;
 
 type Form = Vec<(&'static str, String)>;
 type Result<T> = std::result::Result<T, ApiError<ErrorResponse>>;
@@ -39,8 +43,16 @@ impl<'a> Api<'a> {
             .header("stripe-version", VERSION)
     }
 
+    /// `None` if Stripe says that the object does not exist.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        send(self.request(Verb::GET, path)).await?.into_option()
+        match send(self.request(Verb::GET, path)).await?.into_result() {
+            Ok(found) => Ok(Some(found)),
+            Err(ApiError::Response {
+                status: StatusCode::NOT_FOUND,
+                body: Some(body),
+            }) if ErrorResponse::is_missing(&body) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T> {
@@ -59,42 +71,18 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// `POST /payment_methods` with the buyer's card.
-    pub async fn create_payment_method(
-        &self,
-        new: &NewPayment<'_>,
-        card: &CardData,
-    ) -> Result<PaymentMethod> {
-        let mut form: Form = vec![
-            ("type", "card".into()),
-            ("card[number]", card.number.clone()),
-            ("card[exp_month]", card.exp_month.to_string()),
-            ("card[exp_year]", card.exp_year.to_string()),
-            ("card[cvc]", card.cvc.clone()),
-        ];
-        let name = card.holder.as_ref().or(new.buyer.name.as_ref());
-        let details = [
-            ("billing_details[name]", name),
-            ("billing_details[email]", new.buyer.email.as_ref()),
-            ("billing_details[phone]", new.buyer.phone.as_ref()),
-        ];
-        for (field, value) in details {
-            form.extend(value.map(|v| (field, v.clone())));
-        }
-        let key = format!("{}-card", new.id);
-        self.post("payment_methods", &key, &form).await
-    }
-
-    /// `POST /payment_intents`, confirmed at once.
+    /// `POST /payment_intents` with the buyer's card, confirmed at once. The buyer's address and
+    /// browser are what Stripe asks for where its own script is not on the page:
+    /// <https://docs.stripe.com/radar/integration>. Stripe's page asks the browser itself for what
+    /// 3-D Secure needs.
     pub async fn create_payment_intent(
         &self,
         new: &NewPayment<'_>,
-        method: PaymentMethod,
+        card: &CardData,
     ) -> Result<Intent> {
         let mut form: Form = vec![
             ("amount", units(new.money)?.to_string()),
             ("currency", new.money.currency.code().to_lowercase()),
-            ("payment_method", method.id),
             ("payment_method_types[]", "card".into()),
             ("confirm", "true".into()),
             ("return_url", new.return_url.into()),
@@ -102,11 +90,12 @@ impl<'a> Api<'a> {
             ("metadata[order_id]", new.order_id.into()),
         ];
         form.extend(new.description.map(|d| ("description", d.to_owned())));
+        form.extend(card_fields(new, card));
         self.post("payment_intents", new.id.as_str(), &form).await
     }
 
-    /// `POST /checkout/sessions`. The intent's metadata stay empty: a buyer may try several cards
-    /// in one session, and a declined one does not end the payment.
+    /// `POST /checkout/sessions`. The intent's metadata do not have our id: a buyer may try several
+    /// cards in one session, and a declined one does not end the payment.
     pub async fn create_session(&self, new: &NewPayment<'_>) -> Result<Session> {
         let product = new.description.unwrap_or(new.order_id).to_owned();
         let currency = new.money.currency.code().to_lowercase();
@@ -122,8 +111,17 @@ impl<'a> Api<'a> {
             ("cancel_url", new.return_url.into()),
             ("client_reference_id", new.order_id.into()),
             ("metadata[till_payment]", new.id.to_string()),
+            (
+                "payment_intent_data[metadata][order_id]",
+                new.order_id.into(),
+            ),
         ];
-        form.extend(new.buyer.email.clone().map(|e| ("customer_email", e)));
+        let details = [
+            ("payment_intent_data[description]", new.description),
+            ("customer_email", new.buyer.email.as_deref()),
+            ("locale", new.locale.and_then(codes::locale)),
+        ];
+        form.extend(present(&details));
         self.post("checkout/sessions", new.id.as_str(), &form).await
     }
 
@@ -132,9 +130,10 @@ impl<'a> Api<'a> {
         self.get(&format!("payment_intents/{id}")).await
     }
 
-    /// `GET /checkout/sessions/{id}`
+    /// `GET /checkout/sessions/{id}` with its PaymentIntent.
     pub async fn session(&self, id: &str) -> Result<Option<Session>> {
-        self.get(&format!("checkout/sessions/{id}")).await
+        let path = format!("checkout/sessions/{id}?expand[]=payment_intent");
+        self.get(&path).await
     }
 
     /// `POST /payment_intents/{id}/cancel`. `None` if Stripe does not cancel it.
@@ -167,10 +166,23 @@ impl<'a> Api<'a> {
         self.get(&format!("refunds/{id}")).await
     }
 
-    /// `GET /refunds?payment_intent={intent}`
-    pub async fn refunds(&self, intent: &str) -> Result<Option<List<Refund>>> {
-        let path = format!("refunds?limit=100&payment_intent={intent}");
-        self.get(&path).await
+    /// `GET /refunds?payment_intent={intent}`: all refunds of a PaymentIntent.
+    pub async fn refunds(&self, intent: &str) -> std::result::Result<Vec<Refund>, CallError> {
+        let mut refunds: Vec<Refund> = vec![];
+        for _ in 0..MAX_REFUND_PAGES {
+            let mut path = format!("refunds?limit=100&payment_intent={intent}");
+            if let Some(last) = refunds.last() {
+                path = format!("{path}&starting_after={}", last.id);
+            }
+            let page = self.get::<List<Refund>>(&path).await?;
+            let page = page.ok_or(CallError::Unknown(Cause::Missing))?;
+            let is_last = page.data.is_empty() || !page.has_more;
+            refunds.extend(page.data);
+            if is_last {
+                return Ok(refunds);
+            }
+        }
+        Err(CallError::Unknown(Cause::TooManyPages))
     }
 
     /// `POST /refunds`
@@ -182,4 +194,51 @@ impl<'a> Api<'a> {
         ];
         self.post("refunds", new.id.as_str(), &form).await
     }
+
+    /// `GET /balance`, which every secret key may read.
+    pub async fn balance(&self) -> Result<()> {
+        let balance = self.get::<IgnoredAny>("balance").await?;
+        balance.ok_or(CallError::Unknown(Cause::Missing))?;
+        Ok(())
+    }
+}
+
+/// The fields that have a value.
+fn present(fields: &[(&'static str, Option<&str>)]) -> Form {
+    let present =
+        |(field, value): &(&'static str, Option<&str>)| Some((*field, (*value)?.to_owned()));
+    fields.iter().filter_map(present).collect()
+}
+
+/// The card, its holder and the holder's client, as `payment_method_data`.
+fn card_fields(new: &NewPayment<'_>, card: &CardData) -> Form {
+    let (buyer, client) = (new.buyer, new.client);
+    let (month, year) = (card.exp_month.to_string(), card.exp_year.to_string());
+    let ip = client.ip.map(|ip| ip.to_string());
+    let holder = card.holder.as_deref().or(buyer.name.as_deref());
+    let browser = client.browser.as_ref().map(|b| b.user_agent.as_str());
+    let agent = client.user_agent.as_deref().or(browser);
+    present(&[
+        ("payment_method_data[type]", Some("card")),
+        ("payment_method_data[card][number]", Some(&card.number)),
+        ("payment_method_data[card][exp_month]", Some(&month)),
+        ("payment_method_data[card][exp_year]", Some(&year)),
+        ("payment_method_data[card][cvc]", Some(&card.cvc)),
+        ("payment_method_data[billing_details][name]", holder),
+        (
+            "payment_method_data[billing_details][email]",
+            buyer.email.as_deref(),
+        ),
+        (
+            "payment_method_data[billing_details][phone]",
+            buyer.phone.as_deref(),
+        ),
+        (
+            "payment_method_data[billing_details][address][country]",
+            buyer.country.as_deref(),
+        ),
+        ("payment_method_data[ip]", ip.as_deref()),
+        ("payment_method_data[user_agent]", agent),
+        ("payment_method_data[referrer]", client.origin.as_deref()),
+    ])
 }

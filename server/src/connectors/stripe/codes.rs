@@ -114,3 +114,51 @@ pub fn decline<'a>(codes: impl IntoIterator<Item = &'a str>) -> DeclineCode {
         .find_map(|code| DECLINES.iter().find(|(known, _)| *known == code))
         .map_or(DeclineCode::CardDeclined, |(_, ours)| *ours)
 }
+
+/// The languages of Stripe's page: <https://docs.stripe.com/api/checkout/sessions/create>, `locale`.
+#[rustfmt::skip]
+const LOCALES: &[&str] = &[
+    "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
+    "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR",
+    "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+];
+
+/// Stripe's locale for a BCP 47 language tag; `None` if the browser's language is the better choice.
+pub fn locale(tag: &str) -> Option<&'static str> {
+    let known = |tag: &str| {
+        LOCALES
+            .iter()
+            .find(|l| l.eq_ignore_ascii_case(tag))
+            .copied()
+    };
+    let language = tag.split('-').next().unwrap_or(tag);
+    let language = match language.to_ascii_lowercase().as_str() {
+        "zh" if tag.to_ascii_lowercase().contains("hant") => "zh-TW",
+        "no" | "nn" => "nb",
+        _ => language,
+    };
+    known(tag).or_else(|| known(language))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locales_are_stripes() {
+        for (tag, expected) in [
+            ("de", Some("de")),
+            ("de-AT", Some("de")),
+            ("pt-br", Some("pt-BR")),
+            ("pt-PT", Some("pt")),
+            ("zh-Hans", Some("zh")),
+            ("zh-Hant", Some("zh-TW")),
+            ("zh-Hant-HK", Some("zh-TW")),
+            ("no", Some("nb")),
+            ("uk", None),
+            ("", None),
+        ] {
+            assert_eq!(locale(tag), expected, "{tag}");
+        }
+    }
+}

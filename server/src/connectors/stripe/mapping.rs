@@ -2,17 +2,20 @@
 
 use super::codes;
 use super::model::{
-    Error, ErrorResponse, Intent, IntentStatus, Refund, RefundStatus, Session,
+    AttemptError, ErrorResponse, ErrorType, Intent, IntentStatus, Session, SessionIntent,
     SessionPaymentStatus, SessionStatus,
 };
 use crate::connectors::amount::{from_decimals, with_decimals};
 use crate::connectors::error::{CallError, Cause};
 use crate::connectors::transport::{ApiError, ErrorBody};
-use crate::connectors::types::{PaymentUpdate, RefundOutcome};
+use crate::connectors::types::PaymentUpdate;
+use crate::domain::reference::Reference;
 use reqwest::StatusCode;
 use till_shared::money::{Currency, Money};
 use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::widget::Verification;
+
+mod refunds;
 
 /// An amount in Stripe's units.
 ///
@@ -58,7 +61,7 @@ impl From<Intent> for PaymentUpdate {
         let received = intent.amount_received.filter(|n| *n > 0);
         let money = money(received.unwrap_or(intent.amount), &intent.currency);
         Self {
-            reference: Some(intent.id),
+            reference: Some(Reference::payment(intent.id)),
             decline: error.map(|error| error.decline()),
             verification: redirect(action.map(|r| r.url)),
             ..Self::status(status)
@@ -81,10 +84,20 @@ impl From<Session> for PaymentUpdate {
             SessionStatus::Other => PaymentStatus::Processing,
         };
         let paid = status == PaymentStatus::Succeeded;
+        let intent = match session.payment_intent {
+            // The buyer has left the page: the only attempt decides.
+            Some(SessionIntent::Object(intent)) if status == PaymentStatus::Processing => {
+                return (*intent).into();
+            }
+            Some(SessionIntent::Object(intent)) => Some(intent.id),
+            Some(SessionIntent::Id(id)) => Some(id),
+            None => None,
+        };
+        // Refunds need the id of the intent, which a session has once it is paid.
+        let intent = intent.filter(|_| paid).map(Reference::payment);
         let total = session.amount_total.zip(session.currency);
         Self {
-            // Refunds need the id of the intent, which a session has once it is paid.
-            reference: session.payment_intent.filter(|_| paid).or(Some(session.id)),
+            reference: intent.or_else(|| Some(Reference::page(session.id))),
             verification: redirect(session.url.filter(|_| status.is_live())),
             ..Self::status(status)
         }
@@ -92,46 +105,64 @@ impl From<Session> for PaymentUpdate {
     }
 }
 
-impl From<Refund> for RefundOutcome {
-    fn from(refund: Refund) -> Self {
-        match refund.status {
-            RefundStatus::Pending | RefundStatus::RequiresAction | RefundStatus::Other => {
-                Self::Pending(refund.id)
-            }
-            RefundStatus::Succeeded => Self::Succeeded(refund.id),
-            RefundStatus::Failed | RefundStatus::Canceled => {
-                Self::Refused(refund.failure_reason.unwrap_or_else(|| "failed".into()))
-            }
-        }
-    }
+/// Our decline code for a Stripe error.
+fn decline(decline_code: Option<&String>, code: Option<&String>) -> DeclineCode {
+    let codes = [decline_code, code].into_iter().flatten();
+    codes::decline(codes.map(String::as_str))
 }
 
-impl Error {
+impl AttemptError {
     fn decline(&self) -> DeclineCode {
-        let codes = [&self.decline_code, &self.code].into_iter().flatten();
-        codes::decline(codes.map(String::as_str))
-    }
-
-    /// Whether the bank declined the card, or its data cannot be a card's.
-    fn is_decline(&self, status: StatusCode) -> bool {
-        status == StatusCode::PAYMENT_REQUIRED || self.r#type == "card_error"
+        decline(self.decline_code.as_ref(), self.code.as_ref())
     }
 }
 
-/// The declined payment, if the error is a decline.
+impl ErrorResponse {
+    /// Whether the requested object does not exist. Another 404, such as that for an unknown URL,
+    /// has another code. <https://docs.stripe.com/error-codes#resource-missing>
+    pub fn is_missing(&self) -> bool {
+        self.error.code.as_deref() == Some("resource_missing")
+    }
+}
+
+/// The declined payment, if the error is a decline. HTTP 402 alone does not mean one.
 ///
 /// # Errors
 /// Any other error.
 pub fn declined(error: ApiError<ErrorResponse>) -> Result<PaymentUpdate, CallError> {
     match error {
         ApiError::Response {
+            body: Some(ErrorResponse { error }),
+            ..
+        } if error.r#type == ErrorType::Card => {
+            let code = decline(error.decline_code.as_ref(), error.code.as_ref());
+            Ok(PaymentUpdate {
+                reference: error.payment_intent.map(|i| Reference::payment(i.id)),
+                ..PaymentUpdate::declined(code)
+            })
+        }
+        error => Err(error.into()),
+    }
+}
+
+/// Like [`declined`], for a request with a card number. Stripe takes none from most accounts, and
+/// has no error code for that: HTTP 402, or a message in test mode.
+/// <https://support.stripe.com/questions/enabling-access-to-raw-card-data-apis>
+///
+/// # Errors
+/// Any other error.
+pub fn declined_card(error: ApiError<ErrorResponse>) -> Result<PaymentUpdate, CallError> {
+    match error {
+        ApiError::Response {
             status,
             body: Some(ErrorResponse { error }),
-        } if error.is_decline(status) => Ok(PaymentUpdate {
-            reference: error.payment_intent.as_ref().map(|i| i.id.clone()),
-            ..PaymentUpdate::declined(error.decline())
-        }),
-        error => Err(error.into()),
+        } if error.r#type == ErrorType::InvalidRequest
+            && (status == StatusCode::PAYMENT_REQUIRED
+                || error.message.contains("credit card numbers directly")) =>
+        {
+            Err(CallError::Refused(Cause::RawCardData(error.message)))
+        }
+        error => declined(error),
     }
 }
 
@@ -140,11 +171,14 @@ impl ErrorBody for ErrorResponse {
         let error = self.error;
         let code = error.decline_code.or(error.code).unwrap_or_default();
         let cause = Cause::Message(format!("{code} {}", error.message));
-        // The idempotency key was used before: the outcome is that of the earlier call.
-        if status == StatusCode::CONFLICT || error.r#type == "idempotency_error" {
-            CallError::Unknown(cause)
-        } else {
-            CallError::Refused(cause)
+        match (error.r#type, status) {
+            (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => CallError::NotSent(cause),
+            (
+                ErrorType::InvalidRequest | ErrorType::Card,
+                StatusCode::BAD_REQUEST | StatusCode::PAYMENT_REQUIRED | StatusCode::NOT_FOUND,
+            ) => CallError::Refused(cause),
+            // With an idempotency key that was used before, the outcome is that of the earlier call.
+            _ => CallError::Unknown(cause),
         }
     }
 }

@@ -10,112 +10,51 @@ mod api;
 mod codes;
 mod mapping;
 mod model;
+mod search;
 mod webhook;
 
 use super::connector::{Capabilities, Connector};
 use super::error::{CallError, Cause, InvalidCredentials, WebhookError};
-use super::transport::ApiError;
 use super::types::{
     Ctx, NewPayment, NewRefund, PaymentRef, PaymentUpdate, RefundOutcome, WebhookMessage,
 };
 use super::{credentials, metadata};
 use crate::domain::Timing;
+use crate::domain::reference::{Reference, ReferenceObject};
 use api::Api;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use model::{Credentials, Intent, Session};
-use serde::de::DeserializeOwned;
+use search::find;
 use serde_json::Value;
 use till_shared::id::PaymentId;
 use till_shared::payment::Method;
-use till_shared::widget::CardData;
-
-/// The largest difference between our clock and Stripe's, including the duration of a call, in
-/// seconds.
-const CLOCK_SKEW: i64 = 300;
-/// How many pages of a hundred are searched for a lost payment.
-const MAX_PAGES: usize = 50;
 
 /// The Stripe connector.
 pub struct Stripe;
 
-/// An object in one of the lists that are searched for a lost payment.
-trait Listed: DeserializeOwned {
-    /// The list's path.
-    const LIST: &'static str;
-    fn id(&self) -> &str;
-    fn metadata(&self) -> &Value;
-}
-
-impl Listed for Intent {
-    const LIST: &'static str = "payment_intents";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn metadata(&self) -> &Value {
-        &self.metadata
-    }
-}
-
-impl Listed for Session {
-    const LIST: &'static str = "checkout/sessions";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn metadata(&self) -> &Value {
-        &self.metadata
-    }
-}
-
-/// Searches a list for the object of our payment.
-async fn find<T: Listed>(api: &Api<'_>, payment: &PaymentRef<'_>) -> Result<Option<T>, CallError> {
-    let created = payment.created_at.div_euclid(1000);
-    let span = (created - CLOCK_SKEW, created + CLOCK_SKEW);
-    let mut last = None;
-    for _ in 0..MAX_PAGES {
-        let page = api.list::<T>(T::LIST, span, last.as_deref()).await?;
-        let Some(page) = page else { return Ok(None) };
-        last = page.data.last().map(|object| object.id().to_owned());
-        let is_ours = |object: &T| {
-            metadata::id::<PaymentId>(object.metadata(), metadata::PAYMENT).as_ref()
-                == Some(payment.id)
-        };
-        if let Some(found) = page.data.into_iter().find(is_ours) {
-            return Ok(Some(found));
-        }
-        if last.is_none() || !page.has_more {
-            return Ok(None);
-        }
-    }
-    Err(CallError::Unknown(Cause::TooManyPages))
-}
-
-/// Creates a PaymentIntent. The card is sent to Stripe first, which charges nothing: a failure of
-/// that call is always [`CallError::NotSent`].
-async fn charge_card(
+/// The state of the object with this reference.
+///
+/// # Errors
+/// Also when the object is another payment's.
+async fn fetch_object(
     api: &Api<'_>,
-    new: &NewPayment<'_>,
-    card: &CardData,
-) -> Result<PaymentUpdate, CallError> {
-    // Before the card leaves this server.
-    mapping::units(new.money)?;
-    let method = match api.create_payment_method(new, card).await {
-        Ok(method) => method,
-        Err(ApiError::Call(error)) => return Err(CallError::NotSent(error.into_cause())),
-        Err(error) => return mapping::declined(error),
+    payment: &PaymentId,
+    reference: &Reference,
+) -> Result<Option<PaymentUpdate>, CallError> {
+    let id = &reference.id;
+    let (metadata, update) = match reference.object {
+        ReferenceObject::Payment => match api.payment_intent(id).await? {
+            Some(mut intent) => (intent.metadata.take(), intent.into()),
+            None => return Ok(None),
+        },
+        ReferenceObject::Page => match api.session(id).await? {
+            Some(mut session) => (session.metadata.take(), session.into()),
+            None => return Ok(None),
+        },
     };
-    match api.create_payment_intent(new, method).await {
-        Ok(intent) => Ok(intent.into()),
-        Err(error) => mapping::declined(error),
-    }
-}
-
-fn is_session(reference: &str) -> bool {
-    reference.starts_with("cs_")
+    metadata::check_payment(&metadata, payment)?;
+    Ok(Some(update))
 }
 
 #[async_trait]
@@ -135,6 +74,12 @@ impl Connector for Stripe {
         credentials::check::<Credentials>(credentials, expected)
     }
 
+    /// The prefixes of keys in test mode: <https://docs.stripe.com/keys>
+    fn is_test(&self, credentials: &Value) -> bool {
+        let key = credentials["secret_key"].as_str().unwrap_or_default();
+        key.starts_with("sk_test_") || key.starts_with("rk_test_")
+    }
+
     async fn create(
         &self,
         ctx: &Ctx<'_>,
@@ -142,7 +87,10 @@ impl Connector for Stripe {
     ) -> Result<PaymentUpdate, CallError> {
         let api = Api::new(ctx)?;
         if let (Method::Card, Some(card)) = (new.method, new.card) {
-            return charge_card(&api, new, card).await;
+            return match api.create_payment_intent(new, card).await {
+                Ok(intent) => Ok(intent.into()),
+                Err(error) => mapping::declined_card(error),
+            };
         }
         match api.create_session(new).await {
             Ok(session) => Ok(session.into()),
@@ -157,8 +105,7 @@ impl Connector for Stripe {
     ) -> Result<Option<PaymentUpdate>, CallError> {
         let api = Api::new(ctx)?;
         match payment.reference {
-            Some(id) if is_session(id) => Ok(api.session(id).await?.map(Into::into)),
-            Some(id) => Ok(api.payment_intent(id).await?.map(Into::into)),
+            Some(reference) => fetch_object(&api, payment.id, reference).await,
             None => match find::<Intent>(&api, payment).await? {
                 Some(intent) => Ok(Some(intent.into())),
                 None => Ok(find::<Session>(&api, payment).await?.map(Into::into)),
@@ -172,15 +119,26 @@ impl Connector for Stripe {
         payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
         let api = Api::new(ctx)?;
-        let canceled = match payment.reference {
-            Some(id) if is_session(id) => api.expire_session(id).await?.map(Into::into),
-            Some(id) => api.cancel_payment_intent(id).await?.map(Into::into),
-            None => None,
+        let reference = match payment.reference {
+            Some(reference) => reference.clone(),
+            None => match self.fetch(ctx, payment).await? {
+                Some(PaymentUpdate {
+                    reference: Some(reference),
+                    status,
+                    ..
+                }) if status.is_live() => reference,
+                ended => return Ok(ended),
+            },
+        };
+        let id = &reference.id;
+        let canceled = match reference.object {
+            ReferenceObject::Payment => api.cancel_payment_intent(id).await?.map(Into::into),
+            ReferenceObject::Page => api.expire_session(id).await?.map(Into::into),
         };
         match canceled {
             Some(update) => Ok(Some(update)),
-            // The payment is final or unknown: its state decides.
-            None => self.fetch(ctx, payment).await,
+            // The payment is final, or the buyer is paying: its state decides.
+            None => fetch_object(&api, payment.id, &reference).await,
         }
     }
 
@@ -192,14 +150,16 @@ impl Connector for Stripe {
             let found = api.refund(id).await?.map(Into::into);
             return found.ok_or(CallError::Unknown(Cause::Missing));
         }
-        let earlier = api.refunds(new.payment_reference).await?;
-        let earlier = earlier.into_iter().flat_map(|list| list.data);
-        for refund in earlier {
+        for refund in api.refunds(new.payment_reference).await? {
             if metadata::id(&refund.metadata, metadata::REFUND).as_ref() == Some(new.id) {
                 return Ok(refund.into());
             }
         }
         Ok(api.create_refund(new).await?.into())
+    }
+
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError> {
+        Ok(Api::new(ctx)?.balance().await?)
     }
 
     async fn parse_webhook(
@@ -209,6 +169,6 @@ impl Connector for Stripe {
         body: &[u8],
         timing: Timing,
     ) -> Result<Vec<WebhookMessage>, WebhookError> {
-        webhook::parse(ctx, headers, body, timing)
+        webhook::parse(ctx, headers, body, timing).await
     }
 }

@@ -5,6 +5,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
+mod refunds;
+
+pub use refunds::{Dispute, DisputeStatus, Refund, RefundStatus};
+
 /// An account's credentials.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,12 +23,6 @@ fn live() -> BaseUrl {
     BaseUrl::fixed("https://api.stripe.com")
 }
 
-/// A PaymentMethod.
-#[derive(Deserialize)]
-pub struct PaymentMethod {
-    pub id: String,
-}
-
 /// A PaymentIntent.
 #[derive(Deserialize)]
 pub struct Intent {
@@ -35,7 +33,7 @@ pub struct Intent {
     pub currency: String,
     #[serde(default)]
     pub metadata: Value,
-    pub last_payment_error: Option<Error>,
+    pub last_payment_error: Option<AttemptError>,
     pub next_action: Option<NextAction>,
 }
 
@@ -72,12 +70,20 @@ pub struct Session {
     pub id: String,
     pub status: SessionStatus,
     pub payment_status: SessionPaymentStatus,
-    pub payment_intent: Option<String>,
+    pub payment_intent: Option<SessionIntent>,
     pub amount_total: Option<i64>,
     pub currency: Option<String>,
     pub url: Option<String>,
     #[serde(default)]
     pub metadata: Value,
+}
+
+/// The PaymentIntent of a Checkout Session: its id, or the object if the request asks for it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum SessionIntent {
+    Id(String),
+    Object(Box<Intent>),
 }
 
 /// A Checkout Session's status.
@@ -102,27 +108,12 @@ pub enum SessionPaymentStatus {
     Other,
 }
 
-/// A Refund.
+/// A Charge: one attempt to pay a PaymentIntent.
 #[derive(Deserialize)]
-pub struct Refund {
-    pub id: String,
-    pub status: RefundStatus,
-    pub failure_reason: Option<String>,
-    #[serde(default)]
-    pub metadata: Value,
-}
-
-/// A Refund's status.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundStatus {
-    Pending,
-    RequiresAction,
-    Succeeded,
-    Failed,
-    Canceled,
-    #[serde(other)]
-    Other,
+pub struct Charge {
+    pub payment_intent: Option<String>,
+    /// Webhooks of API versions before 2022-11-15 have them.
+    pub refunds: Option<List<Refund>>,
 }
 
 /// A page of a list.
@@ -133,22 +124,48 @@ pub struct List<T> {
     pub has_more: bool,
 }
 
-/// The body of an error response.
+/// The body of an error response. A body whose type is not documented is not Stripe's.
+/// <https://docs.stripe.com/api/errors>
 #[derive(Deserialize)]
 pub struct ErrorResponse {
     pub error: Error,
 }
 
-/// An error, or why an attempt to pay failed.
+/// An error.
 #[derive(Deserialize)]
 pub struct Error {
-    #[serde(default)]
-    pub r#type: String,
+    pub r#type: ErrorType,
     pub code: Option<String>,
     pub decline_code: Option<String>,
     #[serde(default)]
     pub message: String,
-    pub payment_intent: Option<Box<Intent>>,
+    pub payment_intent: Option<Identified>,
+}
+
+/// The documented types of errors.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorType {
+    #[serde(rename = "api_error")]
+    Api,
+    #[serde(rename = "card_error")]
+    Card,
+    #[serde(rename = "idempotency_error")]
+    Idempotency,
+    #[serde(rename = "invalid_request_error")]
+    InvalidRequest,
+}
+
+/// An object of which only the id is read.
+#[derive(Deserialize)]
+pub struct Identified {
+    pub id: String,
+}
+
+/// Why the last attempt to pay a PaymentIntent failed.
+#[derive(Deserialize)]
+pub struct AttemptError {
+    pub code: Option<String>,
+    pub decline_code: Option<String>,
 }
 
 /// A webhook's body.
@@ -175,6 +192,10 @@ pub enum Object {
     Session(Box<Session>),
     #[serde(rename = "refund")]
     Refund(Refund),
+    #[serde(rename = "charge")]
+    Charge(Charge),
+    #[serde(rename = "dispute")]
+    Dispute(Dispute),
     #[serde(other)]
     Other,
 }
