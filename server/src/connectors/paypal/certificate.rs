@@ -47,6 +47,11 @@ pub async fn fetch(
     Ok(pem)
 }
 
+/// Whether a certificate comes without those that it was issued under.
+pub fn is_alone(pem: &[u8]) -> bool {
+    CertificateDer::pem_slice_iter(pem).count() == 1
+}
+
 /// Verifies that the first certificate is trusted and PayPal's, and that its key made the signature.
 /// `authority` is a PEM certificate to trust besides the public ones.
 pub fn verify(

@@ -15,6 +15,7 @@ const CAPTURE_ISSUES: &[(&str, DeclineCode)] = {
     use DeclineCode::*;
     &[
         ("COMPLIANCE_VIOLATION", FraudSuspected),
+        ("DOMESTIC_TRANSACTION_REQUIRED", MethodUnavailable),
         ("INSTRUMENT_DECLINED", CardDeclined),
         ("MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED", LimitExceeded),
         ("ORDER_EXPIRED", VerificationAbandoned),
@@ -24,6 +25,8 @@ const CAPTURE_ISSUES: &[(&str, DeclineCode)] = {
         ("PAYER_CANNOT_PAY", CardDeclined),
         ("PAYMENT_SOURCE_CANNOT_BE_USED", MethodUnavailable),
         ("PAYMENT_SOURCE_DECLINED_BY_PROCESSOR", CardDeclined),
+        ("REDIRECT_PAYER_FOR_ALTERNATE_FUNDING", CardDeclined),
+        ("REFERENCED_CARD_EXPIRED", ExpiredCard),
         (
             "TRANSACTION_AMOUNT_EXCEEDS_MONTHLY_MAX_LIMIT",
             LimitExceeded,
@@ -34,6 +37,12 @@ const CAPTURE_ISSUES: &[(&str, DeclineCode)] = {
         ("TRANSACTION_REFUSED", CardDeclined),
     ]
 };
+
+/// Issues that say nothing about the outcome of an earlier call with the same request id.
+const IN_PROGRESS: &[&str] = &[
+    "ORDER_COMPLETION_IN_PROGRESS",
+    "PREVIOUS_REQUEST_IN_PROGRESS",
+];
 
 /// `processor_response.response_code` of a card behind a PayPal account:
 /// <https://developer.paypal.com/docs/api/orders/v2/#definition-processor_response>
@@ -90,6 +99,11 @@ pub fn decimals(currency: Currency) -> u32 {
 /// Our decline code for an issue of a capture; `None` if the issue is no decline.
 pub fn capture_issue(issue: &str) -> Option<DeclineCode> {
     find(CAPTURE_ISSUES, issue)
+}
+
+/// Whether an issue says that an earlier call is still in progress.
+pub fn is_in_progress(issue: &str) -> bool {
+    IN_PROGRESS.contains(&issue)
 }
 
 /// Our decline code for a response code of the processor.

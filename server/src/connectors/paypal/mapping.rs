@@ -2,15 +2,15 @@
 
 use super::codes;
 use super::model::{
-    Amount, Capture, CaptureStatus, ErrorResponse, Order, OrderStatus, Refund, RefundStatus,
+    Amount, Capture, CaptureStatus, Link, Order, OrderStatus, Refund, RefundStatus,
 };
 use crate::connectors::amount::{decimal_string, from_decimal_string};
-use crate::connectors::error::{CallError, Cause};
-use crate::connectors::transport::ErrorBody;
-use crate::connectors::types::{PaymentUpdate, RefundOutcome};
-use reqwest::StatusCode;
+use crate::connectors::error::CallError;
+use crate::connectors::types::{PaymentKey, PaymentUpdate, RefundOutcome};
+use crate::domain::reference::Reference;
+use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
-use till_shared::payment::{DeclineCode, PaymentStatus};
+use till_shared::payment::PaymentStatus;
 use till_shared::widget::Verification;
 
 /// The relations of the link to the page on which the buyer approves an order.
@@ -28,91 +28,163 @@ impl TryFrom<Money> for Amount {
 }
 
 impl Amount {
-    fn money(&self) -> Option<Money> {
+    /// The amount; `None` if it cannot be read.
+    pub fn money(&self) -> Option<Money> {
         from_decimal_string(&self.value, self.currency_code.parse().ok()?)
     }
 }
 
 impl From<Capture> for PaymentUpdate {
     fn from(capture: Capture) -> Self {
-        let update = match capture.status {
-            CaptureStatus::Completed
-            | CaptureStatus::PartiallyRefunded
-            | CaptureStatus::Refunded => Self {
-                reference: capture.id,
+        let update = match (capture.status, capture.id) {
+            (
+                CaptureStatus::Completed
+                | CaptureStatus::PartiallyRefunded
+                | CaptureStatus::Refunded,
+                Some(id),
+            ) => Self {
+                reference: Some(Reference::payment(id)),
                 ..Self::status(PaymentStatus::Succeeded)
             },
-            CaptureStatus::Declined | CaptureStatus::Denied | CaptureStatus::Failed => {
+            (CaptureStatus::Declined | CaptureStatus::Denied | CaptureStatus::Failed, _) => {
                 let code = capture.processor_response["response_code"].as_str();
                 Self::declined(codes::processor_response(code))
             }
-            CaptureStatus::Pending | CaptureStatus::Other => {
-                Self::status(PaymentStatus::Processing)
-            }
+            _ => Self::status(PaymentStatus::Processing),
         };
         update.with_amount(capture.amount.and_then(|amount| amount.money()))
     }
 }
 
-impl From<Order> for PaymentUpdate {
-    fn from(order: Order) -> Self {
-        let mut links = order.links.into_iter();
+impl Capture {
+    /// The state of our payment by its capture.
+    pub fn update(self, payment: &PaymentId) -> PaymentUpdate {
+        let ours = is_id(self.custom_id.as_deref(), payment);
+        only_if(ours, self.into())
+    }
+
+    /// The id of the order that was captured.
+    pub fn order_id(&self) -> Option<&str> {
+        let named = self.supplementary_data.pointer("/related_ids/order_id");
+        let named = named
+            .and_then(|id| id.as_str())
+            .filter(|id| is_paypal_id(id));
+        named.or_else(|| linked(&self.links, "/checkout/orders/"))
+    }
+}
+
+impl Order {
+    /// Whether the order is for our payment.
+    pub fn is_for(&self, payment: &PaymentId) -> bool {
+        let mut units = self.purchase_units.iter();
+        units.any(|unit| is_id(unit.custom_id.as_deref(), payment))
+    }
+
+    /// Whether PayPal says that the buyer has not approved the order. It then cannot be captured.
+    pub fn is_unapproved(&self) -> bool {
+        match self.status {
+            OrderStatus::Created
+            | OrderStatus::Saved
+            | OrderStatus::PayerActionRequired
+            | OrderStatus::Voided => true,
+            OrderStatus::Approved | OrderStatus::Completed | OrderStatus::Other => false,
+        }
+    }
+
+    /// The state of our payment by its order.
+    pub fn update(self, payment: &PaymentId) -> PaymentUpdate {
+        let ours = self.is_for(payment);
+        let mut links = self.links.into_iter();
         let form = links.find(|link| APPROVAL_LINKS.contains(&link.rel.as_str()));
-        let units = order.purchase_units.into_iter();
+        let units = self.purchase_units.into_iter();
         let payments = units.filter_map(|unit| unit.payments);
         let capture = payments.flat_map(|payments| payments.captures).next();
-        let update = match order.status {
-            OrderStatus::Created | OrderStatus::Saved | OrderStatus::PayerActionRequired => Self {
-                verification: form.map_or(Verification::None, |form| Verification::Redirect {
-                    url: form.href,
-                }),
-                ..Self::status(PaymentStatus::RequiresVerification)
-            },
-            OrderStatus::Voided => Self::status(PaymentStatus::Canceled),
+        let update = match self.status {
+            OrderStatus::Created | OrderStatus::Saved | OrderStatus::PayerActionRequired => {
+                PaymentUpdate {
+                    verification: form.map_or(Verification::None, |form| Verification::Redirect {
+                        url: form.href,
+                    }),
+                    ..PaymentUpdate::status(PaymentStatus::RequiresVerification)
+                }
+            }
+            OrderStatus::Voided => PaymentUpdate::status(PaymentStatus::Canceled),
             OrderStatus::Completed => match capture {
-                Some(capture) => capture.into(),
-                None => Self::status(PaymentStatus::Processing),
+                // PayPal copies the unit's id to the capture.
+                Some(capture) => {
+                    let named = capture.custom_id.as_deref();
+                    only_if(named.is_none() || is_id(named, payment), capture.into())
+                }
+                None => PaymentUpdate::status(PaymentStatus::Processing),
             },
-            OrderStatus::Approved | OrderStatus::Other => Self::status(PaymentStatus::Processing),
+            OrderStatus::Approved | OrderStatus::Other => {
+                PaymentUpdate::status(PaymentStatus::Processing)
+            }
         };
-        Self {
-            reference: update.reference.clone().or(order.id),
+        let reference = update.reference.clone();
+        let update = PaymentUpdate {
+            reference: reference.or_else(|| self.id.map(Reference::page)),
             ..update
-        }
+        };
+        only_if(ours, update)
     }
 }
 
-impl From<Refund> for RefundOutcome {
-    fn from(refund: Refund) -> Self {
-        match refund.status {
-            RefundStatus::Completed => Self::Succeeded(refund.id),
-            RefundStatus::Pending | RefundStatus::Other => Self::Pending(refund.id),
-            RefundStatus::Failed => Self::Refused("failed".into()),
-            RefundStatus::Cancelled => Self::Refused("cancelled".into()),
-        }
+fn is_id(custom_id: Option<&str>, payment: &PaymentId) -> bool {
+    custom_id == Some(payment.as_str())
+}
+
+/// The update, if it is not final or if PayPal names our payment.
+fn only_if(ours: bool, update: PaymentUpdate) -> PaymentUpdate {
+    if ours || update.status.is_live() {
+        update
+    } else {
+        PaymentUpdate::status(PaymentStatus::Processing)
     }
 }
 
-impl ErrorResponse {
-    fn issue(&self) -> &str {
-        self.details.first().map_or("", |detail| &detail.issue)
+impl Refund {
+    /// The state of the refund; `None` if it has no id.
+    pub fn outcome(&self) -> Option<RefundOutcome> {
+        let id = self.id.clone()?;
+        Some(match self.status {
+            RefundStatus::Completed => RefundOutcome::Succeeded(id),
+            RefundStatus::Pending | RefundStatus::Other => RefundOutcome::Pending(id),
+            RefundStatus::Failed => self.failed(),
+            RefundStatus::Cancelled => RefundOutcome::Failed("cancelled".into()),
+        })
     }
 
-    /// Why the bank declined a capture; `None` if the error is no decline.
-    pub fn decline(&self) -> Option<DeclineCode> {
-        codes::capture_issue(self.issue())
+    /// The outcome of a refund that failed.
+    pub fn failed(&self) -> RefundOutcome {
+        let reason = self.status_details["reason"].as_str();
+        RefundOutcome::Failed(reason.unwrap_or("failed").to_owned())
+    }
+
+    /// Our refund id; `None` if the refund was not made by this server.
+    pub fn our_id(&self) -> Option<RefundId> {
+        let ids = [&self.custom_id, &self.invoice_id];
+        ids.into_iter().flatten().find_map(|id| id.parse().ok())
+    }
+
+    /// The payment that money was taken from.
+    pub fn payment_key(&self) -> Option<PaymentKey> {
+        let ours = self.custom_id.as_deref().and_then(|id| id.parse().ok());
+        let theirs = || linked(&self.links, "/payments/captures/").map(str::to_owned);
+        ours.map(PaymentKey::Ours)
+            .or_else(|| theirs().map(PaymentKey::Theirs))
     }
 }
 
-impl ErrorBody for ErrorResponse {
-    fn into_call_error(self, status: StatusCode) -> CallError {
-        let reason = format!("{} {} {}", self.name, self.issue(), self.message);
-        match status {
-            // An earlier call is still in progress.
-            StatusCode::CONFLICT => CallError::Unknown(Cause::Message(reason)),
-            _ => CallError::Refused(Cause::Message(reason)),
-        }
-    }
+/// The id in the first link to an object of this kind.
+fn linked<'a>(links: &'a [Link], path: &str) -> Option<&'a str> {
+    let mut ids = links.iter().filter_map(|link| link.href.split_once(path));
+    ids.find_map(|(_, id)| is_paypal_id(id).then_some(id))
+}
+
+fn is_paypal_id(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    !id.is_empty() && id.bytes().all(allowed)
 }
 
 #[cfg(test)]

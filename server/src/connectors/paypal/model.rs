@@ -18,6 +18,8 @@ pub struct Credentials {
     pub webhook_id: String,
     #[serde(default = "live")]
     pub base_url: BaseUrl,
+    #[serde(default)]
+    pub shipping_preference: ShippingPreference,
     /// The PEM certificate of an authority that webhooks may be signed under, besides the public
     /// ones. For tests.
     pub certificate_authority: Option<String>,
@@ -25,6 +27,18 @@ pub struct Credentials {
 
 fn live() -> BaseUrl {
     BaseUrl::fixed("https://api-m.paypal.com")
+}
+
+/// Whether PayPal asks the buyer for a shipping address. An address of the order itself is not
+/// supported.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ShippingPreference {
+    /// PayPal asks for none.
+    #[default]
+    NoShipping,
+    /// The buyer chooses one of the addresses in the PayPal account.
+    GetFromFile,
 }
 
 /// An access token.
@@ -78,10 +92,12 @@ pub struct Unit {
 }
 
 /// The payments of a purchase unit.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub struct Payments {
     #[serde(default)]
     pub captures: Vec<Capture>,
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
 }
 
 /// A link to a page or an endpoint.
@@ -102,6 +118,10 @@ pub struct Capture {
     pub custom_id: Option<String>,
     #[serde(default)]
     pub processor_response: Value,
+    #[serde(default)]
+    pub supplementary_data: Value,
+    #[serde(default)]
+    pub links: Vec<Link>,
 }
 
 /// A capture's status.
@@ -121,36 +141,55 @@ pub enum CaptureStatus {
     Other,
 }
 
-/// A refund.
+/// A refund, or a reversal, which PayPal describes in the same way.
 #[derive(Deserialize)]
 pub struct Refund {
-    pub id: String,
+    pub id: Option<String>,
+    #[serde(default)]
     pub status: RefundStatus,
-    /// Our refund id.
+    #[serde(default)]
+    pub status_details: Value,
+    pub amount: Option<Amount>,
+    /// Our refund id; of a refund made in PayPal's dashboard, nothing or the capture's.
     pub custom_id: Option<String>,
+    /// Our refund id.
+    pub invoice_id: Option<String>,
+    #[serde(default)]
+    pub links: Vec<Link>,
 }
 
 /// A refund's status.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RefundStatus {
     Cancelled,
     Failed,
     Pending,
     Completed,
+    #[default]
     #[serde(other)]
     Other,
 }
 
-/// The body of an error response.
+/// The body of an error response. Anything else is not from PayPal.
+/// <https://developer.paypal.com/api/rest/responses/>
 #[derive(Deserialize)]
-pub struct ErrorResponse {
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub message: String,
-    #[serde(default)]
-    pub details: Vec<ErrorDetail>,
+#[serde(untagged)]
+pub enum ErrorResponse {
+    /// About the request.
+    Request {
+        name: String,
+        message: String,
+        /// PayPal's id of the response.
+        debug_id: String,
+        #[serde(default)]
+        details: Vec<ErrorDetail>,
+    },
+    /// About the client's credentials or its access token.
+    Login {
+        error: String,
+        error_description: String,
+    },
 }
 
 /// A detail of an error.
@@ -160,44 +199,8 @@ pub struct ErrorDetail {
     pub issue: String,
 }
 
-/// A webhook's body.
+/// The answer to whether PayPal signed a webhook.
 #[derive(Deserialize)]
-pub struct Event {
-    pub id: String,
-    pub event_type: EventType,
-    pub resource: Value,
-}
-
-/// What happened to the resource of a webhook.
-#[derive(Deserialize)]
-pub enum EventType {
-    #[serde(rename = "PAYMENT.CAPTURE.COMPLETED")]
-    CaptureCompleted,
-    #[serde(rename = "PAYMENT.CAPTURE.PENDING")]
-    CapturePending,
-    #[serde(rename = "PAYMENT.CAPTURE.DECLINED")]
-    CaptureDeclined,
-    #[serde(rename = "PAYMENT.CAPTURE.DENIED")]
-    CaptureDenied,
-    #[serde(rename = "PAYMENT.CAPTURE.REFUNDED")]
-    CaptureRefunded,
-    #[serde(rename = "PAYMENT.REFUND.PENDING")]
-    RefundPending,
-    #[serde(rename = "PAYMENT.REFUND.FAILED")]
-    RefundFailed,
-    #[serde(rename = "CHECKOUT.ORDER.APPROVED")]
-    OrderApproved,
-    #[serde(rename = "CHECKOUT.ORDER.COMPLETED")]
-    OrderCompleted,
-    #[serde(rename = "CHECKOUT.PAYMENT-APPROVAL.REVERSED")]
-    ApprovalReversed,
-    #[serde(other)]
-    Other,
-}
-
-/// The resource of a webhook about an order.
-#[derive(Deserialize)]
-pub struct OrderResource {
-    #[serde(default)]
-    pub purchase_units: Vec<Unit>,
+pub struct Verification {
+    pub verification_status: String,
 }
