@@ -52,6 +52,16 @@ pub const WEBHOOK_TWICE: &str = "4000000000009169";
 pub const WEBHOOK_OUT_OF_ORDER: &str = "4000000000009177";
 /// Processing, then succeeds without a webhook.
 pub const WEBHOOK_NEVER: &str = "4000000000009185";
+/// Succeeds; after a second the buyer's bank disputes it, and the merchant wins.
+pub const DISPUTE_WON: &str = "4000000000009201";
+/// Succeeds; after a second the buyer's bank disputes it, and the merchant loses.
+pub const DISPUTE_LOST: &str = "4000000000009219";
+/// Succeeds; after a second the payment system takes it back.
+pub const REVERSED: &str = "4000000000009227";
+/// Succeeds; a refund succeeds and fails after a second.
+pub const REFUND_FAILS: &str = "4000000000009235";
+/// Succeeds; a refund is pending and succeeds after a second.
+pub const REFUND_PENDING: &str = "4000000000009243";
 
 /// What happens to a payment made with a test card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +97,17 @@ pub enum Outcome {
     WebhookOutOfOrder,
     /// The payment is processing and then succeeds; no webhook is sent.
     WebhookNever,
+    /// The payment succeeds, and is then disputed.
+    Disputed {
+        /// Whether the merchant keeps the money.
+        won: bool,
+    },
+    /// The payment succeeds, and is then taken back without a dispute.
+    Reversed,
+    /// The payment succeeds. A refund of it succeeds, and then fails.
+    RefundFails,
+    /// The payment succeeds. A refund of it is pending, and then succeeds.
+    RefundPending,
 }
 
 /// A test card.
@@ -181,7 +202,24 @@ pub const TEST_CARDS: &[TestCard] = &[
         "Processing, succeeds after 1 second. Sends the webhook about processing after the one about success."),
     card(WEBHOOK_NEVER, "webhook_never", Outcome::WebhookNever,
         "Processing, succeeds after 1 second. Sends no webhook; only a status query shows the result."),
+
+    card(DISPUTE_WON, "dispute_won", Outcome::Disputed { won: true },
+        "Succeeds. The buyer's bank disputes it after 1 second. You win after another second."),
+    card(DISPUTE_LOST, "dispute_lost", Outcome::Disputed { won: false },
+        "Succeeds. The buyer's bank disputes it after 1 second. You lose after another second."),
+    card(REVERSED, "reversed", Outcome::Reversed,
+        "Succeeds. The payment system takes the money back after 1 second, without a dispute."),
+    card(REFUND_FAILS, "refund_fails", Outcome::RefundFails,
+        "Succeeds. A refund succeeds and fails after 1 second. The webhook about its success is sent last."),
+    card(REFUND_PENDING, "refund_pending", Outcome::RefundPending,
+        "Succeeds. A refund is pending and succeeds after 1 second."),
 ];
+
+/// The outcome with this name; `Approve` if there is none.
+pub fn outcome(name: &str) -> Outcome {
+    let card = TEST_CARDS.iter().find(|card| card.name == name);
+    card.map_or(Outcome::Approve, |card| card.outcome)
+}
 
 /// Finds a test card by its number.
 pub fn find(number: &str) -> Option<&'static TestCard> {

@@ -24,6 +24,11 @@ impl ApiError {
         }
     }
 
+    /// The error as a sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
@@ -68,6 +73,11 @@ impl ApiError {
     pub fn internal() -> Self {
         let message = "Internal error.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
+    pub fn amount_too_large() -> Self {
+        let message = "The amount exceeds what is left to refund.";
+        Self::unprocessable("amount_too_large", message)
     }
 
     pub fn idempotency_key_reused() -> Self {

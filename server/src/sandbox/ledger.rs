@@ -8,6 +8,28 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use super::error::{ApiError, ApiResult};
 use super::outbox;
 use super::payment::{NewPayment, Payment};
+use super::plan::FollowUp;
+use crate::clock::now_ms;
+
+/// The columns that a ledger of an earlier version lacks: the table, the column, and the statement
+/// that adds it.
+const ADDED_COLUMNS: [(&str, &str, &str); 3] = [
+    (
+        "payments",
+        "reversed",
+        "alter table payments add column reversed bigint not null default 0",
+    ),
+    (
+        "refunds",
+        "status",
+        "alter table refunds add column status text not null default 'succeeded'",
+    ),
+    (
+        "refunds",
+        "dashboard",
+        "alter table refunds add column dashboard boolean not null default false",
+    ),
+];
 
 /// The result of [`create`].
 pub(super) enum Created {
@@ -34,6 +56,17 @@ pub(super) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
     sqlx::raw_sql(include_str!("schema.sql"))
         .execute(&pool)
         .await?;
+    for (table, column, statement) in ADDED_COLUMNS {
+        let exists: bool =
+            sqlx::query_scalar("select count(*) > 0 from pragma_table_info($1) where name = $2")
+                .bind(table)
+                .bind(column)
+                .fetch_one(&pool)
+                .await?;
+        if !exists {
+            sqlx::query(statement).execute(&pool).await?;
+        }
+    }
     Ok(pool)
 }
 
@@ -65,6 +98,7 @@ pub(super) async fn create(
         return Err(ApiError::reference_exists());
     }
     outbox::record_payment(&mut tx, &payment, public_url, new.plan.webhook_delays_ms).await?;
+    schedule(&mut tx, &payment.id, None, new.plan.follow_ups).await?;
     tx.commit().await?;
     Ok(Created::New(payment))
 }
@@ -112,6 +146,27 @@ async fn insert(tx: &mut Transaction<'_, Sqlite>, payment: &Payment) -> sqlx::Re
     Ok(result.rows_affected() == 1)
 }
 
+/// Schedules what happens to a payment or to one of its refunds.
+pub(super) async fn schedule(
+    tx: &mut Transaction<'_, Sqlite>,
+    payment: &str,
+    refund: Option<&str>,
+    follow_ups: &[FollowUp],
+) -> sqlx::Result<()> {
+    for follow_up in follow_ups {
+        sqlx::query(
+            "insert into follow_ups (payment, refund, kind, due_at) values ($1, $2, $3, $4)",
+        )
+        .bind(payment)
+        .bind(refund)
+        .bind(<&str>::from(follow_up.kind))
+        .bind(now_ms() + follow_up.after_ms)
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn find_by_idempotency_key(
     tx: &mut Transaction<'_, Sqlite>,
     account: &str,
@@ -136,6 +191,17 @@ pub(super) async fn find<'e>(
         .fetch_optional(db)
         .await?
         .ok_or_else(ApiError::not_found)
+}
+
+/// Finds a payment of any account by its id, which cannot be guessed.
+pub(super) async fn find_any<'e>(
+    db: impl sqlx::Executor<'e, Database = Sqlite>,
+    id: &str,
+) -> sqlx::Result<Option<Payment>> {
+    sqlx::query_as("select * from payments where id = $1")
+        .bind(id)
+        .fetch_optional(db)
+        .await
 }
 
 /// Finds the payment whose verification form has this token.

@@ -8,7 +8,10 @@ pub mod cards;
 
 mod accounts;
 mod app;
+mod dashboard;
+mod disputes;
 mod error;
+mod follow_ups;
 mod ledger;
 mod outbox;
 mod pages;
@@ -17,6 +20,7 @@ mod payments;
 mod plan;
 mod refunds;
 mod requests;
+mod reversals;
 mod verification;
 mod worker;
 
@@ -119,6 +123,8 @@ fn router(app: App) -> Router {
         .merge(accounts::router())
         .merge(payments::router())
         .merge(refunds::router())
+        .merge(disputes::router())
+        .merge(dashboard::router())
         .merge(verification::router())
         .merge(pages::router())
         .with_state(app)

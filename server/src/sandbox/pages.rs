@@ -45,6 +45,11 @@ async fn cards() -> impl IntoResponse {
             "4 digits. Any other card number is declined with incorrect_number. Cancel on the "
             "verification form declines the payment with verification_abandoned."
         }
+        p {
+            "To refund a payment without your server, as in a payment system's dashboard, open "
+            code { "/sandbox/payments/" em { "reference" } }
+            " with the payment's reference, which begins with sbp_."
+        }
         table {
             thead {
                 tr {

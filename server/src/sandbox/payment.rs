@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use till_shared::money::{Currency, Money};
 
 use super::plan::Plan;
 use crate::clock::now_ms;
@@ -25,6 +26,8 @@ pub(super) struct Payment {
     pub decline_code: Option<String>,
     pub captured: i64,
     pub refunded: i64,
+    /// What the payment system took back without a dispute.
+    pub reversed: i64,
     pub outcome: String,
     pub brand: Option<String>,
     pub last4: Option<String>,
@@ -80,6 +83,7 @@ impl Payment {
             "status": self.status,
             "captured": self.captured,
             "refunded": self.refunded,
+            "reversed": self.reversed,
             "created_at": rfc3339(self.created_at),
         });
         if let Some(code) = &self.decline_code {
@@ -100,6 +104,19 @@ impl Payment {
             });
         }
         object
+    }
+
+    /// Formats an amount in the payment's currency, for example `19.99 EUR`.
+    pub fn display(&self, amount: i64) -> String {
+        match self.currency.parse::<Currency>() {
+            Ok(currency) => format!("{} {currency}", Money { amount, currency }.to_decimal()),
+            Err(_) => format!("{amount} {}", self.currency),
+        }
+    }
+
+    /// What is left to refund.
+    pub fn refundable(&self) -> i64 {
+        self.captured - self.refunded - self.reversed
     }
 
     /// Whether the buyer still has to confirm the payment.
@@ -131,6 +148,7 @@ impl NewPayment<'_> {
                 0
             },
             refunded: 0,
+            reversed: 0,
             outcome: self.outcome.to_owned(),
             brand: card.map(|card| card.brand.to_owned()),
             last4: card.map(|card| card.last4.clone()),

@@ -1,5 +1,5 @@
-//! What the ledger does for an outcome: the first status of a payment, its scheduled change and
-//! its webhooks.
+//! What the ledger does for an outcome: the first status of a payment, its scheduled change, its
+//! webhooks, and what happens after it succeeded.
 
 use std::time::Duration;
 
@@ -20,8 +20,48 @@ pub(super) struct Plan {
     pub confirm_declines: Option<&'static str>,
     /// The change that follows the first status.
     pub scheduled: Option<ScheduledChange>,
+    /// What happens after the payment succeeded.
+    pub follow_ups: &'static [FollowUp],
     /// The response to the request that creates the payment.
     pub response: CreateResponse,
+}
+
+/// The course of a refund.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefundPlan {
+    /// The first status.
+    pub status: &'static str,
+    /// The delay of the webhook about the first status, in milliseconds.
+    pub webhook_delay_ms: i64,
+    /// What happens then.
+    pub follow_ups: &'static [FollowUp],
+}
+
+/// Something that happens to a payment or a refund after it succeeded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FollowUp {
+    /// The delay, in milliseconds.
+    pub after_ms: i64,
+    /// What happens.
+    pub kind: FollowUpKind,
+}
+
+/// What happens to a payment or a refund after it succeeded.
+#[derive(Clone, Copy, Debug, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum FollowUpKind {
+    /// The buyer's bank disputes the payment.
+    DisputeOpened,
+    /// The merchant wins the dispute.
+    DisputeWon,
+    /// The merchant loses the dispute.
+    DisputeLost,
+    /// The payment is taken back without a dispute.
+    Reversed,
+    /// The refund succeeds.
+    RefundSucceeded,
+    /// The refund fails: the money comes back.
+    RefundFailed,
 }
 
 /// A change of a payment that the worker applies.
@@ -53,6 +93,22 @@ pub(super) enum CreateResponse {
 /// How long a buyer can confirm a payment, in milliseconds.
 const VERIFICATION_LIFETIME_MS: i64 = 30 * 60 * 1000;
 
+const DISPUTE_WON: &[FollowUp] = &[
+    after(1000, FollowUpKind::DisputeOpened),
+    after(2000, FollowUpKind::DisputeWon),
+];
+const DISPUTE_LOST: &[FollowUp] = &[
+    after(1000, FollowUpKind::DisputeOpened),
+    after(2000, FollowUpKind::DisputeLost),
+];
+const REVERSED: &[FollowUp] = &[after(1000, FollowUpKind::Reversed)];
+const REFUND_FAILED: &[FollowUp] = &[after(1000, FollowUpKind::RefundFailed)];
+const REFUND_SUCCEEDED: &[FollowUp] = &[after(1000, FollowUpKind::RefundSucceeded)];
+
+const fn after(after_ms: i64, kind: FollowUpKind) -> FollowUp {
+    FollowUp { after_ms, kind }
+}
+
 const fn abandoned_after(after_ms: i64) -> Option<ScheduledChange> {
     Some(ScheduledChange {
         after_ms,
@@ -81,6 +137,7 @@ impl Outcome {
             framable: None,
             confirm_declines: None,
             scheduled: None,
+            follow_ups: &[],
             response: CreateResponse::Immediate,
         };
         const VERIFIED: Plan = Plan {
@@ -151,6 +208,38 @@ impl Outcome {
                 scheduled: succeeds_after_1s(None),
                 ..PROCESSING
             },
+            Self::Disputed { won } => Plan {
+                follow_ups: if won { DISPUTE_WON } else { DISPUTE_LOST },
+                ..APPROVED
+            },
+            Self::Reversed => Plan {
+                follow_ups: REVERSED,
+                ..APPROVED
+            },
+            Self::RefundFails | Self::RefundPending => APPROVED,
         })
+    }
+
+    /// Returns the plan for a refund of the payment.
+    pub(super) const fn refund_plan(self) -> RefundPlan {
+        const SUCCEEDS: RefundPlan = RefundPlan {
+            status: "succeeded",
+            webhook_delay_ms: 0,
+            follow_ups: &[],
+        };
+        match self {
+            // The webhook about the success is sent after the one about the failure.
+            Self::RefundFails => RefundPlan {
+                webhook_delay_ms: 2000,
+                follow_ups: REFUND_FAILED,
+                ..SUCCEEDS
+            },
+            Self::RefundPending => RefundPlan {
+                status: "pending",
+                follow_ups: REFUND_SUCCEEDED,
+                ..SUCCEEDS
+            },
+            _ => SUCCEEDS,
+        }
     }
 }

@@ -71,3 +71,32 @@ create table if not exists deliveries (
 );
 
 create index if not exists deliveries_due on deliveries (due_at) where state = 'pending';
+
+create table if not exists disputes (
+    id text primary key,
+    payment text not null unique references payments (id),
+    amount bigint not null,
+    currency text not null,
+    reason text not null,
+    status text not null,
+    respond_by bigint not null,
+    created_at bigint not null
+);
+
+create table if not exists reversals (
+    id text primary key,
+    payment text not null references payments (id),
+    amount bigint not null,
+    currency text not null,
+    created_at bigint not null
+);
+
+create table if not exists follow_ups (
+    id integer primary key,
+    payment text not null references payments (id),
+    refund text references refunds (id),
+    kind text not null,
+    due_at bigint not null
+);
+
+create index if not exists follow_ups_due on follow_ups (due_at);

@@ -7,7 +7,6 @@ use axum::routing::get;
 use axum::{Form, Router};
 use maud::{Markup, html};
 use serde::Deserialize;
-use till_shared::money::{Currency, Money};
 
 use super::app::App;
 use super::error::{ApiError, ApiResult};
@@ -152,20 +151,11 @@ fn result(payment: &Payment) -> Markup {
 fn details(payment: &Payment) -> Markup {
     html! {
         dl {
-            div { dt { "Amount" } dd class="amount" { (amount(payment)) } }
+            div { dt { "Amount" } dd class="amount" { (payment.display(payment.amount)) } }
             div { dt { "Reference" } dd { (payment.reference) } }
             @if let (Some(brand), Some(last4)) = (&payment.brand, &payment.last4) {
                 div { dt { "Card" } dd { (brand) " •••• " (last4) } }
             }
         }
-    }
-}
-
-/// Formats a payment's amount, for example `19.99 EUR`.
-fn amount(payment: &Payment) -> String {
-    let (amount, code) = (payment.amount, &payment.currency);
-    match code.parse::<Currency>() {
-        Ok(currency) => format!("{} {currency}", Money { amount, currency }.to_decimal()),
-        Err(_) => format!("{amount} {code}"),
     }
 }

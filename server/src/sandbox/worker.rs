@@ -9,8 +9,8 @@ use sha2::Sha256;
 use tokio::task::JoinSet;
 
 use super::app::App;
-use super::ledger;
 use super::payment::Payment;
+use super::{follow_ups, ledger};
 use crate::clock::{now, now_ms};
 
 /// The delays before the second, third and fourth attempt, in milliseconds.
@@ -80,6 +80,7 @@ impl Worker {
     async fn run_due(&mut self) -> sqlx::Result<Duration> {
         while self.deliveries.try_join_next().is_some() {}
         apply_scheduled_changes(&self.app).await?;
+        follow_ups::apply_due(&self.app).await?;
         for delivery in self.claim().await? {
             self.deliveries
                 .spawn(deliver(self.app.clone(), self.client.clone(), delivery));
@@ -87,6 +88,8 @@ impl Worker {
         let next: Option<i64> = sqlx::query_scalar(
             "select min(due) from (
                 select min(later_at) as due from payments where later_at is not null
+                union all
+                select min(due_at) from follow_ups
                 union all
                 select min(due_at) from deliveries where state = 'pending')",
         )

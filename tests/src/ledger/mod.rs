@@ -160,6 +160,7 @@ async fn our_store(store: &AnyPool) -> Result<(Ledger, BTreeSet<String>)> {
 fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
     let mut ledger = Ledger::new();
     let mut seen = BTreeSet::new();
+    let mut returned = BTreeSet::new();
     for event in callbacks.iter().filter(|a| a.status < 300) {
         ensure!(
             event.verified,
@@ -171,9 +172,17 @@ fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
         let data = &event.body["data"];
         let payment = data["payment"]["id"].as_str().unwrap_or_default();
         let amount = |of: &str| data[of]["amount"].as_i64().context("no amount");
+        let refund = data["refund"]["id"].as_str();
         let (captured, refunded) = match event.body["type"].as_str().unwrap_or_default() {
             "payment.succeeded" => (amount("payment")?, 0),
-            "refund.succeeded" => (0, amount("refund")?),
+            "refund.succeeded" => {
+                returned.extend(refund);
+                (0, amount("refund")?)
+            }
+            // The money came back.
+            "refund.failed" if refund.is_some_and(|id| returned.contains(id)) => {
+                (0, -amount("refund")?)
+            }
             // This event reports the payment and its refund.
             "payment.duplicate_refunded" => (amount("payment")?, amount("refund")?),
             _ => continue,

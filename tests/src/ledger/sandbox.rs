@@ -4,7 +4,7 @@ use crate::app::TestApp;
 use crate::client::{Answer, send, text};
 use crate::providers::hmac_hex;
 use crate::wait::until;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -42,21 +42,88 @@ impl TestApp {
     /// the response to the webhook.
     pub async fn succeed_late(&self, payment: &Value) -> Result<Answer> {
         let db = open(self).await?;
-        let (id, amount) = (text(&payment["id"])?, payment["amount"].clone());
+        let id = text(&payment["id"])?;
         sqlx::query(
             "update payments set status = 'succeeded', captured = amount where reference = $1",
         )
         .bind(&id)
         .execute(&db)
         .await?;
+        self.tell(&format!("late_{id}"), payment, json!({})).await
+    }
+
+    /// Refunds a payment in the sandbox's dashboard, which sends a webhook. The amount is in minor
+    /// units of a currency with two decimals.
+    pub async fn refund_in_dashboard(&self, payment: &Value, amount: i64) -> Result<()> {
+        let url = format!(
+            "{}/sandbox/payments/{}",
+            self.sandbox,
+            text(&payment["reference"])?
+        );
+        let amount = format!("{}.{:02}", amount / 100, amount % 100);
+        let form = self.api.request(reqwest::Method::POST, &url);
+        let answer = send(form.form(&[("amount", amount)])).await?;
+        ensure!(answer.status == 303, "{answer:?}");
+        Ok(())
+    }
+
+    /// Sends a succeeded refund back: updates the sandbox's ledger and sends a signed webhook. Returns
+    /// the response to the webhook.
+    pub async fn refund_comes_back(&self, payment: &Value, refund: &Value) -> Result<Answer> {
+        let (ours, amount) = (text(&refund["id"])?, refund["amount"].clone());
+        let id: String = sqlx::query_scalar("select reference from refunds where id = $1")
+            .bind(&ours)
+            .fetch_one(&self.store().await?)
+            .await?;
+        let db = open(self).await?;
+        sqlx::query("update refunds set status = 'failed' where id = $1")
+            .bind(&id)
+            .execute(&db)
+            .await?;
+        sqlx::query("update payments set refunded = refunded - $1 where id = $2")
+            .bind(amount.as_i64())
+            .bind(text(&payment["reference"])?)
+            .execute(&db)
+            .await?;
+        let reference = (refund["source"] != "payment_system").then_some(&ours);
+        let data = json!({ "refund": {
+            "id": id, "reference": reference, "amount": amount, "currency": refund["currency"],
+            "status": "failed",
+        } });
+        self.tell(&format!("back_{ours}"), payment, data).await
+    }
+
+    /// Reports a dispute of a payment with a signed webhook. Returns the response to the webhook.
+    pub async fn dispute(&self, payment: &Value, status: &str) -> Result<Answer> {
+        let data = json!({ "dispute": {
+            "id": format!("sbd_{}", text(&payment["id"])?), "amount": payment["amount"],
+            "currency": payment["currency"], "reason": "fraudulent", "status": status,
+        } });
+        let event = format!("dispute_{status}_{}", text(&payment["id"])?);
+        self.tell(&event, payment, data).await
+    }
+
+    /// Reports that an amount of a payment was taken back without a dispute. Returns the response to
+    /// the webhook.
+    pub async fn reverse(&self, payment: &Value, amount: i64) -> Result<Answer> {
+        let id = format!("sbv_{}", text(&payment["id"])?);
+        let data = json!({ "reversal": {
+            "id": id, "amount": amount, "currency": payment["currency"],
+        } });
+        self.tell(&id, payment, data).await
+    }
+
+    /// Sends a signed webhook about a succeeded payment and `more`.
+    async fn tell(&self, event: &str, payment: &Value, more: Value) -> Result<Answer> {
         let (account, secret) = self.sandbox_account().await?;
+        let mut data = more;
+        data["payment"] = json!({
+            "id": payment["reference"], "reference": payment["id"], "amount": payment["amount"],
+            "currency": payment["currency"], "status": "succeeded",
+        });
         let body = json!({
-            "id": format!("sbe_late_{id}"), "type": "payment.updated",
-            "created_at": "2026-01-01T00:00:00Z",
-            "data": { "payment": {
-                "id": payment["reference"], "reference": id, "amount": amount,
-                "currency": payment["currency"], "status": "succeeded",
-            } },
+            "id": format!("sbe_{event}"), "type": "payment.updated",
+            "created_at": "2026-01-01T00:00:00Z", "data": data,
         })
         .to_string();
         let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
@@ -70,6 +137,7 @@ impl TestApp {
     pub async fn until_sandbox_is_idle(&self) -> Result<()> {
         let db = open(self).await?;
         let sql = "select (select count(*) from payments where later_at is not null)
+                       + (select count(*) from follow_ups)
                        + (select count(*) from deliveries where state = 'pending')";
         until("the sandbox to finish", async || {
             let open: i64 = sqlx::query_scalar(sql).fetch_one(&db).await?;

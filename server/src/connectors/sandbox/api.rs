@@ -5,7 +5,7 @@ use crate::connectors::credentials;
 use crate::connectors::error::CallError;
 use crate::connectors::transport::{ApiError, send};
 use crate::connectors::types::{Ctx, NewPayment, NewRefund};
-use reqwest::{Method as Verb, RequestBuilder};
+use reqwest::{Method as Verb, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use till_shared::id::PaymentId;
@@ -63,14 +63,25 @@ impl<'a> Api<'a> {
         Ok(list.and_then(|list| list.data.into_iter().next()))
     }
 
-    /// `POST /payments/{id}/cancel`. `None` if the sandbox does not cancel it.
+    /// `POST /payments/{id}/cancel`. `None` if the sandbox says that it does not cancel it.
     pub async fn cancel_payment(&self, id: &str) -> Result<Option<Payment>, CallError> {
         let request = self.request(Verb::POST, &format!("payments/{id}/cancel"));
         match send(request).await?.into_result::<_, ErrorResponse>() {
             Ok(canceled) => Ok(Some(canceled)),
-            Err(ApiError::Response { .. }) => Ok(None),
-            Err(ApiError::Call(error)) => Err(error),
+            Err(ApiError::Response {
+                status: StatusCode::CONFLICT | StatusCode::NOT_FOUND,
+                body: Some(_),
+            }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Checks the API key: reads the payments with a reference that no payment has.
+    pub async fn check_login(&self) -> Result<(), CallError> {
+        let request = self.request(Verb::GET, "payments?reference=login");
+        let response = send(request).await?;
+        response.into_result::<Payments, ErrorResponse>()?;
+        Ok(())
     }
 
     /// `POST /payments/{id}/refunds`

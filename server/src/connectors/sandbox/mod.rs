@@ -40,12 +40,16 @@ impl Connector for Sandbox {
         credentials::check::<Credentials>(credentials, expected)
     }
 
+    fn is_test(&self, _: &Value) -> bool {
+        true
+    }
+
     async fn create(
         &self,
         ctx: &Ctx<'_>,
         new: &NewPayment<'_>,
     ) -> Result<PaymentUpdate, CallError> {
-        Ok(Api::new(ctx)?.create_payment(new).await?.into())
+        Ok(Api::new(ctx)?.create_payment(new).await?.update(new.id))
     }
 
     async fn fetch(
@@ -55,10 +59,10 @@ impl Connector for Sandbox {
     ) -> Result<Option<PaymentUpdate>, CallError> {
         let api = Api::new(ctx)?;
         let found = match payment.reference {
-            Some(reference) => api.payment(reference).await?,
+            Some(reference) => api.payment(&reference.id).await?,
             None => api.payment_by_our_id(payment.id).await?,
         };
-        Ok(found.map(Into::into))
+        Ok(found.map(|found| found.update(payment.id)))
     }
 
     async fn cancel(
@@ -67,17 +71,22 @@ impl Connector for Sandbox {
         payment: &PaymentRef<'_>,
     ) -> Result<Option<PaymentUpdate>, CallError> {
         if let Some(reference) = payment.reference
-            && let Some(canceled) = Api::new(ctx)?.cancel_payment(reference).await?
+            && let Some(canceled) = Api::new(ctx)?.cancel_payment(&reference.id).await?
         {
-            return Ok(Some(canceled.into()));
+            return Ok(Some(canceled.update(payment.id)));
         }
         // The payment is final or unknown: its state decides.
         self.fetch(ctx, payment).await
     }
 
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
+        // A repeated call is answered with what became of the refund.
         let refund = Api::new(ctx)?.create_refund(new).await?;
-        Ok(RefundOutcome::Succeeded(refund.id))
+        Ok((&refund).into())
+    }
+
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError> {
+        Api::new(ctx)?.check_login().await
     }
 
     async fn parse_webhook(

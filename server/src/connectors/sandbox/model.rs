@@ -57,6 +57,49 @@ pub struct Payments {
 #[derive(Deserialize)]
 pub struct Refund {
     pub id: String,
+    /// Our refund id; `None` if the refund was made in the dashboard.
+    pub reference: Option<String>,
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: RefundStatus,
+}
+
+/// A refund's status.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+/// A dispute.
+#[derive(Deserialize)]
+pub struct Dispute {
+    pub id: String,
+    pub amount: i64,
+    pub currency: Currency,
+    pub reason: Option<String>,
+    pub status: DisputeStatus,
+    /// RFC 3339.
+    pub respond_by: Option<jiff::Timestamp>,
+}
+
+/// A dispute's status.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeStatus {
+    NeedsResponse,
+    Won,
+    Lost,
+}
+
+/// Money that was taken back without a dispute.
+#[derive(Deserialize)]
+pub struct Reversal {
+    pub id: String,
+    pub amount: i64,
+    pub currency: Currency,
 }
 
 /// The body of an error response.
@@ -79,8 +122,12 @@ pub struct Event {
     pub data: EventData,
 }
 
-/// The object that a webhook is about.
+/// The objects that a webhook is about: the payment, and what happened to it, if it is not the
+/// payment that changed.
 #[derive(Deserialize)]
 pub struct EventData {
     pub payment: Payment,
+    pub refund: Option<Refund>,
+    pub dispute: Option<Dispute>,
+    pub reversal: Option<Reversal>,
 }

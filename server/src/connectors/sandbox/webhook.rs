@@ -1,8 +1,8 @@
 //! The sandbox's webhooks: signed like Stripe's.
 
-use super::model::{Credentials, Event};
+use super::model::{Credentials, Event, EventData};
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
-use crate::connectors::types::{Ctx, WebhookEvent, WebhookMessage};
+use crate::connectors::types::{Ctx, PaymentKey, WebhookEvent, WebhookMessage};
 use crate::connectors::{credentials, signature};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
@@ -19,13 +19,34 @@ pub fn parse(
     let secret = credentials.webhook_secret.expose_secret().as_bytes();
     signature::verify(headers, "sandbox-signature", body, secret, timing)?;
     let event: Event = serde_json::from_slice(body).map_err(MalformedWebhook::from)?;
-    let payment = event.data.payment;
-    let id = payment
-        .reference
-        .parse()
-        .map_err(|_| MalformedWebhook::Reference)?;
     Ok(vec![WebhookMessage {
         id: event.id,
-        events: vec![WebhookEvent::Payment(id, payment.into())],
+        events: vec![reported(event.data)?],
     }])
+}
+
+/// What the event reports. The payment is ours, so a refund without a reference of ours was made in
+/// the dashboard.
+fn reported(data: EventData) -> Result<WebhookEvent, MalformedWebhook> {
+    let id = data.payment.reference.parse();
+    let id = id.map_err(|_| MalformedWebhook::Reference)?;
+    if let Some(refund) = data.refund {
+        return Ok(match &refund.reference {
+            Some(ours) => {
+                let ours = ours.parse().map_err(|_| MalformedWebhook::Reference)?;
+                WebhookEvent::Refund(ours, (&refund).into())
+            }
+            None => WebhookEvent::DashboardRefund(PaymentKey::Ours(id), refund.into()),
+        });
+    }
+    if let Some(dispute) = data.dispute {
+        return Ok(WebhookEvent::Dispute(PaymentKey::Ours(id), dispute.into()));
+    }
+    if let Some(reversal) = data.reversal {
+        return Ok(WebhookEvent::Reversal(
+            PaymentKey::Ours(id),
+            reversal.into(),
+        ));
+    }
+    Ok(WebhookEvent::Payment(id, data.payment.into()))
 }

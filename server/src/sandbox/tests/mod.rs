@@ -1,5 +1,6 @@
 //! Tests of the sandbox over HTTP.
 
+mod follow_ups;
 mod outcomes;
 mod payments;
 mod refunds;
@@ -163,6 +164,25 @@ impl TestSandbox {
     async fn verification_page(&self, payment: &Value) -> Response {
         let url = payment["verification"]["url"].as_str().unwrap();
         self.client.get(url).send().await.unwrap()
+    }
+
+    /// Waits for `count` webhooks of a type and returns the objects of this name in them, in the
+    /// order in which they arrived.
+    async fn objects(&self, kind: &str, name: &str, count: usize) -> Vec<Value> {
+        let received = || {
+            let all = self.received.lock().unwrap().clone();
+            let bodies = all.iter().map(|w| serde_json::from_str(&w.body).unwrap());
+            let of_kind = bodies.filter(|body: &Value| body["type"] == kind);
+            of_kind.map(|body| body["data"][name].clone()).collect()
+        };
+        for _ in 0..POLLS {
+            let found: Vec<Value> = received();
+            if found.len() >= count {
+                return found;
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        panic!("{count} webhooks {kind} were not received");
     }
 
     /// Waits for `count` webhooks and returns all that were received.

@@ -37,7 +37,7 @@ async fn assert_paid_once(app: &TestApp, opened: &Opened) -> Result<()> {
         Ok(callback_types(app, &opened.id).await.len() == 2)
     })
     .await?;
-    ensure!(callback_types(app, &opened.id).await == ["payment.succeeded", "invoice.paid"]);
+    ensure!(callback_types(app, &opened.id).await == ["invoice.paid", "payment.succeeded"]);
     let payments = invoice["payments"].as_array().context("no payments")?;
     ensure!(
         payments.len() == 1 && payments[0]["status"] == "succeeded",
