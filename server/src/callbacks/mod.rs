@@ -1,7 +1,11 @@
 //! Callbacks to projects: signing, retry schedule, address checks and delivery from the outbox.
 
 pub mod deliver;
+mod endpoint;
 pub mod guard;
 pub mod schedule;
 pub mod sign;
 pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! endpoint that does not answer delays no other project.
 
 use crate::callbacks::deliver::{Answer, Deliverer};
-use crate::callbacks::{schedule, sign};
+use crate::callbacks::{endpoint, schedule, sign};
 use crate::clock;
 use crate::crypto::Keys;
 use crate::store::Store;
@@ -172,47 +172,28 @@ fn span(event: &PendingEvent) -> Span {
 }
 
 async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
-    let Some(project) = outbox.store.project(&event.project).await? else {
-        anyhow::bail!("the project does not exist");
+    let project = endpoint::find(&outbox.store, &event.project).await?;
+    let Some((project, url)) = project.as_ref().and_then(|p| Some((p, p.endpoint()?))) else {
+        tracing::debug!("callback kept: the project has no endpoint");
+        return Ok(());
     };
+    let secrets = sign::valid_secrets(&outbox.keys, project)?;
     let at = clock::now_ms();
-    let answer = match (&project.settings.notify_url, project.notify_off) {
-        (Some(url), None) => {
-            let secrets = sign::valid_secrets(&outbox.keys, &project)?;
-            outbox
-                .deliverer
-                .post(url, &event.id, &event.body, &secrets, RESPONSE_TIMEOUT)
-                .await
-        }
-        (_, Some(_)) => Answer {
-            error: Some("callbacks are turned off because the endpoint answered 410".into()),
-            ..Answer::default()
-        },
-        (None, None) => Answer {
-            error: Some("the project has no notify_url".into()),
-            ..Answer::default()
-        },
-    };
-    let number = event.attempts + 1;
+    let answer = outbox
+        .deliverer
+        .post(url, &event.id, &event.body, &secrets, RESPONSE_TIMEOUT)
+        .await;
     let done = clock::now_ms();
-    let callable = project.settings.notify_url.is_some() && project.notify_off.is_none();
-    let next = if callable {
-        let jitter = i64::from(rand::random_range(0..=1000u16));
-        let tried = number - event.resent_after;
-        schedule::after(&answer, tried, done, jitter, outbox.speedup)
-    } else {
-        // There is no endpoint. The callback is stored and can be resent.
-        Next::Failed
-    };
-    if answer.status == Some(410) {
-        outbox
-            .store
-            .turn_notifications_off(&project.id, done)
-            .await?;
+    let jitter = i64::from(rand::random_range(0..=1000u16));
+    let number = event.attempts + 1 - event.resent_after;
+    let mut next = schedule::after(&answer, number, done, jitter, outbox.speedup);
+    if next == Next::Unsent && !endpoint::turn_off(&outbox.store, &project.id, url, done).await? {
+        next = Next::Retry {
+            at: done,
+            refused: false,
+        };
     }
-    if callable {
-        report(outbox, &answer, at, done, next);
-    }
+    report(outbox, &answer, at, done, next);
     let attempt = Attempt {
         at,
         duration_ms: done - at,
@@ -222,7 +203,7 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
     };
     Ok(outbox
         .store
-        .record_attempt(&event.id, number, &attempt, next)
+        .record_attempt(&event.id, &attempt, next)
         .await?)
 }
 
@@ -235,7 +216,7 @@ fn report(outbox: &Outbox, answer: &Answer, at: i64, done: i64, next: Next) {
         (_, None) => Callback::Unreachable,
     };
     outbox.metrics.callback(outcome, took);
-    if next == Next::Failed {
+    if matches!(next, Next::Failed | Next::Unsent) {
         outbox.metrics.callback_failed();
     }
     if let Some(status) = answer.status {
@@ -244,8 +225,9 @@ fn report(outbox: &Outbox, answer: &Answer, at: i64, done: i64, next: Next) {
     let error = &answer.error;
     match next {
         Next::Delivered => tracing::info!("callback delivered"),
-        Next::RetryAt(_) => tracing::warn!(error, "callback not delivered"),
+        Next::Retry { .. } => tracing::warn!(error, "callback not delivered"),
         Next::Failed => tracing::error!(error, "callback failed: no attempts left"),
+        Next::Unsent => tracing::error!("callbacks turned off: the endpoint answered 410"),
     }
     if next != Next::Delivered {
         Span::current().record("otel.status_code", "ERROR");

@@ -3,21 +3,40 @@
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
+use crate::store::event_resends::{self, ResendFilter, ResentRow};
 use crate::store::events::{self, EventRow, NewEvent};
-use crate::store::projects::Project;
+use crate::store::projects::{self, Project};
+use crate::store::{StoreError, Tx};
 use crate::{clock, new_id, views};
-use till_shared::event::{Event, EventData, EventType, SentEvent};
+use till_shared::event::{DeliveryState, Event, EventData, EventType, SentEvent};
 use till_shared::id::EventId;
+
+/// An event that is being resent, and all that are sent with it.
+pub type ResentEvent = views::ResentEvent;
+/// Events that are being resent.
+pub type ResentEvents = views::ResentEvents;
+
+/// The maximum number of events that one call selects to resend.
+const RESEND_LIMIT: usize = 1000;
+
+/// A point in the order of events, from which a list or a resending begins.
+#[derive(Debug, Default)]
+pub struct After {
+    /// Only events created after this one.
+    pub event: Option<EventId>,
+    /// Only events created after this time (milliseconds).
+    pub time: Option<i64>,
+}
 
 /// Narrows a list of events.
 #[derive(Debug, Default)]
 pub struct EventFilter {
     /// Only events of this type.
     pub kind: Option<EventType>,
-    /// Only events written after this one.
-    pub after: Option<EventId>,
-    /// Only events written after this time (milliseconds).
-    pub after_time: Option<i64>,
+    /// Only events in this state.
+    pub state: Option<DeliveryState>,
+    /// Only events after this one or this time.
+    pub after: After,
     /// Only events older than this one.
     pub before: Option<EventId>,
 }
@@ -34,8 +53,9 @@ pub async fn list(
 ) -> Result<Page<SentEvent>> {
     let filter = events::EventFilter {
         kind: filter.kind,
-        after: filter.after,
-        after_time: filter.after_time,
+        state: filter.state,
+        after: filter.after.event,
+        after_time: filter.after.time,
         before: filter.before,
         limit: limit.rows(),
     };
@@ -61,12 +81,9 @@ pub async fn get(app: &App, project: &Project, id: &EventId) -> Result<SentEvent
 /// Sends a `ping` to the project's endpoint.
 ///
 /// # Errors
-/// When the project has no endpoint.
+/// `invalid-request` that names `notify_url` if the project has no endpoint.
 pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
-    if project.settings.notify_url.is_none() {
-        let message = "the project has no notify_url to send it to";
-        return Err(Error::field("notify_url", "required", message));
-    }
+    check_endpoint(project)?;
     let now = clock::now_ms();
     let id = EventId::from_unique(new_id::unique());
     let event = Event {
@@ -95,16 +112,91 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     get(app, project, &id).await
 }
 
-/// Sends an event again now, delivered or not. If delivery fails, the retry schedule starts over.
+/// Sends an event again now, delivered or not, after the earlier events of its invoice that wait.
+/// Their retry schedules start over.
 ///
 /// # Errors
-/// `not-found` if the project has no such event.
-pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<SentEvent> {
-    app.store
-        .resend_event(&project.id, id, clock::now_ms())
-        .await?;
+/// `not-found` if the project has no such event; `invalid-request` that names `notify_url` if it has
+/// no endpoint.
+pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<ResentEvent> {
+    get(app, project, id).await?;
+    let mut tx = begin_sending(app, project).await?;
+    let now = clock::now_ms();
+    let rows = event_resends::resend_one(&mut tx, &project.id, id, now).await?;
+    tx.commit().await.map_err(StoreError::from)?;
     app.outbox.wake.notify_one();
-    get(app, project, id).await
+    Ok(ResentEvent {
+        event: get(app, project, id).await?,
+        sending: rows.into_iter().map(|row| row.id).collect(),
+    })
+}
+
+/// Selects events to resend.
+#[derive(Debug)]
+pub struct Selection {
+    /// The state that they are in.
+    pub state: DeliveryState,
+    /// Only events of this type.
+    pub kind: Option<EventType>,
+    /// Only events after this one or this time.
+    pub after: After,
+}
+
+/// Sends all selected events again now, up to [`RESEND_LIMIT`], the oldest first; and before them
+/// the earlier events of their invoices that wait. Their retry schedules start over.
+///
+/// # Errors
+/// `invalid-request` that names `notify_url` if the project has no endpoint.
+pub async fn resend_all(
+    app: &App,
+    project: &Project,
+    selection: Selection,
+) -> Result<ResentEvents> {
+    let filter = ResendFilter {
+        state: selection.state,
+        kind: selection.kind,
+        after: selection.after.event,
+        after_time: selection.after.time,
+    };
+    let mut tx = begin_sending(app, project).await?;
+    let limit = i64::try_from(RESEND_LIMIT + 1).unwrap_or(i64::MAX);
+    let mut selected = event_resends::select(&mut tx, &project.id, &filter, limit).await?;
+    let has_more = selected.len() > RESEND_LIMIT;
+    selected.truncate(RESEND_LIMIT);
+    let rows: Vec<ResentRow> = match selected.last() {
+        Some(last) => {
+            let now = clock::now_ms();
+            event_resends::resend_selected(&mut tx, &project.id, &filter, last, now).await?
+        }
+        None => vec![],
+    };
+    tx.commit().await.map_err(StoreError::from)?;
+    app.outbox.wake.notify_one();
+    Ok(ResentEvents {
+        data: rows.into_iter().map(views::sending_event).collect(),
+        next_cursor: selected.pop().filter(|_| has_more),
+    })
+}
+
+/// Begins a transaction with the project locked, if it has an endpoint.
+async fn begin_sending(app: &App, project: &Project) -> Result<Tx> {
+    let mut tx = app.store.begin().await?;
+    let project = projects::lock(&mut tx, &project.id).await?;
+    let project = project.ok_or_else(|| Error::not_found("project"))?;
+    check_endpoint(&project)?;
+    Ok(tx)
+}
+
+fn check_endpoint(project: &Project) -> Result<()> {
+    if project.settings.notify_url.is_none() {
+        let message = "the project has no notify_url to send to";
+        return Err(Error::field("notify_url", "required", message));
+    }
+    if project.notify_off.is_some() {
+        let message = "the endpoint is turned off because it answered 410: set notify_url again";
+        return Err(Error::field("notify_url", "off", message));
+    }
+    Ok(())
 }
 
 async fn view(app: &App, row: &EventRow) -> Result<SentEvent> {

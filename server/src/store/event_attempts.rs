@@ -26,11 +26,15 @@ impl Store {
     pub async fn record_attempt(
         &self,
         event: &EventId,
-        number: i64,
         attempt: &Attempt,
         next: Next,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
+        let number = "update events set attempts = attempts + 1 where id = $1 returning attempts";
+        let number: i64 = sqlx::query_scalar(number)
+            .bind(event.as_str())
+            .fetch_one(tx.conn())
+            .await?;
         sqlx::query(
             "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
              values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
@@ -44,20 +48,25 @@ impl Store {
         .bind(&attempt.answer)
         .execute(tx.conn())
         .await?;
-        let (state, next_at, delivered) = match next {
-            Next::Delivered => (DeliveryState::Delivered, None, Some(attempt.at)),
-            Next::RetryAt(at) => (DeliveryState::Pending, Some(at), None),
-            Next::Failed => (DeliveryState::Failed, None, None),
+        let (state, next_at, refused_until, delivered) = match next {
+            Next::Delivered => (DeliveryState::Delivered, None, None, Some(attempt.at)),
+            Next::Retry { at, refused } => {
+                let refused_until = refused.then_some(at);
+                (DeliveryState::Pending, Some(at), refused_until, None)
+            }
+            Next::Failed => (DeliveryState::Failed, None, None, None),
+            Next::Unsent => (DeliveryState::Unsent, None, None, None),
         };
+        // A callback that became `unsent` during the attempt stays so, unless it was delivered.
         sqlx::query(
-            "update events set state = $1, next_attempt_at = $2,
-             delivered_at = coalesce(delivered_at, $3), attempts = $4
-             where id = $5 and state = 'pending'",
+            "update events set state = $1, next_attempt_at = $2, refused_until = $3,
+             leased_until = null, delivered_at = coalesce(delivered_at, $4)
+             where id = $5 and (state = 'pending' or $1 = 'delivered')",
         )
         .bind(state.as_str())
         .bind(next_at)
+        .bind(refused_until)
         .bind(delivered)
-        .bind(number)
         .bind(event.as_str())
         .execute(tx.conn())
         .await?;

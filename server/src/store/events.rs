@@ -113,6 +113,8 @@ impl FromRow<'_, AnyRow> for EventRow {
 pub struct EventFilter {
     /// Only this type.
     pub kind: Option<EventType>,
+    /// Only this state.
+    pub state: Option<DeliveryState>,
     /// Only events after this one.
     pub after: Option<EventId>,
     /// Only events created after this time (milliseconds).
@@ -128,10 +130,29 @@ pub struct EventFilter {
 pub enum Next {
     /// It is delivered.
     Delivered,
-    /// The next attempt is due at this time (milliseconds).
-    RetryAt(i64),
+    /// There is another attempt.
+    Retry {
+        /// When it is due (milliseconds).
+        at: i64,
+        /// Whether the endpoint refused this callback. Later ones of the invoice do not wait for it.
+        refused: bool,
+    },
     /// There are no more attempts; it can be resent.
     Failed,
+    /// The endpoint answered 410, which turns it off.
+    Unsent,
+}
+
+/// Keeps a project's pending callbacks until there is an endpoint and they are resent.
+pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
+    sqlx::query(
+        "update events set state = 'unsent', next_attempt_at = null
+         where project = $1 and state = 'pending'",
+    )
+    .bind(project.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 impl Store {
@@ -147,7 +168,8 @@ impl Store {
     }
 
     /// Claims a project's due callbacks: until `lease_until` (milliseconds) no other call claims
-    /// them. Only the first pending callback of each invoice is claimed, to keep their order.
+    /// them. A callback waits for every earlier pending one of its invoice, except those that the
+    /// endpoint refused and that are not due again yet.
     pub async fn claim_due_events(
         &self,
         project: &ProjectId,
@@ -157,12 +179,14 @@ impl Store {
     ) -> Result<Vec<PendingEvent>> {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
             concat!(
-                "update events set next_attempt_at = $3 where id in
+                "update events set next_attempt_at = $3, leased_until = $3 where id in
                  (select e.id from events e
                   where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
                   and not exists (select 1 from events earlier where earlier.invoice = e.invoice
-                      and earlier.sequence < e.sequence and earlier.state = 'pending')
-                  order by e.next_attempt_at limit $4{}) returning ",
+                      and earlier.sequence < e.sequence and earlier.state = 'pending'
+                      and (earlier.next_attempt_at <= $2 or earlier.refused_until is null
+                          or earlier.refused_until <> earlier.next_attempt_at))
+                  order by e.next_attempt_at, e.id limit $4{}) returning ",
                 columns!()
             ),
             self.engine.skip_locked()
@@ -194,16 +218,22 @@ impl Store {
         project: &ProjectId,
         filter: &EventFilter,
     ) -> Result<Vec<EventRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from events where project = $1
-             and ($2 is null or type = $2)
-             and ($3 is null or id > $3)
-             and ($4 is null or created_at > $4)
-             and ($5 is null or id < $5)
-             order by id desc limit $6"
-        ))
+        let state = filter
+            .state
+            .map_or(String::new(), |state| format!("and state = '{state}'"));
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
+            concat!(
+                "select ",
+                columns!(),
+                " from events where project = $1 {}
+                 and ($2 is null or type = $2)
+                 and ($3 is null or id > $3)
+                 and ($4 is null or created_at > $4)
+                 and ($5 is null or id < $5)
+                 order by id desc limit $6"
+            ),
+            state
+        )))
         .bind(project.as_str())
         .bind(filter.kind.map(EventType::as_str))
         .bind(filter.after.as_ref().map(EventId::as_str))
@@ -214,17 +244,12 @@ impl Store {
         .await?)
     }
 
-    /// Makes a project's callback due now and restarts its schedule.
-    pub async fn resend_event(&self, project: &ProjectId, id: &EventId, now: i64) -> Result<()> {
-        sqlx::query(
-            "update events set state = 'pending', next_attempt_at = $1, resent_after = attempts
-             where id = $2 and project = $3",
-        )
-        .bind(now)
-        .bind(id.as_str())
-        .bind(project.as_str())
-        .execute(self.pool())
-        .await?;
-        Ok(())
+    /// Counts a project's callbacks that wait for an endpoint.
+    pub async fn count_unsent_events(&self, project: &ProjectId) -> Result<i64> {
+        let sql = "select count(*) from events where project = $1 and state = 'unsent'";
+        Ok(sqlx::query_scalar(sql)
+            .bind(project.as_str())
+            .fetch_one(self.pool())
+            .await?)
     }
 }

@@ -2,8 +2,63 @@
 
 use crate::clock::rfc3339;
 use crate::store::event_attempts::Attempt;
+use crate::store::event_resends::ResentRow;
 use crate::store::events::EventRow;
-use till_shared::event::{DeliveryAttempt, SentEvent};
+use serde::Serialize;
+use till_shared::event::{DeliveryAttempt, EventType, SentEvent};
+use till_shared::id::{EventId, InvoiceId};
+use utoipa::ToSchema;
+
+/// An event that is being resent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResentEvent {
+    /// The event.
+    #[serde(flatten)]
+    pub event: SentEvent,
+    /// The ids of all events that are being sent, in order: the earlier events of the same invoice
+    /// that waited, then this one.
+    pub sending: Vec<EventId>,
+}
+
+/// Events that are being resent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResentEvents {
+    /// All events that are being sent, oldest first: those that were selected, and earlier events of
+    /// their invoices that waited.
+    pub data: Vec<SendingEvent>,
+    /// The id of the last event that was selected, if there are more. Send it as `after` to resend
+    /// the next ones.
+    pub next_cursor: Option<EventId>,
+}
+
+/// An event that is being sent. `GET /v1/events/{id}` has its data and attempts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SendingEvent {
+    /// The event's id.
+    pub id: EventId,
+    /// Always `event`.
+    pub object: &'static str,
+    /// The event's type.
+    pub r#type: EventType,
+    /// The invoice; null for `ping`.
+    pub invoice: Option<InvoiceId>,
+    /// The position among the events of the invoice.
+    pub sequence: i64,
+    /// When the event was created, RFC 3339 UTC.
+    pub created_at: String,
+}
+
+/// An event that is being sent.
+pub fn sending_event(row: ResentRow) -> SendingEvent {
+    SendingEvent {
+        id: row.id,
+        object: "event",
+        r#type: row.kind,
+        invoice: row.invoice,
+        sequence: row.sequence,
+        created_at: rfc3339(row.created_at),
+    }
+}
 
 /// An event with its delivery state.
 ///

@@ -1,20 +1,20 @@
 //! Callbacks: list, read, resend, ping.
 
 use crate::app::App;
-use crate::flow::Result;
-use crate::flow::events::{self, EventFilter};
+use crate::flow::events::{self, After, EventFilter, ResentEvent, ResentEvents, Selection};
 use crate::flow::page::{Limit, Page};
+use crate::flow::{Error, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{Query, id, parsed};
+use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
 use crate::http::openapi::problems;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
-use till_shared::event::SentEvent;
+use till_shared::event::{DeliveryState, EventType, SentEvent};
 use till_shared::id::EventId;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,6 +24,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list))
         .routes(routes!(read))
         .routes(routes!(resend))
+        .routes(routes!(resend_all))
         .routes(routes!(ping))
 }
 
@@ -33,7 +34,11 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 struct EventQuery {
     /// Only events of this type, for example `invoice.paid`.
     r#type: Option<String>,
-    /// Only events after this one (an event id) or after this time (RFC 3339).
+    /// Only events in this state: `pending`, `delivered`, `failed` or `unsent` (there was no
+    /// endpoint, or it was turned off).
+    state: Option<String>,
+    /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
+    /// in UTC).
     after: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
@@ -53,17 +58,37 @@ async fn list(
     Query(query): Query<EventQuery>,
 ) -> Result<Json<Page<SentEvent>>> {
     let limit = Limit::new(query.limit)?;
-    let after = query.after.as_deref();
-    let by_id = after.filter(|text| text.starts_with(EventId::PREFIX));
-    let by_time = after.filter(|_| by_id.is_none());
-    let time: Option<jiff::Timestamp> = parsed("after", by_time)?;
     let filter = EventFilter {
-        kind: parsed("type", query.r#type.as_deref())?,
-        after: parsed("after", by_id)?,
-        after_time: time.map(|time| time.as_millisecond()),
-        before: parsed("cursor", query.cursor.as_deref())?,
+        kind: parsed("type", given(&query.r#type))?,
+        state: parsed("state", given(&query.state))?,
+        after: after(given(&query.after))?,
+        before: parsed("cursor", given(&query.cursor))?,
     };
     Ok(Json(events::list(&app, &project, filter, limit).await?))
+}
+
+/// A text that is not empty.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+/// Parses `after`: an event's id, a time, or a date.
+fn after(text: Option<&str>) -> Result<After> {
+    let Some(text) = text else {
+        return Ok(After::default());
+    };
+    if text.starts_with(EventId::PREFIX) {
+        return Ok(After {
+            event: parsed("after", Some(text))?,
+            time: None,
+        });
+    }
+    Ok(After {
+        event: None,
+        time: time("after", Some(text))?,
+    })
 }
 
 problems!(ReadProblems: Unauthorized, NotFound);
@@ -81,19 +106,66 @@ async fn read(
     Ok(Json(event))
 }
 
+problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
+
 /// Resend an event
 ///
-/// Sends the event now, whether it was delivered or not. If delivery fails, the retry schedule starts over.
+/// Sends the event now, whether it was delivered or not. Earlier events of the same invoice that are
+/// `pending` or `unsent` are sent before it; `sending` lists all of them. If delivery fails, the retry
+/// schedule starts over.
 #[utoipa::path(post, path = "/v1/events/{event}/resend", tag = "events",
     security(("secret_key" = [])), params(("event" = EventId, Path)),
-    responses((status = 202, body = SentEvent, description = "The event is being sent"), ReadProblems))]
+    responses((status = 202, body = ResentEvent, description = "The event is being sent"),
+        ResendProblems))]
 async fn resend(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
     Path(event): Path<String>,
-) -> Result<(StatusCode, Json<SentEvent>)> {
-    let event = events::resend(&app, &project, &id(&event, "event")?).await?;
-    Ok((StatusCode::ACCEPTED, Json(event)))
+) -> Result<(StatusCode, Json<ResentEvent>)> {
+    let resent = events::resend(&app, &project, &id(&event, "event")?).await?;
+    Ok((StatusCode::ACCEPTED, Json(resent)))
+}
+
+/// Which events to resend.
+#[derive(Deserialize, ToSchema)]
+struct ResendBody {
+    /// Only events in this state.
+    #[schema(value_type = DeliveryState)]
+    state: Option<String>,
+    /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
+    /// in UTC).
+    after: Option<String>,
+    /// Only events of this type.
+    #[schema(value_type = Option<EventType>)]
+    r#type: Option<String>,
+}
+
+problems!(ResendAllProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, PayloadTooLarge);
+
+/// Resend all events of a kind
+///
+/// Sends the events in this state now, at most 1000, the oldest first. The events of one invoice are
+/// sent in order, and earlier ones that are `pending` or `unsent` before those that were selected.
+/// `data` lists all of them. If there are more, `next_cursor` is the `after` of the next call. If
+/// delivery fails, the retry schedule starts over.
+#[utoipa::path(post, path = "/v1/events/resend", tag = "events", security(("secret_key" = [])),
+    request_body = ResendBody,
+    responses((status = 202, body = ResentEvents, description = "The events are being sent"),
+        ResendAllProblems))]
+async fn resend_all(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    body: JsonBody<ResendBody>,
+) -> Result<(StatusCode, Json<ResentEvents>)> {
+    let body = body.value;
+    let state = parsed("state", given(&body.state))?;
+    let selection = Selection {
+        state: state.ok_or_else(|| Error::field("state", "required", "is required"))?,
+        kind: parsed("type", given(&body.r#type))?,
+        after: after(given(&body.after))?,
+    };
+    let resent = events::resend_all(&app, &project, selection).await?;
+    Ok((StatusCode::ACCEPTED, Json(resent)))
 }
 
 problems!(PingProblems: InvalidRequest, Unauthorized);
