@@ -2,12 +2,13 @@
 
 use crate::json;
 use gloo_net::http::Response;
-use js_sys::{Array, JSON, Promise};
+use js_sys::{Array, Date, JSON, Promise};
 use leptos::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
 use till_shared::id::InvoiceId;
 use till_shared::message::{Destination, InvoiceAndToken, Returned, Size, ToPage, ToWidget};
+use till_shared::widget::BrowserInfo;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -316,4 +317,19 @@ pub fn new_key() -> String {
         .crypto()
         .map(|crypto| crypto.random_uuid())
         .unwrap_or_default()
+}
+
+/// Returns what 3-D Secure asks about the browser, if the browser says all of it.
+pub fn browser() -> Option<BrowserInfo> {
+    let (navigator, screen) = (window().navigator(), window().screen().ok()?);
+    Some(BrowserInfo {
+        user_agent: navigator.user_agent().ok()?,
+        language: navigator.language()?,
+        color_depth: screen.color_depth().ok()?.cast_unsigned(),
+        screen_width: screen.width().ok()?.cast_unsigned(),
+        screen_height: screen.height().ok()?.cast_unsigned(),
+        time_zone_offset: Date::new_0().get_timezone_offset() as i32,
+        // `navigator.javaEnabled()` is false in every browser (HTML Standard, `NavigatorPlugins`).
+        java_enabled: false,
+    })
 }

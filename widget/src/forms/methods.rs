@@ -1,7 +1,7 @@
-//! The payment methods. The buyer enters a card in the widget; every other method redirects to the
-//! payment system's page.
+//! The payment methods. The buyer enters a card in the widget, or on the payment system's page if the
+//! account says so; every other method redirects to the payment system's page.
 
-use crate::i18n::t;
+use crate::i18n::{fill, t};
 use crate::once::reactive;
 use leptos::prelude::*;
 use till_shared::payment::Method;
@@ -17,6 +17,22 @@ pub fn method_name(method: Method) -> String {
         Method::Eps => "EPS",
     }
     .to_owned()
+}
+
+/// Returns the label of a button that leads to a method's page.
+pub fn page_label(method: Method) -> String {
+    match method {
+        Method::Card => t("card_page"),
+        _ => fill("pay_with", "{method}", &method_name(method)),
+    }
+}
+
+/// Returns the text that says before the press that a method has a page of its own.
+pub fn page_text(method: Method) -> String {
+    match method {
+        Method::Card => t("card_page_text"),
+        _ => fill("pay_with_text", "{method}", &method_name(method)),
+    }
 }
 
 /// The choice of methods, if there are several.

@@ -11,8 +11,9 @@ mod methods;
 pub use buyer::BuyerFields;
 pub use card::CardFields;
 pub use early::take_over;
-pub use methods::{MethodChoice, method_name};
+pub use methods::{MethodChoice, method_name, page_label, page_text};
 
+use crate::host;
 use buyer::BuyerForm;
 use card::CardForm;
 use leptos::prelude::*;
@@ -29,6 +30,8 @@ pub struct Forms {
     pub card: CardForm,
     /// The chosen method.
     pub method: RwSignal<Method>,
+    /// Whether a card is entered here, and not on the payment system's page.
+    pub takes_card: RwSignal<bool>,
 }
 
 impl Forms {
@@ -38,12 +41,13 @@ impl Forms {
             buyer: BuyerForm::new(),
             card: CardForm::new(),
             method: RwSignal::new(Method::Card),
+            takes_card: RwSignal::new(true),
         }
     }
 
-    /// Returns whether the buyer pays by card.
+    /// Returns whether the buyer pays by a card that is entered here.
     pub fn is_card(self) -> bool {
-        self.method.get() == Method::Card
+        self.method.get() == Method::Card && self.takes_card.get()
     }
 
     /// Reads the fields as they stand. If one is invalid, shows all errors and returns the id of the
@@ -51,13 +55,13 @@ impl Forms {
     pub fn read(self, missing: &[BuyerField]) -> Result<FixPayment, &'static str> {
         let method = self.method.get_untracked();
         let buyer = self.buyer.read(missing);
-        let card = (method == Method::Card)
-            .then(|| self.card.read())
-            .transpose();
+        let is_card = untrack(|| self.is_card());
+        let card = is_card.then(|| self.card.read()).transpose();
         Ok(FixPayment {
             method,
             buyer: buyer?,
             card: card?,
+            browser: host::browser().filter(|_| is_card),
         })
     }
 

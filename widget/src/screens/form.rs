@@ -3,7 +3,9 @@
 use super::parts::Message;
 use super::summary::price;
 use crate::focus::focus_id;
-use crate::forms::{BuyerFields, CardFields, Forms, MethodChoice, field_to_correct, method_name};
+use crate::forms::{
+    BuyerFields, CardFields, Forms, MethodChoice, field_to_correct, page_label, page_text,
+};
 use crate::i18n::{fill, t};
 use crate::once::{Once, effect, once, reactive};
 use crate::state::{FormAction, Session};
@@ -12,7 +14,6 @@ use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::buyer::BuyerField;
-use till_shared::payment::Method;
 use till_shared::widget::Bill;
 
 /// The screen.
@@ -29,6 +30,7 @@ pub fn PayForm(session: Session, forms: Forms) -> impl IntoView {
     if !bill.methods.iter().any(|info| info.method == chosen) {
         forms.method.set(first.method);
     }
+    forms.takes_card.set(!bill.hosts_card());
     act_on(session, forms, bill.missing.clone());
     Some(once(move || view! { <Form session forms bill/> }))
 }
@@ -44,7 +46,7 @@ fn Form(session: Session, forms: Forms, bill: Bill) -> impl IntoView {
         event.prevent_default();
         match forms.read(&asked) {
             Ok(fix) => {
-                let external = fix.method != Method::Card;
+                let external = fix.card.is_none();
                 session.pay(fix, external);
             }
             Err(id) => focus_id(id),
@@ -88,11 +90,10 @@ fn Form(session: Session, forms: Forms, bill: Bill) -> impl IntoView {
 }
 
 fn method_fields(forms: Forms) -> Option<Once> {
-    let method = forms.method.get();
-    if method == Method::Card {
+    if forms.is_card() {
         return Some(once(move || view! { <CardFields form=forms.card/> }));
     }
-    let text = fill("pay_with_text", "{method}", &method_name(method));
+    let text = page_text(forms.method.get());
     Some(once(|| view! { <p class="hint">{text}</p> }))
 }
 
@@ -102,8 +103,7 @@ fn pay_label(session: Session, forms: Forms, amount: &str) -> String {
     } else if forms.is_card() {
         fill("pay", "{amount}", amount)
     } else {
-        let name = method_name(forms.method.get());
-        [&fill("pay_with", "{method}", &name), " · ", amount].concat()
+        [&page_label(forms.method.get()), " · ", amount].concat()
     }
 }
 
@@ -112,8 +112,10 @@ fn act_on(session: Session, forms: Forms, missing: Vec<BuyerField>) {
     effect(move || match session.form_action.get() {
         FormAction::None => {}
         FormAction::ShowErrors(fields) => {
-            if let Some(id) = forms.show_errors(&missing, &fields) {
-                focus_id(id);
+            match forms.show_errors(&missing, &fields) {
+                Some(id) => focus_id(id),
+                // The form has no such field: the project's accounts have changed.
+                None => session.banner.set(Some(t("unavailable"))),
             }
         }
         // The live event may arrive before the response, while the fields are disabled.

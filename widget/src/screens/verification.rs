@@ -2,7 +2,7 @@
 //! reports when the verification is complete.
 
 use super::parts::Button;
-use crate::forms::method_name;
+use crate::forms::{method_name, page_label, page_text};
 use crate::host;
 use crate::i18n::{fill, t};
 use crate::once::{once, reactive};
@@ -21,16 +21,18 @@ const FRAME_TIMEOUT: u32 = 8_000;
 #[component]
 pub fn VerificationForm(session: Session) -> impl IntoView {
     let state = session.known()?;
+    // The method, if its page is more than the bank's confirmation.
     let method = state.payment.map(|payment| payment.method);
-    let method = method
-        .filter(|method| *method != Method::Card)
-        .map(method_name);
-    let title = match &method {
-        Some(name) => fill("complete_with", "{method}", name),
+    let hosted = session.bill()?.hosts_card();
+    let method = method.filter(|method| *method != Method::Card || hosted);
+    let title = match method {
+        Some(Method::Card) => t("card_page"),
+        Some(method) => fill("complete_with", "{method}", &method_name(method)),
         None => t("verify"),
     };
+    let name = title.clone();
     let form = match state.verification {
-        Verification::Frame { url } => once(move || view! { <Frame session url/> }),
+        Verification::Frame { url } => once(move || view! { <Frame session url name/> }),
         Verification::Redirect { url } => once(move || view! { <External session url method/> }),
         Verification::None => return None,
     };
@@ -52,7 +54,7 @@ pub fn VerificationForm(session: Session) -> impl IntoView {
 
 /// The form in a frame.
 #[component]
-fn Frame(session: Session, url: String) -> impl IntoView {
+fn Frame(session: Session, url: String, name: String) -> impl IntoView {
     let (loaded, slow) = (RwSignal::new(false), RwSignal::new(false));
     spawn_local(async move {
         TimeoutFuture::new(FRAME_TIMEOUT).await;
@@ -63,7 +65,7 @@ fn Frame(session: Session, url: String) -> impl IntoView {
     });
     let to = url.clone();
     let frame = move || {
-        let src = url.clone();
+        let (src, title) = (url.clone(), name.clone());
         if session.window_open.get() {
             return Some(once(|| view! { <p>{t("verify_window")}</p> }));
         }
@@ -71,7 +73,7 @@ fn Frame(session: Session, url: String) -> impl IntoView {
             view! {
                 <iframe
                     id="verification-frame"
-                    title=t("verify")
+                    title=title
                     src=src
                     on:load=move |_| loaded.set(true)
                 ></iframe>
@@ -97,16 +99,17 @@ fn Frame(session: Session, url: String) -> impl IntoView {
 fn External(
     session: Session,
     url: String,
-    #[prop(optional_no_strip)] method: Option<String>,
+    #[prop(optional_no_strip)] method: Option<Method>,
 ) -> impl IntoView {
     let framed = session.mode.framed();
     let text = move || match (framed, session.window_open.get()) {
         (true, true) => t("verify_window"),
+        _ if method == Some(Method::Card) => page_text(Method::Card),
         (true, false) => t("verify_elsewhere"),
         (false, _) => t("verify_text"),
     };
     let label = match method {
-        Some(name) => fill("pay_with", "{method}", &name),
+        Some(method) => page_label(method),
         None => t("open_bank"),
     };
     let tab = url.clone();

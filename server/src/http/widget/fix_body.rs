@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use till_shared::buyer::Buyer;
 use till_shared::payment::Method;
-use till_shared::widget::{CardData, FixPayment};
+use till_shared::widget::{BrowserInfo, CardData, FixPayment};
 use utoipa::ToSchema;
 
 /// Payment fixation: creates a payment when the buyer presses Pay. The data of the method and of the
@@ -17,6 +17,8 @@ pub struct FixBody {
     buyer: Buyer,
     #[serde(default)]
     card: Option<Card>,
+    /// The buyer's browser, for 3-D Secure and fraud checks.
+    browser: Option<BrowserInfo>,
     email: Option<String>,
     name: Option<String>,
     phone: Option<String>,
@@ -72,6 +74,7 @@ impl From<FixBody> for FixPayment {
                 cvc: card.cvc,
                 holder: card.holder,
             }),
+            browser: body.browser,
         }
     }
 }

@@ -6,6 +6,7 @@ mod live;
 mod page_order;
 
 use super::middleware::auth::{Client, bearer};
+use super::middleware::client_info::BuyerClient;
 use super::middleware::error::{method_not_allowed, unauthorized};
 use super::middleware::extract::{JsonBody, id};
 use super::middleware::idempotency::{Call, Key, once};
@@ -110,6 +111,7 @@ async fn fix(
     State(app): State<Arc<App>>,
     detached: Detached,
     client: Client,
+    BuyerClient(buyer_client): BuyerClient,
     key: Key,
     body: JsonBody<FixBody>,
 ) -> Result<Response> {
@@ -122,7 +124,7 @@ async fn fix(
     let fix = body.value.into();
     once(&app, call, async |unique| {
         let id = PaymentId::from_unique(unique);
-        let form = PaymentForm::Widget;
+        let form = PaymentForm::Widget(&buyer_client);
         let fixed: FixedPayment =
             fix_payment(&detached, &app, &project, invoice, id, fix, form).await?;
         Ok((StatusCode::CREATED, fixed))

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod buyer;
+mod card_entry;
 mod embedding;
 mod input;
 mod languages;
