@@ -5,11 +5,12 @@ mod account_limits;
 use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
-use crate::connectors::{self, Account, Ctx};
+use crate::connectors::{self, Account, Ctx, KnownPayments};
 use crate::crypto::Keys;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use account_limits::AccountLimits;
+use async_trait::async_trait;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, Semaphore, broadcast};
@@ -115,6 +116,7 @@ impl App {
             http: &self.http,
             cache: &self.connector_cache,
             account,
+            known: Some(self),
         }
     }
 
@@ -131,5 +133,14 @@ impl App {
         let _ = self.invoice_changes.send(invoice.clone());
         self.outbox.wake.notify_one();
         self.background_wake.notify_one();
+    }
+}
+
+#[async_trait]
+impl KnownPayments for App {
+    async fn may_know(&self, kind: &str, reference: &str) -> bool {
+        let found = self.store.payment_by_reference(kind, reference).await;
+        // What cannot be looked up may be known.
+        found.map_or(true, |payment| payment.is_some())
     }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
+use ipnet::IpNet;
 use secrecy::SecretString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::Url;
@@ -19,6 +20,12 @@ pub struct Config {
     /// absent.
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
+
+    /// A proxy in front of this server, as an address or a network such as 10.0.0.0/8; may be
+    /// repeated. Its `X-Forwarded-For` or `Forwarded` header says which address a buyer has. The
+    /// environment variable takes a list separated by commas.
+    #[arg(long = "trusted-proxy", env = "TILL_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// The database: `sqlite:FILE`, or `postgres://...`, which several servers can share.
     #[arg(
@@ -162,6 +169,12 @@ fn limit(text: &str) -> Result<usize, String> {
         0 => Err("must be at least 1".into()),
         limit => Ok(limit.min(Semaphore::MAX_PERMITS)),
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse().or_else(|_| address());
+    network.map_err(|_| "must be an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 fn operator_token(text: &str) -> Result<SecretString, String> {

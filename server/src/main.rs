@@ -29,6 +29,12 @@ enum Command {
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
+    /// Try accounts at payment systems
+    #[command(subcommand)]
+    Connector(commands::connector::Command),
+    /// Resolve payments
+    #[command(subcommand)]
+    Payment(commands::payment::Command),
     /// Copy an SQLite database while the server runs
     Backup(commands::backup::Args),
     /// Sign simple HTML forms
@@ -68,6 +74,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
         Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Project(command) => commands::project::run(command).await,
+        Command::Connector(command) => commands::connector::run(command).await,
+        Command::Payment(command) => commands::payment::run(command).await,
         Command::Backup(args) => commands::backup::run(args).await,
         Command::Form(command) => commands::form::run(command).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,

@@ -6,6 +6,7 @@ use crate::telemetry::{Metrics, Worker};
 use crate::{callbacks, http};
 use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -46,7 +47,9 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
 
 async fn serve_gracefully(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let workers = start_workers(&app);
-    let served = axum::serve(listener, http::router(app.clone()))
+    let router = http::router(app.clone());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
         .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
         .await;
     app.shutdown.cancel();

@@ -1,5 +1,6 @@
 //! Callbacks to the project: the bodies of Standard Webhooks requests. Fields are never removed.
 
+use crate::dispute::Dispute;
 use crate::id::{EventId, ProjectId};
 use crate::invoice::Invoice;
 use crate::payment::Payment;
@@ -36,6 +37,10 @@ pub enum EventType {
     #[serde(rename = "payment.duplicate_refunded")]
     #[strum(serialize = "payment.duplicate_refunded")]
     PaymentDuplicateRefunded,
+    /// The payment system took a payment back without a dispute.
+    #[serde(rename = "payment.reversed")]
+    #[strum(serialize = "payment.reversed")]
+    PaymentReversed,
     /// The invoice expired unpaid.
     #[serde(rename = "invoice.expired")]
     #[strum(serialize = "invoice.expired")]
@@ -48,10 +53,22 @@ pub enum EventType {
     #[serde(rename = "refund.succeeded")]
     #[strum(serialize = "refund.succeeded")]
     RefundSucceeded,
-    /// A refund failed. No money was returned.
+    /// A refund failed, or its money came back.
     #[serde(rename = "refund.failed")]
     #[strum(serialize = "refund.failed")]
     RefundFailed,
+    /// The buyer's bank disputes a payment.
+    #[serde(rename = "dispute.opened")]
+    #[strum(serialize = "dispute.opened")]
+    DisputeOpened,
+    /// A dispute changed.
+    #[serde(rename = "dispute.updated")]
+    #[strum(serialize = "dispute.updated")]
+    DisputeUpdated,
+    /// A dispute is decided.
+    #[serde(rename = "dispute.closed")]
+    #[strum(serialize = "dispute.closed")]
+    DisputeClosed,
     /// A test of the callback endpoint.
     #[serde(rename = "ping")]
     #[strum(serialize = "ping")]
@@ -99,6 +116,9 @@ pub struct EventData {
     /// The refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<Refund>,
+    /// The dispute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<Dispute>,
 }
 
 /// The delivery state of a callback.
@@ -114,6 +134,8 @@ pub enum DeliveryState {
     Delivered,
     /// All attempts failed. It can be resent.
     Failed,
+    /// There was no endpoint, or it was turned off. It can be resent.
+    Unsent,
 }
 
 impl DeliveryState {

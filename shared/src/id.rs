@@ -89,6 +89,10 @@ id!(
     RefundId, "rfd_", "rfd_019abc0de0007000800000000000000a"
 );
 id!(
+    /// The id of a dispute.
+    DisputeId, "dsp_", "dsp_019abc0de0007000800000000000000a"
+);
+id!(
     /// The id of a callback. Sent as the `webhook-id` header on every delivery attempt.
     EventId, "evt_", "evt_019abc0de0007000800000000000000a"
 );

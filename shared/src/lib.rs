@@ -4,6 +4,7 @@
 
 pub mod buyer;
 pub mod card;
+pub mod dispute;
 pub mod event;
 pub mod id;
 pub mod invoice;
@@ -50,6 +51,7 @@ mod tests {
         check!(
             crate::buyer::BuyerField,
             crate::card::Brand,
+            crate::dispute::DisputeStatus,
             crate::event::DeliveryState,
             crate::event::EventType,
             crate::invoice::InvoiceStatus,
@@ -58,6 +60,7 @@ mod tests {
             crate::payment::Method,
             crate::payment::PaymentStatus,
             crate::problem::ProblemType,
+            crate::refund::RefundSource,
             crate::refund::RefundStatus,
             crate::widget::OpenMode,
             crate::widget::Theme,

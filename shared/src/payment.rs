@@ -221,6 +221,10 @@ pub struct Payment {
     pub reference: Option<String>,
     /// The amount, in minor units.
     pub amount: i64,
+    /// The amount refunded so far, in minor units.
+    pub amount_refunded: i64,
+    /// The amount that the payment system took back without a dispute, in minor units.
+    pub amount_reversed: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
     /// When the payment was created, RFC 3339 UTC.

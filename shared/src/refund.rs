@@ -5,7 +5,8 @@ use crate::money::Currency;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// The status of a refund. It only moves forward.
+/// The status of a refund. A refund that succeeded may still fail, when the bank or the card scheme
+/// sends the money back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -16,11 +17,36 @@ pub enum RefundStatus {
     Pending,
     /// The payment system accepted the refund.
     Succeeded,
-    /// The payment system rejected the refund. No money was returned.
+    /// The payment system rejected the refund, or the money came back.
     Failed,
 }
 
 impl RefundStatus {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Who requested a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum RefundSource {
+    /// The project.
+    Project,
+    /// This server, because the invoice was paid before.
+    Duplicate,
+    /// The payment system: made in its dashboard.
+    PaymentSystem,
+}
+
+impl RefundSource {
     /// Every variant, in the order of definition.
     pub const ALL: &[Self] = Self::VARIANTS;
 
@@ -50,6 +76,8 @@ pub struct Refund {
     pub reason: Option<String>,
     /// The status.
     pub status: RefundStatus,
+    /// Who requested the refund.
+    pub source: RefundSource,
     /// When the refund was created, RFC 3339 UTC.
     pub created_at: String,
     /// When the refund last changed, RFC 3339 UTC.

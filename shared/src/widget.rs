@@ -72,24 +72,55 @@ pub struct ProjectInfo {
     pub logo_url: Option<String>,
 }
 
+/// How a card reaches the payment system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CardEntry {
+    /// The buyer enters it on the payment system's own page. This server receives no card data.
+    Hosted,
+    /// The buyer enters it in our payment form, and it passes through this server.
+    Direct,
+}
+
+impl CardEntry {
+    /// Every variant, in the order of definition.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The value on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// A payment method that the buyer can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct MethodInfo<M = Method> {
+pub struct MethodInfo<M = Method, E = CardEntry> {
     /// The payment method.
     pub method: M,
-    /// The fields that the method requires in [`FixPayment`]; for a card `number`, `exp_month` and so
-    /// on.
+    /// The fields that the method requires in [`FixPayment`]; for a card that is entered in our
+    /// payment form `number`, `exp_month` and so on.
     pub fields: Vec<String>,
+    /// For the method `card`: where the buyer enters it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card_entry: Option<E>,
 }
 
-/// The known payment methods.
+/// The known payment methods. A card that is entered in an unknown way is not one.
 fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MethodInfo>, D::Error> {
-    let all = Vec::<MethodInfo<Known<Method>>>::deserialize(deserializer)?;
+    type Read = MethodInfo<Known<Method>, Known<CardEntry>>;
+    let all = Vec::<Read>::deserialize(deserializer)?;
     let known = all.into_iter().filter_map(|info| {
         Some(MethodInfo {
             method: info.method.0?,
             fields: info.fields,
+            card_entry: match info.card_entry {
+                Some(entry) => Some(entry.0?),
+                None => None,
+            },
         })
     });
     Ok(known.collect())
@@ -153,6 +184,14 @@ pub struct Bill {
     pub test: bool,
 }
 
+impl Bill {
+    /// Returns whether the buyer enters a card on the payment system's page.
+    pub fn hosts_card(&self) -> bool {
+        let hosted = Some(CardEntry::Hosted);
+        self.methods.iter().any(|info| info.card_entry == hosted)
+    }
+}
+
 /// The state of an invoice: the body of every live event. The widget reads [`ShownPayment`](crate::payment::ShownPayment), a part of
 /// the payment that the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,9 +216,32 @@ pub struct FixPayment {
     /// The missing buyer fields.
     #[serde(default)]
     pub buyer: Buyer,
-    /// The card, for the method `card`.
+    /// The card, for the method `card` where the buyer enters it in our payment form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardData>,
+    /// The buyer's browser, for 3-D Secure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<BrowserInfo>,
+}
+
+/// The buyer's browser, as 3-D Secure needs it (EMV 3-D Secure, "Browser Data").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BrowserInfo {
+    /// `navigator.userAgent`.
+    pub user_agent: String,
+    /// `navigator.language`, a BCP 47 tag.
+    pub language: String,
+    /// `screen.colorDepth`, in bits.
+    pub color_depth: u32,
+    /// `screen.width`, in CSS pixels.
+    pub screen_width: u32,
+    /// `screen.height`, in CSS pixels.
+    pub screen_height: u32,
+    /// `new Date().getTimezoneOffset()`: UTC minus local time, in minutes.
+    pub time_zone_offset: i32,
+    /// `navigator.javaEnabled()`.
+    pub java_enabled: bool,
 }
 
 impl fmt::Debug for FixPayment {

@@ -1,9 +1,11 @@
 //! The commands of the command line.
 
 pub mod backup;
+pub mod connector;
 pub mod demo;
 pub mod form;
 pub mod migrate;
+pub mod payment;
 pub mod project;
 pub mod sandbox;
 pub mod serve;

@@ -48,6 +48,9 @@ pub trait Connector: Send + Sync {
     /// When they are not. The error quotes no value.
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), InvalidCredentials>;
 
+    /// Whether an account's credentials are those of a test mode, in which no money moves.
+    fn is_test(&self, credentials: &serde_json::Value) -> bool;
+
     /// Creates a payment, with our payment id as the idempotency key.
     ///
     /// # Errors
@@ -66,7 +69,9 @@ pub trait Connector: Send + Sync {
     ) -> Result<Option<PaymentUpdate>, CallError>;
 
     /// Continues a payment whose buyer returned from the verification form with this query, and
-    /// returns its state. Some payment systems complete a payment only now.
+    /// returns its state. Some payment systems complete a payment only now: if the outcome of that
+    /// call is unknown, the state is `processing`. The query comes from the buyer, so a final state
+    /// counts only if the payment system names our payment in its response.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -79,7 +84,8 @@ pub trait Connector: Send + Sync {
         self.fetch(ctx, payment).await
     }
 
-    /// Cancels a payment that waits for verification, and returns its state.
+    /// Cancels a payment that waits for verification, and returns its state. Only the payment
+    /// system's word makes it `canceled`; until that comes it is `processing`.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -94,7 +100,14 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     /// See [`CallError`]. [`CallError::Refused`] means that the payment system rejects the refund.
+    /// Credentials that it does not accept (HTTP 401, 403) are [`CallError::NotSent`].
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError>;
+
+    /// Checks that the payment system accepts the account's credentials, without moving money.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError>;
 
     /// The body of the response to an accepted webhook.
     fn webhook_response(&self) -> &'static str {

@@ -44,6 +44,12 @@ impl<'de> Deserialize<'de> for BaseUrl {
     }
 }
 
+/// The host of a URL among the credentials.
+pub fn host(url: &serde_json::Value) -> Option<String> {
+    let url = Url::parse(url.as_str()?).ok()?;
+    Some(url.host_str()?.to_owned())
+}
+
 /// Parses the account's credentials. The reason of a failure is dropped: it may quote them.
 pub fn read<T: DeserializeOwned>(ctx: &Ctx<'_>) -> Result<T, CallError> {
     serde_json::from_str(ctx.account.credentials.expose_secret())

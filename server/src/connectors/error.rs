@@ -11,7 +11,8 @@ use till_shared::payment::Method;
 /// A decline by the bank is not an error but a [`PaymentUpdate`](super::PaymentUpdate).
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The payment system did not process the request. It charged nothing and never will.
+    /// The payment system did not process the request, for example because it does not accept the
+    /// credentials. It charged nothing and never will.
     #[error("not sent: {0}")]
     NotSent(Cause),
     /// The payment system rejected the request of this account. It charged nothing and never will.
@@ -77,6 +78,12 @@ pub enum Cause {
     /// The payment system no longer has the payment or refund.
     #[error("the payment system no longer has it")]
     Missing,
+    /// The payment system takes no card numbers from this account's servers, in its own words.
+    #[error("the account may not send card numbers: set its card_entry to hosted ({0})")]
+    RawCardData(String),
+    /// The response is about another payment of this server.
+    #[error("the payment system's reference belongs to another payment")]
+    OtherPayment,
     /// The payment was not found in as many pages of the payment system's list as are searched.
     #[error("not found within the page limit of the payment system's list")]
     TooManyPages,

@@ -78,6 +78,10 @@ impl Connector for Instrumented {
         self.inner.check_credentials(credentials)
     }
 
+    fn is_test(&self, credentials: &serde_json::Value) -> bool {
+        self.inner.is_test(credentials)
+    }
+
     async fn create(
         &self,
         ctx: &Ctx<'_>,
@@ -119,6 +123,10 @@ impl Connector for Instrumented {
     async fn refund(&self, ctx: &Ctx<'_>, new: &NewRefund<'_>) -> Result<RefundOutcome, CallError> {
         let call = self.inner.refund(ctx, new);
         self.call("refund", ("refund", new.id), call).await
+    }
+
+    async fn check_login(&self, ctx: &Ctx<'_>) -> Result<(), CallError> {
+        self.inner.check_login(ctx).await
     }
 
     fn webhook_response(&self) -> &'static str {

@@ -5,6 +5,7 @@ mod adyen;
 mod amount;
 mod cache;
 mod connector;
+mod context;
 mod credentials;
 mod error;
 mod instrumented;
@@ -17,16 +18,18 @@ mod stripe;
 mod transport;
 mod types;
 
+pub use crate::domain::reference::{Reference, ReferenceObject};
 pub use cache::Cache;
 pub use connector::{Capabilities, Connector};
+pub use context::{Account, Ctx, KnownPayments};
 pub use error::{
     CallError, Cause, InvalidCredentials, MalformedWebhook, SignatureError, WebhookError,
 };
 pub use instrumented::Instrumented;
 pub use transport::http_client;
 pub use types::{
-    Account, Ctx, NewPayment, NewRefund, PaymentRef, PaymentUpdate, RefundOutcome, WebhookEvent,
-    WebhookMessage,
+    ClientInfo, DashboardRefund, DisputeUpdate, NewPayment, NewRefund, PaymentKey, PaymentRef,
+    PaymentUpdate, RefundOutcome, Reversal, WebhookEvent, WebhookMessage,
 };
 
 use std::sync::Arc;

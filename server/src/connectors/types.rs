@@ -1,33 +1,16 @@
 //! What the connectors' calls take and return, in this server's own terms.
 
-use super::cache::Cache;
-use secrecy::SecretString;
+use crate::domain::reference::Reference;
+use std::net::IpAddr;
 use till_shared::buyer::Buyer;
 use till_shared::card::CardSummary;
+use till_shared::dispute::DisputeStatus;
 use till_shared::id::{PaymentId, RefundId};
 use till_shared::money::Money;
 use till_shared::payment::{DeclineCode, Method, PaymentStatus};
-use till_shared::widget::{CardData, Verification};
+use till_shared::widget::{BrowserInfo, CardData, Verification};
 
-/// A project's account at a payment system.
-pub struct Account {
-    /// The connector's kind, for example `sandbox`.
-    pub kind: String,
-    /// The account's id, unique within the kind; part of the webhook's path.
-    pub id: String,
-    /// JSON in the connector's format.
-    pub credentials: SecretString,
-}
-
-/// What every call to a payment system needs.
-pub struct Ctx<'a> {
-    /// The HTTP client for calls to payment systems: with time limits, without redirects.
-    pub http: &'a reqwest::Client,
-    /// What connectors keep between calls; one for the whole server.
-    pub cache: &'a Cache,
-    /// The account used for the call.
-    pub account: &'a Account,
-}
+pub use super::context::Ctx;
 
 /// A payment to create at a payment system.
 pub struct NewPayment<'a> {
@@ -51,6 +34,23 @@ pub struct NewPayment<'a> {
     pub return_url: &'a str,
     /// The URL that the payment system sends webhooks to.
     pub webhook_url: &'a str,
+    /// The buyer's client, for 3-D Secure and fraud checks.
+    pub client: &'a ClientInfo,
+}
+
+/// What is known of the buyer's client. Empty for a payment that the project's server creates.
+#[derive(Debug, Clone, Default)]
+pub struct ClientInfo {
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The header `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The header `Accept`.
+    pub accept: Option<String>,
+    /// The origin of the page on which the buyer pays.
+    pub origin: Option<String>,
+    /// What the widget reports about the browser.
+    pub browser: Option<BrowserInfo>,
 }
 
 /// Identifies a payment that a payment system may have.
@@ -58,10 +58,13 @@ pub struct PaymentRef<'a> {
     /// Our payment id.
     pub id: &'a PaymentId,
     /// The payment system's id, once it is known.
-    pub reference: Option<&'a str>,
+    pub reference: Option<&'a Reference>,
     /// When our payment was created, in milliseconds since 1970-01-01 UTC. The payment system's is
     /// not older.
     pub created_at: i64,
+    /// Whether every call that creates or continues the payment has ended, so that what the payment
+    /// system does not have now it never will.
+    pub calls_ended: bool,
 }
 
 /// A payment system's state of a payment.
@@ -69,14 +72,15 @@ pub struct PaymentRef<'a> {
 pub struct PaymentUpdate {
     /// The payment system's id. The id that comes with a success replaces any earlier one: refunds
     /// use it.
-    pub reference: Option<String>,
+    pub reference: Option<Reference>,
     /// The status. Anything that is not clearly a success or a decline is `processing`.
     pub status: PaymentStatus,
     /// Why the payment was declined.
     pub decline: Option<DeclineCode>,
     /// What the buyer has to do.
     pub verification: Verification,
-    /// The payment system's amount. A success is accepted only if it equals ours.
+    /// The payment system's amount. A success is accepted only if it equals ours, and never without
+    /// an amount.
     pub money: Option<Money>,
     /// The card details that may be displayed.
     pub card: Option<CardSummary>,
@@ -142,8 +146,8 @@ pub enum RefundOutcome {
     Pending(String),
     /// Refunded under this id of the payment system.
     Succeeded(String),
-    /// Rejected for this reason, in the payment system's words.
-    Refused(String),
+    /// Rejected, or sent back after it had succeeded, for this reason, in the payment system's words.
+    Failed(String),
 }
 
 /// One message of a verified webhook.
@@ -155,12 +159,63 @@ pub struct WebhookMessage {
     pub events: Vec<WebhookEvent>,
 }
 
-/// What a webhook reports, by our own ids.
+/// The payment that a webhook is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentKey {
+    /// By our id.
+    Ours(PaymentId),
+    /// By the payment system's id of the payment.
+    Theirs(String),
+}
+
+/// A refund that was made in the payment system's dashboard.
+#[derive(Debug, Clone)]
+pub struct DashboardRefund {
+    /// The payment system's id of the refund.
+    pub reference: String,
+    /// The amount; `None` if it cannot be read.
+    pub money: Option<Money>,
+    /// The state of the refund.
+    pub outcome: RefundOutcome,
+}
+
+/// Money that the payment system took back without a dispute.
+#[derive(Debug, Clone)]
+pub struct Reversal {
+    /// The payment system's id of the reversal. A reversal that is reported again has the same id.
+    pub reference: String,
+    /// The amount; the whole payment if absent.
+    pub money: Option<Money>,
+}
+
+/// A payment system's state of a dispute.
+#[derive(Debug, Clone)]
+pub struct DisputeUpdate {
+    /// The payment system's id of the dispute.
+    pub reference: String,
+    /// The status.
+    pub status: DisputeStatus,
+    /// The disputed amount; the whole payment if absent.
+    pub money: Option<Money>,
+    /// The reason, in the payment system's words.
+    pub reason: Option<String>,
+    /// Until when the project can respond, in milliseconds since 1970-01-01 UTC.
+    pub respond_by: Option<i64>,
+}
+
+/// What a webhook reports.
 pub enum WebhookEvent {
     /// The state of a payment.
     Payment(PaymentId, PaymentUpdate),
-    /// The state of a refund.
+    /// The state of a refund of ours.
     Refund(RefundId, RefundOutcome),
+    /// The state of a refund that this server did not request.
+    DashboardRefund(PaymentKey, DashboardRefund),
+    /// The state of a dispute.
+    Dispute(PaymentKey, DisputeUpdate),
+    /// The payment system took money back without a dispute, or ended a payment for good: a success
+    /// that it reports later is older.
+    Reversal(PaymentKey, Reversal),
     /// A payment changed. If it is not final, its state is to be fetched from the payment system.
     Refetch(PaymentId),
 }

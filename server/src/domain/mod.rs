@@ -1,7 +1,9 @@
 //! The rules of invoices, payments and refunds as pure functions: no clock, no store, no network.
 
+pub mod dispute;
 pub mod invoice;
 pub mod payment;
+pub mod reference;
 pub mod refund;
 
 /// The time at which a decision is made. Callers read the clock and pass it in.

@@ -5,9 +5,22 @@
 //! then `succeeded`. Success overrides the unsuccessful ends because it is the payment system's
 //! statement that it holds the buyer's money: it is always recorded, however late it arrives.
 
+use strum::{Display, EnumString, IntoStaticStr};
 use till_shared::event::EventType;
 use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::PaymentStatus;
+
+/// Why an operator has to look at a payment that no payment system will end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Review {
+    /// The payment system reports a success for another amount.
+    Amount,
+    /// The payment system no longer has the payment.
+    Missing,
+    /// The payment is beyond the reach of the payment system's lists.
+    OutOfReach,
+}
 
 /// The state of a payment and its invoice before an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +31,11 @@ pub struct PaymentContext {
     pub invoice: InvoiceStatus,
     /// Whether the invoice is past its expiry.
     pub overdue: bool,
+    /// Whether another invoice of the same order was paid.
+    pub order_paid: bool,
+    /// Whether the payment system has taken the whole amount back, or ended the payment for good: a
+    /// success that it reports now is older.
+    pub taken_back: bool,
 }
 
 /// The effect of an update.
@@ -29,8 +47,10 @@ pub struct Change {
     pub invoice: InvoiceStatus,
     /// The events for the project, in this order.
     pub events: Vec<EventType>,
-    /// Whether the payment paid an invoice that was paid before, and is refunded.
+    /// Whether the payment paid an order that was paid before, and is refunded.
     pub refund_duplicate: bool,
+    /// Whether the payment paid the order, so that every other attempt is called off.
+    pub call_off_others: bool,
 }
 
 /// The status that the payment system last reported. `processing` without the payment system's
@@ -65,34 +85,47 @@ pub const fn next_status(current: PaymentStatus, incoming: PaymentStatus) -> Opt
 
 /// Decides what a status reported by the payment system changes; `None` if nothing.
 pub fn apply(context: PaymentContext, incoming: PaymentStatus) -> Option<Change> {
+    if incoming == PaymentStatus::Succeeded && context.taken_back {
+        return None;
+    }
     let payment = next_status(context.payment, incoming)?;
-    let mut change = Change {
-        payment,
-        invoice: context.invoice,
-        events: vec![],
-        refund_duplicate: false,
+    let paid_before = context.order_paid || context.invoice.was_paid();
+    let pays = payment == PaymentStatus::Succeeded && !paid_before;
+    let invoice = if pays {
+        InvoiceStatus::Paid
+    } else if payment.is_live() || context.invoice != InvoiceStatus::Processing {
+        context.invoice
+    } else if context.order_paid {
+        InvoiceStatus::Canceled
+    } else if context.overdue {
+        InvoiceStatus::Expired
+    } else {
+        InvoiceStatus::Open
     };
-    match payment {
-        PaymentStatus::Created
-        | PaymentStatus::RequiresVerification
-        | PaymentStatus::Processing => {}
-        PaymentStatus::Succeeded if context.invoice.was_paid() => change.refund_duplicate = true,
-        PaymentStatus::Succeeded => {
-            change.invoice = InvoiceStatus::Paid;
-            change.events = vec![EventType::PaymentSucceeded, EventType::InvoicePaid];
-        }
-        PaymentStatus::Declined => change.events.push(EventType::PaymentDeclined),
-        PaymentStatus::Failed => change.events.push(EventType::PaymentFailed),
-        PaymentStatus::Canceled => {}
-    }
-    if !payment.is_live() && change.invoice == InvoiceStatus::Processing {
-        change.invoice = InvoiceStatus::Open;
-        if context.overdue {
-            change.invoice = InvoiceStatus::Expired;
-            change.events.push(EventType::InvoiceExpired);
-        }
-    }
-    Some(change)
+    let of_invoice = match invoice {
+        _ if invoice == context.invoice => None,
+        InvoiceStatus::Paid => Some(EventType::InvoicePaid),
+        InvoiceStatus::Expired => Some(EventType::InvoiceExpired),
+        InvoiceStatus::Canceled => Some(EventType::InvoiceCanceled),
+        InvoiceStatus::Open
+        | InvoiceStatus::Processing
+        | InvoiceStatus::PartiallyRefunded
+        | InvoiceStatus::Refunded => None,
+    };
+    // Of one change `invoice.*` comes first. What ends after the order was paid is not told.
+    let of_payment = match payment {
+        PaymentStatus::Succeeded if pays => Some(EventType::PaymentSucceeded),
+        PaymentStatus::Declined if !paid_before => Some(EventType::PaymentDeclined),
+        PaymentStatus::Failed if !paid_before => Some(EventType::PaymentFailed),
+        _ => None,
+    };
+    Some(Change {
+        payment,
+        invoice,
+        events: of_invoice.into_iter().chain(of_payment).collect(),
+        refund_duplicate: payment == PaymentStatus::Succeeded && paid_before,
+        call_off_others: pays,
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +135,16 @@ mod tests {
 
     fn any_payment() -> impl Strategy<Value = PaymentStatus> {
         prop::sample::select(PaymentStatus::ALL)
+    }
+
+    fn context(payment: PaymentStatus, invoice: InvoiceStatus) -> PaymentContext {
+        PaymentContext {
+            payment,
+            invoice,
+            overdue: false,
+            order_paid: false,
+            taken_back: false,
+        }
     }
 
     fn any_invoice() -> impl Strategy<Value = InvoiceStatus> {
@@ -136,26 +179,22 @@ mod tests {
             InvoiceStatus::Open,
         ] {
             let context = PaymentContext {
-                payment: PaymentStatus::Canceled,
-                invoice,
                 overdue: true,
+                ..context(PaymentStatus::Canceled, invoice)
             };
             let change = apply(context, PaymentStatus::Succeeded).unwrap();
             assert_eq!(change.invoice, InvoiceStatus::Paid);
+            assert!(change.call_off_others);
             assert_eq!(
                 change.events,
-                [EventType::PaymentSucceeded, EventType::InvoicePaid]
+                [EventType::InvoicePaid, EventType::PaymentSucceeded]
             );
         }
     }
 
     #[test]
     fn a_decline_reopens_the_invoice_unless_it_is_overdue() {
-        let context = PaymentContext {
-            payment: PaymentStatus::Processing,
-            invoice: InvoiceStatus::Processing,
-            overdue: false,
-        };
+        let context = context(PaymentStatus::Processing, InvoiceStatus::Processing);
         assert_eq!(
             apply(context, PaymentStatus::Declined).unwrap().invoice,
             InvoiceStatus::Open
@@ -168,8 +207,45 @@ mod tests {
         assert_eq!(change.invoice, InvoiceStatus::Expired);
         assert_eq!(
             change.events,
-            [EventType::PaymentDeclined, EventType::InvoiceExpired]
+            [EventType::InvoiceExpired, EventType::PaymentDeclined]
         );
+    }
+
+    #[test]
+    fn a_payment_of_an_order_that_was_paid_goes_back() {
+        for invoice in InvoiceStatus::ALL {
+            let context = PaymentContext {
+                order_paid: true,
+                ..context(PaymentStatus::Processing, *invoice)
+            };
+            let change = apply(context, PaymentStatus::Succeeded).unwrap();
+            assert!(
+                change.refund_duplicate && !change.call_off_others,
+                "{invoice}"
+            );
+            assert!(
+                !change.events.contains(&EventType::InvoicePaid),
+                "{invoice}"
+            );
+        }
+        let context = PaymentContext {
+            order_paid: true,
+            ..context(PaymentStatus::Processing, InvoiceStatus::Processing)
+        };
+        let change = apply(context, PaymentStatus::Declined).unwrap();
+        assert_eq!(change.invoice, InvoiceStatus::Canceled);
+        assert_eq!(change.events, [EventType::InvoiceCanceled]);
+    }
+
+    #[test]
+    fn a_success_of_money_that_was_taken_back_is_older() {
+        for payment in PaymentStatus::ALL {
+            let context = PaymentContext {
+                taken_back: true,
+                ..context(*payment, InvoiceStatus::Processing)
+            };
+            assert_eq!(apply(context, PaymentStatus::Succeeded), None);
+        }
     }
 
     #[test]
@@ -217,25 +293,33 @@ mod tests {
             invoice in any_invoice(),
             incoming in any_payment(),
             overdue: bool,
+            order_paid: bool,
+            taken_back: bool,
         ) {
             let payment = reported_status(status, has_reference);
-            match apply(PaymentContext { payment, invoice, overdue }, incoming) {
+            let before = PaymentContext { payment, invoice, overdue, order_paid, taken_back };
+            let succeeds = incoming == PaymentStatus::Succeeded;
+            match apply(before, incoming) {
                 Some(change) => {
                     prop_assert_ne!(status, PaymentStatus::Succeeded);
                     prop_assert!(!invoice.was_paid() || change.invoice == invoice);
-                    prop_assert_eq!(
-                        change.refund_duplicate,
-                        invoice.was_paid() && incoming == PaymentStatus::Succeeded
-                    );
+                    let paid_before = invoice.was_paid() || order_paid;
+                    prop_assert_eq!(change.refund_duplicate, succeeds && paid_before);
+                    prop_assert_eq!(change.call_off_others, succeeds && !paid_before);
+                    // After the order was paid, nothing is told of another attempt.
+                    let of_payment = |e: &EventType| e.as_str().starts_with("payment.");
+                    prop_assert!(!paid_before || !change.events.iter().any(of_payment));
+                    let of_invoice = |e: &EventType| e.as_str().starts_with("invoice.");
+                    prop_assert!(change.events.is_sorted_by_key(|e| !of_invoice(e)));
                     let after = PaymentContext {
                         payment: change.payment,
                         invoice: change.invoice,
-                        overdue,
+                        ..before
                     };
                     prop_assert_eq!(apply(after, incoming), None);
                 }
                 None => prop_assert!(
-                    status == PaymentStatus::Succeeded || incoming != PaymentStatus::Succeeded
+                    status == PaymentStatus::Succeeded || !succeeds || taken_back
                 ),
             }
         }

@@ -2,7 +2,8 @@
 
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::connectors::{self, Account, Connector, Instrumented, PaymentRef};
+use crate::clock;
+use crate::connectors::{self, Account, Capabilities, Connector, Instrumented, PaymentRef};
 use crate::store::Tx;
 use crate::store::connector_accounts::{self, AccountRow, Written};
 use crate::store::payments::PaymentRow;
@@ -13,6 +14,7 @@ use till_shared::id::ProjectId;
 use till_shared::money::Currency;
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
+use till_shared::widget::CardEntry;
 
 /// The associated data that an account's credentials are encrypted with.
 fn associated_data(kind: &str, account: &str) -> String {
@@ -48,11 +50,38 @@ pub async fn account_of(app: &App, payment: &PaymentRow) -> Result<(Arc<dyn Conn
 }
 
 /// A payment as its connector identifies it.
-pub fn payment_ref(payment: &PaymentRow) -> PaymentRef<'_> {
+pub fn payment_ref<'a>(app: &App, payment: &'a PaymentRow) -> PaymentRef<'a> {
+    // Every call is begun while the payment has a status that it then changes.
+    let unchanged_ms = u64::try_from(clock::now_ms() - payment.updated_at).unwrap_or(0);
     PaymentRef {
         id: &payment.id,
-        reference: payment.reference.as_deref(),
+        reference: payment.reference.as_ref(),
         created_at: payment.created_at,
+        calls_ended: unchanged_ms > app.config.lost_after_ms,
+    }
+}
+
+/// Where the buyer enters a card for an account. An account of an earlier version takes it in our
+/// payment form, if its connector can.
+pub fn card_entry(row: &AccountRow) -> CardEntry {
+    let takes_card = || {
+        let connector = connectors::by_kind(&row.kind);
+        connector.is_some_and(|connector| connector.capabilities().card_data)
+    };
+    match row.card_entry {
+        Some(entry) => entry,
+        None if takes_card() => CardEntry::Direct,
+        None => CardEntry::Hosted,
+    }
+}
+
+/// Where the buyer enters a card for a new account, if the operator does not say: on the payment
+/// system's page, so that no card data reaches this server. The sandbox's cards are no real ones.
+fn default_card_entry(kind: &str, capabilities: Capabilities) -> CardEntry {
+    if capabilities.hosted_page && kind != "sandbox" {
+        CardEntry::Hosted
+    } else {
+        CardEntry::Direct
     }
 }
 
@@ -73,6 +102,9 @@ pub struct NewAccount {
     /// ISO 4217 codes; empty means all that the connector supports.
     #[serde(default)]
     pub currencies: Vec<Currency>,
+    /// Where the buyer enters a card. Where absent, the stored value is kept; a new account has its
+    /// connector's default.
+    pub card_entry: Option<CardEntry>,
 }
 
 /// Replaces a project's accounts by these, in this order of preference. Accounts that are not among
@@ -117,6 +149,75 @@ pub async fn replace(
     Ok(())
 }
 
+/// Tries new credentials of accounts that carry live payments on one of these payments, before they
+/// are stored.
+///
+/// # Errors
+/// `invalid-request` if the payment system does not accept the credentials, does not know the payment
+/// with them, or does not answer.
+pub async fn try_credentials(app: &App, project: &ProjectId, new: &[NewAccount]) -> Result<()> {
+    let mut errors = vec![];
+    for (i, new) in new.iter().enumerate() {
+        if let Some(message) = try_on_live_payment(app, project, new).await? {
+            let field = format!("connectors.{i}.credentials");
+            errors.push(FieldError::new(field, "invalid", message));
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::fields(errors))
+    }
+}
+
+/// Why the credentials can't be used for the account's live payments, if that is so.
+async fn try_on_live_payment(
+    app: &App,
+    project: &ProjectId,
+    new: &NewAccount,
+) -> Result<Option<String>> {
+    let Some(credentials) = &new.credentials else {
+        return Ok(None);
+    };
+    let Some(connector) = connectors::by_kind(&new.kind) else {
+        return Ok(None);
+    };
+    // What is not in the connector's format is rejected when it is stored.
+    if connector.check_credentials(credentials).is_err() {
+        return Ok(None);
+    }
+    let live = app.store.live_payment_of(project, &new.kind, &new.account);
+    let Some(payment) = live.await? else {
+        return Ok(None);
+    };
+    let account = Account {
+        kind: new.kind.clone(),
+        id: new.account.clone(),
+        credentials: credentials.to_string().into(),
+    };
+    let ctx = app.ctx(&account);
+    // Some payment systems have no call that fetches a payment: their login decides.
+    let tried = match connector.check_login(&ctx).await {
+        Ok(()) => connector.fetch(&ctx, &payment_ref(app, &payment)).await,
+        Err(error) => Err(error),
+    };
+    Ok(match tried {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(format!(
+            "the payment system does not know the account's payment {} with these credentials",
+            payment.id
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "new credentials cannot be tried");
+            Some(format!(
+                "the payment system did not accept these credentials for the account's payment {}, \
+                 or did not answer",
+                payment.id
+            ))
+        }
+    })
+}
+
 /// Why an account can't be stored.
 #[derive(Debug, thiserror::Error)]
 enum AccountError {
@@ -149,14 +250,23 @@ async fn account_row(
         .ok_or_else(|| AccountError::invalid("kind", "there is no such connector"))?;
     check_description(connector.as_ref(), &new)?;
     let associated_data = associated_data(&new.kind, &new.account);
+    let stored = connector_accounts::get(tx, &new.kind, &new.account)
+        .await
+        .map_err(anyhow::Error::from)?;
     let credentials = match new.credentials {
         Some(credentials) => credentials.to_string(),
-        None => stored_credentials(app, tx, &new.kind, &new.account).await?,
+        None => stored_credentials(app, stored.as_ref())?,
     };
     let read = serde_json::from_str(&credentials).unwrap_or_default();
     connector
         .check_credentials(&read)
         .map_err(|error| AccountError::invalid("credentials", error.to_string()))?;
+    let capabilities = connector.capabilities();
+    let card_entry = match (new.card_entry, stored) {
+        (Some(entry), _) => Some(entry),
+        (None, Some(stored)) => stored.card_entry,
+        (None, None) => Some(default_card_entry(&new.kind, capabilities)),
+    };
     Ok(AccountRow {
         label: new.label.unwrap_or_else(|| new.kind.clone()),
         credentials: app.keys.encrypt(&associated_data, &credentials)?,
@@ -164,6 +274,7 @@ async fn account_row(
         account: new.account,
         methods: new.methods,
         currencies: new.currencies.iter().map(|c| c.code().to_owned()).collect(),
+        card_entry,
     })
 }
 
@@ -176,28 +287,37 @@ fn check_description(
         let message = "1 to 64 letters, digits, - and _";
         return Err(AccountError::invalid("account", message));
     }
-    let supported = connector.capabilities().methods;
-    if let Some(method) = new.methods.iter().find(|m| !supported.contains(m)) {
+    let Capabilities {
+        methods,
+        hosted_page,
+        card_data,
+        ..
+    } = connector.capabilities();
+    if let Some(method) = new.methods.iter().find(|m| !methods.contains(m)) {
         let message = format!("{} does not support {method}", new.kind);
         return Err(AccountError::invalid("methods", message));
     }
-    Ok(())
+    match new.card_entry {
+        Some(CardEntry::Hosted) if !hosted_page => {
+            let message = format!("{} has no payment page of its own; use direct", new.kind);
+            Err(AccountError::invalid("card_entry", message))
+        }
+        Some(CardEntry::Direct) if !card_data => {
+            let message = format!("{} does not take card data; use hosted", new.kind);
+            Err(AccountError::invalid("card_entry", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The credentials that an account already has. That the account is the project's own is checked
 /// when it is written.
-async fn stored_credentials(
+fn stored_credentials(
     app: &App,
-    tx: &mut Tx,
-    kind: &str,
-    account: &str,
+    stored: Option<&AccountRow>,
 ) -> std::result::Result<String, AccountError> {
-    let row = connector_accounts::get(tx, kind, account)
-        .await
-        .map_err(anyhow::Error::from)?;
-    let row = row.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
-    let credentials = app
-        .keys
-        .decrypt(&associated_data(kind, account), &row.credentials)?;
+    let row = stored.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
+    let associated_data = associated_data(&row.kind, &row.account);
+    let credentials = app.keys.decrypt(&associated_data, &row.credentials)?;
     Ok(credentials.expose_secret().to_owned())
 }

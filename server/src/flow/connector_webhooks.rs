@@ -1,19 +1,19 @@
 //! Webhooks of payment systems, each verified by the payment system's own scheme over the raw body.
 
 use super::accounts::open_account;
+use super::disputes::apply_dispute_update;
 use super::error::{Error, Result};
-use super::payments::apply_payment_update;
 use super::payments::reconcile::refresh;
-use super::refunds::apply_refund_outcome;
+use super::payments::{apply_payment_update, apply_reversal};
+use super::refunds::{apply_dashboard_refund, apply_refund_outcome};
 use crate::app::App;
 use crate::clock;
-use crate::connectors::{WebhookError, WebhookEvent, WebhookMessage};
+use crate::connectors::{PaymentKey, WebhookError, WebhookEvent, WebhookMessage};
 use crate::domain::Timing;
 use crate::store::connector_accounts::AccountRow;
 use crate::store::payments::PaymentRow;
 use crate::telemetry::Webhook as Outcome;
 use axum::http::HeaderMap;
-use till_shared::id::PaymentId;
 use till_shared::problem::ProblemType;
 use tracing::Span;
 use tracing::field::Empty;
@@ -23,8 +23,8 @@ use tracing::field::Empty;
 /// further effect.
 ///
 /// # Errors
-/// When there is no such account, the webhook is not authentic, or an event can't be applied yet:
-/// the payment system sends it again.
+/// When there is no such account, the webhook is not authentic, or the store fails: the payment system
+/// sends it again. An event about a payment that is not the account's is no error.
 pub async fn receive(
     app: &App,
     kind: &str,
@@ -75,17 +75,22 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
 
 /// Applies the events of a message, records it and counts it.
 async fn process(app: &App, account: &AccountRow, message: WebhookMessage) -> Result<()> {
-    let mut applied = Ok(());
+    let mut applied = Ok(Applied::Known);
     for event in message.events {
-        applied = applied.and(apply(app, account, &message.id, event).await);
+        let one = apply(app, account, &message.id, event).await;
+        applied = match (applied, one) {
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(Applied::Known), Ok(Applied::Known)) => Ok(Applied::Known),
+            (Ok(_), Ok(_)) => Ok(Applied::NotOurs),
+        };
     }
     let outcome = match &applied {
-        Ok(()) => record(app, account, &message.id).await?,
-        Err(Error::Problem { kind, .. }) if *kind == ProblemType::NotFound => Outcome::Unmatched,
+        Ok(Applied::Known) => record(app, account, &message.id).await?,
+        Ok(Applied::NotOurs) => Outcome::Unmatched,
         Err(_) => Outcome::Failed,
     };
     app.metrics.webhook(&account.kind, outcome);
-    applied
+    applied.map(drop)
 }
 
 async fn record(app: &App, account: &AccountRow, webhook: &str) -> Result<Outcome> {
@@ -99,19 +104,30 @@ async fn record(app: &App, account: &AccountRow, webhook: &str) -> Result<Outcom
     Ok(Outcome::Repeated)
 }
 
-/// Applies an event of an account to a payment that the account carries. An event about an unknown
-/// payment fails, so that it is sent again: the payment may not be stored yet.
+/// Whether an event is about a payment of the account.
+enum Applied {
+    /// It is, and the event is applied.
+    Known,
+    /// It is not. Payment systems send every event to every endpoint.
+    NotOurs,
+}
+
+/// Applies an event of an account to a payment that the account carries. A payment is stored before
+/// its payment system knows of it, so that one that is not stored is not ours.
 #[tracing::instrument(name = "webhook", level = "error", skip_all,
     fields(connector = account.kind, account = account.account, webhook = webhook, payment = Empty,
         invoice = Empty, project = Empty, refund = Empty))]
-async fn apply(app: &App, account: &AccountRow, webhook: &str, event: WebhookEvent) -> Result<()> {
-    let missing = || Error::not_found("payment");
-    let id = payment_of(app, &event).await?;
+async fn apply(
+    app: &App,
+    account: &AccountRow,
+    webhook: &str,
+    event: WebhookEvent,
+) -> Result<Applied> {
+    let payment = payment_of(app, account, &event).await?;
     let carried = |p: &PaymentRow| p.connector == account.kind && p.account == account.account;
-    let payment = app.store.payment(&id).await?.filter(carried);
-    let Some(payment) = payment else {
-        tracing::warn!(about = %id, "webhook about an unknown payment");
-        return Err(missing());
+    let Some(payment) = payment.filter(carried) else {
+        tracing::info!("webhook about a payment that is not this account's");
+        return Ok(Applied::NotOurs);
     };
     Span::current()
         .record("payment", payment.id.as_str())
@@ -120,28 +136,47 @@ async fn apply(app: &App, account: &AccountRow, webhook: &str, event: WebhookEve
     tracing::info!("webhook received");
     match event {
         WebhookEvent::Payment(id, update) => {
-            let applied = apply_payment_update(app, &id, update).await?;
-            applied.ok_or_else(missing)?;
+            apply_payment_update(app, &id, update).await?;
         }
         WebhookEvent::Refund(id, outcome) => {
-            let applied = apply_refund_outcome(app, &id, outcome).await?;
-            applied.ok_or_else(missing)?;
+            apply_refund_outcome(app, &id, outcome).await?;
         }
+        WebhookEvent::DashboardRefund(_, refund) => {
+            apply_dashboard_refund(app, &payment, refund).await?;
+        }
+        WebhookEvent::Dispute(_, update) => apply_dispute_update(app, &payment, update).await?,
+        WebhookEvent::Reversal(_, reversal) => apply_reversal(app, &payment, &reversal).await?,
         WebhookEvent::Refetch(_) => {
             refresh(app, &payment).await?;
         }
     }
-    Ok(())
+    Ok(Applied::Known)
 }
 
-/// The payment that an event is about.
-async fn payment_of(app: &App, event: &WebhookEvent) -> Result<PaymentId> {
-    match event {
-        WebhookEvent::Payment(payment, _) | WebhookEvent::Refetch(payment) => Ok(payment.clone()),
+/// The payment that an event is about; `None` if there is none.
+async fn payment_of(
+    app: &App,
+    account: &AccountRow,
+    event: &WebhookEvent,
+) -> Result<Option<PaymentRow>> {
+    let id = match event {
+        WebhookEvent::Payment(payment, _) | WebhookEvent::Refetch(payment) => payment,
         WebhookEvent::Refund(refund, _) => {
             Span::current().record("refund", refund.as_str());
-            let refund = app.store.refund(refund).await?;
-            Ok(refund.ok_or_else(|| Error::not_found("refund"))?.payment)
+            let Some(refund) = app.store.refund(refund).await? else {
+                return Ok(None);
+            };
+            return Ok(app.store.payment(&refund.payment).await?);
         }
-    }
+        WebhookEvent::DashboardRefund(key, _)
+        | WebhookEvent::Dispute(key, _)
+        | WebhookEvent::Reversal(key, _) => match key {
+            PaymentKey::Ours(payment) => payment,
+            PaymentKey::Theirs(reference) => {
+                let found = app.store.payment_by_reference(&account.kind, reference);
+                return Ok(found.await?);
+            }
+        },
+    };
+    Ok(app.store.payment(id).await?)
 }

@@ -21,7 +21,8 @@ const PANIC_WARNING_MS: i64 = 900_000;
 /// Something that needs attention, although the server is ready.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Warning {
-    /// A code for programs: `callbacks_waiting`, `payments_unknown` or `worker_restarted`.
+    /// A code for programs: `callbacks_waiting`, `payments_unknown`, `payments_to_review` or
+    /// `worker_restarted`.
     pub code: &'static str,
     /// A sentence for people.
     #[schema(example = "Callbacks pending: 3, the oldest for 20 minutes.")]
@@ -66,6 +67,7 @@ async fn backlog(app: &App) -> Option<Backlog> {
 
 async fn read_backlog(app: &App) -> std::result::Result<Backlog, StoreError> {
     let payments = app.store.unknown_payments().await?;
+    let review = app.store.payments_to_review().await?;
     let pending = app.store.pending_callbacks().await?;
     let now = clock::now_ms();
     let unknown = |(kind, _): &(&'static str, _)| {
@@ -73,8 +75,13 @@ async fn read_backlog(app: &App) -> std::result::Result<Backlog, StoreError> {
         let age = row.map_or(0.0, |row| seconds(now - row.oldest));
         (*kind, row.map_or(0, |row| row.count), age)
     };
+    let to_review = |(kind, _): &(&'static str, _)| {
+        let row = review.iter().find(|row| row.connector == *kind);
+        (*kind, row.map_or(0, |row| row.count))
+    };
     Ok(Backlog {
         unknown_payments: REGISTRY.iter().map(unknown).collect(),
+        payments_to_review: REGISTRY.iter().map(to_review).collect(),
         pending_callbacks: (
             pending.count,
             pending.oldest.map_or(0.0, |at| seconds(now - at)),
@@ -106,6 +113,16 @@ fn warnings(app: &App, backlog: &Backlog) -> Vec<Warning> {
                 code: "payments_unknown",
                 detail: format!(
                     "Payments at {connector} with an unknown outcome: {count}, the oldest for {age}."
+                ),
+            });
+        }
+    }
+    for (connector, count) in &backlog.payments_to_review {
+        if *count > 0 {
+            warnings.push(Warning {
+                code: "payments_to_review",
+                detail: format!(
+                    "Payments at {connector} that an operator has to resolve: {count}."
                 ),
             });
         }

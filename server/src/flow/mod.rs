@@ -4,9 +4,11 @@
 pub mod accounts;
 pub mod background;
 pub mod check_order;
+pub mod connector_check;
 pub mod connector_webhooks;
 pub mod deserialize;
 mod detached;
+pub mod disputes;
 pub mod error;
 pub mod events;
 pub mod form_signature;

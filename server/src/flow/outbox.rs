@@ -4,6 +4,7 @@
 use super::error::Result;
 use crate::app::App;
 use crate::store::Tx;
+use crate::store::disputes::DisputeRow;
 use crate::store::events::{self, NewEvent};
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::{self, PaymentRow};
@@ -22,10 +23,55 @@ pub enum Subject<'a> {
     Payment(&'a PaymentRow),
     /// A refund of that payment.
     Refund(&'a RefundRow, &'a PaymentRow),
+    /// A reversal of that payment, by the payment system's id.
+    Reversal(&'a PaymentRow, &'a str),
+    /// A dispute of that payment.
+    Dispute(&'a DisputeRow, &'a PaymentRow),
 }
 
-/// Writes callbacks for an invoice, with the next sequence numbers. The body is the state as this
-/// transaction sees it. The caller saves the invoice.
+impl Subject<'_> {
+    /// The objects of the event, besides the invoice.
+    fn data(&self) -> EventData {
+        let payment = match self {
+            Self::Invoice => None,
+            Self::Payment(payment)
+            | Self::Refund(_, payment)
+            | Self::Reversal(payment, _)
+            | Self::Dispute(_, payment) => Some(views::payment(payment)),
+        };
+        let refund = match self {
+            Self::Refund(refund, payment) => Some(views::refund(refund, payment)),
+            _ => None,
+        };
+        let dispute = match self {
+            Self::Dispute(dispute, payment) => Some(views::dispute(dispute, payment)),
+            _ => None,
+        };
+        EventData {
+            invoice: None,
+            payment,
+            refund,
+            dispute,
+        }
+    }
+
+    /// What makes the transition unique, with the event's type. A dispute may be updated and decided
+    /// more than once.
+    fn transition(&self, invoice: &InvoiceRow) -> String {
+        match self {
+            Self::Invoice => invoice.id.to_string(),
+            Self::Payment(payment) => payment.id.to_string(),
+            Self::Refund(refund, _) => refund.id.to_string(),
+            Self::Reversal(payment, reference) => format!("{} {reference}", payment.id),
+            Self::Dispute(dispute, _) => {
+                format!("{} {} {}", dispute.id, dispute.status, dispute.updated_at)
+            }
+        }
+    }
+}
+
+/// Writes callbacks of the types that the project wants for an invoice, with the next sequence
+/// numbers. The body is the state as this transaction sees it. The caller saves the invoice.
 ///
 /// # Errors
 /// When the store fails.
@@ -37,35 +83,26 @@ pub async fn write_events(
     subject: Subject<'_>,
     kinds: &[EventType],
 ) -> Result<()> {
+    let wanted = kinds.iter().filter(|kind| project.settings.wants(**kind));
+    let kinds: Vec<_> = wanted.copied().collect();
     if kinds.is_empty() {
         return Ok(());
     }
     let payments = payments::of_invoice(tx, &invoice.id).await?;
-    let (payment, refund) = match subject {
-        Subject::Invoice => (None, None),
-        Subject::Payment(payment) => (Some(payment), None),
-        Subject::Refund(refund, payment) => (Some(payment), Some(views::refund(refund, payment))),
-    };
-    let payment = payment.map(views::payment);
-    let subject_id = match subject {
-        Subject::Invoice => invoice.id.to_string(),
-        Subject::Payment(payment) => payment.id.to_string(),
-        Subject::Refund(refund, _) => refund.id.to_string(),
-    };
+    let transition = subject.transition(invoice);
     let now = clock::now_ms();
     for kind in kinds {
         invoice.event_seq += 1;
         let id = EventId::from_unique(new_id::unique());
         let event = Event {
             id: id.clone(),
-            r#type: *kind,
+            r#type: kind,
             sequence: invoice.event_seq,
             created_at: clock::rfc3339(now),
             project: project.id.clone(),
             data: EventData {
                 invoice: Some(views::invoice(app, project, invoice, &payments)),
-                payment: payment.clone(),
-                refund: refund.clone(),
+                ..subject.data()
             },
         };
         let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
@@ -74,9 +111,9 @@ pub async fn write_events(
             project: &project.id,
             invoice: Some(&invoice.id),
             sequence: invoice.event_seq,
-            kind: *kind,
+            kind,
             body: &body,
-            about: &format!("{kind} {subject_id}"),
+            about: &format!("{kind} {transition}"),
             now,
         };
         events::insert(tx, &new).await?;

@@ -1,7 +1,7 @@
 //! Projects: read, created and changed. Keys and secrets are returned once; what is stored of them
 //! is a hash or a ciphertext.
 
-use super::accounts::{self, NewAccount};
+use super::accounts::{self, NewAccount, card_entry};
 use super::error::{Error, Result};
 use super::invoices::order::TTL_SECONDS;
 use super::page::{Limit, Page};
@@ -12,6 +12,7 @@ use crate::store::projects::{self, EncryptedSecret};
 use crate::store::secret_keys;
 use crate::views;
 use crate::{clock, crypto, new_id};
+use till_shared::event::EventType;
 use till_shared::id::ProjectId;
 use till_shared::problem::FieldError;
 use url::Url;
@@ -76,7 +77,13 @@ pub async fn list(
 
 async fn view(app: &App, project: &Project) -> Result<ProjectView> {
     let accounts = app.store.accounts(&project.id).await?;
-    Ok(views::project(project, &accounts))
+    let with_entry = |account| {
+        let entry = card_entry(&account);
+        (account, entry)
+    };
+    let accounts: Vec<_> = accounts.into_iter().map(with_entry).collect();
+    let unsent_events = app.store.count_unsent_events(&project.id).await?;
+    Ok(views::project(project, &accounts, unsent_events))
 }
 
 /// A new project with its keys, which are stored as hash and ciphertext only.
@@ -150,6 +157,8 @@ pub async fn update_project(
     id: &ProjectId,
     update: ProjectUpdate,
 ) -> Result<ProjectView> {
+    // Before the transaction: it calls payment systems.
+    accounts::try_credentials(app, id, update.accounts.as_deref().unwrap_or_default()).await?;
     let mut tx = app.store.begin().await?;
     let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
@@ -227,6 +236,10 @@ fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
         errors.push(invalid("name", "from 1 to 100 characters"));
     }
     check_urls(settings, dev, &mut errors);
+    if settings.notify_events.contains(&EventType::OrderCheck) {
+        let message = "order.check is sent to check_url, not to notify_url";
+        errors.push(invalid("notify_events", message));
+    }
     if !TTL_SECONDS.contains(&settings.invoice_ttl_seconds) {
         let (min, max) = (TTL_SECONDS.start(), TTL_SECONDS.end());
         errors.push(invalid(

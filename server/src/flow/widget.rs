@@ -10,8 +10,8 @@ use crate::store::projects::Project;
 use crate::views;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::InvoiceStatus;
-use till_shared::payment::{Method, PaymentStatus};
-use till_shared::widget::{BillingData, WidgetState};
+use till_shared::payment::PaymentStatus;
+use till_shared::widget::{BillingData, CardEntry, WidgetState};
 
 /// Billing data: everything the widget shows.
 ///
@@ -29,7 +29,7 @@ pub async fn billing_data(
     Ok(views::billing_data(project, invoice, methods, state))
 }
 
-/// Whether the payment form of an invoice begins with the card.
+/// Whether the payment form of an invoice begins with the fields of a card.
 ///
 /// # Errors
 /// When the store fails.
@@ -40,7 +40,8 @@ pub async fn begins_with_card(app: &App, project: &Project, invoice: &InvoiceRow
     }
     let accounts = app.store.accounts(&project.id).await?;
     let methods = routing::methods(invoice, &accounts);
-    Ok(matches!(methods.as_slice(), [only] if only.method == Method::Card))
+    let direct = Some(CardEntry::Direct);
+    Ok(matches!(methods.as_slice(), [only] if only.card_entry == direct))
 }
 
 /// The current state of an invoice.

@@ -103,6 +103,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
     api.tags = Some(vec![
         tag("invoices", "Amounts owed for orders"),
         tag("payments", "Attempts to pay, and refunds"),
+        tag("disputes", "Payments that the buyer's bank disputes"),
         tag("events", "Callbacks and their delivery"),
         tag(
             "projects",

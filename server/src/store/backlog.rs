@@ -13,6 +13,15 @@ pub struct UnknownPayments {
     pub oldest: i64,
 }
 
+/// Payments of one connector that an operator has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PaymentsToReview {
+    /// The connector's kind.
+    pub connector: String,
+    /// The number of payments.
+    pub count: i64,
+}
+
 /// Callbacks that are not delivered yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct PendingCallbacks {
@@ -29,6 +38,16 @@ impl Store {
         Ok(sqlx::query_as(
             "select connector, count(*) as count, min(created_at) as oldest from payments
              where status in ('created', 'processing') group by connector",
+        )
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Counts the live payments that an operator has to look at.
+    pub async fn payments_to_review(&self) -> Result<Vec<PaymentsToReview>> {
+        Ok(sqlx::query_as(
+            "select connector, count(*) as count from payments
+             where review is not null group by connector",
         )
         .fetch_all(self.pool())
         .await?)

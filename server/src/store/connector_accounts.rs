@@ -7,11 +7,12 @@ use sqlx::query::QueryAs;
 use sqlx::{Any, FromRow, Row};
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
+use till_shared::widget::CardEntry;
 
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "kind, account, label, credentials, methods, currencies"
+        "kind, account, label, credentials, methods, currencies, card_entry"
     };
 }
 
@@ -30,6 +31,8 @@ pub struct AccountRow {
     pub methods: Vec<Method>,
     /// The currencies it is used for, as ISO 4217 codes; empty for all that the connector supports.
     pub currencies: Vec<String>,
+    /// Where the buyer enters a card; `None` for an account that an earlier version stored.
+    pub card_entry: Option<CardEntry>,
 }
 
 impl FromRow<'_, AnyRow> for AccountRow {
@@ -41,6 +44,7 @@ impl FromRow<'_, AnyRow> for AccountRow {
             credentials: row.try_get("credentials")?,
             methods: row.json("methods")?,
             currencies: row.json("currencies")?,
+            card_entry: row.parse_optional("card_entry")?,
         })
     }
 }
@@ -72,11 +76,12 @@ pub async fn write(
 ) -> Result<Written> {
     let done = sqlx::query(
         "insert into connector_accounts
-         (kind, account, project, label, credentials, methods, currencies, position)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         (kind, account, project, label, credentials, methods, currencies, card_entry, position)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (kind, account) do update set label = excluded.label,
          credentials = excluded.credentials, methods = excluded.methods,
-         currencies = excluded.currencies, position = excluded.position, removed = 0
+         currencies = excluded.currencies, card_entry = excluded.card_entry,
+         position = excluded.position, removed = 0
          where connector_accounts.project = excluded.project",
     )
     .bind(&row.kind)
@@ -86,6 +91,7 @@ pub async fn write(
     .bind(&row.credentials)
     .bind(to_json(&row.methods)?)
     .bind(to_json(&row.currencies)?)
+    .bind(row.card_entry.map(CardEntry::as_str))
     .bind(position)
     .execute(tx.conn())
     .await?;

@@ -23,4 +23,15 @@ impl Store {
         .await?;
         Ok(done.rows_affected() == 1)
     }
+
+    /// Returns when the newest webhook of an account was received (milliseconds).
+    pub async fn last_webhook(&self, kind: &str, account: &str) -> Result<Option<i64>> {
+        Ok(sqlx::query_scalar(
+            "select max(received_at) from connector_webhooks where connector = $1 and account = $2",
+        )
+        .bind(kind)
+        .bind(account)
+        .fetch_one(self.pool())
+        .await?)
+    }
 }

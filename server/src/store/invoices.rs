@@ -15,7 +15,7 @@ use till_shared::payment::Method;
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "id, project, order_id, order_hash, amount, currency, description, items, buyer, \
+        "id, project, coalesce(former_order_id, order_id) as order_id, order_hash, amount, currency, description, items, buyer, \
          locale, success_url, failure_url, metadata, method, status, amount_refunded, \
          checked, event_seq, version, created_at, expires_at, paid_at"
     };
@@ -28,7 +28,8 @@ pub struct InvoiceRow {
     pub id: InvoiceId,
     /// The project it belongs to.
     pub project: ProjectId,
-    /// The project's order id, unique in the project.
+    /// The project's order id. Of a project's invoices with the same one, at most one is neither
+    /// expired nor canceled.
     pub order_id: String,
     /// The fingerprint of the order, which identifies a repeated request.
     pub order_hash: String,
@@ -159,12 +160,50 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     }
 }
 
+/// Makes room for another invoice of the same order: the unique constraint no longer has this one.
+pub async fn release_order_id(tx: &mut Tx, id: &InvoiceId) -> Result<()> {
+    // An order id contains no control characters, so that it is never taken.
+    sqlx::query(
+        "update invoices set former_order_id = order_id, order_id = $1
+         where id = $2 and former_order_id is null",
+    )
+    .bind(format!("\u{1f}{id}"))
+    .bind(id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Returns all invoices of an order, the oldest first, and locks them until the transaction ends.
+pub async fn lock_order(
+    tx: &mut Tx,
+    project: &ProjectId,
+    order_id: &str,
+) -> Result<Vec<InvoiceRow>> {
+    let sql = format!(
+        concat!(
+            "select ",
+            columns!(),
+            " from invoices where project = $1 and (order_id = $2 or former_order_id = $2)
+             order by id{}"
+        ),
+        tx.engine.for_update()
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
+        .bind(project.as_str())
+        .bind(order_id)
+        .fetch_all(tx.conn())
+        .await?)
+}
+
 /// Updates the fields of an invoice that change, and increments its version.
 pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     row.version += 1;
     sqlx::query(
         "update invoices set status = $1, buyer = $2, amount_refunded = $3, checked = $4,
-         event_seq = $5, version = $6, paid_at = $7 where id = $8",
+         event_seq = $5, version = $6, paid_at = $7, description = $8, items = $9, locale = $10,
+         success_url = $11, failure_url = $12, metadata = $13, method = $14, expires_at = $15
+         where id = $16",
     )
     .bind(row.status.as_str())
     .bind(to_json(&row.buyer)?)
@@ -173,6 +212,14 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.event_seq)
     .bind(row.version)
     .bind(row.paid_at)
+    .bind(&row.description)
+    .bind(to_json(&row.items)?)
+    .bind(&row.locale)
+    .bind(&row.success_url)
+    .bind(&row.failure_url)
+    .bind(to_json(&row.metadata)?)
+    .bind(row.method.map(Method::as_str))
+    .bind(row.expires_at)
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;
@@ -223,7 +270,7 @@ impl Store {
         .await?)
     }
 
-    /// Returns a project's invoice for an order.
+    /// Returns a project's invoice for an order that is neither expired nor canceled.
     pub async fn invoice_by_order(
         &self,
         project: &ProjectId,
@@ -232,7 +279,8 @@ impl Store {
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
-            " from invoices where project = $1 and order_id = $2"
+            " from invoices where project = $1 and (order_id = $2 or former_order_id = $2)
+             and status not in ('expired', 'canceled')"
         ))
         .bind(project.as_str())
         .bind(order_id)
@@ -250,7 +298,7 @@ impl Store {
             "select ",
             columns!(),
             " from invoices where project = $1
-             and ($2 is null or order_id = $2)
+             and ($2 is null or order_id = $2 or former_order_id = $2)
              and ($3 is null or status = $3)
              and ($4 is null or created_at > $4)
              and ($5 is null or id < $5)

@@ -6,15 +6,18 @@
 //! SQLite a writing transaction locks the whole database. No transaction is open during a network
 //! call.
 
+pub mod audit_log;
 mod backlog;
 pub mod backup;
 mod column;
 pub mod connector_accounts;
 mod connector_webhooks;
 mod database;
+pub mod disputes;
 mod engine;
 mod error;
 pub mod event_attempts;
+pub mod event_resends;
 pub mod events;
 pub mod idempotency_keys;
 pub mod invoices;
@@ -22,6 +25,7 @@ mod notify;
 pub mod payments;
 pub mod projects;
 pub mod refunds;
+pub mod reversals;
 mod schema;
 pub mod secret_keys;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::buyer::BuyerField;
+use till_shared::event::EventType;
 use till_shared::id::ProjectId;
 use till_shared::widget::{OpenMode, Theme};
 use utoipa::ToSchema;
@@ -59,6 +60,9 @@ pub struct Settings {
     /// The URL that receives callbacks.
     #[serde(default)]
     pub notify_url: Option<String>,
+    /// The types of events that the project wants; all if empty. Other events are not created.
+    #[serde(default)]
+    pub notify_events: Vec<EventType>,
     /// Where the buyer is sent after a successful payment.
     #[serde(default)]
     pub success_url: Option<String>,
@@ -81,6 +85,13 @@ pub struct Settings {
 
 fn an_hour() -> u32 {
     3600
+}
+
+impl Settings {
+    /// Returns whether the project wants events of a type.
+    pub fn wants(&self, kind: EventType) -> bool {
+        self.notify_events.is_empty() || self.notify_events.contains(&kind)
+    }
 }
 
 /// An encrypted signing secret.
@@ -110,6 +121,14 @@ pub struct Project {
     pub version: i64,
     /// When it was created (milliseconds).
     pub created_at: i64,
+}
+
+impl Project {
+    /// Returns the URL that callbacks are sent to, unless there is none or it is turned off.
+    pub fn endpoint(&self) -> Option<&str> {
+        let url = self.settings.notify_url.as_deref();
+        url.filter(|_| self.notify_off.is_none())
+    }
 }
 
 impl FromRow<'_, AnyRow> for Project {
@@ -171,6 +190,16 @@ pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
         .await?)
 }
 
+/// Turns callbacks off because the project's endpoint answered 410.
+pub async fn turn_notifications_off(tx: &mut Tx, project: &ProjectId, now: i64) -> Result<()> {
+    sqlx::query("update projects set notify_off = $1 where id = $2 and notify_off is null")
+        .bind(now)
+        .bind(project.as_str())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// Returns the project with this id.
     pub async fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
@@ -225,15 +254,5 @@ impl Store {
         .bind(limit)
         .fetch_all(self.pool())
         .await?)
-    }
-
-    /// Turns callbacks off because the project's endpoint answered 410.
-    pub async fn turn_notifications_off(&self, project: &ProjectId, now: i64) -> Result<()> {
-        sqlx::query("update projects set notify_off = $1 where id = $2 and notify_off is null")
-            .bind(now)
-            .bind(project.as_str())
-            .execute(self.pool())
-            .await?;
-        Ok(())
     }
 }

@@ -4,13 +4,15 @@ use super::column::Columns;
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
-use till_shared::id::{PaymentId, ProjectId, RefundId};
-use till_shared::refund::RefundStatus;
+use till_shared::id::{InvoiceId, PaymentId, ProjectId, RefundId};
+use till_shared::refund::{RefundSource, RefundStatus};
 
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "id, payment, project, amount, reason, status, reference, duplicate, attempts, \
+        "id, payment, project, amount, reason, status, reference, duplicate, source, attempts, \
+         cast(case when sent = 1 or source is null and attempts > 0 then 1 else 0 end \
+         as bigint) as is_sent, \
          next_attempt_at, created_at, updated_at"
     };
 }
@@ -32,8 +34,10 @@ pub struct RefundRow {
     pub status: RefundStatus,
     /// The payment system's id, once known.
     pub reference: Option<String>,
-    /// Whether it refunds the second successful payment of an invoice.
-    pub duplicate: bool,
+    /// Who requested it.
+    pub source: RefundSource,
+    /// Whether a call to the payment system was begun whose outcome may be unknown.
+    pub sent: bool,
     /// The number of attempts so far.
     pub attempts: i64,
     /// When it is submitted next (milliseconds); `None` once it is final.
@@ -54,7 +58,8 @@ impl FromRow<'_, AnyRow> for RefundRow {
             reason: row.try_get("reason")?,
             status: row.parse("status")?,
             reference: row.try_get("reference")?,
-            duplicate: row.flag("duplicate")?,
+            source: source(row)?,
+            sent: row.flag("is_sent")?,
             attempts: row.try_get("attempts")?,
             next_attempt_at: row.try_get("next_attempt_at")?,
             created_at: row.try_get("created_at")?,
@@ -63,12 +68,37 @@ impl FromRow<'_, AnyRow> for RefundRow {
     }
 }
 
+/// Selects refunds of a list.
+#[derive(Debug, Default)]
+pub struct RefundFilter {
+    /// Only this payment.
+    pub payment: Option<PaymentId>,
+    /// Only this status.
+    pub status: Option<RefundStatus>,
+    /// Only refunds created after this time (milliseconds).
+    pub created_after: Option<i64>,
+    /// Only refunds older than this one. Lists are ordered from the newest to the oldest.
+    pub before: Option<RefundId>,
+    /// The maximum number of refunds.
+    pub limit: i64,
+}
+
+fn source(row: &AnyRow) -> sqlx::Result<RefundSource> {
+    // A server of before the column leaves it empty.
+    let by_flag = if row.flag("duplicate")? {
+        RefundSource::Duplicate
+    } else {
+        RefundSource::Project
+    };
+    Ok(row.parse_optional("source")?.unwrap_or(by_flag))
+}
+
 /// Inserts a refund.
 pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     sqlx::query(
-        "insert into refunds (id, payment, project, amount, reason, status, duplicate, attempts,
-         next_attempt_at, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "insert into refunds (id, payment, project, amount, reason, status, reference, duplicate,
+         source, attempts, next_attempt_at, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(new.id.as_str())
     .bind(new.payment.as_str())
@@ -76,7 +106,9 @@ pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     .bind(new.amount)
     .bind(&new.reason)
     .bind(new.status.as_str())
-    .bind(i64::from(new.duplicate))
+    .bind(&new.reference)
+    .bind(i64::from(new.source == RefundSource::Duplicate))
+    .bind(new.source.as_str())
     .bind(new.attempts)
     .bind(new.next_attempt_at)
     .bind(new.created_at)
@@ -112,6 +144,37 @@ pub async fn get(tx: &mut Tx, id: &RefundId) -> Result<Option<RefundRow>> {
     .bind(id.as_str())
     .fetch_optional(tx.conn())
     .await?)
+}
+
+/// Returns a payment's refund with this id of the payment system.
+pub async fn by_reference(
+    tx: &mut Tx,
+    payment: &PaymentId,
+    reference: &str,
+) -> Result<Option<RefundRow>> {
+    Ok(sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from refunds where payment = $1 and reference = $2"
+    ))
+    .bind(payment.as_str())
+    .bind(reference)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Returns the sum of the succeeded refunds of the payments that paid an invoice, in minor units.
+pub async fn of_invoice(tx: &mut Tx, invoice: &InvoiceId) -> Result<i64> {
+    let sum: i64 = sqlx::query_scalar(
+        "select cast(coalesce(sum(r.amount), 0) as bigint) from refunds r
+         join payments p on p.id = r.payment
+         where p.invoice = $1 and r.status = 'succeeded' and p.duplicate = 0 and not exists
+             (select 1 from refunds d where d.payment = p.id and d.duplicate = 1)",
+    )
+    .bind(invoice.as_str())
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(sum)
 }
 
 /// Returns the sum of a payment's refunds that succeeded or are pending, in minor units.
@@ -155,6 +218,32 @@ impl Store {
         .await?)
     }
 
+    /// Returns a project's refunds, from the newest to the oldest.
+    pub async fn list_refunds(
+        &self,
+        project: &ProjectId,
+        filter: &RefundFilter,
+    ) -> Result<Vec<RefundRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from refunds where project = $1
+             and ($2 is null or payment = $2)
+             and ($3 is null or status = $3)
+             and ($4 is null or created_at > $4)
+             and ($5 is null or id < $5)
+             order by id desc limit $6"
+        ))
+        .bind(project.as_str())
+        .bind(filter.payment.as_ref().map(PaymentId::as_str))
+        .bind(filter.status.map(RefundStatus::as_str))
+        .bind(filter.created_after)
+        .bind(filter.before.as_ref().map(RefundId::as_str))
+        .bind(filter.limit)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
     /// Claims the refunds that are due: until `lease_until` (milliseconds) no other call claims them.
     pub async fn claim_due_refunds(
         &self,
@@ -176,6 +265,17 @@ impl Store {
         .bind(limit)
         .fetch_all(self.pool())
         .await?)
+    }
+
+    /// Records, before a call to the payment system, that its outcome may be unknown; or afterwards,
+    /// that it is known that the payment system did not process it.
+    pub async fn mark_refund_sent(&self, id: &RefundId, sent: bool) -> Result<()> {
+        sqlx::query("update refunds set sent = $1 where id = $2")
+            .bind(i64::from(sent))
+            .bind(id.as_str())
+            .execute(self.pool())
+            .await?;
+        Ok(())
     }
 
     /// Sets when a pending refund is submitted next.

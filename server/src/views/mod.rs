@@ -7,8 +7,8 @@ mod payment;
 mod project;
 mod widget;
 
-pub use event::event;
+pub use event::{ResentEvent, ResentEvents, event, sending_event};
 pub use invoice::invoice;
-pub use payment::{fixed_payment, payment, refund};
+pub use payment::{dispute, fixed_payment, payment, refund};
 pub use project::{ConnectorView, ProjectView, project};
 pub use widget::{billing_data, widget_state};

@@ -1,8 +1,10 @@
-//! Payments and refunds.
+//! Payments, refunds and disputes.
 
 use crate::clock::rfc3339;
+use crate::store::disputes::DisputeRow;
 use crate::store::payments::PaymentRow;
 use crate::store::refunds::RefundRow;
+use till_shared::dispute::Dispute;
 use till_shared::payment::{Payment, ShownPayment};
 use till_shared::refund::Refund;
 use till_shared::widget::{FixedPayment, Verification};
@@ -21,8 +23,10 @@ pub fn payment(row: &PaymentRow) -> Payment {
         object: "payment".into(),
         invoice: row.invoice.clone(),
         connector: row.connector.clone(),
-        reference: row.reference.clone(),
+        reference: row.reference.as_ref().map(|r| r.id.clone()),
         amount: row.money.amount,
+        amount_refunded: row.amount_refunded,
+        amount_reversed: row.amount_reversed,
         currency: row.money.currency,
         created_at: rfc3339(row.created_at),
     }
@@ -51,6 +55,25 @@ pub fn refund(row: &RefundRow, payment: &PaymentRow) -> Refund {
         currency: payment.money.currency,
         reason: row.reason.clone(),
         status: row.status,
+        source: row.source,
+        created_at: rfc3339(row.created_at),
+        updated_at: rfc3339(row.updated_at),
+    }
+}
+
+/// A dispute of a payment.
+pub fn dispute(row: &DisputeRow, payment: &PaymentRow) -> Dispute {
+    Dispute {
+        id: row.id.clone(),
+        object: "dispute".into(),
+        payment: row.payment.clone(),
+        invoice: payment.invoice.clone(),
+        reference: row.reference.clone(),
+        amount: row.money.amount,
+        currency: row.money.currency,
+        reason: row.reason.clone(),
+        status: row.status,
+        respond_by: row.respond_by.map(rfc3339),
         created_at: rfc3339(row.created_at),
         updated_at: rfc3339(row.updated_at),
     }

@@ -6,6 +6,7 @@ use crate::store::projects::{Project, Settings};
 use serde::Serialize;
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
+use till_shared::widget::CardEntry;
 use utoipa::ToSchema;
 
 /// A project as the operator sees it.
@@ -24,6 +25,9 @@ pub struct ProjectView {
     pub connectors: Vec<ConnectorView>,
     /// Since when `notify_url` is turned off because it answered 410; RFC 3339 UTC.
     pub notify_off_since: Option<String>,
+    /// The number of events that wait `unsent` because there was no endpoint, or it was turned off.
+    /// `POST /v1/events/resend` sends them.
+    pub unsent_events: i64,
     /// Incremented by every change.
     pub version: i64,
     /// RFC 3339 UTC.
@@ -43,10 +47,17 @@ pub struct ConnectorView {
     pub methods: Vec<Method>,
     /// ISO 4217 codes; empty means all that the connector supports.
     pub currencies: Vec<String>,
+    /// Where the buyer enters a card.
+    pub card_entry: CardEntry,
 }
 
-/// A project with its accounts.
-pub fn project(row: &Project, accounts: &[AccountRow]) -> ProjectView {
+/// A project with its accounts, where the buyer enters a card for each, and the number of its unsent
+/// events.
+pub fn project(
+    row: &Project,
+    accounts: &[(AccountRow, CardEntry)],
+    unsent_events: i64,
+) -> ProjectView {
     ProjectView {
         id: row.id.clone(),
         object: "project",
@@ -54,17 +65,19 @@ pub fn project(row: &Project, accounts: &[AccountRow]) -> ProjectView {
         settings: row.settings.clone(),
         connectors: accounts.iter().map(connector).collect(),
         notify_off_since: row.notify_off.map(rfc3339),
+        unsent_events,
         version: row.version,
         created_at: rfc3339(row.created_at),
     }
 }
 
-fn connector(row: &AccountRow) -> ConnectorView {
+fn connector((row, card_entry): &(AccountRow, CardEntry)) -> ConnectorView {
     ConnectorView {
         kind: row.kind.clone(),
         account: row.account.clone(),
         label: row.label.clone(),
         methods: row.methods.clone(),
         currencies: row.currencies.clone(),
+        card_entry: *card_entry,
     }
 }

@@ -6,15 +6,13 @@ mod settings;
 pub use sandbox::sandbox_account;
 
 use anyhow::Context;
-use serde::Deserialize;
 use serde_json::json;
 use settings::SettingArgs;
 use till_server::app::App;
 use till_server::config::Config;
 use till_server::flow::Error;
-use till_server::flow::accounts::NewAccount;
 use till_server::flow::page::Limit;
-use till_server::flow::project_body::read_update;
+use till_server::flow::project_body::{read_new, read_update};
 use till_server::flow::projects::{
     self, CreatedProject, ProjectView, create_project, rotate_key, rotate_secret, update_project,
 };
@@ -124,10 +122,15 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Update(update) => {
             let mut patch = update.settings.body().await?;
             patch.extend(update.name.map(|name| ("name".into(), name.into())));
+            let sets_endpoint = patch.get("notify_url").is_some_and(|url| !url.is_null());
             let app = App::new(update.common.config).await?;
             let change = read_update(patch).map_err(cli_error)?;
             let changed = update_project(&app, &update.project, change).await;
-            show(&changed.map_err(cli_error)?, update.common.json)
+            let changed = changed.map_err(cli_error)?;
+            if sets_endpoint {
+                report_unsent(changed.unsent_events);
+            }
+            show(&changed, update.common.json)
         }
         Command::RotateKey(rotate) => {
             let app = App::new(rotate.common.config).await?;
@@ -151,6 +154,18 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// Says how many events wait for an endpoint. Standard output has the project only.
+fn report_unsent(count: i64) {
+    let events = match count {
+        0 => return,
+        1 => "1 event waits",
+        _ => &format!("{count} events wait"),
+    };
+    eprintln!(
+        "{events} unsent. To send them, call POST /v1/events/resend with {{\"state\": \"unsent\"}}."
+    );
+}
+
 fn print_secret(name: &str, words: &str, secret: &str, as_json: bool) {
     if as_json {
         println!("{}", json!({ name: secret }));
@@ -159,21 +174,12 @@ fn print_secret(name: &str, words: &str, secret: &str, as_json: bool) {
     }
 }
 
-#[derive(Deserialize)]
-struct Accounts {
-    #[serde(default)]
-    connectors: Vec<NewAccount>,
-}
-
 async fn create(new: Create) -> anyhow::Result<()> {
     let mut body = new.settings.body().await?;
     body.insert("name".into(), new.name.into());
-    let connectors = body.remove("connectors").unwrap_or_else(|| json!([]));
-    let accounts: Accounts = serde_json::from_value(json!({ "connectors": connectors }))
-        .context("a connector file has an invalid field")?;
-    let settings = serde_json::from_value(body.into())?;
+    let (settings, accounts) = read_new(body).map_err(cli_error)?;
     let app = App::new(new.common.config).await?;
-    let created = create_project(&app, settings, accounts.connectors).await;
+    let created = create_project(&app, settings, accounts).await;
     let CreatedProject {
         project,
         sk,

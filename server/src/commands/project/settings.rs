@@ -20,6 +20,11 @@ pub(super) struct SettingArgs {
     #[arg(long)]
     notify_url: Option<String>,
 
+    /// A type of event that the project wants, such as invoice.paid; may be repeated. Without any,
+    /// it receives all
+    #[arg(long = "notify-event", value_name = "TYPE")]
+    notify_events: Vec<String>,
+
     /// Where the buyer is sent after a successful payment
     #[arg(long)]
     success_url: Option<String>,
@@ -58,8 +63,8 @@ pub(super) struct SettingArgs {
     logo_url: Option<String>,
 
     /// An account at a payment system, as a JSON file with kind, account, label, credentials,
-    /// methods and currencies; may be repeated, the preferred account first. An update replaces all
-    /// accounts
+    /// methods, currencies and card_entry; may be repeated, the preferred account first. An update
+    /// replaces all accounts
     #[arg(long = "connector", value_name = "FILE")]
     connectors: Vec<PathBuf>,
 
@@ -99,6 +104,7 @@ impl SettingArgs {
         }
         for (name, mut given) in [
             ("allowed_origins", self.origins),
+            ("notify_events", self.notify_events),
             ("required_buyer_fields", self.required),
         ] {
             if !given.is_empty() {

@@ -1,6 +1,7 @@
 //! Creating an invoice from an order. The order id works as the project's idempotency key: the
-//! same order returns the same invoice.
+//! same order returns the same invoice, until that has expired or was canceled.
 
+use super::again::{find_same_order, insert, take_over};
 use super::order::Order;
 use super::queries::view;
 use super::validate::validate;
@@ -14,13 +15,13 @@ use crate::flow::payments::PaymentForm;
 use crate::flow::payments::fix_payment;
 use crate::flow::payments::routing::accounts_for;
 use crate::new_id;
-use crate::store::invoices::{self, Inserted, InvoiceRow};
+use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
 use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::invoice::{Invoice, InvoiceStatus};
 use till_shared::payment::Method;
-use till_shared::problem::{FieldError, ProblemType};
+use till_shared::problem::FieldError;
 use till_shared::widget::FixPayment;
 
 /// Where an order comes from.
@@ -55,6 +56,7 @@ pub async fn create_invoice(
     origin: Origin,
 ) -> Result<Created> {
     let method = order.method.filter(|_| origin == Origin::Server);
+    let expires = order.expires_in_seconds.is_some();
     let mut row = draft(app, project, id, order)?;
     if let Some(method) = method {
         accounts_for(app, project, &row, method, PaymentForm::Provider).await?;
@@ -64,7 +66,10 @@ pub async fn create_invoice(
         Some(existing) => {
             // A call that was interrupted and is continued has the same id.
             let new = existing.id == row.id;
-            (existing, new)
+            match origin {
+                Origin::Server => (take_over(app, existing, &row, expires).await?, new),
+                Origin::Browser => (existing, new),
+            }
         }
         None => {
             if origin == Origin::Browser || method.is_some() {
@@ -136,48 +141,6 @@ fn check_nothing_missing(project: &Project, row: &InvoiceRow) -> Result<()> {
     }
 }
 
-/// Inserts the invoice, unless a concurrent call inserted the same order. Returns the stored
-/// invoice, and whether it is new.
-async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<(InvoiceRow, bool)> {
-    let mut tx = app.store.begin().await?;
-    if let Inserted::New = invoices::insert(&mut tx, &row).await? {
-        tx.commit().await.map_err(anyhow::Error::from)?;
-        return Ok((row, true));
-    }
-    drop(tx);
-    let existing = find_same_order(app, project, &row).await?;
-    let existing = existing
-        .ok_or_else(|| anyhow::anyhow!("the invoice with this order id no longer exists"))?;
-    Ok((existing, false))
-}
-
-/// The invoice that the same order created before.
-///
-/// # Errors
-/// When the order id belongs to another order.
-async fn find_same_order(
-    app: &App,
-    project: &Project,
-    new: &InvoiceRow,
-) -> Result<Option<InvoiceRow>> {
-    let existing = app.store.invoice_by_order(&project.id, &new.order_id);
-    let Some(existing) = existing.await? else {
-        return Ok(None);
-    };
-    if existing.order_hash != new.order_hash {
-        return Err(Error::Problem {
-            kind: ProblemType::OrderIdReused,
-            detail: "Another order of this project has this order_id.".into(),
-            errors: vec![FieldError::new(
-                "order_id",
-                "taken",
-                "belongs to another order",
-            )],
-        });
-    }
-    Ok(Some(existing))
-}
-
 /// Submits a payment with the payment system's own form, if the invoice is payable. Returns the
 /// invoice afterwards.
 async fn submit_payment(
@@ -195,6 +158,7 @@ async fn submit_payment(
         method,
         buyer: Buyer::default(),
         card: None,
+        browser: None,
     };
     let payment = PaymentId::from_unique(new_id::unique());
     let form = PaymentForm::Provider;

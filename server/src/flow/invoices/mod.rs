@@ -1,5 +1,6 @@
 //! Invoices: created from an order, and ended without a payment.
 
+mod again;
 mod create;
 mod end;
 pub mod order;

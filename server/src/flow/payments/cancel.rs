@@ -10,14 +10,16 @@ use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use till_shared::id::PaymentId;
+use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
 use till_shared::widget::WidgetState;
 
 /// Cancels a payment at the payment system, and returns the invoice's state afterwards.
 ///
 /// # Errors
-/// `not-found` if it is no payment of the invoice; `payment-final` if it has ended; `unavailable`
-/// if the payment system does not answer. The payment is unchanged then.
+/// `not-found` if it is no payment of the invoice; `payment-final` if it has ended;
+/// `payment-in-progress` if it does not wait for the buyer; `unavailable` if the payment system does
+/// not answer. The payment is unchanged then.
 pub async fn cancel_payment(
     _: &Detached,
     app: &App,
@@ -35,15 +37,27 @@ pub async fn cancel_payment(
 #[tracing::instrument(name = "cancel_payment", level = "error", skip_all,
     fields(payment = %payment.id, invoice = %payment.invoice, project = %payment.project))]
 async fn cancel_at_provider(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
-    if !payment.status.is_live() {
-        return Err(Error::problem(
-            ProblemType::PaymentFinal,
-            format!("The payment is already {}.", payment.status),
-        ));
+    match payment.status {
+        PaymentStatus::RequiresVerification => {}
+        PaymentStatus::Created | PaymentStatus::Processing => {
+            return Err(Error::problem(
+                ProblemType::PaymentInProgress,
+                "The payment is being processed and can no longer be canceled.",
+            ));
+        }
+        PaymentStatus::Succeeded
+        | PaymentStatus::Declined
+        | PaymentStatus::Failed
+        | PaymentStatus::Canceled => {
+            return Err(Error::problem(
+                ProblemType::PaymentFinal,
+                format!("The payment is already {}.", payment.status),
+            ));
+        }
     }
     let (connector, account) = account_of(app, payment).await?;
     let response = connector
-        .cancel(&app.ctx(&account), &payment_ref(payment))
+        .cancel(&app.ctx(&account), &payment_ref(app, payment))
         .await;
     apply_response(app, payment, response).await
 }

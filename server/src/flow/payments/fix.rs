@@ -8,11 +8,11 @@ use till_shared::buyer::{Buyer, BuyerField, acceptable};
 use till_shared::card::{self, CardError};
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
-use till_shared::widget::{CardData, FixPayment};
+use till_shared::widget::{BrowserInfo, CardData, CardEntry, FixPayment};
 
 /// Checks every field before any of them has an effect. Returns the buyer with the missing fields
 /// filled in, and the call with its card normalized. What the order says of the buyer is not
-/// overwritten.
+/// overwritten. `card_entry`: where the buyer enters a card.
 ///
 /// # Errors
 /// `invalid-request` with every invalid field.
@@ -20,19 +20,27 @@ pub fn validate(
     project: &Project,
     invoice: &InvoiceRow,
     mut fix: FixPayment,
-    card_required: bool,
+    card_entry: CardEntry,
 ) -> Result<(Buyer, FixPayment)> {
     let mut errors = vec![];
     let buyer = fill_in_buyer(project, invoice, &fix.buyer, &mut errors);
-    match (fix.method, &mut fix.card) {
-        (Method::Card, Some(card)) => check_card(card, &mut errors),
-        (Method::Card, None) if card_required => {
+    match (fix.method, card_entry, &mut fix.card) {
+        (Method::Card, CardEntry::Direct, Some(card)) => check_card(card, &mut errors),
+        (Method::Card, CardEntry::Direct, None) => {
             errors.push(FieldError::new("card", "required", "card data is required"));
         }
-        (Method::Card, None)
-        | (Method::Paypal | Method::Ideal | Method::Bancontact | Method::Eps, _) => {
+        (Method::Card, CardEntry::Hosted, Some(_)) => {
+            let message =
+                "the buyer enters the card on the payment system's page; send no card data";
+            errors.push(FieldError::new("card", "not_accepted", message));
+        }
+        (Method::Card, CardEntry::Hosted, None)
+        | (Method::Paypal | Method::Ideal | Method::Bancontact | Method::Eps, ..) => {
             fix.card = None;
         }
+    }
+    if let Some(browser) = &fix.browser {
+        check_browser(browser, &mut errors);
     }
     if errors.is_empty() {
         Ok((buyer, fix))
@@ -101,4 +109,47 @@ fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
     if holder.is_some_and(|holder| !acceptable(BuyerField::Name, holder)) {
         invalid("holder", CardError::Invalid);
     }
+}
+
+/// Checks the browser's data. The lengths are those of EMV 3-D Secure 2.3 ("Browser Data"): 2048
+/// characters for the user agent, 35 for the language. The ranges leave room for any real browser.
+fn check_browser(browser: &BrowserInfo, errors: &mut Vec<FieldError>) {
+    let is_text = |text: &str, most| {
+        (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
+    let language = &browser.language;
+    let is_tag = is_text(language, 35) && language.bytes().all(|b| b.is_ascii_graphic());
+    let size = 0..=999_999;
+    let checks = [
+        (
+            "user_agent",
+            is_text(&browser.user_agent, 2048),
+            "1 to 2048 characters",
+        ),
+        ("language", is_tag, "a language tag such as de or pt-BR"),
+        (
+            "color_depth",
+            (1..=64).contains(&browser.color_depth),
+            "from 1 to 64 bits",
+        ),
+        (
+            "screen_width",
+            size.contains(&browser.screen_width),
+            "from 0 to 999999 pixels",
+        ),
+        (
+            "screen_height",
+            size.contains(&browser.screen_height),
+            "from 0 to 999999 pixels",
+        ),
+        (
+            "time_zone_offset",
+            (-1440..=1440).contains(&browser.time_zone_offset),
+            "from -1440 to 1440 minutes",
+        ),
+    ];
+    let invalid = checks.into_iter().filter(|(_, valid, _)| !valid);
+    errors.extend(invalid.map(|(field, _, message)| {
+        FieldError::new(format!("browser.{field}"), "invalid", message)
+    }));
 }

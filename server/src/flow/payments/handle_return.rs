@@ -67,7 +67,7 @@ async fn fetch_returned(
     let (connector, account) = account_of(app, payment).await?;
     let ctx = app.ctx(&account);
     let response = connector
-        .handle_return(&ctx, &payment_ref(payment), query)
+        .handle_return(&ctx, &payment_ref(app, payment), query)
         .await;
     apply_response(app, payment, response).await
 }

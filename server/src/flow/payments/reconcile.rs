@@ -3,7 +3,8 @@
 use super::transition::{apply_payment_update, apply_response, poll_delay};
 use crate::app::App;
 use crate::clock;
-use crate::connectors::PaymentUpdate;
+use crate::connectors::{Cause, PaymentUpdate};
+use crate::domain::payment::Review;
 use crate::flow::accounts::{account_of, payment_ref};
 use crate::flow::error::Result;
 use crate::store::payments::PaymentRow;
@@ -21,7 +22,7 @@ pub async fn refresh(app: &App, payment: &PaymentRow) -> Result<PaymentRow> {
     }
     let (connector, account) = account_of(app, payment).await?;
     let response = connector
-        .fetch(&app.ctx(&account), &payment_ref(payment))
+        .fetch(&app.ctx(&account), &payment_ref(app, payment))
         .await;
     apply_response(app, payment, response).await
 }
@@ -57,12 +58,13 @@ async fn fetch_update(
 ) -> Result<Option<PaymentUpdate>> {
     let (connector, account) = account_of(app, payment).await?;
     let ctx = app.ctx(&account);
+    let payment_ref = payment_ref(app, payment);
     let abandoned = payment.status == PaymentStatus::RequiresVerification
         && age_ms > app.config.verification_seconds * 1000;
-    let response = if abandoned {
-        connector.cancel(&ctx, &payment_ref(payment)).await
+    let response = if abandoned || payment.called_off {
+        connector.cancel(&ctx, &payment_ref).await
     } else {
-        connector.fetch(&ctx, &payment_ref(payment)).await
+        connector.fetch(&ctx, &payment_ref).await
     };
     Ok(match response {
         Ok(Some(update)) if abandoned && update.status == PaymentStatus::Canceled => {
@@ -73,15 +75,33 @@ async fn fetch_update(
             })
         }
         Ok(Some(update)) => Some(update),
-        // The payment system never received it, and no call of ours can still be on its way.
-        Ok(None) if age_ms > app.config.lost_after_ms => {
-            Some(PaymentUpdate::status(PaymentStatus::Failed))
+        // The payment system had it: it may have charged.
+        Ok(None) if payment.reference.is_some() => {
+            mark_for_review(app, payment, Review::Missing).await?;
+            None
         }
+        // The payment system never received it.
+        Ok(None) if payment_ref.calls_ended => Some(PaymentUpdate::status(PaymentStatus::Failed)),
         Ok(None) => None,
         Err(error) => {
             let age_s = age_ms / 1000;
             tracing::warn!(%error, age_s, "the payment's outcome is still unknown");
+            if matches!(error.into_cause(), Cause::TooManyPages) {
+                mark_for_review(app, payment, Review::OutOfReach).await?;
+            }
             None
         }
     })
+}
+
+/// Marks a payment as one that polling will not end: an operator has to look at it.
+async fn mark_for_review(app: &App, payment: &PaymentRow, review: Review) -> Result<()> {
+    if app.store.mark_for_review(&payment.id, review).await? {
+        let reason: &str = review.into();
+        tracing::error!(
+            reason,
+            "an operator has to find out the payment's outcome and resolve it"
+        );
+    }
+    Ok(())
 }

@@ -1,25 +1,48 @@
 //! Routing: which of a project's accounts take a payment.
 
 use crate::app::App;
-use crate::connectors;
+use crate::connectors::{self, ClientInfo};
+use crate::flow::accounts::card_entry;
 use crate::flow::error::{Error, Result};
 use crate::store::connector_accounts::AccountRow;
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
 use till_shared::payment::Method;
 use till_shared::problem::ProblemType;
-use till_shared::widget::MethodInfo;
+use till_shared::widget::{CardEntry, MethodInfo};
+
+/// The fields of a card in our payment form.
+const CARD_FIELDS: [&str; 5] = ["number", "exp_month", "exp_year", "cvc", "holder"];
 
 /// The form in which the buyer enters the method's data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentForm {
-    /// The widget's form: the data comes with the payment fixation call.
-    Widget,
-    /// The payment system's own form.
+#[derive(Debug, Clone, Copy)]
+pub enum PaymentForm<'a> {
+    /// The widget's form: the data comes with the payment fixation call, from this client.
+    Widget(&'a ClientInfo),
+    /// The payment system's own form, for a payment that the project's server creates.
     Provider,
 }
 
-/// The accounts that take a payment of the invoice, in order of preference.
+impl PaymentForm<'_> {
+    /// What is known of the buyer's client.
+    pub fn client(self) -> ClientInfo {
+        match self {
+            Self::Widget(client) => client.clone(),
+            Self::Provider => ClientInfo::default(),
+        }
+    }
+
+    /// Where the buyer enters a card for a payment to these accounts: as it is for the preferred one.
+    pub fn card_entry(self, accounts: &[AccountRow]) -> CardEntry {
+        match (self, accounts.first()) {
+            (Self::Widget(_), Some(preferred)) => card_entry(preferred),
+            (Self::Widget(_), None) | (Self::Provider, _) => CardEntry::Hosted,
+        }
+    }
+}
+
+/// The accounts that take a payment of the invoice, in order of preference. Where the buyer enters a
+/// card on the payment system's page, no account is among them that needs its data.
 ///
 /// # Errors
 /// `method-unavailable` if there are none.
@@ -28,13 +51,19 @@ pub async fn accounts_for(
     project: &Project,
     invoice: &InvoiceRow,
     method: Method,
-    form: PaymentForm,
+    form: PaymentForm<'_>,
 ) -> Result<Vec<AccountRow>> {
     let mut accounts = app.store.accounts(&project.id).await?;
-    accounts.retain(|account| {
-        supports(account, method, invoice)
-            && (form == PaymentForm::Widget || has_hosted_page(account))
-    });
+    accounts.retain(|account| supports(account, method, invoice));
+    match form {
+        PaymentForm::Provider => accounts.retain(has_hosted_page),
+        PaymentForm::Widget(_) if method == Method::Card => {
+            if form.card_entry(&accounts) == CardEntry::Hosted {
+                accounts.retain(|account| card_entry(account) == CardEntry::Hosted);
+            }
+        }
+        PaymentForm::Widget(_) => {}
+    }
     if accounts.is_empty() {
         return Err(Error::problem(
             ProblemType::MethodUnavailable,
@@ -53,17 +82,18 @@ pub fn methods(invoice: &InvoiceRow, accounts: &[AccountRow]) -> Vec<MethodInfo>
         .into_iter()
         .filter_map(|method| {
             let account = accounts.iter().find(|a| supports(a, method, invoice))?;
+            let card_entry = (method == Method::Card).then(|| card_entry(account));
+            let fields = match card_entry {
+                Some(CardEntry::Direct) => CARD_FIELDS.map(str::to_owned).to_vec(),
+                Some(CardEntry::Hosted) | None => vec![],
+            };
             Some(MethodInfo {
                 method,
-                fields: fields(method, account),
+                fields,
+                card_entry,
             })
         })
         .collect()
-}
-
-/// Whether the widget asks for card data before a payment to this account.
-pub fn asks_for_card(account: &AccountRow) -> bool {
-    connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().card_data)
 }
 
 fn supports(account: &AccountRow, method: Method, invoice: &InvoiceRow) -> bool {
@@ -78,14 +108,4 @@ fn supports(account: &AccountRow, method: Method, invoice: &InvoiceRow) -> bool 
 
 fn has_hosted_page(account: &AccountRow) -> bool {
     connectors::by_kind(&account.kind).is_some_and(|c| c.capabilities().hosted_page)
-}
-
-fn fields(method: Method, account: &AccountRow) -> Vec<String> {
-    let names: &[&str] = match method {
-        Method::Card if asks_for_card(account) => {
-            &["number", "exp_month", "exp_year", "cvc", "holder"]
-        }
-        Method::Card | Method::Paypal | Method::Ideal | Method::Bancontact | Method::Eps => &[],
-    };
-    names.iter().map(ToString::to_string).collect()
 }

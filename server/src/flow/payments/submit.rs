@@ -1,12 +1,12 @@
 //! Payment fixation: creates a payment and submits it to a payment system.
 
 use super::fix::validate;
-use super::routing::{PaymentForm, accounts_for, asks_for_card};
+use super::routing::{PaymentForm, accounts_for};
 use super::transition::apply_payment_update;
 use crate::app::App;
-use crate::connectors::{Account, CallError, Connector, NewPayment, PaymentUpdate};
+use crate::connectors::{Account, CallError, ClientInfo, Connector, NewPayment, PaymentUpdate};
 use crate::domain::invoice::{NotPayable, payable};
-use crate::flow::accounts::open_account;
+use crate::flow::accounts::{card_entry, open_account};
 use crate::flow::check_order::check_order;
 use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
@@ -19,14 +19,15 @@ use till_shared::buyer::Buyer;
 use till_shared::card::{self, CardSummary};
 use till_shared::id::PaymentId;
 use till_shared::invoice::InvoiceStatus;
-use till_shared::payment::PaymentStatus;
+use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::ProblemType;
-use till_shared::widget::{CardData, FixPayment, FixedPayment, Verification};
+use till_shared::widget::{CardData, CardEntry, FixPayment, FixedPayment, Verification};
 use tracing::Span;
 use tracing::field::Empty;
 
 /// Creates a payment with this id and submits it. If the payment exists, it was created by an
-/// earlier attempt of the same call, and is returned as it is.
+/// earlier attempt of the same call, and is returned as it is, or the one that carried on at another
+/// account.
 ///
 /// The project's accounts are tried in order of preference. If an account certainly did not charge
 /// (no connection, the account refused the call), the next one is tried with a new payment: a
@@ -45,19 +46,22 @@ pub async fn fix_payment(
     invoice: InvoiceRow,
     id: PaymentId,
     fix: FixPayment,
-    form: PaymentForm,
+    form: PaymentForm<'_>,
 ) -> Result<FixedPayment> {
-    if let Some(known) = app.store.payment(&id).await? {
+    if let Some(known) = app.store.newest_attempt(&id).await? {
         return Ok(views::fixed_payment(&known));
     }
     payable(invoice.status, invoice.expires_at <= clock::now_ms())?;
     let accounts = accounts_for(app, project, &invoice, fix.method, form).await?;
-    let card_required = form == PaymentForm::Widget && accounts.first().is_some_and(asks_for_card);
-    let (buyer, fix) = validate(project, &invoice, fix, card_required)?;
+    let (buyer, fix) = validate(project, &invoice, fix, form.card_entry(&accounts))?;
+    let client = ClientInfo {
+        browser: fix.browser.clone(),
+        ..form.client()
+    };
     if !invoice.checked {
         check_order(app, project, &invoice).await?;
     }
-    let payment = submit_to_accounts(app, &accounts, &invoice, id, &buyer, &fix).await?;
+    let payment = submit_to_accounts(app, &accounts, &invoice, id, &buyer, &fix, &client).await?;
     Ok(views::fixed_payment(&payment))
 }
 
@@ -66,19 +70,27 @@ async fn submit_to_accounts(
     app: &App,
     accounts: &[AccountRow],
     invoice: &InvoiceRow,
-    mut id: PaymentId,
+    first: PaymentId,
     buyer: &Buyer,
     fix: &FixPayment,
+    client: &ClientInfo,
 ) -> Result<PaymentRow> {
     let mut not_charged = None;
+    let mut attempt = Attempt {
+        id: first.clone(),
+        first: None,
+    };
     for account in accounts {
-        match submit(app, account, invoice, id, buyer, fix).await {
+        match submit(app, account, invoice, attempt, buyer, fix, client).await {
             Ok(Submission::Submitted(payment)) => return Ok(payment),
             Ok(Submission::NotCharged(payment)) => not_charged = Some(payment),
             Ok(Submission::RateLimited) => {}
             Err(error) => return not_charged.ok_or(error),
         }
-        id = PaymentId::from_unique(new_id::unique());
+        attempt = Attempt {
+            id: PaymentId::from_unique(new_id::unique()),
+            first: Some(first.clone()),
+        };
     }
     not_charged.ok_or_else(|| {
         Error::problem(
@@ -86,6 +98,14 @@ async fn submit_to_accounts(
             "The payment system is overloaded. Nothing was charged. Try again in a moment.",
         )
     })
+}
+
+/// The ids of a payment to create.
+struct Attempt {
+    /// Its own.
+    id: PaymentId,
+    /// The first payment's of the same call, if this is a later one.
+    first: Option<PaymentId>,
 }
 
 /// The outcome of submitting a payment to one account.
@@ -105,9 +125,10 @@ async fn submit(
     app: &App,
     account: &AccountRow,
     invoice: &InvoiceRow,
-    id: PaymentId,
+    attempt: Attempt,
     buyer: &Buyer,
     fix: &FixPayment,
+    client: &ClientInfo,
 ) -> Result<Submission> {
     let Some(_permit) = app
         .account_limits
@@ -115,14 +136,18 @@ async fn submit(
     else {
         return Ok(Submission::RateLimited);
     };
+    // An account with its own page receives no card data, also as the next one after another.
+    let card = fix.card.as_ref();
+    let card = card.filter(|_| card_entry(account) == CardEntry::Direct);
     let (connector, account) = open_account(app, account)?;
-    let (invoice, payment) = insert_pending(app, invoice, id, buyer, fix, &account).await?;
+    let new = (fix.method, card);
+    let (invoice, payment) = insert_pending(app, invoice, attempt, buyer, new, &account).await?;
     app.invoice_changed(&invoice.id);
     app.metrics.attempt(&payment.connector, payment.method);
     Span::current().record("payment", payment.id.as_str());
     tracing::info!("payment created");
-    let card = fix.card.as_ref();
-    submit_to_provider(app, connector.as_ref(), &account, &invoice, payment, card).await
+    let connector = connector.as_ref();
+    submit_to_provider(app, connector, &account, &invoice, payment, card, client).await
 }
 
 /// Inserts the payment before the payment system is called, so that it is known whatever happens
@@ -130,28 +155,34 @@ async fn submit(
 async fn insert_pending(
     app: &App,
     invoice: &InvoiceRow,
-    id: PaymentId,
+    attempt: Attempt,
     buyer: &Buyer,
-    fix: &FixPayment,
+    (method, card): (Method, Option<&CardData>),
     account: &Account,
 ) -> Result<(InvoiceRow, PaymentRow)> {
     let now = clock::now_ms();
     let payment = PaymentRow {
-        id,
+        id: attempt.id,
         invoice: invoice.id.clone(),
         project: invoice.project.clone(),
-        method: fix.method,
+        method,
         connector: account.kind.clone(),
         account: account.id.clone(),
         reference: None,
         money: invoice.money,
         status: PaymentStatus::Created,
         decline: None,
-        card: fix.card.as_ref().map(summary),
+        card: card.map(summary),
         verification: Verification::None,
         checks: 0,
         // If this process dies before the answer, the reconciler polls once the call has timed out.
         next_check_at: Some(now + app.call_lease_ms()),
+        duplicate: false,
+        review: None,
+        called_off: false,
+        first_attempt: attempt.first,
+        amount_refunded: 0,
+        amount_reversed: 0,
         created_at: now,
         updated_at: now,
     };
@@ -191,6 +222,7 @@ async fn submit_to_provider(
     invoice: &InvoiceRow,
     payment: PaymentRow,
     card: Option<&CardData>,
+    client: &ClientInfo,
 ) -> Result<Submission> {
     let return_url = format!(
         "{}/pay/{}/return?payment={}&state={}",
@@ -214,6 +246,7 @@ async fn submit_to_provider(
         locale: invoice.locale.as_deref(),
         return_url: &return_url,
         webhook_url: &webhook_url,
+        client,
     };
     let created = connector.create(&app.ctx(account), &new).await;
     if let Err(error) = &created {

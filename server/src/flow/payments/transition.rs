@@ -2,6 +2,7 @@
 //! return and the reconciler all call [`apply_payment_update`], so that late, repeated or lost
 //! messages have no effect. One transaction writes the payment, the invoice and the callbacks.
 
+use super::details;
 use crate::app::App;
 use crate::connectors::{CallError, PaymentUpdate};
 use crate::domain::payment::{Change, PaymentContext, apply, reported_status};
@@ -9,14 +10,18 @@ use crate::flow::error::{Error, Result};
 use crate::flow::outbox::{Subject, write_events};
 use crate::flow::refunds::pending_refund;
 use crate::store::Tx;
+use crate::store::audit_log::{self, AuditEntry};
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments::{self, PaymentRow};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
-use till_shared::id::{PaymentId, RefundId};
+use till_shared::event::EventType;
+use till_shared::id::{InvoiceId, PaymentId, RefundId};
+use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
+use till_shared::refund::RefundSource;
 use till_shared::widget::Verification;
 use tracing::Span;
 use tracing::field::Empty;
@@ -41,12 +46,22 @@ pub fn poll_delay(app: &App, status: PaymentStatus, polls: i64) -> i64 {
 ///
 /// # Errors
 /// When the store fails. Nothing has changed then.
-#[tracing::instrument(level = "error", skip_all,
-    fields(payment = %id, invoice = Empty, project = Empty, incoming = %update.status))]
 pub async fn apply_payment_update(
     app: &App,
     id: &PaymentId,
     update: PaymentUpdate,
+) -> Result<Option<PaymentRow>> {
+    apply_audited(app, id, update, None).await
+}
+
+/// Like [`apply_payment_update`], for an operator's decision, which the audit log records.
+#[tracing::instrument(name = "apply_payment_update", level = "error", skip_all,
+    fields(payment = %id, invoice = Empty, project = Empty, incoming = %update.status))]
+pub(super) async fn apply_audited(
+    app: &App,
+    id: &PaymentId,
+    update: PaymentUpdate,
+    audit: Option<AuditEntry>,
 ) -> Result<Option<PaymentRow>> {
     let Some(known) = app.store.payment(id).await? else {
         return Ok(None);
@@ -57,23 +72,37 @@ pub async fn apply_payment_update(
     let Some(project) = app.store.project(&known.project).await? else {
         return Ok(None);
     };
+    let Some(of_order) = app.store.invoice(&known.invoice).await? else {
+        return Ok(None);
+    };
     let mut tx = app.store.begin().await?;
-    let Some(mut invoice) = invoices::lock(&mut tx, &known.invoice).await? else {
+    let Some((mut invoice, others)) = lock_order_of(&mut tx, &of_order).await? else {
         return Ok(None);
     };
     let Some(mut payment) = payments::get(&mut tx, id).await? else {
         return Ok(None);
     };
+    if details::is_taken(&mut tx, &payment, &update).await? {
+        tracing::error!("the payment system's payment pays another payment: the report is ignored");
+        return Ok(Some(payment));
+    }
     let now = clock::now_ms();
-    let incoming = verify_amount(app, &payment, &update);
+    let incoming = details::verified_status(app, &payment, &update);
     let context = PaymentContext {
         payment: reported_status(payment.status, payment.reference.is_some()),
         invoice: invoice.status,
         overdue: invoice.expires_at <= now,
+        order_paid: others.iter().any(|other| other.status.was_paid()),
+        taken_back: payment.amount_reversed >= payment.money.amount,
     };
     let change = apply(context, incoming);
-    let merged = merge_details(&mut payment, &update, incoming);
-    if change.is_none() && !merged {
+    let mut changed = details::merge(&mut payment, &update, incoming);
+    let review = details::review(&payment, &update);
+    if review.is_some() && payment.review != review {
+        payment.review = review;
+        changed = true;
+    }
+    if change.is_none() && !changed {
         return Ok(Some(payment));
     }
     let before = payment.status;
@@ -82,16 +111,60 @@ pub async fn apply_payment_update(
         change_payment(app, &mut payment, change, &update);
     }
     payments::save(&mut tx, &payment).await?;
+    let mut ended = vec![];
     if let Some(change) = &change {
         change_invoice(app, &mut tx, &project, &mut invoice, &payment, change).await?;
+        if change.call_off_others {
+            ended = call_off_others(app, &mut tx, &project, &payment, others).await?;
+        }
     }
     invoices::save(&mut tx, &mut invoice).await?;
+    if let Some(audit) = audit {
+        audit_log::insert(&mut tx, &audit).await?;
+    }
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.invoice_changed(&invoice.id);
+    ended.iter().for_each(|id| app.invoice_changed(id));
     if change.is_some() {
         report(app, &invoice, &payment, before);
     }
     Ok(Some(payment))
+}
+
+/// Locks an invoice and every other one of the same order, always in the same order.
+async fn lock_order_of(
+    tx: &mut Tx,
+    known: &InvoiceRow,
+) -> Result<Option<(InvoiceRow, Vec<InvoiceRow>)>> {
+    let mut all = invoices::lock_order(tx, &known.project, &known.order_id).await?;
+    let own = all.iter().position(|invoice| invoice.id == known.id);
+    Ok(own.map(|own| (all.remove(own), all)))
+}
+
+/// Ends every other attempt to pay an order that was just paid: live payments are canceled at their
+/// payment system, and an open invoice of the same order is canceled. Returns the ids of the other
+/// invoices.
+async fn call_off_others(
+    app: &App,
+    tx: &mut Tx,
+    project: &Project,
+    paid: &PaymentRow,
+    others: Vec<InvoiceRow>,
+) -> Result<Vec<InvoiceId>> {
+    let now = paid.updated_at;
+    payments::call_off(tx, &paid.invoice, &paid.id, now).await?;
+    let mut ended = vec![];
+    for mut other in others {
+        payments::call_off(tx, &other.id, &paid.id, now).await?;
+        if other.status == InvoiceStatus::Open {
+            other.status = InvoiceStatus::Canceled;
+            let events = [EventType::InvoiceCanceled];
+            write_events(app, tx, project, &mut other, Subject::Invoice, &events).await?;
+            invoices::save(tx, &mut other).await?;
+        }
+        ended.push(other.id);
+    }
+    Ok(ended)
 }
 
 /// Applies the payment system's answer to a call about a payment. An answer without an update
@@ -118,47 +191,6 @@ pub async fn apply_response(
     Ok(applied.unwrap_or_else(|| payment.clone()))
 }
 
-/// The status to apply. A success for a different amount is held for review as `processing`.
-fn verify_amount(app: &App, payment: &PaymentRow, update: &PaymentUpdate) -> PaymentStatus {
-    match update.money {
-        Some(money) if money != payment.money && update.status == PaymentStatus::Succeeded => {
-            app.metrics.held(&payment.connector);
-            tracing::error!(
-                expected = %payment.money, reported = %money,
-                "the payment system reports a different amount: the payment is held for review"
-            );
-            PaymentStatus::Processing
-        }
-        _ => update.status,
-    }
-}
-
-/// Adds details that are not known yet: the reference, the card, the verification form. Returns
-/// whether there were any.
-fn merge_details(
-    payment: &mut PaymentRow,
-    update: &PaymentUpdate,
-    incoming: PaymentStatus,
-) -> bool {
-    let mut merged = false;
-    // Refunds use the reference that comes with the success: it replaces an earlier one.
-    let replaces = payment.reference.is_none() || incoming == PaymentStatus::Succeeded;
-    if replaces && update.reference.is_some() && payment.reference != update.reference {
-        payment.reference.clone_from(&update.reference);
-        merged = true;
-    }
-    if payment.card.is_none() && update.card.is_some() {
-        payment.card.clone_from(&update.card);
-        merged = true;
-    }
-    let unverified = payment.status.is_live() && payment.verification == Verification::None;
-    if unverified && update.verification != Verification::None {
-        payment.verification = update.verification.clone();
-        merged = true;
-    }
-    merged
-}
-
 fn change_payment(app: &App, payment: &mut PaymentRow, change: &Change, update: &PaymentUpdate) {
     payment.status = change.payment;
     payment.decline = if payment.status == PaymentStatus::Declined {
@@ -172,6 +204,9 @@ fn change_payment(app: &App, payment: &mut PaymentRow, change: &Change, update: 
     } else {
         payment.verification = Verification::None;
         payment.next_check_at = None;
+        payment.review = None;
+        payment.called_off = false;
+        payment.duplicate = change.refund_duplicate;
     }
 }
 
@@ -191,8 +226,8 @@ async fn change_invoice(
     }
     if change.refund_duplicate {
         let refund = RefundRow {
-            reason: Some("the invoice was paid before".into()),
-            duplicate: true,
+            reason: Some("the order was paid before".into()),
+            source: RefundSource::Duplicate,
             ..pending_refund(payment, RefundId::from_unique(new_id::unique()), now)
         };
         refunds::insert(tx, &refund).await?;

@@ -5,7 +5,7 @@ use crate::flow::invoices::{self, InvoiceFilter, Order, Origin, cancel_invoice, 
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{JsonBody, Query, id, parsed};
+use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::problems;
 use axum::Json;
@@ -35,7 +35,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 /// Create an invoice
 ///
 /// The same order again returns the same invoice (200). Different data under the same `order_id` is
-/// rejected. With `method`, the server creates the payment at once, and `confirmation_url` is the
+/// rejected. After the invoice has expired or was canceled, the same order makes a new one. With `method`, the server creates the payment at once, and `confirmation_url` is the
 /// payment provider's form: send the buyer there. Without, `payment_url` is the hosted payment page.
 #[utoipa::path(post, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
     params(Key), request_body = Order,
@@ -104,11 +104,11 @@ async fn cancel(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct InvoiceQuery {
-    /// Only the invoice of this order.
+    /// Only invoices of this order.
     order_id: Option<String>,
     /// Only invoices in this status.
     status: Option<String>,
-    /// Only invoices created after this time (RFC 3339).
+    /// Only invoices created after this time (RFC 3339), or after the beginning of this day in UTC.
     created_after: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
@@ -128,11 +128,10 @@ async fn list(
     Query(query): Query<InvoiceQuery>,
 ) -> Result<Json<Page<Invoice>>> {
     let limit = Limit::new(query.limit)?;
-    let after: Option<jiff::Timestamp> = parsed("created_after", query.created_after.as_deref())?;
     let filter = InvoiceFilter {
         order_id: query.order_id,
         status: parsed("status", query.status.as_deref())?,
-        created_after: after.map(|time| time.as_millisecond()),
+        created_after: time("created_after", query.created_after.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,
     };
     Ok(Json(invoices::list(&app, &project, filter, limit).await?))

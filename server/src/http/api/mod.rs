@@ -1,9 +1,12 @@
 //! The JSON API, for a project's server and the operator.
 
+mod disputes;
 mod events;
 mod invoices;
 mod payments;
 mod projects;
+mod refunds;
+mod resolve;
 
 use crate::app::App;
 use std::sync::Arc;
@@ -14,6 +17,9 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(invoices::router())
         .merge(payments::router())
+        .merge(refunds::router())
+        .merge(disputes::router())
         .merge(events::router())
         .merge(projects::router())
+        .merge(resolve::router())
 }

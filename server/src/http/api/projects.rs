@@ -61,6 +61,9 @@ struct ConnectorBody {
     methods: Vec<till_shared::payment::Method>,
     /// Empty: all that the connector supports.
     currencies: Vec<till_shared::money::Currency>,
+    /// Where the buyer enters a card: on the payment provider's page or in Till's form. Absent in an
+    /// update: unchanged. For a new account: `hosted`, or `direct` for the sandbox.
+    card_entry: Option<till_shared::widget::CardEntry>,
 }
 
 /// A new project with its keys. They are not shown again.
@@ -154,7 +157,8 @@ problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 ///
 /// A merge patch (RFC 7396): absent fields stay unchanged, null clears a field. `connectors` replaces
 /// the whole list. With `version`, the update is rejected if the project has a different version.
-/// `notify_url` enables an endpoint again that was disabled by its 410 response.
+/// `notify_url` enables an endpoint again that was disabled by its 410 response; `unsent_events` in
+/// the response says how many events wait for it.
 #[utoipa::path(patch, path = "/v1/projects/{project}", tag = "projects",
     security(("operator" = [])), params(("project" = ProjectId, Path)),
     request_body = ProjectBody,

@@ -25,6 +25,8 @@ pub struct Snapshot {
 pub struct Backlog {
     /// For each connector: payments whose outcome is unknown, and the oldest one's age in seconds.
     pub unknown_payments: Vec<(&'static str, i64, f64)>,
+    /// For each connector: payments that an operator has to look at.
+    pub payments_to_review: Vec<(&'static str, i64)>,
     /// Callbacks that are not delivered yet, and the oldest one's age in seconds.
     pub pending_callbacks: (i64, f64),
 }
@@ -75,6 +77,15 @@ impl Backlog {
             let label = ConnectorLabel::new(connector);
             unknown.get_or_create(&label).set(*count);
             oldest.get_or_create(&label).set(*age);
+        }
+        let review: Family<ConnectorLabel, Gauge> = add(
+            all,
+            "till_payments_to_review",
+            "Payments that an operator has to resolve",
+        );
+        for (connector, count) in &self.payments_to_review {
+            let label = ConnectorLabel::new(connector);
+            review.get_or_create(&label).set(*count);
         }
         let (count, age) = self.pending_callbacks;
         let pending: Gauge = add(

@@ -1,0 +1,110 @@
+//! An operator ends a payment whose outcome no payment system will report.
+
+use super::transition::apply_audited;
+use crate::app::App;
+use crate::connectors::{PaymentUpdate, Reference};
+use crate::flow::error::{Error, Result};
+use crate::store::audit_log::AuditEntry;
+use crate::{clock, new_id, views};
+use serde_json::json;
+use till_shared::id::PaymentId;
+use till_shared::payment::{Payment, PaymentStatus};
+use till_shared::problem::ProblemType;
+
+/// The longest reason and reference, in characters.
+const MAX_TEXT: usize = 500;
+
+/// What an operator found out about a payment.
+pub struct Resolution {
+    /// `succeeded` or `failed`.
+    pub status: PaymentStatus,
+    /// The payment system's id of the payment, which refunds need.
+    pub reference: Option<String>,
+    /// How the operator knows, for the audit log.
+    pub reason: String,
+}
+
+/// Ends a payment that is processed without an end: one that is held for another amount, or whose
+/// outcome stays unknown. The change is the same as if the payment system had reported it, and is
+/// written to the audit log.
+///
+/// # Errors
+/// `not-found` if there is no such payment; `payment-final` if it has ended; `payment-in-progress` if
+/// it waits for the buyer; `invalid-request` for an invalid field. Nothing has changed then.
+#[tracing::instrument(level = "error", skip_all, fields(payment = %id))]
+pub async fn resolve(app: &App, id: &PaymentId, resolution: Resolution) -> Result<Payment> {
+    check(&resolution)?;
+    let payment = app.store.payment(id).await?;
+    let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
+    check_open(payment.status)?;
+    if let Some(reference) = &resolution.reference {
+        let owner = app
+            .store
+            .payment_by_reference(&payment.connector, reference)
+            .await?;
+        if owner.is_some_and(|owner| owner.id != payment.id) {
+            let message = "belongs to another payment";
+            return Err(Error::field("reference", "taken", message));
+        }
+    }
+    let detail = json!({
+        "status": resolution.status, "reference": resolution.reference,
+        "reason": resolution.reason, "before": payment.status,
+    });
+    let audit = AuditEntry {
+        id: new_id::unique().to_string(),
+        at: clock::now_ms(),
+        actor: "operator",
+        action: "payment.resolve",
+        subject: id.to_string(),
+        detail: detail.to_string(),
+    };
+    let update = PaymentUpdate {
+        reference: resolution.reference.map(Reference::payment),
+        money: Some(payment.money),
+        ..PaymentUpdate::status(resolution.status)
+    };
+    let resolved = apply_audited(app, id, update, Some(audit)).await?;
+    let resolved = resolved.ok_or_else(|| Error::not_found("payment"))?;
+    tracing::warn!(status = %resolved.status, "an operator resolved the payment");
+    Ok(views::payment(&resolved))
+}
+
+fn check(resolution: &Resolution) -> Result<()> {
+    if !matches!(
+        resolution.status,
+        PaymentStatus::Succeeded | PaymentStatus::Failed
+    ) {
+        return Err(Error::field("status", "invalid", "succeeded or failed"));
+    }
+    let valid = |text: &String| {
+        let length = text.trim().chars().count();
+        (1..=MAX_TEXT).contains(&length) && !text.chars().any(char::is_control)
+    };
+    if !valid(&resolution.reason) {
+        let message = format!("how you know, from 1 to {MAX_TEXT} characters");
+        return Err(Error::field("reason", "invalid", message));
+    }
+    if !resolution.reference.as_ref().is_none_or(valid) {
+        let message = "the payment system's id of the payment";
+        return Err(Error::field("reference", "invalid", message));
+    }
+    Ok(())
+}
+
+fn check_open(status: PaymentStatus) -> Result<()> {
+    match status {
+        PaymentStatus::Created | PaymentStatus::Processing => Ok(()),
+        PaymentStatus::RequiresVerification => Err(Error::problem(
+            ProblemType::PaymentInProgress,
+            "The payment waits for the buyer. It ends by itself.",
+        )),
+        PaymentStatus::Succeeded
+        | PaymentStatus::Declined
+        | PaymentStatus::Failed
+        | PaymentStatus::Canceled => Err(Error::problem(
+            ProblemType::PaymentFinal,
+            format!("The payment is already {status}."),
+        )),
+    }
+}

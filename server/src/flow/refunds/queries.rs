@@ -1,0 +1,65 @@
+//! Reading refunds.
+
+use crate::app::App;
+use crate::flow::error::{Error, Result};
+use crate::flow::page::{Limit, Page};
+use crate::store::projects::Project;
+use crate::store::refunds::{self, RefundRow};
+use crate::views;
+use till_shared::id::{PaymentId, RefundId};
+use till_shared::refund::{Refund, RefundStatus};
+
+/// Narrows a list of refunds.
+#[derive(Debug, Default)]
+pub struct RefundFilter {
+    /// Only refunds of this payment.
+    pub payment: Option<PaymentId>,
+    /// Only refunds in this status.
+    pub status: Option<RefundStatus>,
+    /// Only refunds created after this time (milliseconds).
+    pub created_after: Option<i64>,
+    /// Only refunds older than this one.
+    pub before: Option<RefundId>,
+}
+
+/// A project's refund.
+///
+/// # Errors
+/// `not-found` if the project has no such refund.
+pub async fn get(app: &App, project: &Project, id: &RefundId) -> Result<Refund> {
+    let row = app.store.project_refund(&project.id, id).await?;
+    let row = row.ok_or_else(|| Error::not_found("refund"))?;
+    view(app, project, &row).await
+}
+
+/// A page of a project's refunds, the newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(
+    app: &App,
+    project: &Project,
+    filter: RefundFilter,
+    limit: Limit,
+) -> Result<Page<Refund>> {
+    let filter = refunds::RefundFilter {
+        payment: filter.payment,
+        status: filter.status,
+        created_after: filter.created_after,
+        before: filter.before,
+        limit: limit.rows(),
+    };
+    let rows = app.store.list_refunds(&project.id, &filter).await?;
+    let page = Page::new(rows, limit, |row| row.id.to_string());
+    let mut data = Vec::with_capacity(page.data.len());
+    for row in &page.data {
+        data.push(view(app, project, row).await?);
+    }
+    Ok(page.with_data(data))
+}
+
+async fn view(app: &App, project: &Project, row: &RefundRow) -> Result<Refund> {
+    let payment = app.store.project_payment(&project.id, &row.payment);
+    let payment = payment.await?.ok_or_else(|| Error::not_found("payment"))?;
+    Ok(views::refund(row, &payment))
+}

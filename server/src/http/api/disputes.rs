@@ -1,0 +1,74 @@
+//! Disputes: list, retrieve.
+
+use crate::app::App;
+use crate::flow::Result;
+use crate::flow::disputes::{self, DisputeFilter};
+use crate::flow::page::{Limit, Page};
+use crate::http::middleware::auth::Secret;
+use crate::http::middleware::extract::{Query, id, parsed};
+use crate::http::openapi::problems;
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::dispute::Dispute;
+use till_shared::id::DisputeId;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read))
+}
+
+/// Filters for the list of disputes.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DisputeQuery {
+    /// Only disputes of this payment.
+    payment: Option<String>,
+    /// Only disputes in this status.
+    status: Option<String>,
+    /// The `next_cursor` of the previous page.
+    cursor: Option<String>,
+    /// From 1 to 100. Default: 20.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized);
+
+/// List disputes, newest first
+#[utoipa::path(get, path = "/v1/disputes", tag = "disputes", security(("secret_key" = [])),
+    params(DisputeQuery),
+    responses((status = 200, body = Page<Dispute>, description = "A page of disputes"), ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Query(query): Query<DisputeQuery>,
+) -> Result<Json<Page<Dispute>>> {
+    let limit = Limit::new(query.limit)?;
+    let filter = DisputeFilter {
+        payment: parsed("payment", query.payment.as_deref())?,
+        status: parsed("status", query.status.as_deref())?,
+        before: parsed("cursor", query.cursor.as_deref())?,
+    };
+    Ok(Json(disputes::list(&app, &project, filter, limit).await?))
+}
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Retrieve a dispute
+#[utoipa::path(get, path = "/v1/disputes/{dispute}", tag = "disputes",
+    security(("secret_key" = [])), params(("dispute" = DisputeId, Path)),
+    responses((status = 200, body = Dispute, description = "The dispute"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(dispute): Path<String>,
+) -> Result<Json<Dispute>> {
+    let id: DisputeId = id(&dispute, "dispute")?;
+    Ok(Json(disputes::get(&app, &project, &id).await?))
+}

@@ -1,0 +1,128 @@
+//! Refunds: create, list, retrieve.
+
+use crate::app::App;
+use crate::flow::page::{Limit, Page};
+use crate::flow::refunds::{self, RefundFilter, RefundRequest, refund_payment};
+use crate::flow::{Detached, Result};
+use crate::http::middleware::auth::Secret;
+use crate::http::middleware::extract::{OptionalJsonBody, Query, id, parsed, time};
+use crate::http::middleware::idempotency::{Call, Key, once};
+use crate::http::openapi::problems;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::id::{PaymentId, RefundId};
+use till_shared::refund::Refund;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(list))
+        .routes(routes!(read))
+}
+
+/// A refund to create.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({"amount": 500, "reason": "one print came damaged"}))]
+struct NewRefund {
+    /// Minor units. Default: the amount that is not refunded yet.
+    amount: Option<i64>,
+    /// The reason, for your records. At most 500 characters.
+    reason: Option<String>,
+}
+
+problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
+    PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, NotRefundable);
+
+/// Refund a payment, in full or in part
+///
+/// The refunds of a payment never exceed its amount. A refund is `pending` until the payment provider
+/// reports the outcome; then the event `refund.succeeded` or `refund.failed` is sent.
+#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", tag = "payments",
+    security(("secret_key" = [])), params(("payment" = PaymentId, Path), Key),
+    request_body = Option<NewRefund>,
+    responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
+async fn create(
+    State(app): State<Arc<App>>,
+    detached: Detached,
+    Secret(project): Secret,
+    Path(payment): Path<String>,
+    key: Key,
+    OptionalJsonBody(body): OptionalJsonBody<NewRefund>,
+) -> Result<Response> {
+    let id: PaymentId = id(&payment, "payment")?;
+    let call = Call {
+        key,
+        scope: format!("project {}", project.id),
+        request: format!("POST {id} refunds {}", body.canonical),
+    };
+    let refund = RefundRequest {
+        amount: body.value.amount,
+        reason: body.value.reason,
+    };
+    once(&app, call, async |unique| {
+        let refund_id = RefundId::from_unique(unique);
+        let refund = refund_payment(&detached, &app, &project, &id, refund_id, refund).await?;
+        Ok((StatusCode::CREATED, refund))
+    })
+    .await
+}
+
+/// Filters for the list of refunds.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RefundQuery {
+    /// Only refunds of this payment.
+    payment: Option<String>,
+    /// Only refunds in this status.
+    status: Option<String>,
+    /// Only refunds created after this time (RFC 3339), or after the beginning of this day in UTC.
+    created_after: Option<String>,
+    /// The `next_cursor` of the previous page.
+    cursor: Option<String>,
+    /// From 1 to 100. Default: 20.
+    limit: Option<i64>,
+}
+
+problems!(ListProblems: InvalidRequest, Unauthorized);
+
+/// List refunds, newest first
+#[utoipa::path(get, path = "/v1/refunds", tag = "payments", security(("secret_key" = [])),
+    params(RefundQuery),
+    responses((status = 200, body = Page<Refund>, description = "A page of refunds"), ListProblems))]
+async fn list(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Query(query): Query<RefundQuery>,
+) -> Result<Json<Page<Refund>>> {
+    let limit = Limit::new(query.limit)?;
+    let filter = RefundFilter {
+        payment: parsed("payment", query.payment.as_deref())?,
+        status: parsed("status", query.status.as_deref())?,
+        created_after: time("created_after", query.created_after.as_deref())?,
+        before: parsed("cursor", query.cursor.as_deref())?,
+    };
+    Ok(Json(refunds::list(&app, &project, filter, limit).await?))
+}
+
+problems!(ReadProblems: Unauthorized, NotFound);
+
+/// Retrieve a refund
+#[utoipa::path(get, path = "/v1/refunds/{refund}", tag = "payments",
+    security(("secret_key" = [])), params(("refund" = RefundId, Path)),
+    responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]
+async fn read(
+    State(app): State<Arc<App>>,
+    Secret(project): Secret,
+    Path(refund): Path<String>,
+) -> Result<Json<Refund>> {
+    let id: RefundId = id(&refund, "refund")?;
+    Ok(Json(refunds::get(&app, &project, &id).await?))
+}

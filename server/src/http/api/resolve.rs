@@ -1,0 +1,61 @@
+//! The operator ends payments that no payment system will end.
+
+use crate::app::App;
+use crate::flow::payments::{self, Resolution};
+use crate::flow::{Detached, Result};
+use crate::http::middleware::auth::Operator;
+use crate::http::middleware::extract::{JsonBody, id};
+use crate::http::openapi::problems;
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use std::sync::Arc;
+use till_shared::id::PaymentId;
+use till_shared::payment::{Payment, PaymentStatus};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(resolve))
+}
+
+/// What the operator found out about a payment.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"status": "failed", "reason": "no trace of it in the bank's statement"}))]
+struct ResolveBody {
+    /// `succeeded` or `failed`.
+    status: PaymentStatus,
+    /// The payment system's id of the payment, which refunds need.
+    reference: Option<String>,
+    /// How you know, for the audit log. At most 500 characters.
+    reason: String,
+}
+
+problems!(ResolveProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
+    PayloadTooLarge, PaymentInProgress, PaymentFinal);
+
+/// Resolve a payment
+///
+/// Ends a payment that no payment system will end: one that is held because of a different amount, or
+/// whose outcome stays unknown. `/readyz` counts such payments. The project is told as if the payment
+/// system had reported the outcome, and the decision is written to the audit log.
+#[utoipa::path(post, path = "/v1/payments/{payment}/resolve", tag = "payments",
+    security(("operator" = [])), params(("payment" = PaymentId, Path)), request_body = ResolveBody,
+    responses((status = 200, body = Payment, description = "The payment"), ResolveProblems))]
+async fn resolve(
+    State(app): State<Arc<App>>,
+    _: Detached,
+    _: Operator,
+    Path(payment): Path<String>,
+    body: JsonBody<ResolveBody>,
+) -> Result<Json<Payment>> {
+    let id: PaymentId = id(&payment, "payment")?;
+    let resolution = Resolution {
+        status: body.value.status,
+        reference: body.value.reference,
+        reason: body.value.reason,
+    };
+    Ok(Json(payments::resolve(&app, &id, resolution).await?))
+}

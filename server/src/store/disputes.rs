@@ -1,0 +1,175 @@
+//! The table `disputes`.
+
+use super::column::Columns;
+use super::{Result, Store, Tx};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
+use till_shared::dispute::DisputeStatus;
+use till_shared::id::{DisputeId, PaymentId, ProjectId};
+use till_shared::money::Money;
+
+/// The columns that are read, by name: a server keeps running while a newer one adds columns.
+macro_rules! columns {
+    () => {
+        "id, payment, project, reference, amount, currency, reason, status, respond_by, \
+         created_at, updated_at"
+    };
+}
+
+/// A dispute as it is stored.
+#[derive(Debug, Clone)]
+pub struct DisputeRow {
+    /// The dispute's id.
+    pub id: DisputeId,
+    /// The disputed payment.
+    pub payment: PaymentId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The payment system's id.
+    pub reference: String,
+    /// The disputed amount.
+    pub money: Money,
+    /// The reason, in the payment system's words.
+    pub reason: Option<String>,
+    /// The status.
+    pub status: DisputeStatus,
+    /// Until when the project can respond (milliseconds).
+    pub respond_by: Option<i64>,
+    /// When it became known (milliseconds).
+    pub created_at: i64,
+    /// When it was last changed (milliseconds).
+    pub updated_at: i64,
+}
+
+impl FromRow<'_, AnyRow> for DisputeRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.parse("id")?,
+            payment: row.parse("payment")?,
+            project: row.parse("project")?,
+            reference: row.try_get("reference")?,
+            money: Money {
+                amount: row.try_get("amount")?,
+                currency: row.parse("currency")?,
+            },
+            reason: row.try_get("reason")?,
+            status: row.parse("status")?,
+            respond_by: row.try_get("respond_by")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}
+
+/// Selects disputes of a list.
+#[derive(Debug, Default)]
+pub struct DisputeFilter {
+    /// Only this payment.
+    pub payment: Option<PaymentId>,
+    /// Only this status.
+    pub status: Option<DisputeStatus>,
+    /// Only disputes older than this one. Lists are ordered from the newest to the oldest.
+    pub before: Option<DisputeId>,
+    /// The maximum number of disputes.
+    pub limit: i64,
+}
+
+/// Inserts a dispute.
+pub async fn insert(tx: &mut Tx, new: &DisputeRow) -> Result<()> {
+    sqlx::query(
+        "insert into disputes (id, payment, project, reference, amount, currency, reason, status,
+         respond_by, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.payment.as_str())
+    .bind(new.project.as_str())
+    .bind(&new.reference)
+    .bind(new.money.amount)
+    .bind(new.money.currency.code())
+    .bind(&new.reason)
+    .bind(new.status.as_str())
+    .bind(new.respond_by)
+    .bind(new.created_at)
+    .bind(new.updated_at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Updates the fields of a dispute that change.
+pub async fn save(tx: &mut Tx, row: &DisputeRow) -> Result<()> {
+    sqlx::query(
+        "update disputes set amount = $1, reason = $2, status = $3, respond_by = $4,
+         updated_at = $5 where id = $6",
+    )
+    .bind(row.money.amount)
+    .bind(&row.reason)
+    .bind(row.status.as_str())
+    .bind(row.respond_by)
+    .bind(row.updated_at)
+    .bind(row.id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Returns a payment's dispute with this id of the payment system.
+pub async fn by_reference(
+    tx: &mut Tx,
+    payment: &PaymentId,
+    reference: &str,
+) -> Result<Option<DisputeRow>> {
+    Ok(sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from disputes where payment = $1 and reference = $2"
+    ))
+    .bind(payment.as_str())
+    .bind(reference)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+impl Store {
+    /// Returns a project's dispute.
+    pub async fn project_dispute(
+        &self,
+        project: &ProjectId,
+        id: &DisputeId,
+    ) -> Result<Option<DisputeRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from disputes where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns a project's disputes, from the newest to the oldest.
+    pub async fn list_disputes(
+        &self,
+        project: &ProjectId,
+        filter: &DisputeFilter,
+    ) -> Result<Vec<DisputeRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from disputes where project = $1
+             and ($2 is null or payment = $2)
+             and ($3 is null or status = $3)
+             and ($4 is null or id < $4)
+             order by id desc limit $5"
+        ))
+        .bind(project.as_str())
+        .bind(filter.payment.as_ref().map(PaymentId::as_str))
+        .bind(filter.status.map(DisputeStatus::as_str))
+        .bind(filter.before.as_ref().map(DisputeId::as_str))
+        .bind(filter.limit)
+        .fetch_all(self.pool())
+        .await?)
+    }
+}

@@ -1,0 +1,142 @@
+//! The table `events`: callbacks that are sent again.
+
+use super::column::{Columns, parse_column};
+use super::{Result, Tx};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
+use till_shared::event::{DeliveryState, EventType};
+use till_shared::id::{EventId, InvoiceId, ProjectId};
+
+/// Selects callbacks to resend.
+#[derive(Debug)]
+pub struct ResendFilter {
+    /// Only this state.
+    pub state: DeliveryState,
+    /// Only this type.
+    pub kind: Option<EventType>,
+    /// Only events after this one.
+    pub after: Option<EventId>,
+    /// Only events created after this time (milliseconds).
+    pub after_time: Option<i64>,
+}
+
+/// A callback that is being resent.
+#[derive(Debug, Clone)]
+pub struct ResentRow {
+    /// The event's id.
+    pub id: EventId,
+    /// The event's type.
+    pub kind: EventType,
+    /// The invoice whose callbacks are delivered in order.
+    pub invoice: Option<InvoiceId>,
+    /// The position in that order.
+    pub sequence: i64,
+    /// When it was created (milliseconds).
+    pub created_at: i64,
+}
+
+impl FromRow<'_, AnyRow> for ResentRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.parse("id")?,
+            kind: row.parse("type")?,
+            invoice: row.parse_optional("invoice")?,
+            sequence: row.try_get("sequence")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+}
+
+/// Returns the ids of a project's callbacks that a filter selects, from the oldest to the newest.
+pub async fn select(
+    tx: &mut Tx,
+    project: &ProjectId,
+    filter: &ResendFilter,
+    limit: i64,
+) -> Result<Vec<EventId>> {
+    let sql = format!(
+        "select id from events where project = $1 and state = '{}'
+         and ($2 is null or type = $2) and ($3 is null or id > $3)
+         and ($4 is null or created_at > $4) order by id limit $5",
+        filter.state
+    );
+    let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(project.as_str())
+        .bind(filter.kind.map(EventType::as_str))
+        .bind(filter.after.as_ref().map(EventId::as_str))
+        .bind(filter.after_time)
+        .bind(limit)
+        .fetch_all(tx.conn())
+        .await?;
+    parse_column(&ids)
+}
+
+/// Makes a project's callbacks that a filter selects due now, up to the event `last`, and before
+/// them the callbacks of their invoices that wait. Their schedules restart. Those that are being
+/// sent stay as they are. Returns all of them in order.
+pub async fn resend_selected(
+    tx: &mut Tx,
+    project: &ProjectId,
+    filter: &ResendFilter,
+    last: &EventId,
+    now: i64,
+) -> Result<Vec<ResentRow>> {
+    let selected = format!(
+        "id <= $3 and state = '{}' and ($4 is null or type = $4) and ($5 is null or id > $5)
+         and ($6 is null or created_at > $6)",
+        filter.state
+    );
+    let rows = sqlx::query_as(AssertSqlSafe(resend_sql(&selected)))
+        .bind(project.as_str())
+        .bind(now)
+        .bind(last.as_str())
+        .bind(filter.kind.map(EventType::as_str))
+        .bind(filter.after.as_ref().map(EventId::as_str))
+        .bind(filter.after_time)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(in_order(rows))
+}
+
+/// Makes a project's callback due now, as [`resend_selected`] does. Returns nothing if the project
+/// has no such callback.
+pub async fn resend_one(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &EventId,
+    now: i64,
+) -> Result<Vec<ResentRow>> {
+    let rows = sqlx::query_as(AssertSqlSafe(resend_sql("id = $3")))
+        .bind(project.as_str())
+        .bind(now)
+        .bind(id.as_str())
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(in_order(rows))
+}
+
+/// The statement that makes callbacks due. Its parameters are the project, the current time, and
+/// those of the condition `selected`.
+fn resend_sql(selected: &str) -> String {
+    let running = "leased_until = next_attempt_at and leased_until > $2";
+    format!(
+        "with selected as
+             (select id, invoice, sequence from events where project = $1 and {selected})
+         update events set state = 'pending', refused_until = null,
+             resent_after = case when {running} then resent_after else attempts end,
+             next_attempt_at = case when {running} then next_attempt_at else $2 end
+         where id in (select id from selected union
+             select earlier.id from selected join events earlier
+                 on earlier.invoice = selected.invoice and earlier.sequence < selected.sequence
+             where earlier.state in ('pending', 'unsent'))
+         returning id, type, invoice, sequence, created_at"
+    )
+}
+
+fn in_order(mut rows: Vec<ResentRow>) -> Vec<ResentRow> {
+    rows.sort_by(|a, b| {
+        let key = |row: &ResentRow| (row.created_at, row.sequence);
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    rows
+}

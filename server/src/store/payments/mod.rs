@@ -1,0 +1,399 @@
+//! The table `payments`.
+
+use crate::domain::payment::Review;
+use crate::domain::reference::{Reference, ReferenceObject};
+use crate::store::column::{Columns, to_json};
+use crate::store::error::violates;
+use crate::store::{Result, Store, Tx};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::QueryAs;
+use sqlx::{Any, AssertSqlSafe, FromRow, Row};
+use till_shared::card::CardSummary;
+use till_shared::id::{InvoiceId, PaymentId, ProjectId};
+use till_shared::money::Money;
+use till_shared::payment::{DeclineCode, Method, PaymentStatus};
+use till_shared::widget::Verification;
+
+/// The columns that are read, by name: a server keeps running while a newer one adds columns. A server
+/// of before `reference_object` and `duplicate` leaves them empty.
+macro_rules! columns {
+    () => {
+        "id, invoice, project, method, connector, account, reference, amount, currency, status, \
+         decline_code, card, verification, checks, next_check_at, review, called_off, \
+         first_attempt, created_at, updated_at, \
+         coalesce(reference_object, case \
+             when status <> 'succeeded' and (connector = 'paypal' \
+                 or connector = 'adyen' and reference like 'PL%' \
+                 or connector = 'stripe' and reference like 'cs!_%' escape '!') then 'page' \
+             else 'payment' end) as reference_object, \
+         cast(case when duplicate = 1 or exists (select 1 from refunds d \
+             where d.payment = payments.id and d.duplicate = 1) then 1 else 0 end as bigint) as is_duplicate, \
+         (select cast(coalesce(sum(r.amount), 0) as bigint) from refunds r \
+          where r.payment = payments.id and r.status = 'succeeded') as amount_refunded, \
+         (select cast(coalesce(sum(v.amount), 0) as bigint) from reversals v \
+          where v.payment = payments.id) as amount_reversed"
+    };
+}
+
+pub mod list;
+
+/// A payment as it is stored.
+#[derive(Debug, Clone)]
+pub struct PaymentRow {
+    /// The payment's id.
+    pub id: PaymentId,
+    /// The invoice that it pays.
+    pub invoice: InvoiceId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The payment method.
+    pub method: Method,
+    /// The connector's kind.
+    pub connector: String,
+    /// The account at the payment system.
+    pub account: String,
+    /// The payment system's id, once known.
+    pub reference: Option<Reference>,
+    /// The amount.
+    pub money: Money,
+    /// The status.
+    pub status: PaymentStatus,
+    /// The reason of a decline.
+    pub decline: Option<DeclineCode>,
+    /// The part of the card that may be shown.
+    pub card: Option<CardSummary>,
+    /// What the buyer has to do to verify the payment.
+    pub verification: Verification,
+    /// How often its status was polled.
+    pub checks: i64,
+    /// When its status is polled next (milliseconds); `None` once it is final.
+    pub next_check_at: Option<i64>,
+    /// Whether the invoice was paid before.
+    pub duplicate: bool,
+    /// Why an operator has to look at it.
+    pub review: Option<Review>,
+    /// Whether it is to be canceled at the payment system, as another payment paid the invoice.
+    pub called_off: bool,
+    /// The first payment of the same call, if another account was tried before.
+    pub first_attempt: Option<PaymentId>,
+    /// The refunded amount, in minor units. Read only: the table `refunds` has it.
+    pub amount_refunded: i64,
+    /// The amount that the payment system took back, in minor units. Read only: the table
+    /// `reversals` has it.
+    pub amount_reversed: i64,
+    /// When it was created (milliseconds).
+    pub created_at: i64,
+    /// When it was last changed (milliseconds).
+    pub updated_at: i64,
+}
+
+impl FromRow<'_, AnyRow> for PaymentRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.parse("id")?,
+            invoice: row.parse("invoice")?,
+            project: row.parse("project")?,
+            method: row.parse("method")?,
+            connector: row.try_get("connector")?,
+            account: row.try_get("account")?,
+            reference: reference(row)?,
+            money: Money {
+                amount: row.try_get("amount")?,
+                currency: row.parse("currency")?,
+            },
+            status: row.parse("status")?,
+            decline: row.parse_optional("decline_code")?,
+            card: row.json_optional("card")?,
+            verification: row.json("verification")?,
+            checks: row.try_get("checks")?,
+            next_check_at: row.try_get("next_check_at")?,
+            duplicate: row.flag("is_duplicate")?,
+            review: row.parse_optional("review")?,
+            called_off: row.flag("called_off")?,
+            first_attempt: row.parse_optional("first_attempt")?,
+            amount_refunded: row.try_get("amount_refunded")?,
+            amount_reversed: row.try_get("amount_reversed")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}
+
+fn reference(row: &AnyRow) -> sqlx::Result<Option<Reference>> {
+    let id: Option<String> = row.try_get("reference")?;
+    let object: ReferenceObject = row.parse("reference_object")?;
+    Ok(id.map(|id| Reference { id, object }))
+}
+
+/// The result of [`insert`].
+pub enum Inserted {
+    /// The payment was inserted.
+    New,
+    /// The invoice has another live payment.
+    AnotherIsLive,
+}
+
+/// Inserts a payment, unless its invoice has a live one.
+pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
+    let done = sqlx::query(
+        "insert into payments (id, invoice, project, method, connector, account, amount, currency,
+         status, card, verification, next_check_at, first_attempt, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.invoice.as_str())
+    .bind(new.project.as_str())
+    .bind(new.method.as_str())
+    .bind(&new.connector)
+    .bind(&new.account)
+    .bind(new.money.amount)
+    .bind(new.money.currency.code())
+    .bind(new.status.as_str())
+    .bind(new.card.as_ref().map(to_json).transpose()?)
+    .bind(to_json(&new.verification)?)
+    .bind(new.next_check_at)
+    .bind(new.first_attempt.as_ref().map(PaymentId::as_str))
+    .bind(new.created_at)
+    .bind(new.updated_at)
+    .execute(tx.conn())
+    .await;
+    match done {
+        Ok(_) => Ok(Inserted::New),
+        Err(e) if violates(&e, "payments_one_live", "payments.invoice") => {
+            Ok(Inserted::AnotherIsLive)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Updates the fields of a payment that change.
+pub async fn save(tx: &mut Tx, row: &PaymentRow) -> Result<()> {
+    sqlx::query(
+        "update payments set reference = $1, reference_object = $2, status = $3,
+         decline_code = $4, card = $5, verification = $6, next_check_at = $7, duplicate = $8,
+         review = $9, called_off = $10, updated_at = $11 where id = $12",
+    )
+    .bind(row.reference.as_ref().map(|r| r.id.as_str()))
+    .bind(row.reference.as_ref().map(|r| <&str>::from(r.object)))
+    .bind(row.status.as_str())
+    .bind(row.decline.map(DeclineCode::as_str))
+    .bind(row.card.as_ref().map(to_json).transpose()?)
+    .bind(to_json(&row.verification)?)
+    .bind(row.next_check_at)
+    .bind(i64::from(row.duplicate))
+    .bind(row.review.map(<&str>::from))
+    .bind(i64::from(row.called_off))
+    .bind(row.updated_at)
+    .bind(row.id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The payment with this id.
+pub async fn get(tx: &mut Tx, id: &PaymentId) -> Result<Option<PaymentRow>> {
+    Ok(sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payments where id = $1"
+    ))
+    .bind(id.as_str())
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Makes an invoice's live payments but `except` due to be canceled at their payment systems.
+pub async fn call_off(
+    tx: &mut Tx,
+    invoice: &InvoiceId,
+    except: &PaymentId,
+    now: i64,
+) -> Result<()> {
+    sqlx::query(
+        "update payments set called_off = 1, next_check_at = $1
+         where invoice = $2 and id <> $3
+         and status in ('created', 'requires_verification', 'processing')",
+    )
+    .bind(now)
+    .bind(invoice.as_str())
+    .bind(except.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Makes an id of the payment system this payment's, and no other's from then on. Returns `false` if it
+/// is another payment's.
+pub async fn claim_reference(tx: &mut Tx, row: &PaymentRow, reference: &str) -> Result<bool> {
+    // A server of before the table has written to `payments` only.
+    let owner = "select payment from payment_references where connector = $1 and reference = $2
+                 union all select id from payments where connector = $1 and reference = $2";
+    sqlx::query(
+        "insert into payment_references (connector, reference, payment) values ($1, $2, $3)
+         on conflict (connector, reference) do nothing",
+    )
+    .bind(&row.connector)
+    .bind(reference)
+    .bind(row.id.as_str())
+    .execute(tx.conn())
+    .await?;
+    let owners: Vec<String> = sqlx::query_scalar(owner)
+        .bind(&row.connector)
+        .bind(reference)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(owners.iter().all(|owner| owner == row.id.as_str()))
+}
+
+/// An invoice's payments, oldest first.
+pub async fn of_invoice(tx: &mut Tx, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
+    Ok(of(id).fetch_all(tx.conn()).await?)
+}
+
+type Select<'q> = QueryAs<'q, Any, PaymentRow, AnyArguments>;
+
+fn of(id: &InvoiceId) -> Select<'_> {
+    sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payments where invoice = $1 order by id"
+    ))
+    .bind(id.as_str())
+}
+
+impl Store {
+    /// Returns the newest payment that a call created, by the first one's id: a later one if the
+    /// first account did not take it.
+    pub async fn newest_attempt(&self, first: &PaymentId) -> Result<Option<PaymentRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where id = $1 or first_attempt = $1 order by id desc limit 1"
+        ))
+        .bind(first.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns the newest live payment of a project's account whose reference is known.
+    pub async fn live_payment_of(
+        &self,
+        project: &ProjectId,
+        connector: &str,
+        account: &str,
+    ) -> Result<Option<PaymentRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where project = $1 and connector = $2 and account = $3
+             and reference is not null
+             and status in ('requires_verification', 'processing') order by id desc limit 1"
+        ))
+        .bind(project.as_str())
+        .bind(connector)
+        .bind(account)
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns the payment that has this id of a payment system.
+    pub async fn payment_by_reference(
+        &self,
+        connector: &str,
+        reference: &str,
+    ) -> Result<Option<PaymentRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where connector = $1 and reference = $2"
+        ))
+        .bind(connector)
+        .bind(reference)
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Marks a live payment as one that an operator has to look at. Returns whether it was not
+    /// marked before.
+    pub async fn mark_for_review(&self, id: &PaymentId, review: Review) -> Result<bool> {
+        let done = sqlx::query(
+            "update payments set review = $1 where id = $2 and review is null
+             and status in ('created', 'requires_verification', 'processing')",
+        )
+        .bind(<&str>::from(review))
+        .bind(id.as_str())
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Returns the payment with this id, regardless of project: for webhooks and returning buyers.
+    pub async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns a project's payment.
+    pub async fn project_payment(
+        &self,
+        project: &ProjectId,
+        id: &PaymentId,
+    ) -> Result<Option<PaymentRow>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            " from payments where id = $1 and project = $2"
+        ))
+        .bind(id.as_str())
+        .bind(project.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns an invoice's payments, the oldest first.
+    pub async fn payments_of(&self, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
+        Ok(of(id).fetch_all(self.pool()).await?)
+    }
+
+    /// Claims the payments whose status is due to be polled: until `lease_until` (milliseconds) no
+    /// other call claims them.
+    pub async fn claim_due_payments(
+        &self,
+        now: i64,
+        lease_until: i64,
+        limit: i64,
+    ) -> Result<Vec<PaymentRow>> {
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
+            concat!(
+                "update payments set next_check_at = $2, checks = checks + 1 where id in
+                 (select id from payments where next_check_at <= $1 order by next_check_at
+                  limit $3{}) returning ",
+                columns!()
+            ),
+            self.engine.skip_locked()
+        )))
+        .bind(now)
+        .bind(lease_until)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Sets when a payment's status is polled next, unless it is final.
+    pub async fn schedule_check(&self, id: &PaymentId, at: i64) -> Result<()> {
+        sqlx::query(
+            "update payments set next_check_at = $1 where id = $2 and next_check_at is not null",
+        )
+        .bind(at)
+        .bind(id.as_str())
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+}
