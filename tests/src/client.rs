@@ -200,6 +200,13 @@ pub async fn send(request: RequestBuilder) -> Result<Answer> {
     })
 }
 
+/// Lists a project's events, the newest first. `query` is empty or begins with `?`.
+pub async fn events(api: &Api, query: &str) -> Result<Vec<Value>> {
+    let list = send(api.secret(Method::GET, &format!("/v1/events{query}"))).await?;
+    ensure!(list.status == 200, "{list:?}");
+    Ok(list.json()["data"].as_array().context("no list")?.clone())
+}
+
 /// Returns a JSON string.
 pub fn text(value: &Value) -> Result<String> {
     let text = value

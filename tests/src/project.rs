@@ -30,7 +30,7 @@ pub struct ReceivedCallback {
     pub headers: HeaderMap,
 }
 
-type Answer = Box<dyn Fn(usize) -> Response + Send>;
+type Answer = Box<dyn Fn(usize, &Value) -> Response + Send>;
 
 struct Endpoint {
     secret: OnceLock<String>,
@@ -61,8 +61,8 @@ impl Project {
             secret: OnceLock::new(),
             callbacks: Mutex::default(),
             checks: Mutex::default(),
-            notify_answer: Mutex::new(Box::new(|_| StatusCode::NO_CONTENT.into_response())),
-            check_answer: Mutex::new(Box::new(|_| r#"{"accept":true}"#.into_response())),
+            notify_answer: Mutex::new(Box::new(|_, _| StatusCode::NO_CONTENT.into_response())),
+            check_answer: Mutex::new(Box::new(|_, _| r#"{"accept":true}"#.into_response())),
         });
         let router = Router::new()
             .route("/callbacks", post(callback))
@@ -89,12 +89,24 @@ impl Project {
 
     /// Sets the response to callbacks. `answer` gets the number of earlier callbacks.
     pub fn respond_to_callbacks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
-        *lock(&self.endpoint.notify_answer) = Box::new(answer);
+        *lock(&self.endpoint.notify_answer) = Box::new(move |earlier, _| answer(earlier));
+    }
+
+    /// Sets the status of the response to each callback. `status` gets the callback's body.
+    pub fn respond_by_event(&self, status: impl Fn(&Value) -> StatusCode + Send + 'static) {
+        *lock(&self.endpoint.notify_answer) = Box::new(move |_, body| status(body).into_response());
+    }
+
+    /// Returns the received callbacks that were accepted.
+    pub fn accepted(&self) -> Vec<ReceivedCallback> {
+        let mut callbacks = self.callbacks();
+        callbacks.retain(|callback| callback.status < 300);
+        callbacks
     }
 
     /// Sets the response to order checks. `answer` gets the number of earlier checks.
     pub fn respond_to_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
-        *lock(&self.endpoint.check_answer) = Box::new(answer);
+        *lock(&self.endpoint.check_answer) = Box::new(move |earlier, _| answer(earlier));
     }
 }
 
@@ -116,13 +128,14 @@ fn record(
     let secret = own.secret.get().cloned().unwrap_or_default();
     let verified = Webhook::new(&secret).is_ok_and(|w| w.verify(body, headers).is_ok());
     let id = headers.get("webhook-id").and_then(|v| v.to_str().ok());
+    let parsed = serde_json::from_slice(body).unwrap_or_default();
     let mut list = lock(list);
-    let response = lock(answer)(list.len());
+    let response = lock(answer)(list.len(), &parsed);
     list.push(ReceivedCallback {
         id: id.unwrap_or_default().to_owned(),
         verified,
         status: response.status().as_u16(),
-        body: serde_json::from_slice(body).unwrap_or_default(),
+        body: parsed,
         raw: String::from_utf8_lossy(body).into_owned(),
         headers: headers.clone(),
     });

@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 use spawn::{Home, create_project, serve, start_sandbox, till};
 use sqlx::AnyPool;
 use std::path::Path;
+use std::process::Output;
+
+/// The kinds of [`Setup::accounts`] that receive card data. It is not their default.
+const TAKE_CARD_DATA: [&str; 2] = ["stripe", "adyen"];
 
 /// An app under test. Its processes end on drop.
 pub struct TestApp {
@@ -38,8 +42,8 @@ pub struct TestApp {
 pub struct Setup<'a> {
     /// Additional arguments for `till project create`.
     pub project_args: &'a [&'a str],
-    /// The project's accounts: kind, id and credentials. Without any, the project has an account at
-    /// the sandbox.
+    /// The project's accounts: kind, id and credentials. Those that can receive card data do. Without
+    /// any, the project has an account at the sandbox.
     pub accounts: &'a [(&'a str, &'a str, Value)],
     /// Additional arguments for `till serve`.
     pub settings: &'a [&'a str],
@@ -118,7 +122,10 @@ impl TestApp {
         let mut account_files = vec![];
         for (kind, id, credentials) in setup.accounts {
             let file = home.files.path().join(format!("{kind}-{id}.json"));
-            let account = json!({ "kind": kind, "account": id, "credentials": credentials });
+            let mut account = json!({ "kind": kind, "account": id, "credentials": credentials });
+            if TAKE_CARD_DATA.contains(kind) {
+                account["card_entry"] = "direct".into();
+            }
             std::fs::write(&file, account.to_string())?;
             args.extend(["--connector".into(), file.display().to_string()]);
             account_files.push(file);
@@ -168,13 +175,18 @@ impl TestApp {
     /// Runs `till` on the server's database. Returns its standard output, or its standard error if it
     /// failed.
     pub async fn till(&self, args: &[&str]) -> Result<std::result::Result<String, String>> {
-        let output = till(&self.home)?.args(args).output().await?;
+        let output = self.till_output(args).await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(if output.status.success() {
             Ok(text(&output.stdout))
         } else {
             Err(text(&output.stderr))
         })
+    }
+
+    /// Runs `till` on the server's database.
+    pub async fn till_output(&self, args: &[&str]) -> Result<Output> {
+        Ok(till(&self.home)?.args(args).output().await?)
     }
 
     /// Creates a request with the operator token.

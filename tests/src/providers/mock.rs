@@ -1,6 +1,7 @@
 //! A mock provider: its ledger and plan, shared by the APIs of the different providers.
 
-use super::{Message, PaymentSystem, Plan};
+pub use super::entry::{Entry, Refund, State};
+use super::{Dispute, Message, PaymentSystem, Plan};
 use crate::cards::APPROVED;
 use anyhow::{Context, Result};
 use axum::Router;
@@ -17,67 +18,15 @@ use url::Url;
 /// Longer than the server's time limit.
 const NO_RESPONSE: Duration = Duration::from_secs(60);
 
-/// The state of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// The payment requires confirmation.
-    Open,
-    /// The buyer has confirmed, and the payment is not captured.
-    Confirmed,
-    /// The payment is captured.
-    Paid,
-    /// The payment was declined.
-    Declined,
-    /// The payment was canceled.
-    Canceled,
-}
-
-/// A refund.
-#[derive(Debug, Clone)]
-pub struct Refund {
-    /// Till's id.
-    pub ours: String,
-    /// The provider's id.
-    pub id: String,
-    /// The amount in minor units.
-    pub amount: i64,
-}
-
-/// A payment.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Till's id.
-    pub ours: String,
-    /// The provider's id.
-    pub reference: String,
-    /// The amount in minor units.
-    pub amount: i64,
-    /// The currency code in upper case.
-    pub currency: String,
-    /// The state.
-    pub state: State,
-    /// The plan.
-    pub plan: Plan,
-    /// The URL to which the buyer returns.
-    pub return_url: String,
-    /// The refunds.
-    pub refunds: Vec<Refund>,
-}
-
-impl Entry {
-    /// Returns the unique part of Till's id, for a reference in the provider's format.
-    pub fn unique(ours: &str) -> String {
-        let tail = ours.rsplit('_').next().unwrap_or(ours);
-        tail.chars().rev().take(16).collect()
-    }
-}
-
 /// The API of one provider.
 pub trait ProviderApi: Send + Sync + 'static {
     /// The connector's kind.
     const KIND: &'static str;
     /// The decline code for insufficient funds.
     const DECLINE: &'static str = "insufficient_funds";
+
+    /// See [`PaymentSystem::reports_lost_disputes`].
+    const REPORTS_LOST_DISPUTES: bool = true;
 
     /// Returns the API's routes.
     fn router(mock: Arc<Mock>) -> Router;
@@ -89,6 +38,15 @@ pub trait ProviderApi: Send + Sync + 'static {
     fn message(mock: &Mock, entry: &Entry) -> Message;
     /// See [`PaymentSystem::refunded`].
     fn refunded(mock: &Mock, entry: &Entry, refund: &Refund) -> Option<Message>;
+    /// See [`PaymentSystem::refund_failed`].
+    fn refund_failed(mock: &Mock, entry: &Entry, refund: &Refund) -> Message;
+    /// Returns the webhook of a refund made in the dashboard, which is among the entry's refunds and
+    /// whose `ours` is empty.
+    fn dashboard_refund(mock: &Mock, entry: &Entry, refund: &Refund) -> Message;
+    /// See [`PaymentSystem::dispute`].
+    fn dispute(mock: &Mock, entry: &Entry, stage: Dispute) -> Message;
+    /// See [`PaymentSystem::reversal`].
+    fn reversal(mock: &Mock, entry: &Entry) -> Option<Message>;
     /// See [`PaymentSystem::forged_webhooks`].
     fn forged_webhooks(mock: &Mock, entry: &Entry) -> Vec<Message>;
     /// Confirms a payment.
@@ -203,18 +161,23 @@ impl Mock {
         })
     }
 
+    /// Sends a webhook to the server. Returns whether the server accepts it.
+    pub async fn deliver(&self, message: &Message) -> bool {
+        let url = self.server.get().cloned().unwrap_or_default();
+        let mut request = reqwest::Client::new().post(url);
+        for (name, value) in &message.headers {
+            request = request.header(*name, value);
+        }
+        let response = request.body(message.body.clone()).send().await;
+        response.is_ok_and(|response| response.status().is_success())
+    }
+
     /// Applies the plan before the response of the capturing call: sends the webhook, or delays the
     /// response beyond the time limit.
     pub async fn before_response<D: ProviderApi>(&self, entry: &Entry) {
         match entry.plan {
             Plan::WebhookFirst => {
-                let message = D::message(self, entry);
-                let url = self.server.get().cloned().unwrap_or_default();
-                let mut request = reqwest::Client::new().post(url);
-                for (name, value) in message.headers {
-                    request = request.header(name, value);
-                }
-                let _ = request.body(message.body).send().await;
+                self.deliver(&D::message(self, entry)).await;
             }
             Plan::LoseResponse => tokio::time::sleep(NO_RESPONSE).await,
             Plan::Approve | Plan::Verify | Plan::Decline | Plan::Fail(_) | Plan::RateLimit(_) => {}
@@ -227,6 +190,18 @@ pub struct MockProvider<D> {
     /// The ledger.
     pub mock: Arc<Mock>,
     api: std::marker::PhantomData<D>,
+}
+
+impl<D> MockProvider<D> {
+    /// Returns a refund by Till's id, and its payment.
+    fn refund(&self, ours: &str) -> Result<(Entry, Refund)> {
+        let entries = self.mock.entries();
+        let found = entries.iter().find_map(|entry| {
+            let refund = entry.refunds.iter().find(|r| r.ours == ours)?;
+            Some((entry.clone(), refund.clone()))
+        });
+        found.with_context(|| format!("no refund {ours}"))
+    }
 }
 
 impl<D: ProviderApi> PaymentSystem for MockProvider<D> {
@@ -271,7 +246,11 @@ impl<D: ProviderApi> PaymentSystem for MockProvider<D> {
     async fn net_captured(&self) -> Result<i64> {
         let entries = self.mock.entries();
         let paid = entries.iter().filter(|e| e.state == State::Paid);
-        let kept = |e: &Entry| e.amount - e.refunds.iter().map(|r| r.amount).sum::<i64>();
+        let refunded = |e: &Entry| {
+            let refunds = e.refunds.iter().filter(|r| !r.failed);
+            refunds.map(|r| r.amount).sum::<i64>()
+        };
+        let kept = |e: &Entry| e.amount - refunded(e);
         Ok(paid.map(kept).sum())
     }
 
@@ -294,13 +273,58 @@ impl<D: ProviderApi> PaymentSystem for MockProvider<D> {
     }
 
     fn refunded(&self, refund: &str) -> Result<Option<Message>> {
-        let entries = self.mock.entries().clone();
-        for entry in &entries {
-            if let Some(found) = entry.refunds.iter().find(|r| r.ours == refund) {
-                return Ok(D::refunded(&self.mock, entry, found));
+        let (entry, refund) = self.refund(refund)?;
+        Ok(D::refunded(&self.mock, &entry, &refund))
+    }
+
+    fn refund_failed(&self, refund: &str) -> Result<Message> {
+        let (entry, refund) = self.refund(refund)?;
+        self.mock.with(&entry.ours, |entry| {
+            let failed = entry.refunds.iter_mut().find(|r| r.id == refund.id);
+            if let Some(failed) = failed {
+                failed.failed = true;
             }
-        }
-        anyhow::bail!("no refund {refund}")
+        });
+        let (entry, refund) = self.refund(&refund.ours)?;
+        Ok(D::refund_failed(&self.mock, &entry, &refund))
+    }
+
+    fn dashboard_refund(&self, payment: &str, amount: i64) -> Result<Message> {
+        let refund = self.mock.with(payment, |entry| {
+            let refund = Refund {
+                ours: String::new(),
+                id: format!("dash{}{}", entry.refunds.len(), Entry::unique(&entry.ours)),
+                amount,
+                failed: false,
+            };
+            entry.refunds.push(refund.clone());
+            refund
+        });
+        let refund = refund.context("no such payment")?;
+        let entry = self.mock.entry(payment).context("no such payment")?;
+        Ok(D::dashboard_refund(&self.mock, &entry, &refund))
+    }
+
+    fn dispute(&self, payment: &str, stage: Dispute) -> Result<Message> {
+        let disputed = self.mock.with(payment, |entry| {
+            entry.dispute = Some(stage);
+            entry.clone()
+        });
+        let entry = disputed.context("no such payment")?;
+        Ok(D::dispute(&self.mock, &entry, stage))
+    }
+
+    fn reports_lost_disputes(&self) -> bool {
+        D::REPORTS_LOST_DISPUTES
+    }
+
+    fn reversal(&self, payment: &str) -> Result<Option<Message>> {
+        let reversed = self.mock.with(payment, |entry| {
+            entry.reversed = true;
+            entry.clone()
+        });
+        let entry = reversed.context("no such payment")?;
+        Ok(D::reversal(&self.mock, &entry))
     }
 
     fn forged_webhooks(&self, payment: &str) -> Result<Vec<Message>> {

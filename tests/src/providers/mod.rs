@@ -2,6 +2,7 @@
 //! APIs over a shared ledger.
 
 pub mod adyen;
+mod entry;
 pub mod mock;
 pub mod mollie;
 pub mod paypal;
@@ -30,6 +31,17 @@ pub enum Plan {
     Fail(u16),
     /// This number of calls gets HTTP 429 before one succeeds.
     RateLimit(u32),
+}
+
+/// A stage of a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dispute {
+    /// The project can respond.
+    Opened,
+    /// The project keeps the money.
+    Won,
+    /// The buyer keeps the money.
+    Lost,
 }
 
 /// A webhook.
@@ -84,6 +96,19 @@ pub trait PaymentSystem: Sized {
     fn message(&self, payment: &str) -> Result<Message>;
     /// Returns the webhook of a succeeded refund; `None` if the response reports it.
     fn refunded(&self, refund: &str) -> Result<Option<Message>>;
+    /// Returns the webhook of a refund that failed after it had succeeded.
+    fn refund_failed(&self, refund: &str) -> Result<Message>;
+    /// Refunds a payment in the provider's dashboard and returns the webhook.
+    fn dashboard_refund(&self, payment: &str, amount: i64) -> Result<Message>;
+    /// Opens or decides a dispute of a payment and returns the webhook.
+    fn dispute(&self, payment: &str, stage: Dispute) -> Result<Message>;
+    /// Whether the provider reports that a dispute is lost.
+    fn reports_lost_disputes(&self) -> bool {
+        true
+    }
+    /// Takes a payment back without a dispute and returns the webhook; `None` if the provider never
+    /// does.
+    fn reversal(&self, payment: &str) -> Result<Option<Message>>;
     /// Returns invalid webhooks: altered, signed with another key, or stale.
     fn forged_webhooks(&self, payment: &str) -> Result<Vec<Message>>;
     /// The decline code for insufficient funds.

@@ -20,7 +20,7 @@ async fn callbacks_are_signed_and_numbered() -> Result<()> {
     let callbacks = app.project.callbacks();
     for (n, (callback, kind)) in callbacks
         .iter()
-        .zip(["payment.declined", "payment.succeeded", "invoice.paid"])
+        .zip(["payment.declined", "invoice.paid", "payment.succeeded"])
         .enumerate()
     {
         let body = &callback.body;
@@ -47,8 +47,8 @@ async fn callbacks_are_retried_in_order() -> Result<()> {
     let app = TestApp::start().await?;
     app.project.respond_to_callbacks(|n| match n {
         0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        1 => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
-        2 => StatusCode::NOT_FOUND.into_response(),
+        1 => StatusCode::TOO_MANY_REQUESTS.into_response(),
+        2 => StatusCode::REQUEST_TIMEOUT.into_response(),
         _ => StatusCode::OK.into_response(),
     });
     let opened = app.api.invoice("1").await?;
@@ -93,7 +93,7 @@ async fn callbacks_survive_a_crash() -> Result<()> {
         let callbacks = app.project.callbacks();
         let accepted = callbacks.iter().filter(|a| a.status == 200);
         let kinds: Vec<_> = accepted.map(|a| a.body["type"].clone()).collect();
-        Ok(kinds == ["payment.succeeded", "invoice.paid"])
+        Ok(kinds == ["invoice.paid", "payment.succeeded"])
     })
     .await
 }

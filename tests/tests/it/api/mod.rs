@@ -2,13 +2,18 @@
 
 mod at_creation;
 mod callbacks;
+mod delivery_order;
 mod events;
 mod fixation;
 mod html_form;
 mod json_api;
 mod key_rotation;
+mod lists;
 mod openapi;
 mod pages;
 mod projects;
 mod refunds;
+mod resend;
+mod resolve;
 mod sandbox_cards;
+mod unsent;

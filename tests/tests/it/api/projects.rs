@@ -134,6 +134,13 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             "allowed_origins",
         ),
         (json!({ "notify_url": "ftp://a.example" }), "notify_url"),
+        (
+            json!({ "notify_events": ["invoice.lost"] }),
+            "notify_events[0]",
+        ),
+        (json!({ "notify_events": ["order.check"] }), "notify_events"),
+        (json!({ "notify_events": "invoice.paid" }), "notify_events"),
+        (json!({ "unsent_events": 0 }), "unsent_events"),
         (json!({ "invoice_ttl_seconds": 1 }), "invoice_ttl_seconds"),
         (json!({ "widget": { "accent": "red; }" } }), "widget.accent"),
         (json!({ "widget": { "font": "x" } }), "widget.font"),
@@ -160,6 +167,20 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             "connectors[0].currencies[0]",
         ),
         (sandbox(json!({ "color": "red" })), "connectors[0].color"),
+        (
+            sandbox(json!({ "card_entry": "fields" })),
+            "connectors[0].card_entry",
+        ),
+        (
+            sandbox(
+                json!({ "kind": "mollie", "card_entry": "direct", "credentials": { "api_key": "test_k" } }),
+            ),
+            "connectors.0.card_entry",
+        ),
+        (
+            sandbox(json!({ "kind": "paypal", "card_entry": "direct" })),
+            "connectors.0.card_entry",
+        ),
     ] {
         let answer = send(app.operator(Method::PATCH, &path).json(&patch)).await?;
         let reported = answer.problem(422, "invalid-request")?;

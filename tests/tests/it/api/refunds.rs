@@ -179,7 +179,7 @@ async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
     ensure!(app.succeed_late(&first).await?.status == 200);
     app.api.until_status(&opened.id, "paid").await?;
     until("the callbacks", async || {
-        Ok(count_callbacks(&app, "invoice.paid") == 1)
+        Ok(count_callbacks(&app, "payment.succeeded") == 1)
     })
     .await?;
     let sequence: Vec<_> = app
@@ -188,7 +188,7 @@ async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
         .iter()
         .map(|a| (a.body["sequence"].as_i64(), a.body["type"].clone()))
         .collect();
-    let kinds = ["invoice.expired", "payment.succeeded", "invoice.paid"];
+    let kinds = ["invoice.expired", "invoice.paid", "payment.succeeded"];
     let expected: Vec<_> = (1..).map(Some).zip(kinds.map(Value::from)).collect();
     ensure!(sequence == expected, "{sequence:?}");
     Ok(())

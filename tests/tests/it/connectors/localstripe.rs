@@ -21,8 +21,9 @@ const SECRET_KEY: &str = "sk_test_12345";
 const SIGNING_SECRET: &str = "whsec_localstripe";
 
 /// `localstripe` behind a relay. `localstripe` rejects some parameters that Stripe documents
-/// (`return_url` and `description` of an intent, `created` of a list) and has no Checkout Sessions.
-/// The relay removes these and forwards everything else unchanged.
+/// (`return_url` and `description` of an intent, `created` of a list), wants the card of an intent in
+/// a call of its own, gives a decline the type of other errors, and has no Checkout Sessions. The
+/// relay makes up for these and forwards everything else unchanged.
 struct LocalStripe {
     base: String,
     itself: String,
@@ -103,6 +104,23 @@ impl LocalStripe {
     }
 }
 
+/// Creates the payment method in the body of a new intent, and returns its id.
+async fn create_method(relay: &Relay, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(body).into_owned();
+    let form: Vec<_> = pairs
+        .filter_map(|(name, value)| {
+            let (first, rest) = name.strip_prefix("payment_method_data[")?.split_once(']')?;
+            let known = ["type", "card", "billing_details"].contains(&first);
+            known.then(|| (format!("{first}{rest}"), value))
+        })
+        .collect();
+    let url = format!("{}/v1/payment_methods", relay.to);
+    let request = relay.http.post(url).form(&form);
+    let request = request.header("authorization", headers.get("authorization")?);
+    let created: Value = request.send().await.ok()?.json().await.ok()?;
+    Some(created["id"].as_str()?.to_owned())
+}
+
 async fn relayed(
     State(relay): State<Arc<Relay>>,
     method: Method,
@@ -124,10 +142,17 @@ async fn relayed(
     };
     let query = kept(uri.query().unwrap_or_default().as_bytes(), &["created"]);
     let unknown: &[&str] = if intents {
-        &["return_url", "description"]
+        &["return_url", "description", "payment_method_data"]
     } else {
         &[]
     };
+    let mut form = kept(&body, unknown);
+    if intents && method == Method::POST {
+        let Some(card) = create_method(&relay, &headers, &body).await else {
+            return StatusCode::BAD_GATEWAY.into_response();
+        };
+        form.push_str(&format!("&payment_method={card}"));
+    }
     let mut request = relay
         .http
         .request(method.clone(), format!("{}{path}?{query}", relay.to));
@@ -141,10 +166,14 @@ async fn relayed(
             request = request.header(name, value);
         }
     }
-    let Ok(answer) = request.body(kept(&body, unknown)).send().await else {
+    let Ok(answer) = request.body(form).send().await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    let (status, bytes) = (answer.status(), answer.bytes().await.unwrap_or_default());
+    let (status, mut bytes) = (answer.status(), answer.bytes().await.unwrap_or_default());
+    if status == StatusCode::PAYMENT_REQUIRED {
+        let text = String::from_utf8_lossy(&bytes);
+        bytes = text.replace("invalid_request_error", "card_error").into();
+    }
     if intents && method == Method::POST && relay.lose.swap(false, Ordering::SeqCst) {
         // The server's time limit is shorter.
         std::future::pending::<()>().await;

@@ -86,7 +86,7 @@ impl<S: PaymentSystem> Shop<S> {
             Ok(self.callback_types(opened).len() >= 2)
         })
         .await?;
-        ensure!(self.callback_types(opened) == ["payment.succeeded", "invoice.paid"]);
+        ensure!(self.callback_types(opened) == ["invoice.paid", "payment.succeeded"]);
         Ok(payments[0].clone())
     }
 

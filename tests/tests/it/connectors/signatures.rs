@@ -38,6 +38,7 @@ async fn parsed(
         http: &http,
         cache: &Cache::default(),
         account: &account,
+        known: None,
     };
     let mut map = HeaderMap::new();
     for (name, value) in headers {

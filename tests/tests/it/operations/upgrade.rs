@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use sha2::{Digest, Sha256};
 use sqlx::migrate::Migrator;
@@ -201,49 +202,57 @@ async fn assert_usable(app: &TestApp, data: &Data) -> Result<()> {
     Ok(())
 }
 
+/// How many upgrades are tested at a time: they wait more than they compute.
+const CONCURRENT: usize = 3;
+
 /// For every schema version: rows that an old server wrote before the upgrade, and rows that it
 /// writes while the new server runs.
 #[tokio::test]
 async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
     let all = Migrator::new(migrations()).await?;
     let versions: Vec<_> = all.migrations.iter().map(|m| m.version).collect();
-    for version in versions {
-        // The endpoint fails while the old server runs, so callbacks stay pending.
-        let mut app = TestApp::start().await?;
-        app.project
-            .respond_to_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
-        let before = create_data(&app, "before").await?;
-        let first = ids(&app).await?;
-        let after = create_data(&app, "after").await?;
-        ensure!(app.terminate().await?);
-        let written = app.store().await?;
+    stream::iter(versions)
+        .map(upgrade_from)
+        .buffer_unordered(CONCURRENT)
+        .try_for_each(async |()| Ok(()))
+        .await
+}
 
-        let directory = tempfile::tempdir()?;
-        let old = Database::new(directory.path()).await?;
-        let store = old.new_pool().await?;
-        up_to(version).await?.run(&store).await?;
-        for table in TABLES {
-            copy_rows(&written, &store, table, &of_invoices(table, &first, true)).await?;
-        }
-        app.move_to(old);
-        app.restart().await?;
-        // Without `select *`, prepared statements survive the added column.
-        let store = app.store().await?;
-        for table in TABLES {
-            copy_rows(&written, &store, table, &of_invoices(table, &first, false)).await?;
-        }
-        app.project
-            .respond_to_callbacks(|_| StatusCode::NO_CONTENT.into_response());
-        assert_usable(&app, &before).await?;
-        assert_usable(&app, &after).await?;
-        until_settled(&app, Duration::from_secs(60)).await?;
-        let summary = assert_consistent(&app).await?;
-        ensure!(
-            summary.paid == 6 && summary.refunds == 2,
-            "{version}: {summary:?}"
-        );
-        drop(directory);
+async fn upgrade_from(version: i64) -> Result<()> {
+    // The endpoint fails while the old server runs, so callbacks stay pending.
+    let mut app = TestApp::start().await?;
+    app.project
+        .respond_to_callbacks(|_| StatusCode::BAD_GATEWAY.into_response());
+    let before = create_data(&app, "before").await?;
+    let first = ids(&app).await?;
+    let after = create_data(&app, "after").await?;
+    ensure!(app.terminate().await?);
+    let written = app.store().await?;
+
+    let directory = tempfile::tempdir()?;
+    let old = Database::new(directory.path()).await?;
+    let store = old.new_pool().await?;
+    up_to(version).await?.run(&store).await?;
+    for table in TABLES {
+        copy_rows(&written, &store, table, &of_invoices(table, &first, true)).await?;
     }
+    app.move_to(old);
+    app.restart().await?;
+    // Without `select *`, prepared statements survive the added column.
+    let store = app.store().await?;
+    for table in TABLES {
+        copy_rows(&written, &store, table, &of_invoices(table, &first, false)).await?;
+    }
+    app.project
+        .respond_to_callbacks(|_| StatusCode::NO_CONTENT.into_response());
+    assert_usable(&app, &before).await?;
+    assert_usable(&app, &after).await?;
+    until_settled(&app, Duration::from_secs(60)).await?;
+    let summary = assert_consistent(&app).await?;
+    ensure!(
+        summary.paid == 6 && summary.refunds == 2,
+        "{version}: {summary:?}"
+    );
     Ok(())
 }
 

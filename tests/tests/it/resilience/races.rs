@@ -173,7 +173,7 @@ async fn concurrent_updates_after_confirmation() -> Result<()> {
     pending.send_concurrent_updates(true).await?;
     let summary = settled(&pending.app).await?;
     ensure!(summary.paid == 1 && summary.events == 2, "{summary:?}");
-    ensure!(pending.types() == ["payment.succeeded", "invoice.paid"]);
+    ensure!(pending.types() == ["invoice.paid", "payment.succeeded"]);
     Ok(())
 }
 

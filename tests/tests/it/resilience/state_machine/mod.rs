@@ -9,7 +9,7 @@
 mod model;
 
 use anyhow::{Result, ensure};
-use model::{AMOUNT, Model, ModelPayment, ModelState, Notifier, PaymentState, Step};
+use model::{AMOUNT, DISPUTE, Model, ModelPayment, ModelState, Notifier, PaymentState, Step};
 use proptest::test_runner::Config;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use reqwest::Method;
@@ -47,6 +47,17 @@ impl Fixture {
 }
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// The payment that paid the invoice.
+fn paid<'a>(state: &ModelState, payments: &'a [Value]) -> Option<&'a Value> {
+    state.paid_payment().and_then(|at| payments.get(at))
+}
+
+/// The amount of a payment that can still be refunded.
+fn rest(payment: &Value) -> i64 {
+    let amount = |name: &str| payment[name].as_i64().unwrap_or(0);
+    amount("amount") - amount("amount_refunded") - amount("amount_reversed")
+}
 
 /// The number of requests, and the last accepted request.
 type Last<T> = Mutex<(usize, Option<T>)>;
@@ -146,6 +157,41 @@ impl TestCase {
                     ensure!(answer.text == first.text, "{answer:?} {first:?}");
                 }
             }
+            Step::DashboardRefund(amount) => {
+                if let Some(paid) = paid(state, &payments)
+                    && amount <= rest(paid)
+                {
+                    let kept = webhooks.held();
+                    app.refund_in_dashboard(paid, amount).await?;
+                    until("the webhook", async || Ok(webhooks.held() > kept)).await?;
+                    let status = webhooks.release(kept).await?;
+                    ensure!(status == 200, "{status}");
+                }
+            }
+            Step::RefundComesBack => {
+                let paid = paid(state, &payments).unwrap_or(&Value::Null);
+                let path = format!(
+                    "/v1/refunds?status=succeeded&payment={}",
+                    text(&paid["id"])?
+                );
+                let refunds = send(app.api.secret(Method::GET, &path)).await?.json();
+                if let Some(last) = refunds["data"].get(0) {
+                    let answer = app.refund_comes_back(paid, last).await?;
+                    ensure!(answer.status == 200, "{answer:?}");
+                }
+            }
+            Step::Dispute(status) => {
+                let paid = paid(state, &payments).unwrap_or(&Value::Null);
+                let answer = app.dispute(paid, DISPUTE[status]).await?;
+                ensure!(answer.status == 200, "{answer:?}");
+            }
+            Step::Reverse => {
+                let paid = paid(state, &payments).unwrap_or(&Value::Null);
+                if rest(paid) > 0 {
+                    let answer = app.reverse(paid, rest(paid)).await?;
+                    ensure!(answer.status == 200, "{answer:?}");
+                }
+            }
             Step::CancelInvoice => {
                 let path = format!("/v1/invoices/{}/cancel", self.opened.id);
                 let answer = send(app.api.secret(Method::POST, &path)).await?;
@@ -201,8 +247,7 @@ impl TestCase {
         payments: &[Value],
         amount: i64,
     ) -> Result<()> {
-        let paid = state.paid_payment().and_then(|at| payments.get(at));
-        let Some(paid) = paid else {
+        let Some(paid) = paid(state, payments) else {
             return Ok(());
         };
         let mut refunds = self.refunds.lock().await;
@@ -252,11 +297,31 @@ impl TestCase {
         reached
             .await
             .map_err(|_| anyhow::anyhow!("the model: {state:?}, the server: {now}"))?;
+        self.assert_dispute(app, state, &now).await?;
         let waiting = now["payments"].as_array().into_iter().flatten();
         let waiting = waiting.filter(|p| p["status"] == "requires_verification");
         let waiting = waiting.filter_map(|p| p["id"].as_str().map(str::to_owned));
         until_settled_except(app, SETTLE_LIMIT, &waiting.collect::<Vec<_>>()).await?;
         assert_consistent(app).await?;
+        Ok(())
+    }
+}
+
+impl TestCase {
+    /// Checks the dispute and the reversed amount of the payment that paid the invoice.
+    async fn assert_dispute(&self, app: &TestApp, state: &ModelState, now: &Value) -> Result<()> {
+        let Some(at) = state.paid_payment() else {
+            return Ok(());
+        };
+        let (expected, payment) = (&state.payments[at], &now["payments"][at]);
+        ensure!(payment["amount_reversed"] == expected.reversed, "{payment}");
+        let path = format!("/v1/disputes?payment={}", text(&payment["id"])?);
+        let disputes = send(app.api.secret(Method::GET, &path)).await?.json();
+        let status = disputes["data"][0]["status"].as_str();
+        ensure!(
+            status == expected.dispute.map(|at| DISPUTE[at]),
+            "{disputes}"
+        );
         Ok(())
     }
 }

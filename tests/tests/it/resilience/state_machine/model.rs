@@ -69,6 +69,14 @@ pub enum Step {
     Refund(i64),
     /// The last refund request is repeated with its key.
     ReplayRefund,
+    /// An amount is refunded in the payment system's dashboard.
+    DashboardRefund(i64),
+    /// The money of the last refund comes back.
+    RefundComesBack,
+    /// A dispute of the payment has this status of [`DISPUTE`].
+    Dispute(usize),
+    /// The payment system takes back what is left of the payment.
+    Reverse,
     /// The project cancels the invoice.
     CancelInvoice,
     /// The invoice expires.
@@ -76,6 +84,9 @@ pub enum Step {
     /// The server is killed and restarted.
     Crash,
 }
+
+/// The statuses of a dispute. A later one replaces an earlier one.
+pub const DISPUTE: [&str; 3] = ["needs_response", "won", "lost"];
 
 /// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +104,12 @@ pub enum PaymentState {
 pub struct ModelPayment {
     /// The payment's state.
     pub state: PaymentState,
-    /// The refunded amount in minor units.
-    pub refunded: i64,
+    /// The amounts of the refunds that were not sent back, in minor units, oldest first.
+    pub refunds: Vec<i64>,
+    /// The amount that was taken back, in minor units.
+    pub reversed: i64,
+    /// The status of the dispute, in [`DISPUTE`].
+    pub dispute: Option<usize>,
     /// Whether the invoice was already paid when the payment succeeded.
     pub duplicate: bool,
 }
@@ -123,7 +138,9 @@ impl ModelState {
     fn add(&mut self, state: PaymentState) -> usize {
         self.payments.push(ModelPayment {
             state,
-            refunded: 0,
+            refunds: vec![],
+            reversed: 0,
+            dispute: None,
             duplicate: false,
         });
         self.payments.len() - 1
@@ -135,10 +152,25 @@ impl ModelState {
         payment.state = PaymentState::Paid;
         payment.duplicate = second;
         if second {
-            payment.refunded = AMOUNT;
-        } else {
-            self.status = "paid";
+            payment.refunds = vec![AMOUNT];
+            return;
         }
+        self.status = "paid";
+        // Every other attempt is called off.
+        for other in &mut self.payments {
+            if other.state == PaymentState::Pending {
+                other.state = PaymentState::Failed;
+            }
+        }
+    }
+
+    /// Sets the status after a refund or its return.
+    fn set_refunded_status(&mut self) {
+        self.status = match self.refunded() {
+            0 => "paid",
+            AMOUNT => "refunded",
+            _ => "partially_refunded",
+        };
     }
 
     fn fail(&mut self, at: usize) {
@@ -157,7 +189,14 @@ impl ModelState {
     /// Returns the amount refunded of that payment.
     pub fn refunded(&self) -> i64 {
         self.paid_payment()
-            .map_or(0, |at| self.payments[at].refunded)
+            .map_or(0, |at| self.payments[at].refunds.iter().sum())
+    }
+
+    /// Returns the amount that can still be refunded; 0 if the invoice is not paid.
+    pub fn rest(&self) -> i64 {
+        self.paid_payment().map_or(0, |at| {
+            AMOUNT - self.refunded() - self.payments[at].reversed
+        })
     }
 }
 
@@ -203,6 +242,7 @@ impl ReferenceStateMachine for Model {
             ),
             (2, (1..=AMOUNT + 200).prop_map(Step::Refund).boxed()),
             (1, Just(Step::ReplayRefund).boxed()),
+            (1, (1..=AMOUNT).prop_map(Step::DashboardRefund).boxed()),
             (1, Just(Step::CancelInvoice).boxed()),
             (1, Just(Step::Expire).boxed()),
             (1, Just(Step::Crash).boxed()),
@@ -215,6 +255,11 @@ impl ReferenceStateMachine for Model {
         if state.find(PaymentState::Failed).is_some() {
             steps.push((2, Just(Step::LateSuccess).boxed()));
         }
+        if state.paid_payment().is_some() {
+            steps.push((2, Just(Step::RefundComesBack).boxed()));
+            steps.push((2, (0..DISPUTE.len()).prop_map(Step::Dispute).boxed()));
+            steps.push((1, Just(Step::Reverse).boxed()));
+        }
         prop::strategy::Union::new_weighted(steps).boxed()
     }
 
@@ -224,6 +269,9 @@ impl ReferenceStateMachine for Model {
                 state.find(PaymentState::Pending).is_some()
             }
             Step::LateSuccess => state.find(PaymentState::Failed).is_some(),
+            Step::RefundComesBack | Step::Dispute(_) | Step::Reverse => {
+                state.paid_payment().is_some()
+            }
             _ => true,
         }
     }
@@ -252,18 +300,30 @@ impl ReferenceStateMachine for Model {
                 let failed = state.find(PaymentState::Failed);
                 failed.into_iter().for_each(|at| state.succeed(at));
             }
-            Step::Refund(amount) => {
-                let rest = AMOUNT - state.refunded();
-                if let Some(paid_payment) = state.paid_payment()
-                    && *amount <= rest
-                {
-                    state.payments[paid_payment].refunded += amount;
-                    let all = *amount == rest;
-                    state.status = if all {
-                        "refunded"
-                    } else {
-                        "partially_refunded"
-                    };
+            Step::Refund(amount) | Step::DashboardRefund(amount) => {
+                let possible = state.paid_payment().filter(|_| *amount <= state.rest());
+                if let Some(at) = possible {
+                    state.payments[at].refunds.push(*amount);
+                    state.set_refunded_status();
+                }
+            }
+            Step::RefundComesBack => {
+                let paid = state.paid_payment();
+                let refund = paid.and_then(|at| state.payments[at].refunds.pop());
+                if refund.is_some() {
+                    state.set_refunded_status();
+                }
+            }
+            Step::Dispute(status) => {
+                if let Some(at) = state.paid_payment() {
+                    let dispute = &mut state.payments[at].dispute;
+                    *dispute = (*dispute).max(Some(*status));
+                }
+            }
+            Step::Reverse => {
+                let rest = state.rest();
+                if let Some(at) = state.paid_payment() {
+                    state.payments[at].reversed += rest;
                 }
             }
             Step::CancelInvoice if state.status == "open" => state.status = "canceled",

@@ -1,0 +1,107 @@
+//! The filters of the lists.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::json;
+use till_tests::TestApp;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS};
+use till_tests::client::{Api, send, text};
+
+/// Returns the ids of a list.
+async fn ids(api: &Api, path: &str) -> Result<Vec<String>> {
+    let answer = send(api.secret(Method::GET, path)).await?;
+    ensure!(answer.status == 200, "{path}: {answer:?}");
+    let list = answer.json();
+    let data = list["data"].as_array().context("no list")?;
+    data.iter().map(|one| text(&one["id"])).collect()
+}
+
+#[tokio::test]
+async fn payments_are_found_by_what_is_known_of_them() -> Result<()> {
+    let app = TestApp::start().await?;
+    let mut order = Api::order("a");
+    order["buyer"] = json!({ "email": "Jane_Doe%@shop.example" });
+    let first = app.api.invoice_of(&order).await?;
+    let declined = app.api.paid_with(&first, INSUFFICIENT_FUNDS).await?;
+    let declined = text(&declined["payment"]["id"])?;
+    let second = app.api.invoice("b").await?;
+    let paid = app.api.paid_with(&second, APPROVED).await?;
+    let last4 = text(&paid["payment"]["card"]["last4"])?;
+    let paid = text(&paid["payment"]["id"])?;
+    let order_id = text(&order["order_id"])?;
+    let list = async |query: String| ids(&app.api, &format!("/v1/payments?{query}")).await;
+    let both = [paid.clone(), declined.clone()];
+    for (query, expected) in [
+        (String::new(), &both[..]),
+        (format!("order_id={order_id}"), &both[1..]),
+        ("status=succeeded".into(), &both[..1]),
+        ("decline=insufficient_funds".into(), &both[1..]),
+        ("decline=expired_card".into(), &[]),
+        ("connector=sandbox".into(), &both),
+        ("connector=stripe".into(), &[]),
+        (format!("last4={last4}"), &both[..1]),
+        ("email=jane_doe%25@shop.example".into(), &both[1..]),
+        ("email=janexdoe%25@shop.example".into(), &[]),
+        ("email=e_doe%25@shop.example".into(), &[]),
+        ("created_after=2026-01-01".into(), &both),
+        ("created_before=2026-01-01".into(), &[]),
+        ("created_after=2026-01-01T00:00:00%2B02:00".into(), &both),
+        (format!("invoice={}&limit=1", second.id), &both[..1]),
+    ] {
+        let found = list(query.clone()).await?;
+        ensure!(found == expected, "{query}: {found:?}");
+    }
+    for (query, field) in [
+        ("status=lost", "status"),
+        ("decline=lost", "decline"),
+        ("last4=42", "last4"),
+        ("last4=abcd", "last4"),
+        ("connector=none", "connector"),
+        ("created_after=yesterday", "created_after"),
+        ("created_before=2026-02-30", "created_before"),
+        ("card=4242", "card"),
+    ] {
+        let answer = send(
+            app.api
+                .secret(Method::GET, &format!("/v1/payments?{query}")),
+        )
+        .await?;
+        ensure!(
+            answer.problem(422, "invalid-request")? == [field],
+            "{query}: {answer:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn refunds_are_listed() -> Result<()> {
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("a").await?;
+    let fixed = app.api.paid_with(&opened, APPROVED).await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    let first = app.refund(&payment, 500).await?;
+    let second = app.refund(&payment, 400).await?;
+    let both = [second, first];
+    for (query, expected) in [
+        (String::new(), &both[..]),
+        (format!("payment={payment}"), &both),
+        ("status=succeeded".into(), &both),
+        ("status=failed".into(), &[]),
+        ("created_after=2026-01-01".into(), &both),
+        (format!("cursor={}", both[0]), &both[1..]),
+    ] {
+        let found = ids(&app.api, &format!("/v1/refunds?{query}")).await?;
+        ensure!(found == expected, "{query}: {found:?}");
+    }
+    let other = app.another_project().await?;
+    ensure!(ids(&other, "/v1/refunds").await?.is_empty());
+    let answer = send(other.secret(Method::GET, &format!("/v1/refunds/{}", both[0]))).await?;
+    answer.problem(404, "not-found")?;
+    let answer = send(app.api.secret(Method::GET, "/v1/refunds?status=lost")).await?;
+    ensure!(
+        answer.problem(422, "invalid-request")? == ["status"],
+        "{answer:?}"
+    );
+    Ok(())
+}
