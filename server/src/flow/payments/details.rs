@@ -2,13 +2,34 @@
 //! card and the verification form.
 
 use crate::app::App;
+use crate::clock;
 use crate::connectors::PaymentUpdate;
 use crate::domain::payment::Review;
 use crate::flow::error::Result;
 use crate::store::Tx;
 use crate::store::payments::{self, PaymentRow};
-use till_shared::payment::PaymentStatus;
+use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::widget::Verification;
+
+/// Whether the buyer did not complete the verification in time.
+pub fn is_abandoned(app: &App, payment: &PaymentRow) -> bool {
+    let age_ms = u64::try_from(clock::now_ms() - payment.created_at).unwrap_or(0);
+    payment.status == PaymentStatus::RequiresVerification
+        && age_ms > app.config.verification_seconds * 1000
+}
+
+/// The update to apply. A payment that is canceled after its verification took too long is declined:
+/// the payment system's webhook may report that before the call that canceled it is answered.
+pub fn abandonment(app: &App, payment: &PaymentRow, update: PaymentUpdate) -> PaymentUpdate {
+    if update.status == PaymentStatus::Canceled && is_abandoned(app, payment) {
+        return PaymentUpdate {
+            status: PaymentStatus::Declined,
+            decline: Some(DeclineCode::VerificationAbandoned),
+            ..update
+        };
+    }
+    update
+}
 
 /// The status to apply. A success is believed with our amount only: without an amount it is
 /// `processing`, with another one it is held for review as `processing`.

@@ -1,5 +1,6 @@
 //! The reconciler: polls the payment system until the outcome of a live payment is known.
 
+use super::details::is_abandoned;
 use super::transition::{apply_payment_update, apply_response, poll_delay};
 use crate::app::App;
 use crate::clock;
@@ -8,7 +9,7 @@ use crate::domain::payment::Review;
 use crate::flow::accounts::{account_of, payment_ref};
 use crate::flow::error::Result;
 use crate::store::payments::PaymentRow;
-use till_shared::payment::{DeclineCode, PaymentStatus};
+use till_shared::payment::PaymentStatus;
 
 /// Fetches a live payment's status from the payment system, and applies it.
 ///
@@ -59,21 +60,12 @@ async fn fetch_update(
     let (connector, account) = account_of(app, payment).await?;
     let ctx = app.ctx(&account);
     let payment_ref = payment_ref(app, payment);
-    let abandoned = payment.status == PaymentStatus::RequiresVerification
-        && age_ms > app.config.verification_seconds * 1000;
-    let response = if abandoned || payment.called_off {
+    let response = if is_abandoned(app, payment) || payment.called_off {
         connector.cancel(&ctx, &payment_ref).await
     } else {
         connector.fetch(&ctx, &payment_ref).await
     };
     Ok(match response {
-        Ok(Some(update)) if abandoned && update.status == PaymentStatus::Canceled => {
-            Some(PaymentUpdate {
-                status: PaymentStatus::Declined,
-                decline: Some(DeclineCode::VerificationAbandoned),
-                ..update
-            })
-        }
         Ok(Some(update)) => Some(update),
         // The payment system had it: it may have charged.
         Ok(None) if payment.reference.is_some() => {
