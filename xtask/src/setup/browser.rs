@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{debian, version};
-use crate::process;
+use super::{debian, script, version};
+use crate::{paths, process};
 
 const BROWSERS: [&str; 5] = [
     "chromium",
@@ -20,10 +20,13 @@ const MAC_BROWSERS: [&str; 2] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// A browser and a driver of the same major version.
+const SHELLS: [&str; 2] = ["chromium-headless-shell", "chrome-headless-shell"];
+
+/// A browser and a driver of the same major version, and the browser's headless shell.
 pub struct Browser {
     chromium: PathBuf,
     driver: PathBuf,
+    shell: Option<PathBuf>,
 }
 
 impl Browser {
@@ -34,6 +37,9 @@ impl Browser {
             .env("TILL_CHROMEDRIVER", &self.driver)
             // wasm-bindgen's test runner reads this one.
             .env("CHROMEDRIVER", &self.driver);
+        if let Some(shell) = &self.shell {
+            command.env("TILL_HEADLESS_SHELL", shell);
+        }
     }
 }
 
@@ -59,7 +65,35 @@ pub fn ensure() -> Result<Browser> {
         );
     }
     println!("  ok: chromium and chromedriver {chromium_version}");
-    Ok(Browser { chromium, driver })
+    let shell = headless_shell(version::major(&driver_version))?;
+    Ok(Browser {
+        chromium,
+        driver,
+        shell,
+    })
+}
+
+/// Finds or installs the browser's headless shell. The tests run without it too, and take longer.
+fn headless_shell(major: &str) -> Result<Option<PathBuf>> {
+    let find = || SHELLS.iter().find_map(|name| process::find(name));
+    if find().is_none() && debian::can_install() {
+        // Older releases do not have the package.
+        debian::install(&SHELLS[..1]).ok();
+    }
+    let same_version =
+        |shell: &PathBuf| version_of(shell).is_ok_and(|version| version::major(&version) == major);
+    let Some(shell) = find().filter(same_version) else {
+        println!("  --: no headless shell of Chromium {major}; the browser tests take longer");
+        return Ok(None);
+    };
+    // ChromeDriver waits for a page, and the shell opens one only if it is named.
+    let launcher = paths::cache()?.join("headless-shell");
+    let body = format!("exec {} \"$@\" about:blank", script::quoted(&shell)?);
+    if !script::is_written(&launcher, &body) {
+        script::write(&launcher, &body)?;
+    }
+    println!("  ok: {}", shell.display());
+    Ok(Some(launcher))
 }
 
 fn install() -> Result<()> {

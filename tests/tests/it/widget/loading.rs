@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use till_tests::browser::hosted::Hosted;
 use till_tests::browser::shop::Shop;
-use till_tests::browser::{Browser, Screen};
+use till_tests::browser::{Browser, ONE_PROCESS, Screen};
 use till_tests::cards::APPROVED;
 
 /// On the hosted page, in the buyer's language, with a way to try again.
@@ -40,12 +40,7 @@ async fn blocked_code_is_reported_to_the_buyer() -> Result<()> {
 #[tokio::test]
 async fn blocked_code_is_reported_to_the_page() -> Result<()> {
     let shop = Shop::open("data-preload=none", &[]).await?;
-    // In one process, so that `block` covers the frame.
-    let together = [
-        "--disable-site-isolation-trials",
-        "--disable-features=IsolateOrigins,site-per-process",
-    ];
-    let browser = Browser::with(Screen::Phone, &together).await?;
+    let browser = Browser::with(Screen::Phone, ONE_PROCESS).await?;
     browser.block(&["*.wasm"]).await?;
     browser.goto(&shop.url).await?;
     browser.click("#buy").await?;

@@ -108,7 +108,7 @@ async fn wrong_settings_are_reported_by_the_press() -> Result<()> {
     let page = open("data-mode=modal").await?;
     page.run("buy.focus(); buy.dispatchEvent(new PointerEvent('pointerover', { bubbles: true, composed: true }))")
         .await?;
-    page.run("return new Promise((done) => requestIdleCallback(done))")
+    page.run("return new Promise((done) => requestIdleCallback(done, { timeout: 1000 }))")
         .await?;
     page.run("buy.click()").await?;
     page.wait_for_events("error not-opened").await?;

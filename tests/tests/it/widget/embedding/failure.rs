@@ -2,6 +2,7 @@
 
 use super::{Page, Site};
 use anyhow::{Result, ensure};
+use till_tests::browser::ONE_PROCESS;
 use till_tests::faults::relay::{Fault, Relay};
 
 const PANEL: &str = "[data-till=failed]";
@@ -67,7 +68,7 @@ async fn the_page_of_the_widget_is_unreachable() -> Result<()> {
 async fn the_code_of_the_widget_is_blocked() -> Result<()> {
     let site = Site {
         without_script: true,
-        one_process: true,
+        switches: ONE_PROCESS,
         ..Site::default()
     };
     let page = site.open().await?;

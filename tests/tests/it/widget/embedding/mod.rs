@@ -54,8 +54,8 @@ pub struct Site<'a> {
     pub foreign: bool,
     /// A relay in front of the server.
     pub relay: Option<&'a Relay>,
-    /// Whether the frame shares the page's process, so that [`Browser::block`] covers it.
-    pub one_process: bool,
+    /// Additional switches of the browser.
+    pub switches: &'a [&'a str],
     /// Whether the test adds the script tag itself, with [`Page::add_script`].
     pub without_script: bool,
 }
@@ -113,12 +113,7 @@ impl Site<'_> {
         let answer = async move || (headers.clone(), Html(page.clone()));
         let router = Router::new().fallback(get(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let together = [
-            "--disable-site-isolation-trials",
-            "--disable-features=IsolateOrigins,site-per-process",
-        ];
-        let switches = if self.one_process { &together[..] } else { &[] };
-        let browser = Browser::with(Screen::Desk, switches).await?;
+        let browser = Browser::with(Screen::Desk, self.switches).await?;
         browser.goto(&url).await?;
         let page = Page {
             app,

@@ -5,6 +5,7 @@ use anyhow::Result;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use till_tests::browser::CHROMIUM;
 use till_tests::cards::{APPROVED, VERIFIED_BY_REDIRECT};
 use tokio::net::TcpListener;
 
@@ -16,6 +17,7 @@ async fn open(headers: &'static [(&'static str, &'static str)]) -> Result<Page> 
         body: BUTTON,
         attributes: "data-mode=popup",
         headers,
+        switches: &[CHROMIUM],
         ..Site::default()
     };
     site.open().await
