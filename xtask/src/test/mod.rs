@@ -1,5 +1,6 @@
 //! `cargo xtask test`: runs the tests that this machine can run, and prints one summary of them.
 
+mod leftovers;
 mod machine;
 mod summary;
 
@@ -122,13 +123,16 @@ impl Runner<'_> {
             // An error without the stack of the test.
             .env("RUST_LIB_BACKTRACE", "0");
         machine.apply(&mut command);
+        leftovers::mark(&mut command);
         if let Some(running) = &running {
             running.apply(&mut command);
         }
         // The report says which tests failed; what fails otherwise leaves none behind.
         let status = command.status()?;
         if report.exists() {
-            return self.summary.add(&fs::read_to_string(&report)?, database);
+            self.summary.add(&fs::read_to_string(&report)?, database)?;
+            self.summary.add_leftovers(&leftovers::wait(), database);
+            return Ok(());
         }
         if !status.success() {
             bail!("cargo nextest failed ({status}), see above");
@@ -155,6 +159,7 @@ impl Runner<'_> {
                 "wasm-bindgen-test-runner",
             );
         machine.apply(&mut command);
+        leftovers::mark(&mut command);
         let output = command.output().context("cannot start cargo")?;
         let lines = String::from_utf8_lossy(&output.stdout);
         print!("{lines}");

@@ -81,6 +81,18 @@ impl Summary {
         ran
     }
 
+    /// Adds a failure for each process that outlived the tests.
+    pub fn add_leftovers(&mut self, processes: &[String], database: Database) {
+        for process in processes {
+            self.tests.push(Test {
+                name: format!("a process outlived its test: {process}"),
+                database,
+                seconds: 0.0,
+                failed: true,
+            });
+        }
+    }
+
     /// Counts tests that can't run here.
     pub fn ignore(&mut self, reason: &str, count: usize) {
         if count > 0 {
