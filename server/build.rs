@@ -1,12 +1,13 @@
 //! Embeds the built widget (`dist/`), its languages and `till.js` into the binary, compressed once at
 //! the highest level.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() -> Result<()> {
     let here = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
@@ -22,6 +23,9 @@ fn main() -> Result<()> {
 
     let mut code = String::new();
     let index = dist.join("index.html");
+    if !index.is_file() && std::env::var("PROFILE")? == "release" {
+        build_widget(root)?;
+    }
     let built = index.is_file();
     let languages = hashed(&locales, &out)?;
     writeln!(code, "const LANGUAGES: &str = {:?};", languages.template)?;
@@ -45,6 +49,27 @@ fn main() -> Result<()> {
     let embed = [script, types].into_iter().filter(|path| path.is_file());
     list(&mut code, "EMBED", embed.collect(), &out)?;
     fs::write(out.join("assets.rs"), code)?;
+    Ok(())
+}
+
+/// Builds `dist/`: a release is of no use without the widget, and `cargo install` builds nothing else.
+fn build_widget(root: &Path) -> Result<()> {
+    println!(
+        "cargo::warning=building the widget with `cargo xtask widget`, which takes some minutes"
+    );
+    let mut xtask = Command::new(std::env::var("CARGO")?);
+    xtask.args(["xtask", "widget"]).current_dir(root);
+    // Settings of this build that are not those of the widget's.
+    for name in ["RUSTC", "RUSTDOC", "CARGO_ENCODED_RUSTFLAGS"] {
+        xtask.env_remove(name);
+    }
+    let output = xtask.output().context("cargo xtask widget")?;
+    ensure!(
+        output.status.success(),
+        "`cargo xtask widget` failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 

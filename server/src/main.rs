@@ -3,14 +3,14 @@
 mod commands;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 use till_server::telemetry::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
 /// Take payments on your own site, through your own server.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "till", version, max_term_width = 100)]
 struct Cli {
     /// The format of the log, which goes to standard error. `RUST_LOG` sets its level.
     #[arg(long, env = "TILL_LOG_FORMAT", global = true, default_value = "text")]
@@ -44,6 +44,10 @@ enum Command {
     Sandbox(commands::sandbox::Args),
     /// Run the server, the sandbox and a demo shop together
     Demo(commands::demo::Args),
+    /// Print a completion script for a shell
+    Completions(commands::generate::Completions),
+    /// Write the manual pages to a directory
+    Man(commands::generate::Man),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +84,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Form(command) => commands::form::run(command).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,
         Command::Demo(args) => commands::demo::run(args, on_signal()?).await,
+        Command::Completions(args) => commands::generate::completions(&args, Cli::command()),
+        Command::Man(args) => commands::generate::man(&args, Cli::command()),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every task installs what it needs first. `setup` installs everything at once.
 
+mod dist;
 mod measure;
 mod paths;
 mod process;
@@ -52,6 +53,10 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Build the widget into dist/, which the server's build embeds
+    Widget,
+    /// Build an archive with the server, its manual pages, and the licenses of all libraries
+    Dist,
     /// Take the screenshots of the README in docs/images again
     Pictures,
     /// Serve the widget with `trunk serve` and rebuild it on every change
@@ -121,6 +126,8 @@ fn main() -> ExitCode {
                 std::process::exit(1);
             }
         }),
+        Task::Widget => tasks::widget(),
+        Task::Dist => dist::dist(),
         Task::Pictures => test::pictures(),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),

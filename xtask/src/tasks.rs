@@ -36,6 +36,11 @@ pub fn demo(release: bool, args: &[String]) -> Result<()> {
     become_program(process::command(server(release)?).arg("demo").args(args))
 }
 
+/// `cargo xtask widget`.
+pub fn widget() -> Result<()> {
+    widget::build(&setup::widget_tools()?)
+}
+
 /// `cargo xtask chaos`.
 pub fn chaos(args: &[String]) -> Result<()> {
     let postgres = setup::postgres()?;

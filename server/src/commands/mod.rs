@@ -4,6 +4,7 @@ pub mod backup;
 pub mod connector;
 pub mod demo;
 pub mod form;
+pub mod generate;
 pub mod migrate;
 pub mod payment;
 pub mod project;

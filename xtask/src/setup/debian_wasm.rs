@@ -31,7 +31,10 @@ pub fn is_ready() -> bool {
     !made_from.is_empty()
         && rustc_version().is_ok_and(|version| version == made_from)
         && is_linked(&dir)
-        && has_target(process::command("rustc").env("RUSTUP_TOOLCHAIN", NAME))
+        && has_target(
+            process::command("rustc").env("RUSTUP_TOOLCHAIN", NAME),
+            TARGET,
+        )
 }
 
 /// Installs Debian's packages, compiles the library, and links the result into rustup.

@@ -1,6 +1,6 @@
 //! The languages and libraries of the documentation's snippets and walk-throughs, for the tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +9,7 @@ use super::debian;
 use crate::{paths, process};
 
 /// The programs and their Debian packages.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("php", "php-cli"),
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -17,6 +17,7 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("curl", "curl"),
     ("jq", "jq"),
     ("openssl", "openssl"),
+    ("nginx", "nginx-light"),
 ];
 /// The version of the Standard Webhooks library for Python.
 const PYPI_WEBHOOKS: &str = "1.1.0";
@@ -57,7 +58,11 @@ pub fn ensure() -> Result<Languages> {
 fn programs() -> Result<()> {
     let missing = || {
         let mut programs = PROGRAMS.to_vec();
-        programs.retain(|(program, _)| process::find(program).is_none());
+        // Debian's nginx is in a directory that is not on every user's PATH.
+        let found = |program| {
+            process::find(program).is_some() || Path::new("/usr/sbin").join(program).exists()
+        };
+        programs.retain(|(program, _)| !found(program));
         programs
     };
     if !missing().is_empty() && debian::can_install() {
@@ -72,7 +77,7 @@ fn programs() -> Result<()> {
     let names = missing.join(" ");
     if cfg!(target_os = "macos") {
         bail!(
-            "the tests run the docs' snippets: run `brew install php node python jq`; missing: {names}"
+            "the tests run the docs' snippets: run `brew install php node python jq nginx`; missing: {names}"
         );
     }
     bail!("the tests run the docs' snippets: install these with your package manager: {names}")

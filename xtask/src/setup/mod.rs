@@ -13,6 +13,7 @@ mod postgres;
 mod provider_tools;
 mod rustc;
 mod script;
+mod static_target;
 mod tools;
 mod version;
 mod wasm_target;
@@ -105,6 +106,16 @@ pub fn postgres() -> Result<Postgres> {
 /// Finds or installs twiggy, which lists the largest functions of a WebAssembly module.
 pub fn twiggy() -> Result<PathBuf> {
     tools::twiggy()
+}
+
+/// Finds or installs cargo-about, which collects the licenses of libraries.
+pub fn about() -> Result<PathBuf> {
+    tools::about()
+}
+
+/// Finds or installs the target of a statically linked program.
+pub fn static_target() -> Result<static_target::Target> {
+    static_target::ensure()
 }
 
 /// The program that runs the tests.

@@ -1,4 +1,4 @@
-//! The target that the widget is compiled for, and whether a rustc has it.
+//! The target that the widget is compiled for, and which targets a rustc has.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,9 +8,9 @@ use crate::process;
 /// The target that the widget is compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Whether a rustc has the standard library for [`TARGET`].
-pub fn has_target(rustc: &mut Command) -> bool {
-    process::output(rustc.args(["--print", "target-libdir", "--target", TARGET]))
+/// Whether a rustc has the standard library for a target.
+pub fn has_target(rustc: &mut Command, target: &str) -> bool {
+    process::output(rustc.args(["--print", "target-libdir", "--target", target]))
         .is_ok_and(|dir| has_core(Path::new(&dir)))
 }
 

@@ -9,6 +9,7 @@ use super::{launcher, npm, version};
 use crate::{paths, process};
 
 const TRUNK: &str = "0.21.14";
+const ABOUT: &str = "0.9.3";
 const TWIGGY: &str = "0.8.0";
 const NEXTEST: &str = "0.9.143";
 /// The npm package of wasm-opt. Distributions often package a version that is too old for rustc.
@@ -71,6 +72,20 @@ pub fn twiggy() -> Result<PathBuf> {
             version: TWIGGY,
             duration: "about two minutes",
             options: &["--locked"],
+        },
+    )
+}
+
+/// Finds or installs cargo-about.
+pub fn about() -> Result<PathBuf> {
+    ensure_crate(
+        &paths::cache()?.join("tools"),
+        &Crate {
+            name: "cargo-about",
+            program: "cargo-about",
+            version: ABOUT,
+            duration: "about three minutes",
+            options: &["--locked", "--features", "cli"],
         },
     )
 }

@@ -30,7 +30,7 @@ impl WasmToolchain {
 
 /// Finds or installs the target.
 pub fn ensure() -> Result<WasmToolchain> {
-    if has_target(&mut process::command("rustc")) {
+    if has_target(&mut process::command("rustc"), TARGET) {
         println!("  ok: {TARGET} (default toolchain)");
         return Ok(WasmToolchain::Default);
     }
@@ -44,7 +44,7 @@ pub fn ensure() -> Result<WasmToolchain> {
     println!("  .. rustup target add {TARGET} (downloads about 20 MB)");
     let added = process::output(process::command("rustup").args(["target", "add", TARGET]));
     match added {
-        Ok(_) if has_target(&mut process::command("rustc")) => {
+        Ok(_) if has_target(&mut process::command("rustc"), TARGET) => {
             println!("  ok: {TARGET} (default toolchain)");
             return Ok(WasmToolchain::Default);
         }

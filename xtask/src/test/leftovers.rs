@@ -51,11 +51,12 @@ fn running() -> Vec<String> {
         .collect()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn a_marked_process_is_found_until_it_exits() {
         let mut sleep = Command::new("sleep");
         sleep.arg("600");

@@ -13,7 +13,7 @@ use crate::{paths, process};
 
 // Which tests need what, as filtersets of nextest's.
 const BROWSER: &str = "binary(it) & test(/^(widget|docs::(examples|walkthroughs))::/)";
-const LANGUAGES: &str = "binary(it) & test(/^docs::(snippets|walkthroughs)::/)";
+const LANGUAGES: &str = "binary(it) & test(/^docs::(nginx|snippets|walkthroughs)::/)";
 const NPM: &str =
     "binary(it) & test(/^(widget::accessibility|docs)::/) & not test(/^docs::architecture::/)";
 const PROVIDER_LIBRARIES: &str =

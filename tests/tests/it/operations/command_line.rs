@@ -87,3 +87,29 @@ async fn the_server_requires_an_encryption_key() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn completions_and_manual_pages_name_every_command() -> Result<()> {
+    let till = |args: &[&str]| -> Result<String> {
+        let output = std::process::Command::new(binary()?).args(args).output()?;
+        ensure!(output.status.success(), "{args:?}: {output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let commands = ["serve", "project", "payment", "backup", "completions"];
+    for shell in ["bash", "zsh", "fish"] {
+        let script = till(&["completions", shell])?;
+        let missing: Vec<_> = commands.iter().filter(|c| !script.contains(*c)).collect();
+        ensure!(missing.is_empty(), "{shell} does not have {missing:?}");
+    }
+    let dir = tempfile::tempdir()?;
+    let dir = dir.path().join("man1");
+    till(&["man", &dir.display().to_string()])?;
+    for command in commands {
+        let page = std::fs::read_to_string(dir.join(format!("till-{command}.1")))?;
+        ensure!(
+            page.contains(".SH NAME") && page.contains(command),
+            "{page}"
+        );
+    }
+    Ok(())
+}

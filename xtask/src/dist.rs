@@ -1,0 +1,131 @@
+//! `cargo xtask dist`: one archive with everything that a server needs.
+
+use std::env::consts::EXE_SUFFIX;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, WASM_TARGET};
+use crate::{paths, process, tasks, widget};
+
+/// What the archive contains besides the program and what is made from it.
+const FILES: [(&str, &str); 9] = [
+    ("README.md", "README.md"),
+    ("CHANGELOG.md", "CHANGELOG.md"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+    ("packaging/till.service", "systemd/till.service"),
+    ("docs/operations/alerts.yml", "monitoring/alerts.yml"),
+    (
+        "docs/operations/prometheus.yml",
+        "monitoring/prometheus.yml",
+    ),
+    ("docs/operations/grafana.json", "monitoring/grafana.json"),
+    ("widget/embed/till.d.ts", "till.d.ts"),
+];
+/// Completion scripts, named as their shells expect.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "till.bash"),
+    ("zsh", "_till"),
+    ("fish", "till.fish"),
+];
+
+/// Builds the archive and its checksum in `target/dist`.
+pub fn dist() -> Result<()> {
+    let tools = setup::widget_tools()?;
+    let about = setup::about()?;
+    widget::build(&tools)?;
+    let target = setup::static_target()?;
+    let mut build = tasks::cargo("build --release --locked --workspace --bin till");
+    if let Some(target) = &target.installed {
+        build.args(["--target", target]);
+    }
+    process::run_step(&format!("building till for {}", target.name()), &mut build)?;
+    let built = paths::build_output()?
+        .join(target.installed.as_deref().unwrap_or_default())
+        .join(format!("release/till{EXE_SUFFIX}"));
+
+    let name = format!("till-{}-{}", env!("CARGO_PKG_VERSION"), target.name());
+    let output = paths::workspace().join("target/dist");
+    let dir = output.join(&name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    fs::create_dir_all(&dir)?;
+    let program = dir.join(format!("till{EXE_SUFFIX}"));
+    copy(&built, &program)?;
+    for (from, to) in FILES {
+        copy(&paths::workspace().join(from), &dir.join(to))?;
+    }
+    for (shell, file) in COMPLETIONS {
+        let script = process::output(process::command(&program).args(["completions", shell]))?;
+        write(&dir.join("completions").join(file), &script)?;
+    }
+    process::run(
+        process::command(&program)
+            .arg("man")
+            .arg(dir.join("man/man1")),
+    )?;
+    for (part, target) in [("server", target.name()), ("widget", WASM_TARGET)] {
+        process::run_step(
+            &format!("collecting the licenses of the {part}'s libraries"),
+            licenses(&about, part, target).arg(dir.join(format!("LICENSES-{part}.txt"))),
+        )?;
+    }
+    let archive = format!("{name}.tar.gz");
+    process::run(
+        process::command("tar")
+            .arg("-C")
+            .arg(&output)
+            .args(["-czf"])
+            .arg(output.join(&archive))
+            .arg(&name),
+    )?;
+    let checksum = checksum(&output, &archive)?;
+    write(&output.join(format!("{archive}.sha256")), &checksum)?;
+    println!("{}", output.join(&archive).display());
+    println!("SHA-256 {checksum}");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    to.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::copy(from, to).map(drop))
+        .with_context(|| format!("cannot copy {}", from.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, format!("{text}\n")))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Returns a command that lists the libraries of a part and their licenses. Its last argument is the file.
+fn licenses(about: &Path, part: &str, target: &str) -> Command {
+    let mut command = process::command(about);
+    command
+        .args(["generate", "--offline", "--locked", "--fail"])
+        .args(["--config", "packaging/about.toml", "--target", target])
+        .args(["--manifest-path", &format!("{part}/Cargo.toml")])
+        .args(["packaging/licenses.hbs", "--output-file"]);
+    command
+}
+
+/// Returns a line in the format of `sha256sum`.
+fn checksum(dir: &Path, file: &str) -> Result<String> {
+    let (program, args): (PathBuf, &[&str]) = match process::find("sha256sum") {
+        Some(sha256sum) => (sha256sum, &[]),
+        // macOS has this one.
+        None => ("shasum".into(), &["-a", "256"]),
+    };
+    process::output(
+        process::command(program)
+            .current_dir(dir)
+            .args(args)
+            .arg(file),
+    )
+}
