@@ -2,6 +2,8 @@
 
 mod architecture;
 mod examples;
+mod links;
+mod nginx;
 mod packages;
 mod snippets;
 mod walkthroughs;

@@ -10,8 +10,9 @@ use till_tests::docs::{Walk, blocks, pages, snippet_of};
 
 /// The pages whose shell blocks are executed, the heading before which the buyer pays in the
 /// browser, and the amount captured by the sandbox at the end, in minor units.
-const WALKS: [(&str, Option<&str>, i64); 7] = [
+const WALKS: [(&str, Option<&str>, i64); 8] = [
     ("widget.md", Some("5. Check the result"), 1999),
+    ("complete-shop.md", Some("5. Check the order"), 1999),
     ("html-form.md", Some("4. Check the result"), 1999),
     ("json-api.md", None, 1999),
     ("callbacks.md", None, 1999),
@@ -20,8 +21,10 @@ const WALKS: [(&str, Option<&str>, i64); 7] = [
     ("operations.md", None, 1999),
 ];
 
-/// Run by the walkthrough of `widget.md`.
-const SHOP: &str = "shop.py";
+/// Run by the walkthroughs of `widget.md` and `complete-shop.md`.
+const SHOPS: [&str; 2] = ["shop.py", "complete_shop.py"];
+/// Run by `docs::nginx`.
+const NGINX: &str = "nginx.conf";
 /// Run by `widget::embedding::forms`.
 const EARLY_PRESS: &str = "early-press.html";
 
@@ -40,7 +43,9 @@ fn every_code_block_is_tested() -> Result<()> {
                 _ => snippet.is_some_and(|name| {
                     let name = name.as_str();
                     let run = [&FORM, &CALLBACKS, &ACCOUNTS].map(|list| list.contains(&name));
-                    run.contains(&true) || [EXAMPLE, SHOP, EARLY_PRESS].contains(&name)
+                    run.contains(&true)
+                        || SHOPS.contains(&name)
+                        || [EXAMPLE, EARLY_PRESS, NGINX].contains(&name)
                 }),
             };
             if !covered {
@@ -60,11 +65,13 @@ async fn walk_throughs_end_with_a_paid_order() -> Result<()> {
         let mut walk = Walk::start(page)?;
         if buyer.is_some() {
             walk.on_to(buyer).await?;
-            let shop = match page {
-                "widget.md" => walk.address("http://127.0.0.1:8700"),
-                _ => format!("file://{}", walk.files.path().join("form.html").display()),
+            let in_widget = page != "html-form.md";
+            let shop = if in_widget {
+                walk.address("http://127.0.0.1:8700")
+            } else {
+                format!("file://{}", walk.files.path().join("form.html").display())
             };
-            pay(&shop, page == "widget.md").await.context(page)?;
+            pay(&shop, in_widget).await.context(page)?;
         }
         walk.on_to(None).await?;
         let ledger = walk.files.path().join("till-sandbox.db");
