@@ -52,7 +52,7 @@ pub const WEBHOOK_TWICE: &str = "4000000000009169";
 pub const WEBHOOK_OUT_OF_ORDER: &str = "4000000000009177";
 /// Processing, then succeeds without a webhook.
 pub const WEBHOOK_NEVER: &str = "4000000000009185";
-/// Succeeds; after a second the buyer's bank disputes it, and the merchant wins.
+/// Succeeds; after a second the buyer's bank disputes it, reviews it, and the merchant wins.
 pub const DISPUTE_WON: &str = "4000000000009201";
 /// Succeeds; after a second the buyer's bank disputes it, and the merchant loses.
 pub const DISPUTE_LOST: &str = "4000000000009219";
@@ -62,6 +62,9 @@ pub const REVERSED: &str = "4000000000009227";
 pub const REFUND_FAILS: &str = "4000000000009235";
 /// Succeeds; a refund is pending and succeeds after a second.
 pub const REFUND_PENDING: &str = "4000000000009243";
+
+/// Declines with `processing_error`; succeeds after 3 seconds all the same.
+pub const SUCCEEDS_LATE: &str = "4000000000009250";
 
 /// What happens to a payment made with a test card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,8 @@ pub enum Outcome {
     RefundFails,
     /// The payment succeeds. A refund of it is pending, and then succeeds.
     RefundPending,
+    /// The payment is declined, and then succeeds all the same.
+    SucceedsLate,
 }
 
 /// A test card.
@@ -204,7 +209,7 @@ pub const TEST_CARDS: &[TestCard] = &[
         "Processing, succeeds after 1 second. Sends no webhook; only a status query shows the result."),
 
     card(DISPUTE_WON, "dispute_won", Outcome::Disputed { won: true },
-        "Succeeds. The buyer's bank disputes it after 1 second. You win after another second."),
+        "Succeeds. The buyer's bank disputes it after 1 second, reviews it after another second, and you win a second later."),
     card(DISPUTE_LOST, "dispute_lost", Outcome::Disputed { won: false },
         "Succeeds. The buyer's bank disputes it after 1 second. You lose after another second."),
     card(REVERSED, "reversed", Outcome::Reversed,
@@ -213,6 +218,8 @@ pub const TEST_CARDS: &[TestCard] = &[
         "Succeeds. A refund succeeds and fails after 1 second. The webhook about its success is sent last."),
     card(REFUND_PENDING, "refund_pending", Outcome::RefundPending,
         "Succeeds. A refund is pending and succeeds after 1 second."),
+    card(SUCCEEDS_LATE, "succeeds_late", Outcome::SucceedsLate,
+        "Declines with processing_error. Charges the card after 3 seconds all the same."),
 ];
 
 /// The outcome with this name; `Approve` if there is none.

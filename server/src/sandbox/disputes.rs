@@ -29,7 +29,7 @@ pub(super) struct Dispute {
     pub amount: i64,
     currency: String,
     reason: String,
-    /// `needs_response`, `won` or `lost`.
+    /// `needs_response`, `under_review`, `won` or `lost`.
     pub status: String,
     respond_by: i64,
     created_at: i64,
@@ -77,15 +77,15 @@ pub(super) async fn open(
     record(tx, payment, public_url, dispute).await
 }
 
-/// Decides a payment's dispute. `status` is `won` or `lost`.
-pub(super) async fn close(
+/// Changes a payment's open dispute. `status` is `under_review`, `won` or `lost`.
+pub(super) async fn update(
     tx: &mut Transaction<'_, Sqlite>,
     payment: &Payment,
     public_url: &str,
     status: &str,
 ) -> sqlx::Result<()> {
     let dispute: Option<Dispute> = sqlx::query_as(
-        "update disputes set status = $2 where payment = $1 and status = 'needs_response'
+        "update disputes set status = $2 where payment = $1 and status not in ('won', 'lost')
          returning *",
     )
     .bind(&payment.id)

@@ -1,4 +1,5 @@
-//! What happens to a payment after it succeeded: disputes, reversals, and refunds that end later.
+//! What happens to a payment later: disputes, reversals, refunds that end later, and a success after
+//! a decline.
 
 use sqlx::{Sqlite, Transaction};
 
@@ -51,8 +52,12 @@ async fn apply(
     let url = &app.public_url;
     match (kind, refund) {
         (FollowUpKind::DisputeOpened, _) => disputes::open(tx, payment, url).await,
-        (FollowUpKind::DisputeWon, _) => disputes::close(tx, payment, url, "won").await,
-        (FollowUpKind::DisputeLost, _) => disputes::close(tx, payment, url, "lost").await,
+        (FollowUpKind::DisputeUnderReview, _) => {
+            disputes::update(tx, payment, url, "under_review").await
+        }
+        (FollowUpKind::DisputeWon, _) => disputes::update(tx, payment, url, "won").await,
+        (FollowUpKind::DisputeLost, _) => disputes::update(tx, payment, url, "lost").await,
+        (FollowUpKind::SucceededLate, _) => ledger::succeed_late(tx, payment, url).await,
         (FollowUpKind::Reversed, _) => reversals::reverse(tx, payment, url).await,
         (FollowUpKind::RefundSucceeded, Some(id)) => {
             refunds::change_status(tx, payment, url, id, "succeeded").await

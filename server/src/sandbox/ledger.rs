@@ -257,3 +257,22 @@ pub(super) async fn settle(
     outbox::record_payment(tx, &settled, public_url, webhook_delay_ms.as_slice()).await?;
     Ok(settled)
 }
+
+/// Charges a payment that was declined, and records the event.
+pub(super) async fn succeed_late(
+    tx: &mut Transaction<'_, Sqlite>,
+    payment: &Payment,
+    public_url: &str,
+) -> sqlx::Result<()> {
+    let succeeded: Option<Payment> = sqlx::query_as(
+        "update payments set status = 'succeeded', decline_code = null, captured = amount
+         where id = $1 and status = 'declined' returning *",
+    )
+    .bind(&payment.id)
+    .fetch_optional(&mut **tx)
+    .await?;
+    match succeeded {
+        Some(payment) => outbox::record_late_success(tx, &payment, public_url).await,
+        None => Ok(()),
+    }
+}

@@ -53,3 +53,13 @@ pub(super) async fn record_payment(
     let data = json!({"payment": payment.to_json(public_url)});
     record(tx, payment, "payment.updated", data, delays_ms).await
 }
+
+/// Records that a payment succeeded after it had ended otherwise: merchants no longer ask for it.
+pub(super) async fn record_late_success(
+    tx: &mut Transaction<'_, Sqlite>,
+    payment: &Payment,
+    public_url: &str,
+) -> sqlx::Result<()> {
+    let data = json!({"payment": payment.to_json(public_url)});
+    record(tx, payment, "payment.succeeded_late", data, &[0]).await
+}

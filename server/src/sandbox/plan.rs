@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub confirm_declines: Option<&'static str>,
     /// The change that follows the first status.
     pub scheduled: Option<ScheduledChange>,
-    /// What happens after the payment succeeded.
+    /// What happens after the first status.
     pub follow_ups: &'static [FollowUp],
     /// The response to the request that creates the payment.
     pub response: CreateResponse,
@@ -37,7 +37,7 @@ pub(super) struct RefundPlan {
     pub follow_ups: &'static [FollowUp],
 }
 
-/// Something that happens to a payment or a refund after it succeeded.
+/// Something that happens to a payment or a refund after its first status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FollowUp {
     /// The delay, in milliseconds.
@@ -46,18 +46,22 @@ pub(super) struct FollowUp {
     pub kind: FollowUpKind,
 }
 
-/// What happens to a payment or a refund after it succeeded.
+/// What happens to a payment or a refund after its first status.
 #[derive(Clone, Copy, Debug, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum FollowUpKind {
     /// The buyer's bank disputes the payment.
     DisputeOpened,
+    /// The buyer's bank reviews what the merchant answered.
+    DisputeUnderReview,
     /// The merchant wins the dispute.
     DisputeWon,
     /// The merchant loses the dispute.
     DisputeLost,
     /// The payment is taken back without a dispute.
     Reversed,
+    /// The payment, which was declined, succeeds.
+    SucceededLate,
     /// The refund succeeds.
     RefundSucceeded,
     /// The refund fails: the money comes back.
@@ -95,13 +99,15 @@ const VERIFICATION_LIFETIME_MS: i64 = 30 * 60 * 1000;
 
 const DISPUTE_WON: &[FollowUp] = &[
     after(1000, FollowUpKind::DisputeOpened),
-    after(2000, FollowUpKind::DisputeWon),
+    after(2000, FollowUpKind::DisputeUnderReview),
+    after(3000, FollowUpKind::DisputeWon),
 ];
 const DISPUTE_LOST: &[FollowUp] = &[
     after(1000, FollowUpKind::DisputeOpened),
     after(2000, FollowUpKind::DisputeLost),
 ];
 const REVERSED: &[FollowUp] = &[after(1000, FollowUpKind::Reversed)];
+const SUCCEEDED_LATE: &[FollowUp] = &[after(3000, FollowUpKind::SucceededLate)];
 const REFUND_FAILED: &[FollowUp] = &[after(1000, FollowUpKind::RefundFailed)];
 const REFUND_SUCCEEDED: &[FollowUp] = &[after(1000, FollowUpKind::RefundSucceeded)];
 
@@ -214,6 +220,12 @@ impl Outcome {
             },
             Self::Reversed => Plan {
                 follow_ups: REVERSED,
+                ..APPROVED
+            },
+            Self::SucceedsLate => Plan {
+                status: "declined",
+                decline: Some("processing_error"),
+                follow_ups: SUCCEEDED_LATE,
                 ..APPROVED
             },
             Self::RefundFails | Self::RefundPending => APPROVED,

@@ -13,8 +13,11 @@ use super::payment::Payment;
 use super::{follow_ups, ledger};
 use crate::clock::{now, now_ms};
 
-/// The delays before the second, third and fourth attempt, in milliseconds.
-const RETRY_DELAYS_MS: &[i64] = &[1000, 5000, 30_000];
+/// The delays before the second and each later attempt, in milliseconds. A merchant's server may be
+/// unavailable for minutes.
+const RETRY_DELAYS_MS: &[i64] = &[
+    1000, 5000, 30_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000,
+];
 /// How long a claimed delivery is not claimed again, in milliseconds. Longer than [`TIMEOUT`].
 const LEASE_MS: i64 = 20_000;
 /// The time limit of one attempt.

@@ -4,13 +4,14 @@ use crate::app::Setup;
 use crate::app::TestApp;
 use crate::faults::relay::{Fault, Relay, WEBHOOKS};
 use crate::faults::traffic::Customer;
-use crate::ledger::{Summary, assert_consistent, until_settled};
+use crate::ledger::{Summary, assert_consistent, until_all_settled};
 use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use reqwest::Method;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -81,10 +82,15 @@ pub async fn run(plan: &Plan) -> Result<Summary> {
     while let Some(one) = tasks.join_next().await {
         reported_paid.extend(one??);
     }
-    until_settled(&app, SETTLE_LIMIT).await?;
+    until_all_settled(&app, SETTLE_LIMIT).await?;
     let summary = assert_consistent(&app).await?;
     assert_reported_paid(&app, &reported_paid).await?;
     ensure!(summary.paid > 0, "no payment succeeded");
+    let back = (summary.refunds, summary.reversals, summary.disputes);
+    ensure!(
+        back.0 > 0 && back.1 > 0 && back.2 > 0,
+        "no money went back: {summary:?}"
+    );
     Ok(summary)
 }
 
@@ -95,12 +101,13 @@ fn buyers(app: &TestApp, plan: &Plan, stop: &CancellationToken) -> JoinSet<Resul
     let mut tasks = JoinSet::new();
     for _ in 0..plan.buyers {
         let (api, number, stop) = (app.api.clone(), number.clone(), stop.clone());
+        let sandbox = app.sandbox.clone();
         let seed = plan.seed;
         tasks.spawn(async move {
             let mut reported_paid = vec![];
             while !stop.is_cancelled() {
                 let order = number.fetch_add(1, Ordering::Relaxed);
-                let mut customer = Customer::new(&api, seed, order);
+                let mut customer = Customer::new(&api, &sandbox, seed, order);
                 let result = customer.run().await;
                 result.with_context(|| format!("seed {seed}, order {order}"))?;
                 reported_paid.extend(customer.reported_paid);
@@ -145,6 +152,13 @@ async fn cause(app: &mut TestApp, outage: Outage) -> Result<()> {
     }
 }
 
+/// Whether the server also asks for what a webhook reports. All else the payment system sends until
+/// it is accepted.
+fn is_polled(webhook: &[u8]) -> bool {
+    let event: Value = serde_json::from_slice(webhook).unwrap_or_default();
+    event["type"] == "payment.updated"
+}
+
 fn inject_network_faults(sandbox_relay: &Relay, server_relay: &Relay, seed: u64) {
     let ms = Duration::from_millis;
     let mut rng = StdRng::seed_from_u64(seed);
@@ -162,15 +176,18 @@ fn inject_network_faults(sandbox_relay: &Relay, server_relay: &Relay, seed: u64)
         _ => Fault::Reject(503),
     });
     let mut rng = StdRng::seed_from_u64(seed + 1);
-    server_relay.inject(move |_: &Method, path: &str| {
+    server_relay.inject_by_body(move |_: &Method, path: &str, body: &[u8]| {
         if !path.starts_with(WEBHOOKS) {
             return Fault::None;
         }
-        match rng.random_range(0..100) {
-            0..40 => Fault::None,
-            40..60 => Fault::Discard,
-            60..80 => Fault::Duplicate,
-            _ => Fault::DeliverLater(ms(rng.random_range(0..4_000))),
+        let later = ms(rng.random_range(0..4_000));
+        match (rng.random_range(0..100), is_polled(body)) {
+            (0..40, _) => Fault::None,
+            (60..80, _) => Fault::Duplicate,
+            (40..60, true) => Fault::Discard,
+            (40..60, false) => Fault::Reject(503),
+            (_, true) => Fault::DeliverLater(later),
+            (_, false) => Fault::Delay(later),
         }
     });
 }

@@ -42,7 +42,7 @@ pub const WEBHOOKS: &str = "/v1/connectors/";
 /// How long the connection of a lost request stays open.
 const SILENCE: Duration = Duration::from_secs(600);
 
-type Injector = Box<dyn FnMut(&Method, &str) -> Fault + Send>;
+type Injector = Box<dyn FnMut(&Method, &str, &[u8]) -> Fault + Send>;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl Relay {
             http,
             targets: Mutex::default(),
             turn: AtomicUsize::new(0),
-            injector: Mutex::new(Box::new(|_, _| Fault::None)),
+            injector: Mutex::new(Box::new(|_, _, _| Fault::None)),
             held: Mutex::default(),
         });
         let router = Router::new().fallback(relayed).with_state(inner.clone());
@@ -121,7 +121,15 @@ impl Relay {
     }
 
     /// Sets the fault of each request by its method and path.
-    pub fn inject(&self, injector: impl FnMut(&Method, &str) -> Fault + Send + 'static) {
+    pub fn inject(&self, mut injector: impl FnMut(&Method, &str) -> Fault + Send + 'static) {
+        self.inject_by_body(move |method, path, _| injector(method, path));
+    }
+
+    /// Sets the fault of each request by its method, path and body.
+    pub fn inject_by_body(
+        &self,
+        injector: impl FnMut(&Method, &str, &[u8]) -> Fault + Send + 'static,
+    ) {
         *lock(&self.inner.injector) = Box::new(injector);
     }
 
@@ -183,7 +191,7 @@ async fn relayed(
         headers.remove(name);
     }
     let path = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
-    let fault = lock(&relay.injector)(&method, &path);
+    let fault = lock(&relay.injector)(&method, &path, &body);
     let request = Request {
         method,
         path,

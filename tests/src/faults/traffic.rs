@@ -1,8 +1,9 @@
 //! Simulated buyers and projects that retry requests with the same idempotency key.
 
 use crate::cards::{
-    ANSWER_LOST, ANSWER_LOST_WEBHOOK, APPROVED, DECLINED_AFTER_VERIFICATION, INSUFFICIENT_FUNDS,
-    SERVER_ERROR, UNAVAILABLE, VERIFICATION_EXPIRES, VERIFIED, WEBHOOK_NEVER, WEBHOOK_TWICE,
+    ANSWER_LOST, ANSWER_LOST_WEBHOOK, APPROVED, DECLINED_AFTER_VERIFICATION, DISPUTE_LOST,
+    DISPUTE_WON, INSUFFICIENT_FUNDS, REFUND_FAILS, REFUND_PENDING, REVERSED, SERVER_ERROR,
+    SUCCEEDS_LATE, UNAVAILABLE, VERIFICATION_EXPIRES, VERIFIED, WEBHOOK_NEVER, WEBHOOK_TWICE,
 };
 use crate::client::{Answer, Api, Opened, card, send, text};
 use anyhow::{Context, Result, bail, ensure};
@@ -22,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const CARDS: u32 = 3;
 
 /// The cards of the first attempts. The last attempt uses [`APPROVED`].
-const TEST_CARDS: [&str; 12] = [
+const TEST_CARDS: [&str; 20] = [
     APPROVED,
     APPROVED,
     INSUFFICIENT_FUNDS,
@@ -35,11 +36,20 @@ const TEST_CARDS: [&str; 12] = [
     UNAVAILABLE,
     WEBHOOK_TWICE,
     WEBHOOK_NEVER,
+    DISPUTE_WON,
+    DISPUTE_LOST,
+    REVERSED,
+    REVERSED,
+    REFUND_FAILS,
+    REFUND_FAILS,
+    REFUND_PENDING,
+    SUCCEEDS_LATE,
 ];
 
 /// A buyer with one order.
 pub struct Customer {
     api: Api,
+    sandbox: String,
     order: String,
     rng: StdRng,
     /// The payments that were reported as succeeded.
@@ -48,16 +58,18 @@ pub struct Customer {
 
 impl Customer {
     /// Creates a buyer. Random decisions derive from `seed` and `order`.
-    pub fn new(api: &Api, seed: u64, order: usize) -> Self {
+    pub fn new(api: &Api, sandbox: &str, seed: u64, order: usize) -> Self {
         Self {
             api: api.clone(),
+            sandbox: sandbox.to_owned(),
             order: format!("{seed}-{order}"),
             rng: StdRng::seed_from_u64(seed.wrapping_add(order as u64)),
             reported_paid: vec![],
         }
     }
 
-    /// Creates an order, pays with one card after the other, and sometimes refunds.
+    /// Creates an order, pays with one card after the other, and sometimes refunds, through Till, in
+    /// the payment system's dashboard, or both.
     ///
     /// # Errors
     /// When a response is not expected, or when no attempt succeeds.
@@ -84,6 +96,9 @@ impl Customer {
             self.reported_paid.push(text(&payment["id"])?);
             if self.rng.random_bool(0.4) {
                 self.refund(payment, number).await?;
+            }
+            if self.rng.random_bool(0.3) {
+                self.refund_in_dashboard(payment).await?;
             }
         }
         Ok(())
@@ -198,6 +213,21 @@ impl Customer {
         bail!("the payment is still pending: {invoice}")
     }
 
+    /// Refunds a part in the dashboard. More than what is left is refused there (422).
+    async fn refund_in_dashboard(&mut self, payment: &Value) -> Result<()> {
+        let amount = payment["amount"].as_i64().context("no amount")?;
+        let amount = decimal(self.rng.random_range(1..=amount));
+        let path = format!("/sandbox/payments/{}", text(&payment["reference"])?);
+        let url = format!("{}{path}", self.sandbox);
+        let answer = send_with_retry(|| {
+            let request = self.api.request(Method::POST, &url);
+            request.form(&[("amount", &amount)])
+        });
+        let answer = answer.await?;
+        ensure!(matches!(answer.status, 303 | 422), "{answer:?}");
+        Ok(())
+    }
+
     async fn refund(&mut self, payment: &Value, number: usize) -> Result<()> {
         let amount = payment["amount"].as_i64().context("no amount")?;
         let path = format!("/v1/payments/{}/refunds", text(&payment["id"])?);
@@ -214,6 +244,11 @@ impl Customer {
         }
         Ok(())
     }
+}
+
+/// An amount as the dashboard's form takes it.
+fn decimal(minor: i64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
 }
 
 fn pace() -> ConstantBuilder {

@@ -1,22 +1,28 @@
 //! Consistency of three ledgers: the provider's, the store's and the one derived from callbacks.
 
+mod api;
 mod sandbox;
+mod settled;
+
+pub use settled::{until_all_settled, until_settled, until_settled_except};
 
 use crate::app::TestApp;
 use crate::project::ReceivedCallback;
-use crate::wait::until_within;
 use anyhow::{Context, Result, ensure};
 use sqlx::AnyPool;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
-/// Captured and refunded amounts in minor units.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What happened to a payment's money, in minor units.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The captured amount.
     pub captured: i64,
     /// The refunded amount.
     pub refunded: i64,
+    /// The amount that was taken back without a dispute.
+    pub reversed: i64,
+    /// The status of the dispute.
+    pub dispute: Option<String>,
 }
 
 /// The amounts by payment, without payments that moved no money.
@@ -35,62 +41,28 @@ pub struct Summary {
     pub duplicates: usize,
     /// The number of refunds.
     pub refunds: usize,
+    /// The number of refunds that stay pending, because the payment system refuses them after a call
+    /// without an answer.
+    pub refused_refunds: usize,
+    /// The number of reversals.
+    pub reversals: usize,
+    /// The number of disputes.
+    pub disputes: usize,
     /// The number of delivered events.
     pub events: usize,
     /// The number of repeated deliveries.
     pub repeated: usize,
 }
 
-/// Waits until no payment, refund or event is pending.
-///
-/// # Errors
-/// After `limit`.
-pub async fn until_settled(app: &TestApp, limit: Duration) -> Result<()> {
-    until_settled_except(app, limit, &[]).await
-}
-
-/// Waits until nothing but the payments in `waiting` is pending.
-///
-/// # Errors
-/// After `limit`.
-pub async fn until_settled_except(
-    app: &TestApp,
-    limit: Duration,
-    waiting: &[String],
-) -> Result<()> {
-    let store = app.store().await?;
-    let mut open = vec![];
-    let settled = until_within(limit, "all work to finish", async || {
-        // The database may be unavailable for a moment.
-        if let Ok(mut now) = still_open(&store).await {
-            now.retain(|line| !waiting.iter().any(|id| line.contains(id.as_str())));
-            open = now;
-            return Ok(open.is_empty());
-        }
-        Ok(false)
-    });
-    let settled = settled.await;
-    settled.with_context(|| format!("still open: {open:?}"))
-}
-
-async fn still_open(store: &AnyPool) -> Result<Vec<String>> {
-    let sql = "select 'payment ' || id || ' ' || status from payments
-               where status in ('created', 'requires_verification', 'processing')
-               union all select 'refund ' || id from refunds where status = 'pending'
-               union all select 'event ' || id || ' attempts ' || attempts from events
-               where state = 'pending'";
-    Ok(sqlx::query_scalar(sql).fetch_all(store).await?)
-}
-
-/// Checks that the three ledgers are equal, that no invoice was paid twice, and that every event was
-/// delivered in order with a valid signature.
+/// Checks that the three ledgers are equal and the API shows them, that no invoice was paid twice, and
+/// that every event was delivered in order with a valid signature.
 ///
 /// # Errors
 /// When a check fails.
 pub async fn assert_consistent(app: &TestApp) -> Result<Summary> {
     let store = app.store().await?;
     let provider = payment_system(app).await?;
-    let (store_ledger, duplicates) = our_store(&store).await?;
+    let (mut store_ledger, duplicates) = our_store(&store).await?;
     let callbacks = app.project.callbacks();
     let reported = project(&callbacks)?;
     ensure!(
@@ -98,6 +70,18 @@ pub async fn assert_consistent(app: &TestApp) -> Result<Summary> {
         "provider and store: {}",
         difference(&provider, &store_ledger)
     );
+    let (theirs, ours) = (app.sandbox_refunds().await?, refunds(&store).await?);
+    ensure!(
+        BTreeSet::from_iter(&theirs) == BTreeSet::from_iter(&ours),
+        "refunds of the provider {theirs:?} and of the store {ours:?}"
+    );
+    api::assert_shows(app, &store_ledger).await?;
+    // A payment that was taken back before its success was known did not succeed, and is not reported.
+    let succeeded: Vec<String> =
+        sqlx::query_scalar("select id from payments where status = 'succeeded'")
+            .fetch_all(&store)
+            .await?;
+    store_ledger.retain(|id, _| succeeded.contains(id));
     ensure!(
         store_ledger == reported,
         "store and callbacks: {}",
@@ -120,6 +104,11 @@ pub async fn assert_consistent(app: &TestApp) -> Result<Summary> {
         paid: store_ledger.len(),
         duplicates: duplicates.len(),
         refunds: usize::try_from(count("select count(*) from refunds").await?)?,
+        refused_refunds: usize::try_from(
+            count("select count(*) from refunds where status = 'pending'").await?,
+        )?,
+        reversals: usize::try_from(count("select count(*) from reversals").await?)?,
+        disputes: usize::try_from(count("select count(*) from disputes").await?)?,
         events,
         repeated: callbacks.iter().filter(|a| a.status < 300).count() - events,
     })
@@ -129,16 +118,26 @@ async fn payment_system(app: &TestApp) -> Result<Ledger> {
     let rows = app.sandbox_totals().await?;
     let totals = rows
         .into_iter()
-        .map(|(id, captured, refunded)| (id, Totals { captured, refunded }));
+        .map(|(id, captured, refunded, reversed, dispute)| {
+            let totals = Totals {
+                captured,
+                refunded,
+                reversed,
+                dispute,
+            };
+            (id, totals)
+        });
     Ok(totals.filter(|(_, m)| *m != Totals::default()).collect())
 }
 
 async fn our_store(store: &AnyPool) -> Result<(Ledger, BTreeSet<String>)> {
     let mut ledger = Ledger::new();
-    let paid: Vec<(String, i64)> =
-        sqlx::query_as("select id, amount from payments where status = 'succeeded'")
-            .fetch_all(store)
-            .await?;
+    let paid: Vec<(String, i64)> = sqlx::query_as(
+        "select id, amount from payments where status = 'succeeded' or amount <=
+                 (select sum(v.amount) from reversals v where v.payment = payments.id)",
+    )
+    .fetch_all(store)
+    .await?;
     for (id, amount) in paid {
         ledger.entry(id).or_default().captured += amount;
     }
@@ -153,7 +152,27 @@ async fn our_store(store: &AnyPool) -> Result<(Ledger, BTreeSet<String>)> {
         }
         ledger.entry(payment).or_default().refunded += amount;
     }
+    let reversals: Vec<(String, i64)> = sqlx::query_as("select payment, amount from reversals")
+        .fetch_all(store)
+        .await?;
+    for (payment, amount) in reversals {
+        ledger.entry(payment).or_default().reversed += amount;
+    }
+    let disputes: Vec<(String, String)> = sqlx::query_as("select payment, status from disputes")
+        .fetch_all(store)
+        .await?;
+    for (payment, status) in disputes {
+        let dispute = &mut ledger.entry(payment.clone()).or_default().dispute;
+        ensure!(dispute.is_none(), "{payment} has two disputes");
+        *dispute = Some(status);
+    }
     Ok((ledger, duplicates))
+}
+
+/// Lists the refunds that succeeded: the payment system's id, the payment's id, the amount.
+async fn refunds(store: &AnyPool) -> Result<Vec<(String, String, i64)>> {
+    let sql = "select reference, payment, amount from refunds where status = 'succeeded'";
+    Ok(sqlx::query_as(sql).fetch_all(store).await?)
 }
 
 /// Builds the ledger of the received callbacks. Repeated events count once.
@@ -173,6 +192,7 @@ fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
         let payment = data["payment"]["id"].as_str().unwrap_or_default();
         let amount = |of: &str| data[of]["amount"].as_i64().context("no amount");
         let refund = data["refund"]["id"].as_str();
+        let totals: &mut Totals = ledger.entry(payment.to_owned()).or_default();
         let (captured, refunded) = match event.body["type"].as_str().unwrap_or_default() {
             "payment.succeeded" => (amount("payment")?, 0),
             "refund.succeeded" => {
@@ -185,12 +205,26 @@ fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
             }
             // This event reports the payment and its refund.
             "payment.duplicate_refunded" => (amount("payment")?, amount("refund")?),
-            _ => continue,
+            "dispute.opened" | "dispute.updated" | "dispute.closed" => {
+                totals.dispute = data["dispute"]["status"].as_str().map(str::to_owned);
+                (0, 0)
+            }
+            _ => (0, 0),
         };
-        let totals = ledger.entry(payment.to_owned()).or_default();
+        if payment.is_empty() {
+            continue;
+        }
         totals.captured += captured;
         totals.refunded += refunded;
+        let shown = |field: &str| data["payment"][field].as_i64().context("no amount");
+        totals.reversed = shown("amount_reversed")?;
+        ensure!(
+            shown("amount_refunded")? == totals.refunded,
+            "{payment} with {totals:?} is shown as {}",
+            event.body
+        );
     }
+    ledger.retain(|_, totals| *totals != Totals::default());
     Ok(ledger)
 }
 

@@ -3,11 +3,12 @@
 use crate::app::TestApp;
 use crate::client::{Answer, send, text};
 use crate::providers::hmac_hex;
-use crate::wait::until;
+use crate::wait::until_within;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
+use std::time::Duration;
 
 impl TestApp {
     /// Lists the payments in the sandbox's ledger: reference (the payment's id), status, net amount.
@@ -17,10 +18,19 @@ impl TestApp {
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
-    /// Lists the captured and the refunded amount by payment id.
-    pub async fn sandbox_totals(&self) -> Result<Vec<(String, i64, i64)>> {
+    /// Lists the captured, refunded and reversed amounts and the status of the dispute by payment id.
+    pub async fn sandbox_totals(&self) -> Result<Vec<(String, i64, i64, i64, Option<String>)>> {
         let db = open(self).await?;
-        let sql = "select reference, captured, refunded from payments order by id";
+        let sql = "select p.reference, p.captured, p.refunded, p.reversed, d.status
+                   from payments p left join disputes d on d.payment = p.id order by p.id";
+        Ok(sqlx::query_as(sql).fetch_all(&db).await?)
+    }
+
+    /// Lists the refunds in the sandbox's ledger that did not fail: id, payment id, amount.
+    pub async fn sandbox_refunds(&self) -> Result<Vec<(String, String, i64)>> {
+        let db = open(self).await?;
+        let sql = "select r.id, p.reference, r.amount from refunds r
+                   join payments p on p.id = r.payment where r.status <> 'failed'";
         Ok(sqlx::query_as(sql).fetch_all(&db).await?)
     }
 
@@ -93,20 +103,57 @@ impl TestApp {
         self.tell(&format!("back_{ours}"), payment, data).await
     }
 
-    /// Reports a dispute of a payment with a signed webhook. Returns the response to the webhook.
+    /// Disputes a payment: updates the sandbox's ledger, unless it has a later status, and sends a
+    /// signed webhook. Returns the response to the webhook.
     pub async fn dispute(&self, payment: &Value, status: &str) -> Result<Answer> {
+        let id = format!("sbd_{}", text(&payment["id"])?);
+        let order = "case $6 when 'needs_response' then 0 when 'under_review' then 1
+                     when 'won' then 2 else 3 end";
+        let known = order.replace("$6", "disputes.status");
+        let sql = format!(
+            "insert into disputes (id, payment, amount, currency, reason, status, respond_by,
+             created_at) values ($1, $2, $3, $4, $5, $6, 0, 0)
+             on conflict (payment) do update set status = $6 where {order} > {known}"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(&id)
+            .bind(text(&payment["reference"])?)
+            .bind(payment["amount"].as_i64())
+            .bind(text(&payment["currency"])?)
+            .bind("fraudulent")
+            .bind(status)
+            .execute(&open(self).await?)
+            .await?;
         let data = json!({ "dispute": {
-            "id": format!("sbd_{}", text(&payment["id"])?), "amount": payment["amount"],
+            "id": id, "amount": payment["amount"],
             "currency": payment["currency"], "reason": "fraudulent", "status": status,
         } });
         let event = format!("dispute_{status}_{}", text(&payment["id"])?);
         self.tell(&event, payment, data).await
     }
 
-    /// Reports that an amount of a payment was taken back without a dispute. Returns the response to
-    /// the webhook.
+    /// Takes back an amount of a payment without a dispute, once: updates the sandbox's ledger and sends
+    /// a signed webhook. Returns the response to the webhook.
     pub async fn reverse(&self, payment: &Value, amount: i64) -> Result<Answer> {
         let id = format!("sbv_{}", text(&payment["id"])?);
+        let (db, reference) = (open(self).await?, text(&payment["reference"])?);
+        let inserted = sqlx::query(
+            "insert into reversals (id, payment, amount, currency, created_at)
+             values ($1, $2, $3, $4, 0) on conflict do nothing",
+        )
+        .bind(&id)
+        .bind(&reference)
+        .bind(amount)
+        .bind(text(&payment["currency"])?)
+        .execute(&db)
+        .await?;
+        if inserted.rows_affected() == 1 {
+            sqlx::query("update payments set reversed = reversed + $1 where id = $2")
+                .bind(amount)
+                .bind(&reference)
+                .execute(&db)
+                .await?;
+        }
         let data = json!({ "reversal": {
             "id": id, "amount": amount, "currency": payment["currency"],
         } });
@@ -135,15 +182,29 @@ impl TestApp {
 
     /// Waits until the sandbox has applied all scheduled changes and sent all webhooks.
     pub async fn until_sandbox_is_idle(&self) -> Result<()> {
+        self.until_sandbox_is_idle_within(Duration::from_secs(30))
+            .await
+    }
+
+    /// [`Self::until_sandbox_is_idle`], with a time limit.
+    pub async fn until_sandbox_is_idle_within(&self, limit: Duration) -> Result<()> {
         let db = open(self).await?;
         let sql = "select (select count(*) from payments where later_at is not null)
                        + (select count(*) from follow_ups)
                        + (select count(*) from deliveries where state = 'pending')";
-        until("the sandbox to finish", async || {
+        until_within(limit, "the sandbox to finish", async || {
             let open: i64 = sqlx::query_scalar(sql).fetch_one(&db).await?;
             Ok(open == 0)
         })
         .await
+    }
+
+    /// Returns the number of events that the sandbox has recorded.
+    pub async fn sandbox_events(&self) -> Result<i64> {
+        let sql = "select count(*) from events";
+        Ok(sqlx::query_scalar(sql)
+            .fetch_one(&open(self).await?)
+            .await?)
     }
 
     /// Returns the captured amount minus the refunded amount of all payments.

@@ -28,16 +28,21 @@ impl TestSandbox {
 
 #[tokio::test]
 async fn a_dispute_opens_and_is_decided() {
-    for (number, end) in [(DISPUTE_WON, "won"), (DISPUTE_LOST, "lost")] {
+    for (number, expected) in [
+        (DISPUTE_WON, &["needs_response", "under_review", "won"][..]),
+        (DISPUTE_LOST, &["needs_response", "lost"]),
+    ] {
         let sandbox = TestSandbox::start().await;
         let payment = sandbox.pay(number).await;
         assert_eq!(payment["status"], "succeeded");
-        let disputes = sandbox.objects("dispute.updated", "dispute", 2).await;
-        assert_eq!(statuses(&disputes), ["needs_response", end]);
-        assert_eq!(disputes[0]["id"], disputes[1]["id"]);
-        assert_eq!(disputes[1]["amount"], 1999);
+        let count = expected.len();
+        let disputes = sandbox.objects("dispute.updated", "dispute", count).await;
+        assert_eq!(statuses(&disputes), expected);
+        let last = &disputes[count - 1];
+        assert_eq!(disputes[0]["id"], last["id"]);
+        assert_eq!(last["amount"], 1999);
         let path = format!("/v1/payments/{}/disputes", id(&payment));
-        assert_eq!(sandbox.get(&path).await["data"], json!([disputes[1]]));
+        assert_eq!(sandbox.get(&path).await["data"], json!([last]));
         sandbox.stop().await;
     }
 }

@@ -8,7 +8,7 @@ use till_server::connectors::{Reference, RefundOutcome};
 use till_shared::payment::{Method as PaymentMethod, PaymentStatus};
 use till_tests::TestApp;
 use till_tests::cards::{
-    APPROVED, DISPUTE_LOST, DISPUTE_WON, REFUND_FAILS, REFUND_PENDING, REVERSED,
+    APPROVED, DISPUTE_LOST, DISPUTE_WON, REFUND_FAILS, REFUND_PENDING, REVERSED, SUCCEEDS_LATE,
 };
 use till_tests::client::{Opened, send, text};
 use till_tests::wait::until;
@@ -40,10 +40,10 @@ async fn until_told(app: &TestApp, kinds: &[&str]) -> Result<()> {
     .with_context(|| format!("{kinds:?}"))
 }
 
-async fn disputed(number: &str, end: &str) -> Result<()> {
+async fn disputed(number: &str, told: &[&str], end: &str) -> Result<()> {
     let app = TestApp::start().await?;
     let (_, payment) = paid(&app, number).await?;
-    until_told(&app, &["dispute.opened", "dispute.closed"]).await?;
+    until_told(&app, told).await?;
     let id = text(&payment["id"])?;
     let disputes = read(&app, &format!("/v1/disputes?payment={id}")).await?;
     let dispute = &disputes["data"][0];
@@ -60,12 +60,30 @@ async fn disputed(number: &str, end: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_dispute_that_is_won() -> Result<()> {
-    disputed(DISPUTE_WON, "won").await
+    let told = ["dispute.opened", "dispute.updated", "dispute.closed"];
+    disputed(DISPUTE_WON, &told, "won").await
 }
 
 #[tokio::test]
 async fn a_dispute_that_is_lost() -> Result<()> {
-    disputed(DISPUTE_LOST, "lost").await
+    let told = ["dispute.opened", "dispute.closed"];
+    disputed(DISPUTE_LOST, &told, "lost").await
+}
+
+/// A payment succeeds after it was declined, and after another one paid the invoice.
+#[tokio::test]
+async fn a_payment_that_succeeds_late() -> Result<()> {
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let fixed = app.api.paid_with(&opened, SUCCEEDS_LATE).await?;
+    ensure!(
+        fixed["payment"]["decline"]["code"] == "processing_error",
+        "{fixed}"
+    );
+    app.api.paid_with(&opened, APPROVED).await?;
+    until_told(&app, &["payment.duplicate_refunded"]).await?;
+    ensure!(app.net_captured().await? == 1999);
+    Ok(())
 }
 
 #[tokio::test]

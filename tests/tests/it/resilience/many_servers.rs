@@ -16,7 +16,7 @@ use till_tests::database::{Database, on_postgres};
 use till_tests::events::Events;
 use till_tests::faults::relay::Relay;
 use till_tests::faults::traffic::Customer;
-use till_tests::ledger::{assert_consistent, until_settled};
+use till_tests::ledger::{assert_consistent, until_all_settled, until_settled};
 use till_tests::process::Running;
 use till_tests::wait::until;
 use tokio::time::timeout;
@@ -216,11 +216,11 @@ async fn callbacks_are_sent_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_servers_continue_after_a_crash() -> Result<()> {
     let mut cluster = Cluster::start().await?;
-    let seed = rand::random();
+    let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut tasks = tokio::task::JoinSet::new();
     for order in 0..24 {
-        let mut customer = Customer::new(&cluster.api, seed, order);
+        let mut customer = Customer::new(&cluster.api, &cluster.app.sandbox, seed, order);
         tasks.spawn(async move { customer.run().await });
     }
     for _ in 0..2 {
@@ -238,7 +238,7 @@ async fn the_other_servers_continue_after_a_crash() -> Result<()> {
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    until_settled(&cluster.app, SETTLE_LIMIT).await?;
+    until_all_settled(&cluster.app, SETTLE_LIMIT).await?;
     println!("{:#?}", assert_consistent(&cluster.app).await?);
     Ok(())
 }
