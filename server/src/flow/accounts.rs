@@ -131,9 +131,7 @@ pub async fn replace(
             Err(AccountError::Internal(cause)) => return Err(cause.into()),
         }
     }
-    if !errors.is_empty() {
-        return Err(Error::fields(errors));
-    }
+    Error::if_any(errors)?;
     connector_accounts::remove_all(tx, project).await?;
     for (i, row) in rows {
         let position = i64::try_from(i).unwrap_or(i64::MAX);
@@ -163,11 +161,7 @@ pub async fn try_credentials(app: &App, project: &ProjectId, new: &[NewAccount])
             errors.push(FieldError::new(field, "invalid", message));
         }
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::fields(errors))
-    }
+    Error::if_any(errors)
 }
 
 /// Why the credentials can't be used for the account's live payments, if that is so.

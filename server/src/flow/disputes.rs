@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result};
 use super::outbox::{Subject, write_events};
-use super::page::{Limit, Page};
+use super::page::{Limit, Page, check_last4};
 use crate::app::App;
 use crate::connectors::DisputeUpdate;
 use crate::domain::dispute::apply;
@@ -11,20 +11,12 @@ use crate::store::invoices;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::{clock, new_id, views};
-use till_shared::dispute::{Dispute, DisputeStatus};
-use till_shared::id::{DisputeId, PaymentId};
+use till_shared::dispute::Dispute;
+use till_shared::id::DisputeId;
 use till_shared::money::Money;
 
-/// Narrows a list of disputes.
-#[derive(Debug, Default)]
-pub struct DisputeFilter {
-    /// Only disputes of this payment.
-    pub payment: Option<PaymentId>,
-    /// Only disputes in this status.
-    pub status: Option<DisputeStatus>,
-    /// Only disputes older than this one.
-    pub before: Option<DisputeId>,
-}
+/// Selects disputes of a list.
+pub type DisputeFilter = disputes::DisputeFilter;
 
 /// A project's dispute.
 ///
@@ -39,20 +31,18 @@ pub async fn get(app: &App, project: &Project, id: &DisputeId) -> Result<Dispute
 /// A page of a project's disputes, the newest first.
 ///
 /// # Errors
-/// When the store fails.
+/// `invalid-request` if a filter is invalid.
 pub async fn list(
     app: &App,
     project: &Project,
     filter: DisputeFilter,
     limit: Limit,
 ) -> Result<Page<Dispute>> {
-    let filter = disputes::DisputeFilter {
-        payment: filter.payment,
-        status: filter.status,
-        before: filter.before,
-        limit: limit.rows(),
-    };
-    let rows = app.store.list_disputes(&project.id, &filter).await?;
+    check_last4(filter.last4.as_deref())?;
+    let rows = app
+        .store
+        .list_disputes(&project.id, &filter, limit.rows())
+        .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
     let mut data = Vec::with_capacity(page.data.len());
     for row in &page.data {

@@ -51,6 +51,18 @@ impl Error {
         }
     }
 
+    /// Fails if there are invalid fields.
+    ///
+    /// # Errors
+    /// `invalid-request` that names them.
+    pub fn if_any(errors: Vec<FieldError>) -> Result<()> {
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::fields(errors))
+        }
+    }
+
     /// Something that does not exist, or is not the caller's.
     pub fn not_found(what: &str) -> Self {
         Self::problem(ProblemType::NotFound, format!("There is no such {what}."))

@@ -3,12 +3,12 @@
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
-use crate::store::event_resends::{self, ResendFilter, ResentRow};
+use crate::store::event_resends::{self, ResentRow};
 use crate::store::events::{self, EventRow, NewEvent};
 use crate::store::projects::{self, Project};
 use crate::store::{StoreError, Tx};
 use crate::{clock, new_id, views};
-use till_shared::event::{DeliveryState, Event, EventData, EventType, SentEvent};
+use till_shared::event::{Event, EventData, EventType, SentEvent};
 use till_shared::id::EventId;
 
 /// An event that is being resent, and all that are sent with it.
@@ -20,26 +20,11 @@ pub type ResentEvents = views::ResentEvents;
 const RESEND_LIMIT: usize = 1000;
 
 /// A point in the order of events, from which a list or a resending begins.
-#[derive(Debug, Default)]
-pub struct After {
-    /// Only events created after this one.
-    pub event: Option<EventId>,
-    /// Only events created after this time (milliseconds).
-    pub time: Option<i64>,
-}
-
-/// Narrows a list of events.
-#[derive(Debug, Default)]
-pub struct EventFilter {
-    /// Only events of this type.
-    pub kind: Option<EventType>,
-    /// Only events in this state.
-    pub state: Option<DeliveryState>,
-    /// Only events after this one or this time.
-    pub after: After,
-    /// Only events older than this one.
-    pub before: Option<EventId>,
-}
+pub type After = events::After;
+/// Selects events of a list.
+pub type EventFilter = events::EventFilter;
+/// Selects events to resend.
+pub type Selection = event_resends::ResendFilter;
 
 /// A page of a project's events, the newest first.
 ///
@@ -51,15 +36,10 @@ pub async fn list(
     filter: EventFilter,
     limit: Limit,
 ) -> Result<Page<SentEvent>> {
-    let filter = events::EventFilter {
-        kind: filter.kind,
-        state: filter.state,
-        after: filter.after.event,
-        after_time: filter.after.time,
-        before: filter.before,
-        limit: limit.rows(),
-    };
-    let rows = app.store.list_events(&project.id, &filter).await?;
+    let rows = app
+        .store
+        .list_events(&project.id, &filter, limit.rows())
+        .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
     let mut data = Vec::with_capacity(page.data.len());
     for row in &page.data {
@@ -131,33 +111,12 @@ pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<Resent
     })
 }
 
-/// Selects events to resend.
-#[derive(Debug)]
-pub struct Selection {
-    /// The state that they are in.
-    pub state: DeliveryState,
-    /// Only events of this type.
-    pub kind: Option<EventType>,
-    /// Only events after this one or this time.
-    pub after: After,
-}
-
 /// Sends all selected events again now, up to [`RESEND_LIMIT`], the oldest first; and before them
 /// the earlier events of their invoices that wait. Their retry schedules start over.
 ///
 /// # Errors
 /// `invalid-request` that names `notify_url` if the project has no endpoint.
-pub async fn resend_all(
-    app: &App,
-    project: &Project,
-    selection: Selection,
-) -> Result<ResentEvents> {
-    let filter = ResendFilter {
-        state: selection.state,
-        kind: selection.kind,
-        after: selection.after.event,
-        after_time: selection.after.time,
-    };
+pub async fn resend_all(app: &App, project: &Project, filter: Selection) -> Result<ResentEvents> {
     let mut tx = begin_sending(app, project).await?;
     let limit = i64::try_from(RESEND_LIMIT + 1).unwrap_or(i64::MAX);
     let mut selected = event_resends::select(&mut tx, &project.id, &filter, limit).await?;

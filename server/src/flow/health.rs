@@ -4,7 +4,7 @@ use super::error::{Error, Result};
 use crate::app::App;
 use crate::clock;
 use crate::connectors::REGISTRY;
-use crate::store::StoreError;
+use crate::store::{StoreError, ToReview};
 use crate::telemetry::{Backlog, Snapshot};
 use std::time::Duration;
 use till_shared::problem::ProblemType;
@@ -21,8 +21,8 @@ const PANIC_WARNING_MS: i64 = 900_000;
 /// Something that needs attention, although the server is ready.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Warning {
-    /// A code for programs: `callbacks_waiting`, `payments_unknown`, `payments_to_review` or
-    /// `worker_restarted`.
+    /// A code for programs: `callbacks_waiting`, `payments_unknown`, `payments_to_review`,
+    /// `refunds_to_review` or `worker_restarted`.
     pub code: &'static str,
     /// A sentence for people.
     #[schema(example = "Callbacks pending: 3, the oldest for 20 minutes.")]
@@ -67,7 +67,8 @@ async fn backlog(app: &App) -> Option<Backlog> {
 
 async fn read_backlog(app: &App) -> std::result::Result<Backlog, StoreError> {
     let payments = app.store.unknown_payments().await?;
-    let review = app.store.payments_to_review().await?;
+    let payments_to_review = app.store.payments_to_review().await?;
+    let refunds_to_review = app.store.refunds_to_review().await?;
     let pending = app.store.pending_callbacks().await?;
     let now = clock::now_ms();
     let unknown = |(kind, _): &(&'static str, _)| {
@@ -75,18 +76,25 @@ async fn read_backlog(app: &App) -> std::result::Result<Backlog, StoreError> {
         let age = row.map_or(0.0, |row| seconds(now - row.oldest));
         (*kind, row.map_or(0, |row| row.count), age)
     };
-    let to_review = |(kind, _): &(&'static str, _)| {
-        let row = review.iter().find(|row| row.connector == *kind);
-        (*kind, row.map_or(0, |row| row.count))
-    };
     Ok(Backlog {
         unknown_payments: REGISTRY.iter().map(unknown).collect(),
-        payments_to_review: REGISTRY.iter().map(to_review).collect(),
+        payments_to_review: by_connector(&payments_to_review),
+        refunds_to_review: by_connector(&refunds_to_review),
         pending_callbacks: (
             pending.count,
             pending.oldest.map_or(0.0, |at| seconds(now - at)),
         ),
     })
+}
+
+/// The counts of all connectors.
+fn by_connector(rows: &[ToReview]) -> Vec<(&'static str, i64)> {
+    let count = |kind: &str| {
+        let row = rows.iter().find(|row| row.connector == kind);
+        row.map_or(0, |row| row.count)
+    };
+    let kinds = REGISTRY.iter().map(|(kind, _)| *kind);
+    kinds.map(|kind| (kind, count(kind))).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ages are small")]
@@ -124,6 +132,14 @@ fn warnings(app: &App, backlog: &Backlog) -> Vec<Warning> {
                 detail: format!(
                     "Payments at {connector} that an operator has to resolve: {count}."
                 ),
+            });
+        }
+    }
+    for (connector, count) in &backlog.refunds_to_review {
+        if *count > 0 {
+            warnings.push(Warning {
+                code: "refunds_to_review",
+                detail: format!("Refunds at {connector} that an operator has to look at: {count}."),
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Cursor pagination.
+//! Lists: cursor pagination, and the filters that several lists share.
 
 use super::error::{Error, Result};
 use serde::Serialize;
@@ -58,5 +58,18 @@ impl Limit {
     /// page.
     pub const fn rows(self) -> i64 {
         self.0 + 1
+    }
+}
+
+/// Checks the last digits of a card by which a list is narrowed.
+///
+/// # Errors
+/// `invalid-request` if they are not four digits.
+pub fn check_last4(last4: Option<&str>) -> Result<()> {
+    let valid = |last4: &str| last4.len() == 4 && last4.bytes().all(|b| b.is_ascii_digit());
+    if last4.is_none_or(valid) {
+        Ok(())
+    } else {
+        Err(Error::field("last4", "invalid", "four digits"))
     }
 }

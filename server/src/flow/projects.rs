@@ -256,11 +256,7 @@ fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
         let message = "a BCP 47 language tag such as de or pt-BR";
         errors.push(invalid("widget.locale", message));
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::fields(errors))
-    }
+    Error::if_any(errors)
 }
 
 fn check_urls(settings: &Settings, dev: bool, errors: &mut Vec<FieldError>) {

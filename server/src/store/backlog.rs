@@ -13,12 +13,12 @@ pub struct UnknownPayments {
     pub oldest: i64,
 }
 
-/// Payments of one connector that an operator has to look at.
+/// Payments or refunds of one connector that an operator has to look at.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct PaymentsToReview {
+pub struct ToReview {
     /// The connector's kind.
     pub connector: String,
-    /// The number of payments.
+    /// Their number.
     pub count: i64,
 }
 
@@ -44,10 +44,21 @@ impl Store {
     }
 
     /// Counts the live payments that an operator has to look at.
-    pub async fn payments_to_review(&self) -> Result<Vec<PaymentsToReview>> {
+    pub async fn payments_to_review(&self) -> Result<Vec<ToReview>> {
         Ok(sqlx::query_as(
             "select connector, count(*) as count from payments
              where review is not null group by connector",
+        )
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Counts the pending refunds that an operator has to look at.
+    pub async fn refunds_to_review(&self) -> Result<Vec<ToReview>> {
+        Ok(sqlx::query_as(
+            "select p.connector as connector, count(*) as count
+             from refunds r join payments p on p.id = r.payment
+             where r.refused_at is not null and r.status = 'pending' group by p.connector",
         )
         .fetch_all(self.pool())
         .await?)

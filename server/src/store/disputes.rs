@@ -1,11 +1,12 @@
 //! The table `disputes`.
 
 use super::column::Columns;
+use super::conditions::{has_email, has_last4, of_payment};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 use till_shared::dispute::DisputeStatus;
-use till_shared::id::{DisputeId, PaymentId, ProjectId};
+use till_shared::id::{DisputeId, InvoiceId, PaymentId, ProjectId};
 use till_shared::money::Money;
 
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
@@ -66,12 +67,22 @@ impl FromRow<'_, AnyRow> for DisputeRow {
 pub struct DisputeFilter {
     /// Only this payment.
     pub payment: Option<PaymentId>,
+    /// Only payments of this invoice.
+    pub invoice: Option<InvoiceId>,
+    /// Only payments of this order.
+    pub order_id: Option<String>,
+    /// Only payments of the buyer with this email address, in any case.
+    pub email: Option<String>,
+    /// Only payments by a card that ends in these four digits.
+    pub last4: Option<String>,
     /// Only this status.
     pub status: Option<DisputeStatus>,
+    /// Only disputes that became known after this time (milliseconds).
+    pub created_after: Option<i64>,
+    /// Only disputes that became known before this time (milliseconds).
+    pub created_before: Option<i64>,
     /// Only disputes older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<DisputeId>,
-    /// The maximum number of disputes.
-    pub limit: i64,
 }
 
 /// Inserts a dispute.
@@ -154,21 +165,32 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &DisputeFilter,
+        limit: i64,
     ) -> Result<Vec<DisputeRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
             " from disputes where project = $1
              and ($2 is null or payment = $2)
-             and ($3 is null or status = $3)
-             and ($4 is null or id < $4)
-             order by id desc limit $5"
+             and ",
+            of_payment!("disputes.payment", "$3", "$4", "$5", "$6"),
+            " and ($7 is null or status = $7)
+             and ($8 is null or created_at > $8)
+             and ($9 is null or created_at < $9)
+             and ($10 is null or id < $10)
+             order by id desc limit $11"
         ))
         .bind(project.as_str())
         .bind(filter.payment.as_ref().map(PaymentId::as_str))
+        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
+        .bind(&filter.order_id)
+        .bind(has_email(filter.email.as_ref()))
+        .bind(has_last4(filter.last4.as_ref()))
         .bind(filter.status.map(DisputeStatus::as_str))
+        .bind(filter.created_after)
+        .bind(filter.created_before)
         .bind(filter.before.as_ref().map(DisputeId::as_str))
-        .bind(filter.limit)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?)
     }

@@ -1,6 +1,7 @@
 //! The table `events`: callbacks that are sent again.
 
 use super::column::{Columns, parse_column};
+use super::events::After;
 use super::{Result, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -14,10 +15,8 @@ pub struct ResendFilter {
     pub state: DeliveryState,
     /// Only this type.
     pub kind: Option<EventType>,
-    /// Only events after this one.
-    pub after: Option<EventId>,
-    /// Only events created after this time (milliseconds).
-    pub after_time: Option<i64>,
+    /// Only events after this one or this time.
+    pub after: After,
 }
 
 /// A callback that is being resent.
@@ -63,8 +62,8 @@ pub async fn select(
     let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(project.as_str())
         .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.as_ref().map(EventId::as_str))
-        .bind(filter.after_time)
+        .bind(filter.after.event.as_ref().map(EventId::as_str))
+        .bind(filter.after.time)
         .bind(limit)
         .fetch_all(tx.conn())
         .await?;
@@ -91,8 +90,8 @@ pub async fn resend_selected(
         .bind(now)
         .bind(last.as_str())
         .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.as_ref().map(EventId::as_str))
-        .bind(filter.after_time)
+        .bind(filter.after.event.as_ref().map(EventId::as_str))
+        .bind(filter.after.time)
         .fetch_all(tx.conn())
         .await?;
     Ok(in_order(rows))

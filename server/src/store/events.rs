@@ -1,6 +1,7 @@
 //! The table `events`: callbacks, inserted in the transaction of the change they report.
 
 use super::column::{Columns, parse_column};
+use super::conditions::{has_email, of_buyer, of_order};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -115,14 +116,27 @@ pub struct EventFilter {
     pub kind: Option<EventType>,
     /// Only this state.
     pub state: Option<DeliveryState>,
-    /// Only events after this one.
-    pub after: Option<EventId>,
-    /// Only events created after this time (milliseconds).
-    pub after_time: Option<i64>,
+    /// Only events of this invoice.
+    pub invoice: Option<InvoiceId>,
+    /// Only events of this order.
+    pub order_id: Option<String>,
+    /// Only events of the buyer with this email address, in any case.
+    pub email: Option<String>,
+    /// Only events after this one or this time.
+    pub after: After,
+    /// Only events created before this time (milliseconds).
+    pub created_before: Option<i64>,
     /// Only events older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<EventId>,
-    /// The maximum number of events.
-    pub limit: i64,
+}
+
+/// A point in the order of events, from which a list or a resending begins.
+#[derive(Debug, Default)]
+pub struct After {
+    /// Only events created after this one.
+    pub event: Option<EventId>,
+    /// Only events created after this time (milliseconds).
+    pub time: Option<i64>,
 }
 
 /// What happens to a callback after an attempt.
@@ -217,6 +231,7 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &EventFilter,
+        limit: i64,
     ) -> Result<Vec<EventRow>> {
         let state = filter
             .state
@@ -229,17 +244,27 @@ impl Store {
                  and ($2 is null or type = $2)
                  and ($3 is null or id > $3)
                  and ($4 is null or created_at > $4)
-                 and ($5 is null or id < $5)
-                 order by id desc limit $6"
+                 and ($5 is null or created_at < $5)
+                 and ($6 is null or invoice = $6)
+                 and ",
+                of_order!("events.invoice", "$7"),
+                " and ",
+                of_buyer!("events.invoice", "$8"),
+                " and ($9 is null or id < $9)
+                 order by id desc limit $10"
             ),
             state
         )))
         .bind(project.as_str())
         .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.as_ref().map(EventId::as_str))
-        .bind(filter.after_time)
+        .bind(filter.after.event.as_ref().map(EventId::as_str))
+        .bind(filter.after.time)
+        .bind(filter.created_before)
+        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
+        .bind(&filter.order_id)
+        .bind(has_email(filter.email.as_ref()))
         .bind(filter.before.as_ref().map(EventId::as_str))
-        .bind(filter.limit)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?)
     }

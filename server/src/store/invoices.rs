@@ -1,6 +1,7 @@
 //! The table `invoices`. Queries on behalf of a project always select by the project.
 
 use super::column::{Columns, parse_column, to_json};
+use super::conditions::{has_email, has_last4, of_buyer};
 use super::error::violates;
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
@@ -10,7 +11,7 @@ use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
 use till_shared::invoice::{InvoiceStatus, Item};
 use till_shared::money::Money;
-use till_shared::payment::Method;
+use till_shared::payment::{DeclineCode, Method};
 
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
@@ -115,12 +116,18 @@ pub struct InvoiceFilter {
     pub order_id: Option<String>,
     /// Only this status.
     pub status: Option<InvoiceStatus>,
+    /// Only invoices of the buyer with this email address, in any case.
+    pub email: Option<String>,
+    /// Only invoices with a payment by a card that ends in these four digits.
+    pub last4: Option<String>,
+    /// Only invoices with a payment that was declined for this reason.
+    pub decline: Option<DeclineCode>,
     /// Only invoices created after this time (milliseconds).
     pub created_after: Option<i64>,
+    /// Only invoices created before this time (milliseconds).
+    pub created_before: Option<i64>,
     /// Only invoices older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<InvoiceId>,
-    /// The maximum number of invoices.
-    pub limit: i64,
 }
 
 /// Inserts an invoice, unless its order id is taken.
@@ -293,6 +300,7 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &InvoiceFilter,
+        limit: i64,
     ) -> Result<Vec<InvoiceRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
@@ -300,16 +308,27 @@ impl Store {
             " from invoices where project = $1
              and ($2 is null or order_id = $2 or former_order_id = $2)
              and ($3 is null or status = $3)
-             and ($4 is null or created_at > $4)
-             and ($5 is null or id < $5)
-             order by id desc limit $6"
+             and ",
+            of_buyer!("invoices.id", "$4"),
+            " and ($5 is null or exists (select 1 from payments p
+                 where p.invoice = invoices.id and p.card like $5 escape '\\'))
+             and ($6 is null or exists (select 1 from payments p
+                 where p.invoice = invoices.id and p.decline_code = $6))
+             and ($7 is null or created_at > $7)
+             and ($8 is null or created_at < $8)
+             and ($9 is null or id < $9)
+             order by id desc limit $10"
         ))
         .bind(project.as_str())
         .bind(&filter.order_id)
         .bind(filter.status.map(InvoiceStatus::as_str))
+        .bind(has_email(filter.email.as_ref()))
+        .bind(has_last4(filter.last4.as_ref()))
+        .bind(filter.decline.map(DeclineCode::as_str))
         .bind(filter.created_after)
+        .bind(filter.created_before)
         .bind(filter.before.as_ref().map(InvoiceId::as_str))
-        .bind(filter.limit)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?)
     }

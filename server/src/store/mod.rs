@@ -10,6 +10,7 @@ pub mod audit_log;
 mod backlog;
 pub mod backup;
 mod column;
+mod conditions;
 pub mod connector_accounts;
 mod connector_webhooks;
 mod database;
@@ -29,6 +30,7 @@ pub mod reversals;
 mod schema;
 pub mod secret_keys;
 
+pub use backlog::ToReview;
 pub use database::{Store, Tx};
 pub use error::{Result, StoreError, is_transient};
 pub use notify::Changes;

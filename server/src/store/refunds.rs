@@ -1,6 +1,7 @@
 //! The table `refunds`. A refund is stored before it is submitted to the payment system.
 
 use super::column::Columns;
+use super::conditions::{has_email, has_last4, is_duplicate, of_payment};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -73,14 +74,22 @@ impl FromRow<'_, AnyRow> for RefundRow {
 pub struct RefundFilter {
     /// Only this payment.
     pub payment: Option<PaymentId>,
+    /// Only payments of this invoice.
+    pub invoice: Option<InvoiceId>,
+    /// Only payments of this order.
+    pub order_id: Option<String>,
+    /// Only payments of the buyer with this email address, in any case.
+    pub email: Option<String>,
+    /// Only payments by a card that ends in these four digits.
+    pub last4: Option<String>,
     /// Only this status.
     pub status: Option<RefundStatus>,
     /// Only refunds created after this time (milliseconds).
     pub created_after: Option<i64>,
+    /// Only refunds created before this time (milliseconds).
+    pub created_before: Option<i64>,
     /// Only refunds older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<RefundId>,
-    /// The maximum number of refunds.
-    pub limit: i64,
 }
 
 fn source(row: &AnyRow) -> sqlx::Result<RefundSource> {
@@ -118,11 +127,12 @@ pub async fn insert(tx: &mut Tx, new: &RefundRow) -> Result<()> {
     Ok(())
 }
 
-/// Updates the fields of a refund that change.
+/// Updates the fields of a refund that change. What the payment system reports ends the need to look at
+/// it.
 pub async fn save(tx: &mut Tx, row: &RefundRow) -> Result<()> {
     sqlx::query(
-        "update refunds set status = $1, reference = $2, next_attempt_at = $3, updated_at = $4
-         where id = $5",
+        "update refunds set status = $1, reference = $2, next_attempt_at = $3, updated_at = $4,
+         refused_at = null where id = $5",
     )
     .bind(row.status.as_str())
     .bind(&row.reference)
@@ -165,12 +175,12 @@ pub async fn by_reference(
 
 /// Returns the sum of the succeeded refunds of the payments that paid an invoice, in minor units.
 pub async fn of_invoice(tx: &mut Tx, invoice: &InvoiceId) -> Result<i64> {
-    let sum: i64 = sqlx::query_scalar(
+    let sum: i64 = sqlx::query_scalar(concat!(
         "select cast(coalesce(sum(r.amount), 0) as bigint) from refunds r
          join payments p on p.id = r.payment
-         where p.invoice = $1 and r.status = 'succeeded' and p.duplicate = 0 and not exists
-             (select 1 from refunds d where d.payment = p.id and d.duplicate = 1)",
-    )
+         where p.invoice = $1 and r.status = 'succeeded' and not ",
+        is_duplicate!("p")
+    ))
     .bind(invoice.as_str())
     .fetch_one(tx.conn())
     .await?;
@@ -223,23 +233,32 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &RefundFilter,
+        limit: i64,
     ) -> Result<Vec<RefundRow>> {
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
             " from refunds where project = $1
              and ($2 is null or payment = $2)
-             and ($3 is null or status = $3)
-             and ($4 is null or created_at > $4)
-             and ($5 is null or id < $5)
-             order by id desc limit $6"
+             and ",
+            of_payment!("refunds.payment", "$3", "$4", "$5", "$6"),
+            " and ($7 is null or status = $7)
+             and ($8 is null or created_at > $8)
+             and ($9 is null or created_at < $9)
+             and ($10 is null or id < $10)
+             order by id desc limit $11"
         ))
         .bind(project.as_str())
         .bind(filter.payment.as_ref().map(PaymentId::as_str))
+        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
+        .bind(&filter.order_id)
+        .bind(has_email(filter.email.as_ref()))
+        .bind(has_last4(filter.last4.as_ref()))
         .bind(filter.status.map(RefundStatus::as_str))
         .bind(filter.created_after)
+        .bind(filter.created_before)
         .bind(filter.before.as_ref().map(RefundId::as_str))
-        .bind(filter.limit)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?)
     }
@@ -276,6 +295,20 @@ impl Store {
             .execute(self.pool())
             .await?;
         Ok(())
+    }
+
+    /// Marks a pending refund as one that an operator has to look at, because the payment system refused
+    /// it after a call without an answer. Returns whether it was not marked before.
+    pub async fn mark_refund_refused(&self, id: &RefundId, now: i64) -> Result<bool> {
+        let done = sqlx::query(
+            "update refunds set refused_at = $1
+             where id = $2 and refused_at is null and status = 'pending'",
+        )
+        .bind(now)
+        .bind(id.as_str())
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Sets when a pending refund is submitted next.

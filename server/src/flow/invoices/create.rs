@@ -134,11 +134,7 @@ fn check_nothing_missing(project: &Project, row: &InvoiceRow) -> Result<()> {
         FieldError::new(format!("buyer.{field}"), "required", message)
     };
     let errors: Vec<_> = missing.into_iter().map(required).collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::fields(errors))
-    }
+    Error::if_any(errors)
 }
 
 /// Submits a payment with the payment system's own form, if the invoice is payable. Returns the

@@ -2,28 +2,18 @@
 
 use crate::app::App;
 use crate::flow::error::{Error, Result};
-use crate::flow::page::{Limit, Page};
+use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::invoices;
 use crate::store::projects::Project;
 use crate::views;
 use till_shared::id::InvoiceId;
-use till_shared::invoice::{Invoice, InvoiceStatus};
+use till_shared::invoice::Invoice;
 
 /// A stored invoice, as the operations take it.
 pub type InvoiceRow = invoices::InvoiceRow;
 
-/// Narrows a list of invoices.
-#[derive(Debug, Default)]
-pub struct InvoiceFilter {
-    /// Only the invoice of this order.
-    pub order_id: Option<String>,
-    /// Only invoices in this status.
-    pub status: Option<InvoiceStatus>,
-    /// Only invoices created after this time (milliseconds).
-    pub created_after: Option<i64>,
-    /// Only invoices older than this one.
-    pub before: Option<InvoiceId>,
-}
+/// Selects invoices of a list.
+pub type InvoiceFilter = invoices::InvoiceFilter;
 
 /// An invoice and its project, regardless of who asks. `None` if there is no such invoice.
 ///
@@ -50,21 +40,18 @@ pub async fn get(app: &App, project: &Project, id: &InvoiceId) -> Result<Invoice
 /// A page of a project's invoices, the newest first.
 ///
 /// # Errors
-/// When the store fails.
+/// `invalid-request` if a filter is invalid.
 pub async fn list(
     app: &App,
     project: &Project,
     filter: InvoiceFilter,
     limit: Limit,
 ) -> Result<Page<Invoice>> {
-    let filter = invoices::InvoiceFilter {
-        order_id: filter.order_id,
-        status: filter.status,
-        created_after: filter.created_after,
-        before: filter.before,
-        limit: limit.rows(),
-    };
-    let rows = app.store.list_invoices(&project.id, &filter).await?;
+    check_last4(filter.last4.as_deref())?;
+    let rows = app
+        .store
+        .list_invoices(&project.id, &filter, limit.rows())
+        .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
     let mut data = Vec::with_capacity(page.data.len());
     for row in &page.data {

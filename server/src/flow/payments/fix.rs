@@ -42,11 +42,8 @@ pub fn validate(
     if let Some(browser) = &fix.browser {
         check_browser(browser, &mut errors);
     }
-    if errors.is_empty() {
-        Ok((buyer, fix))
-    } else {
-        Err(Error::fields(errors))
-    }
+    Error::if_any(errors)?;
+    Ok((buyer, fix))
 }
 
 fn fill_in_buyer(

@@ -3,12 +3,12 @@
 use crate::app::App;
 use crate::connectors::by_kind;
 use crate::flow::error::{Error, Result};
-use crate::flow::page::{Limit, Page};
+use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::payments::list;
 use crate::store::projects::Project;
 use crate::views;
-use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::payment::{DeclineCode, Payment, PaymentStatus};
+use till_shared::id::PaymentId;
+use till_shared::payment::Payment;
 
 /// A project's payment.
 ///
@@ -20,30 +20,8 @@ pub async fn get(app: &App, project: &Project, id: &PaymentId) -> Result<Payment
     Ok(views::payment(&row))
 }
 
-/// Narrows a list of payments.
-#[derive(Debug, Default)]
-pub struct PaymentFilter {
-    /// Only payments of this invoice.
-    pub invoice: Option<InvoiceId>,
-    /// Only payments of this order.
-    pub order_id: Option<String>,
-    /// Only payments in this status.
-    pub status: Option<PaymentStatus>,
-    /// Only payments through this connector.
-    pub connector: Option<String>,
-    /// Only payments that were declined for this reason.
-    pub decline: Option<DeclineCode>,
-    /// Only payments by a card that ends in these digits.
-    pub last4: Option<String>,
-    /// Only payments of the buyer with this email address.
-    pub email: Option<String>,
-    /// Only payments created after this time (milliseconds).
-    pub created_after: Option<i64>,
-    /// Only payments created before this time (milliseconds).
-    pub created_before: Option<i64>,
-    /// Only payments older than this one.
-    pub before: Option<PaymentId>,
-}
+/// Selects payments of a list.
+pub type PaymentFilter = list::PaymentFilter;
 
 /// A page of a project's payments, the newest first.
 ///
@@ -55,11 +33,7 @@ pub async fn list(
     filter: PaymentFilter,
     limit: Limit,
 ) -> Result<Page<Payment>> {
-    if let Some(last4) = &filter.last4
-        && (last4.len() != 4 || !last4.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(Error::field("last4", "invalid", "four digits"));
-    }
+    check_last4(filter.last4.as_deref())?;
     if let Some(connector) = &filter.connector
         && by_kind(connector).is_none()
     {
@@ -69,20 +43,10 @@ pub async fn list(
             "there is no such connector",
         ));
     }
-    let filter = list::PaymentFilter {
-        invoice: filter.invoice,
-        order_id: filter.order_id,
-        status: filter.status,
-        connector: filter.connector,
-        decline: filter.decline,
-        last4: filter.last4,
-        email: filter.email,
-        created_after: filter.created_after,
-        created_before: filter.created_before,
-        before: filter.before,
-        limit: limit.rows(),
-    };
-    let rows = app.store.list_payments(&project.id, &filter).await?;
+    let rows = app
+        .store
+        .list_payments(&project.id, &filter, limit.rows())
+        .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
     let data = page.data.iter().map(views::payment).collect();
     Ok(page.with_data(data))

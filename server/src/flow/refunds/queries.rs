@@ -2,25 +2,15 @@
 
 use crate::app::App;
 use crate::flow::error::{Error, Result};
-use crate::flow::page::{Limit, Page};
+use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::views;
-use till_shared::id::{PaymentId, RefundId};
-use till_shared::refund::{Refund, RefundStatus};
+use till_shared::id::RefundId;
+use till_shared::refund::Refund;
 
-/// Narrows a list of refunds.
-#[derive(Debug, Default)]
-pub struct RefundFilter {
-    /// Only refunds of this payment.
-    pub payment: Option<PaymentId>,
-    /// Only refunds in this status.
-    pub status: Option<RefundStatus>,
-    /// Only refunds created after this time (milliseconds).
-    pub created_after: Option<i64>,
-    /// Only refunds older than this one.
-    pub before: Option<RefundId>,
-}
+/// Selects refunds of a list.
+pub type RefundFilter = refunds::RefundFilter;
 
 /// A project's refund.
 ///
@@ -35,21 +25,18 @@ pub async fn get(app: &App, project: &Project, id: &RefundId) -> Result<Refund> 
 /// A page of a project's refunds, the newest first.
 ///
 /// # Errors
-/// When the store fails.
+/// `invalid-request` if a filter is invalid.
 pub async fn list(
     app: &App,
     project: &Project,
     filter: RefundFilter,
     limit: Limit,
 ) -> Result<Page<Refund>> {
-    let filter = refunds::RefundFilter {
-        payment: filter.payment,
-        status: filter.status,
-        created_after: filter.created_after,
-        before: filter.before,
-        limit: limit.rows(),
-    };
-    let rows = app.store.list_refunds(&project.id, &filter).await?;
+    check_last4(filter.last4.as_deref())?;
+    let rows = app
+        .store
+        .list_refunds(&project.id, &filter, limit.rows())
+        .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
     let mut data = Vec::with_capacity(page.data.len());
     for row in &page.data {

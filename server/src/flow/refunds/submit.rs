@@ -46,16 +46,28 @@ pub async fn submit_refund(_: &Detached, app: &App, refund: &RefundRow) -> Resul
         Err(CallError::Refused(cause)) if refusal_ends(refund.sent) => {
             RefundOutcome::Failed(cause.to_string())
         }
-        Err(error) => {
-            // The idempotency key makes the retry safe.
-            tracing::warn!(%error, "the payment system did not accept the refund: it is retried");
-            if matches!(error, CallError::NotSent(_)) && !refund.sent {
-                app.store.mark_refund_sent(&refund.id, false).await?;
-            }
-            let at = clock::now_ms() + retry_delay(app, refund.attempts);
-            return Ok(app.store.schedule_refund(&refund.id, at).await?);
-        }
+        Err(error) => return retry_later(app, refund, &error).await,
     };
     apply_refund_outcome(app, &refund.id, outcome).await?;
     Ok(())
+}
+
+/// Schedules the next call for a refund that a call did not end. The idempotency key makes it safe.
+async fn retry_later(app: &App, refund: &RefundRow, error: &CallError) -> Result<()> {
+    tracing::warn!(%error, "the payment system did not accept the refund: it is retried");
+    let now = clock::now_ms();
+    match error {
+        CallError::NotSent(_) if !refund.sent => {
+            app.store.mark_refund_sent(&refund.id, false).await?;
+        }
+        CallError::Refused(_) if app.store.mark_refund_refused(&refund.id, now).await? => {
+            tracing::error!(
+                "the payment system refuses a refund that an earlier call may have made: an \
+                 operator has to look at it"
+            );
+        }
+        _ => {}
+    }
+    let at = now + retry_delay(app, refund.attempts);
+    Ok(app.store.schedule_refund(&refund.id, at).await?)
 }

@@ -5,7 +5,7 @@ use crate::flow::Result;
 use crate::flow::disputes::{self, DisputeFilter};
 use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{Query, id, parsed};
+use crate::http::middleware::extract::{Query, id, parsed, time};
 use crate::http::openapi::problems;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -30,8 +30,20 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 struct DisputeQuery {
     /// Only disputes of this payment.
     payment: Option<String>,
+    /// Only disputes of this invoice.
+    invoice: Option<String>,
+    /// Only disputes of this order.
+    order_id: Option<String>,
+    /// Only disputes of the buyer with this email address.
+    email: Option<String>,
+    /// Only disputes of payments by a card that ends in these four digits.
+    last4: Option<String>,
     /// Only disputes in this status.
     status: Option<String>,
+    /// Only disputes created after this time (RFC 3339), or after the beginning of this day in UTC.
+    created_after: Option<String>,
+    /// Only disputes created before this time (RFC 3339), or before the beginning of this day in UTC.
+    created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// From 1 to 100. Default: 20.
@@ -52,7 +64,13 @@ async fn list(
     let limit = Limit::new(query.limit)?;
     let filter = DisputeFilter {
         payment: parsed("payment", query.payment.as_deref())?,
+        invoice: parsed("invoice", query.invoice.as_deref())?,
+        order_id: query.order_id,
+        email: query.email,
+        last4: query.last4,
         status: parsed("status", query.status.as_deref())?,
+        created_after: time("created_after", query.created_after.as_deref())?,
+        created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,
     };
     Ok(Json(disputes::list(&app, &project, filter, limit).await?))

@@ -37,9 +37,20 @@ struct EventQuery {
     /// Only events in this state: `pending`, `delivered`, `failed` or `unsent` (there was no
     /// endpoint, or it was turned off).
     state: Option<String>,
+    /// Only events of this invoice.
+    invoice: Option<String>,
+    /// Only events of this order.
+    order_id: Option<String>,
+    /// Only events of the buyer with this email address.
+    email: Option<String>,
     /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
     /// in UTC).
     after: Option<String>,
+    /// Only events created after this time (RFC 3339), or after the beginning of this day in UTC: as
+    /// `after`.
+    created_after: Option<String>,
+    /// Only events created before this time (RFC 3339), or before the beginning of this day in UTC.
+    created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// From 1 to 100. Default: 20.
@@ -58,10 +69,17 @@ async fn list(
     Query(query): Query<EventQuery>,
 ) -> Result<Json<Page<SentEvent>>> {
     let limit = Limit::new(query.limit)?;
+    let mut after = after(given(&query.after))?;
+    let created_after = time("created_after", given(&query.created_after))?;
+    after.time = after.time.max(created_after);
     let filter = EventFilter {
         kind: parsed("type", given(&query.r#type))?,
         state: parsed("state", given(&query.state))?,
-        after: after(given(&query.after))?,
+        invoice: parsed("invoice", given(&query.invoice))?,
+        order_id: query.order_id,
+        email: query.email,
+        after,
+        created_before: time("created_before", given(&query.created_before))?,
         before: parsed("cursor", given(&query.cursor))?,
     };
     Ok(Json(events::list(&app, &project, filter, limit).await?))

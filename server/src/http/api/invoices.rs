@@ -108,8 +108,17 @@ struct InvoiceQuery {
     order_id: Option<String>,
     /// Only invoices in this status.
     status: Option<String>,
+    /// Only invoices of the buyer with this email address.
+    email: Option<String>,
+    /// Only invoices with a payment by a card that ends in these four digits.
+    last4: Option<String>,
+    /// Only invoices with a payment that was declined for this reason, for example
+    /// `insufficient_funds`.
+    decline: Option<String>,
     /// Only invoices created after this time (RFC 3339), or after the beginning of this day in UTC.
     created_after: Option<String>,
+    /// Only invoices created before this time (RFC 3339), or before the beginning of this day in UTC.
+    created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// From 1 to 100. Default: 20.
@@ -131,7 +140,11 @@ async fn list(
     let filter = InvoiceFilter {
         order_id: query.order_id,
         status: parsed("status", query.status.as_deref())?,
+        email: query.email,
+        last4: query.last4,
+        decline: parsed("decline", query.decline.as_deref())?,
         created_after: time("created_after", query.created_after.as_deref())?,
+        created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,
     };
     Ok(Json(invoices::list(&app, &project, filter, limit).await?))

@@ -81,10 +81,20 @@ async fn create(
 struct RefundQuery {
     /// Only refunds of this payment.
     payment: Option<String>,
+    /// Only refunds of this invoice.
+    invoice: Option<String>,
+    /// Only refunds of this order.
+    order_id: Option<String>,
+    /// Only refunds of the buyer with this email address.
+    email: Option<String>,
+    /// Only refunds of payments by a card that ends in these four digits.
+    last4: Option<String>,
     /// Only refunds in this status.
     status: Option<String>,
     /// Only refunds created after this time (RFC 3339), or after the beginning of this day in UTC.
     created_after: Option<String>,
+    /// Only refunds created before this time (RFC 3339), or before the beginning of this day in UTC.
+    created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
     /// From 1 to 100. Default: 20.
@@ -105,8 +115,13 @@ async fn list(
     let limit = Limit::new(query.limit)?;
     let filter = RefundFilter {
         payment: parsed("payment", query.payment.as_deref())?,
+        invoice: parsed("invoice", query.invoice.as_deref())?,
+        order_id: query.order_id,
+        email: query.email,
+        last4: query.last4,
         status: parsed("status", query.status.as_deref())?,
         created_after: time("created_after", query.created_after.as_deref())?,
+        created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,
     };
     Ok(Json(refunds::list(&app, &project, filter, limit).await?))

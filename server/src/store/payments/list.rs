@@ -1,6 +1,7 @@
 //! Lists of payments.
 
 use super::PaymentRow;
+use crate::store::conditions::{has_email, has_last4, of_buyer, of_card, of_order};
 use crate::store::{Result, Store};
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::payment::{DeclineCode, PaymentStatus};
@@ -28,22 +29,6 @@ pub struct PaymentFilter {
     pub created_before: Option<i64>,
     /// Only payments older than this one. Lists are ordered from the newest to the oldest.
     pub before: Option<PaymentId>,
-    /// The maximum number of payments.
-    pub limit: i64,
-}
-
-/// The pattern of a JSON object with this field, for `like ... escape '\'`.
-fn has_field(name: &str, value: &str) -> String {
-    let value = serde_json::Value::from(value).to_string();
-    let mut pattern = format!("%\"{name}\":");
-    for c in value.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 impl Store {
@@ -52,22 +37,23 @@ impl Store {
         &self,
         project: &ProjectId,
         filter: &PaymentFilter,
+        limit: i64,
     ) -> Result<Vec<PaymentRow>> {
-        let email = filter.email.as_ref().map(|email| email.to_lowercase());
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
             " from payments where project = $1
              and ($2 is null or invoice = $2)
-             and ($3 is null or exists (select 1 from invoices i where i.id = payments.invoice
-                 and (i.order_id = $3 or i.former_order_id = $3)))
-             and ($4 is null or status = $4)
+             and ",
+            of_order!("payments.invoice", "$3"),
+            " and ($4 is null or status = $4)
              and ($5 is null or connector = $5)
              and ($6 is null or decline_code = $6)
-             and ($7 is null or card like $7 escape '\\')
-             and ($8 is null or exists (select 1 from invoices i where i.id = payments.invoice
-                 and lower(i.buyer) like $8 escape '\\'))
-             and ($9 is null or created_at > $9)
+             and ",
+            of_card!("payments.id", "$7"),
+            " and ",
+            of_buyer!("payments.invoice", "$8"),
+            " and ($9 is null or created_at > $9)
              and ($10 is null or created_at < $10)
              and ($11 is null or id < $11)
              order by id desc limit $12"
@@ -78,27 +64,13 @@ impl Store {
         .bind(filter.status.map(PaymentStatus::as_str))
         .bind(&filter.connector)
         .bind(filter.decline.map(DeclineCode::as_str))
-        .bind(filter.last4.as_ref().map(|last4| has_field("last4", last4)))
-        .bind(email.map(|email| has_field("email", &email)))
+        .bind(has_last4(filter.last4.as_ref()))
+        .bind(has_email(filter.email.as_ref()))
         .bind(filter.created_after)
         .bind(filter.created_before)
         .bind(filter.before.as_ref().map(PaymentId::as_str))
-        .bind(filter.limit)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_matches_its_text_only() {
-        assert_eq!(has_field("last4", "4242"), "%\"last4\":\"4242\"%");
-        assert_eq!(
-            has_field("email", "a_b%\"\\@x"),
-            "%\"email\":\"a\\_b\\%\\\\\"\\\\\\\\@x\"%"
-        );
     }
 }

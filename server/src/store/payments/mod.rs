@@ -7,7 +7,7 @@ use crate::store::error::violates;
 use crate::store::{Result, Store, Tx};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
-use sqlx::{Any, AssertSqlSafe, FromRow, Row};
+use sqlx::{Any, FromRow, Row};
 use till_shared::card::CardSummary;
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::money::Money;
@@ -18,7 +18,8 @@ use till_shared::widget::Verification;
 /// of before `reference_object` and `duplicate` leaves them empty.
 macro_rules! columns {
     () => {
-        "id, invoice, project, method, connector, account, reference, amount, currency, status, \
+        concat!(
+            "id, invoice, project, method, connector, account, reference, amount, currency, status, \
          decline_code, card, verification, checks, next_check_at, review, called_off, \
          first_attempt, created_at, updated_at, \
          coalesce(reference_object, case \
@@ -26,15 +27,18 @@ macro_rules! columns {
                  or connector = 'adyen' and reference like 'PL%' \
                  or connector = 'stripe' and reference like 'cs!_%' escape '!') then 'page' \
              else 'payment' end) as reference_object, \
-         cast(case when duplicate = 1 or exists (select 1 from refunds d \
-             where d.payment = payments.id and d.duplicate = 1) then 1 else 0 end as bigint) as is_duplicate, \
+         cast(case when ",
+            $crate::store::conditions::is_duplicate!("payments"),
+            " then 1 else 0 end as bigint) as is_duplicate, \
          (select cast(coalesce(sum(r.amount), 0) as bigint) from refunds r \
           where r.payment = payments.id and r.status = 'succeeded') as amount_refunded, \
          (select cast(coalesce(sum(v.amount), 0) as bigint) from reversals v \
           where v.payment = payments.id) as amount_reversed"
+        )
     };
 }
 
+mod due;
 pub mod list;
 
 /// A payment as it is stored.
@@ -313,20 +317,6 @@ impl Store {
         .await?)
     }
 
-    /// Marks a live payment as one that an operator has to look at. Returns whether it was not
-    /// marked before.
-    pub async fn mark_for_review(&self, id: &PaymentId, review: Review) -> Result<bool> {
-        let done = sqlx::query(
-            "update payments set review = $1 where id = $2 and review is null
-             and status in ('created', 'requires_verification', 'processing')",
-        )
-        .bind(<&str>::from(review))
-        .bind(id.as_str())
-        .execute(self.pool())
-        .await?;
-        Ok(done.rows_affected() == 1)
-    }
-
     /// Returns the payment with this id, regardless of project: for webhooks and returning buyers.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<PaymentRow>> {
         Ok(sqlx::query_as(concat!(
@@ -359,41 +349,5 @@ impl Store {
     /// Returns an invoice's payments, the oldest first.
     pub async fn payments_of(&self, id: &InvoiceId) -> Result<Vec<PaymentRow>> {
         Ok(of(id).fetch_all(self.pool()).await?)
-    }
-
-    /// Claims the payments whose status is due to be polled: until `lease_until` (milliseconds) no
-    /// other call claims them.
-    pub async fn claim_due_payments(
-        &self,
-        now: i64,
-        lease_until: i64,
-        limit: i64,
-    ) -> Result<Vec<PaymentRow>> {
-        Ok(sqlx::query_as(AssertSqlSafe(format!(
-            concat!(
-                "update payments set next_check_at = $2, checks = checks + 1 where id in
-                 (select id from payments where next_check_at <= $1 order by next_check_at
-                  limit $3{}) returning ",
-                columns!()
-            ),
-            self.engine.skip_locked()
-        )))
-        .bind(now)
-        .bind(lease_until)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
-    }
-
-    /// Sets when a payment's status is polled next, unless it is final.
-    pub async fn schedule_check(&self, id: &PaymentId, at: i64) -> Result<()> {
-        sqlx::query(
-            "update payments set next_check_at = $1 where id = $2 and next_check_at is not null",
-        )
-        .bind(at)
-        .bind(id.as_str())
-        .execute(self.pool())
-        .await?;
-        Ok(())
     }
 }

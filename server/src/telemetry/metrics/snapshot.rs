@@ -27,6 +27,8 @@ pub struct Backlog {
     pub unknown_payments: Vec<(&'static str, i64, f64)>,
     /// For each connector: payments that an operator has to look at.
     pub payments_to_review: Vec<(&'static str, i64)>,
+    /// For each connector: pending refunds that an operator has to look at.
+    pub refunds_to_review: Vec<(&'static str, i64)>,
     /// Callbacks that are not delivered yet, and the oldest one's age in seconds.
     pub pending_callbacks: (i64, f64),
 }
@@ -78,14 +80,23 @@ impl Backlog {
             unknown.get_or_create(&label).set(*count);
             oldest.get_or_create(&label).set(*age);
         }
-        let review: Family<ConnectorLabel, Gauge> = add(
-            all,
-            "till_payments_to_review",
-            "Payments that an operator has to resolve",
-        );
-        for (connector, count) in &self.payments_to_review {
-            let label = ConnectorLabel::new(connector);
-            review.get_or_create(&label).set(*count);
+        for (name, help, counts) in [
+            (
+                "till_payments_to_review",
+                "Payments that an operator has to resolve",
+                &self.payments_to_review,
+            ),
+            (
+                "till_refunds_to_review",
+                "Refunds that an operator has to look at",
+                &self.refunds_to_review,
+            ),
+        ] {
+            let review: Family<ConnectorLabel, Gauge> = add(all, name, help);
+            for (connector, count) in counts {
+                let label = ConnectorLabel::new(connector);
+                review.get_or_create(&label).set(*count);
+            }
         }
         let (count, age) = self.pending_callbacks;
         let pending: Gauge = add(

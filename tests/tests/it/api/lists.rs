@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::json;
 use till_tests::TestApp;
-use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS};
+use till_tests::cards::{APPROVED, DISPUTE_LOST, INSUFFICIENT_FUNDS};
 use till_tests::client::{Api, send, text};
+use till_tests::wait::until;
 
 /// Returns the ids of a list.
 async fn ids(api: &Api, path: &str) -> Result<Vec<String>> {
@@ -70,6 +71,96 @@ async fn payments_are_found_by_what_is_known_of_them() -> Result<()> {
             answer.problem(422, "invalid-request")? == [field],
             "{query}: {answer:?}"
         );
+    }
+    Ok(())
+}
+
+/// Every list has the filters by which one looks for yesterday's payment.
+#[tokio::test]
+async fn all_lists_are_narrowed_alike() -> Result<()> {
+    let app = TestApp::start().await?;
+    let mut order = Api::order("a");
+    order["buyer"] = json!({ "email": "Jane@shop.example" });
+    let jane = app.api.invoice_of(&order).await?;
+    app.api.paid_with(&jane, INSUFFICIENT_FUNDS).await?;
+    let paid = app.api.paid_with(&jane, DISPUTE_LOST).await?;
+    let last4 = text(&paid["payment"]["card"]["last4"])?;
+    let payment = text(&paid["payment"]["id"])?;
+    let refund = app.refund(&payment, 500).await?;
+    let other = app.api.invoice("b").await?;
+    let fixed = app.api.paid_with(&other, APPROVED).await?;
+    app.refund(&text(&fixed["payment"]["id"])?, 400).await?;
+    let order_id = text(&order["order_id"])?;
+    until("the dispute", async || {
+        Ok(ids(&app.api, "/v1/disputes?status=lost").await?.len() == 1)
+    })
+    .await?;
+    let dispute = ids(&app.api, "/v1/disputes").await?;
+    for (list, expected) in [
+        ("invoices", vec![jane.id.clone()]),
+        ("refunds", vec![refund]),
+        ("disputes", dispute),
+    ] {
+        for query in [
+            format!("order_id={order_id}"),
+            "email=jane@SHOP.example".into(),
+            format!("last4={last4}"),
+            format!("order_id={order_id}&created_after=2026-01-01&created_before=2100-01-01"),
+        ] {
+            let found = ids(&app.api, &format!("/v1/{list}?{query}")).await?;
+            ensure!(found == expected, "{list} {query}: {found:?}");
+        }
+        for query in [
+            "order_id=none",
+            "email=j@a.example",
+            "last4=0000",
+            "created_before=2026-01-01",
+        ] {
+            let found = ids(&app.api, &format!("/v1/{list}?{query}")).await?;
+            ensure!(found.is_empty(), "{list} {query}: {found:?}");
+        }
+        for (query, field) in [
+            ("last4=42", "last4"),
+            ("created_before=soon", "created_before"),
+        ] {
+            let request = app.api.secret(Method::GET, &format!("/v1/{list}?{query}"));
+            let answer = send(request).await?;
+            ensure!(
+                answer.problem(422, "invalid-request")? == [field],
+                "{answer:?}"
+            );
+        }
+    }
+    for list in ["refunds", "disputes"] {
+        let found = ids(&app.api, &format!("/v1/{list}?invoice={}", jane.id)).await?;
+        ensure!(found.len() == 1, "{list}: {found:?}");
+    }
+    let found = ids(&app.api, "/v1/invoices?decline=insufficient_funds").await?;
+    ensure!(found == [jane.id.clone()], "{found:?}");
+    let all = ids(&app.api, "/v1/events?limit=100").await?;
+    let of_jane = ids(
+        &app.api,
+        &format!("/v1/events?invoice={}&limit=100", jane.id),
+    )
+    .await?;
+    ensure!(
+        !of_jane.is_empty() && of_jane.len() < all.len(),
+        "{of_jane:?} {all:?}"
+    );
+    for query in [
+        format!("order_id={order_id}"),
+        "email=jane@shop.example".into(),
+    ] {
+        let found = ids(&app.api, &format!("/v1/events?{query}&limit=100")).await?;
+        ensure!(found == of_jane, "{query}: {found:?}");
+    }
+    for (query, expected) in [
+        ("created_before=2026-01-01", &[][..]),
+        ("created_after=2100-01-01", &[]),
+        ("created_after=2026-01-01&created_before=2100-01-01", &all),
+    ] {
+        let found = ids(&app.api, &format!("/v1/events?{query}&limit=100")).await?;
+        ensure!(found == expected, "{query}: {found:?}");
     }
     Ok(())
 }

@@ -4,8 +4,10 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
-use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
+use till_tests::app::Setup;
+use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, REFUND_FAILS, VERIFIED};
 use till_tests::client::{Answer, Opened, send, text};
+use till_tests::faults::relay::{Fault, Relay};
 use till_tests::wait::until;
 
 async fn paid(app: &TestApp, order: &str) -> Result<(Opened, String)> {
@@ -191,5 +193,51 @@ async fn a_late_success_pays_an_expired_invoice() -> Result<()> {
     let kinds = ["invoice.expired", "invoice.paid", "payment.succeeded"];
     let expected: Vec<_> = (1..).map(Some).zip(kinds.map(Value::from)).collect();
     ensure!(sequence == expected, "{sequence:?}");
+    Ok(())
+}
+
+/// The first call gets no answer, and the payment system refuses the next one: the first may have
+/// refunded. The refund stays pending and is counted, until a later call ends it.
+#[tokio::test]
+async fn a_refund_that_is_refused_after_an_unanswered_call_is_counted() -> Result<()> {
+    let relay = Relay::start().await?;
+    let app = TestApp::set_up(Setup {
+        sandbox_relay: Some(&relay),
+        settings: &["--speedup", "1000"],
+        ..Setup::default()
+    })
+    .await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, REFUND_FAILS).await?;
+    let payment = app.api.read(&opened.id).await?["payments"][0].clone();
+    relay.inject(|method, path| match path.ends_with("/refunds") {
+        true if method == Method::POST => Fault::Reject(503),
+        _ => Fault::None,
+    });
+    let refund = app.refund(&text(&payment["id"])?, 1999).await?;
+    // Meanwhile the money goes back in the dashboard, and comes back a second later.
+    app.refund_in_dashboard(&payment, 1999).await?;
+    relay.inject(|_, _| Fault::None);
+    let read = async |path: &str| {
+        Ok::<_, anyhow::Error>(send(app.api.request(Method::GET, path)).await?.text)
+    };
+    let counted = "till_refunds_to_review{connector=\"sandbox\"} 1";
+    until("the warning", async || {
+        Ok(read("/readyz").await?.contains("refunds_to_review")
+            && read("/metrics").await?.contains(counted))
+    })
+    .await?;
+    let path = format!("/v1/refunds/{refund}");
+    let status = async || -> Result<String> {
+        text(&send(app.api.secret(Method::GET, &path)).await?.json()["status"])
+    };
+    ensure!(status().await? == "pending");
+    ensure!(app.log().contains("an operator has to look at it"));
+    // This refund succeeds and fails as well; either way it has ended.
+    until("the refund to end", async || {
+        Ok(status().await? != "pending")
+    })
+    .await?;
+    ensure!(!read("/readyz").await?.contains("refunds_to_review"));
     Ok(())
 }
