@@ -3,8 +3,9 @@
 use super::webhooks::{Event, MERCHANT, authorised, batch, psp, refused};
 use crate::providers::mock::{Entry, Mock, Refund, State, header};
 use crate::providers::{Message, Plan};
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -87,20 +88,35 @@ pub fn is_link(entry: &Entry) -> bool {
     entry.reference.starts_with("PL")
 }
 
+/// Responds without a call that has a used idempotency key or wrong credentials.
+async fn early(
+    Shared(adyen): Shared<Adyen>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    match adyen.early(&headers) {
+        Some(early) => early,
+        None => next.run(request).await,
+    }
+}
+
 /// Returns the API.
 pub fn router(mock: Arc<Mock>) -> Router {
+    let adyen = Adyen {
+        mock,
+        answers: Arc::default(),
+    };
     Router::new()
         .route("/v71/payments", post(create))
         .route("/v71/payments/details", post(details))
         .route("/v71/payments/{psp}/refunds", post(create_refund))
         .route("/v71/cancels", post(cancel))
         .route("/v71/paymentLinks", post(create_link))
-        .route("/v71/paymentLinks/{id}", get(link).patch(expire_link))
         .route("/v71/paymentMethods", post(payment_methods))
-        .with_state(Adyen {
-            mock,
-            answers: Arc::default(),
-        })
+        .layer(from_fn_with_state(adyen.clone(), early))
+        .route("/v71/paymentLinks/{id}", get(link).patch(expire_link))
+        .with_state(adyen)
 }
 
 fn entry(body: &Value, plan: Plan) -> Entry {
@@ -175,9 +191,6 @@ async fn create(
     if let Some(error) = mock.error_response(|status| error(status, "000", "security").1) {
         return error;
     }
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
     if body["merchantAccount"] != MERCHANT {
         return answer(error(403, "901", "security"));
     }
@@ -213,9 +226,6 @@ async fn details(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
     let result = text(&body["details"]["redirectResult"]);
     let entry = adyen.mock.with(&result, |entry| {
         if entry.state == State::Confirmed {
@@ -244,9 +254,6 @@ async fn create_refund(
     Path(psp): Path<String>,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
     let ours = text(&body["reference"]);
     let new = Refund {
         id: Entry::unique(&ours).to_uppercase(),
@@ -274,9 +281,6 @@ async fn cancel(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
     if body["merchantAccount"] != MERCHANT || !body["paymentReference"].is_string() {
         return answer(error(422, "901", "validation"));
     }
@@ -335,9 +339,6 @@ async fn create_link(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
     let description = body["description"].as_str().unwrap_or_default();
     if body["merchantAccount"] != MERCHANT || description.chars().count() > 280 {
         return answer(error(422, "702", "validation"));
@@ -380,10 +381,7 @@ async fn expire_link(Shared(adyen): Shared<Adyen>, Path(id): Path<String>) -> Re
     }
 }
 
-async fn payment_methods(Shared(adyen): Shared<Adyen>, headers: HeaderMap) -> Response {
-    if let Some(early) = adyen.early(&headers) {
-        return early;
-    }
+async fn payment_methods() -> Response {
     let body = json!({ "paymentMethods": [{ "name": "Cards", "type": "scheme" }] });
     answer((StatusCode::OK, body))
 }

@@ -5,8 +5,9 @@ use super::signer::{self, WEBHOOK};
 use crate::providers::Plan;
 use crate::providers::mock::{Entry, Mock, Refund, State, header};
 use crate::providers::mollie::minor;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -46,7 +47,6 @@ pub fn router(mock: Arc<Mock>) -> Router {
         capturing: Mutex::default(),
     };
     Router::new()
-        .route("/v1/oauth2/token", post(token))
         .route("/v2/checkout/orders", post(create))
         .route("/v2/checkout/orders/{id}", get(read_order))
         .route("/v2/checkout/orders/{id}/capture", post(capture_order))
@@ -54,6 +54,8 @@ pub fn router(mock: Arc<Mock>) -> Router {
         .route("/v2/payments/captures/{id}/refund", post(create_refund))
         .route("/v2/payments/refunds/{id}", get(read_refund))
         .route(verify, post(verify_webhook))
+        .layer(from_fn(authenticated))
+        .route("/v1/oauth2/token", post(token))
         .route("/certificates/{name}", get(certificate))
         .with_state(Arc::new(fake))
 }
@@ -78,9 +80,13 @@ fn missing() -> Response {
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
-fn login_error(headers: &HeaderMap) -> Option<Response> {
-    let valid = header(headers, "authorization") == format!("Bearer {TOKEN}");
-    (!valid).then(|| rejected("invalid_token"))
+/// Rejects a call without the token.
+async fn authenticated(headers: HeaderMap, request: Request, next: Next) -> Response {
+    if header(&headers, "authorization") == format!("Bearer {TOKEN}") {
+        next.run(request).await
+    } else {
+        rejected("invalid_token")
+    }
 }
 
 fn is_minimal(headers: &HeaderMap) -> bool {
@@ -106,10 +112,7 @@ async fn certificate(Path(name): Path<String>) -> Response {
 }
 
 /// Compares the event byte for byte, as PayPal does: it is the last field.
-async fn verify_webhook(headers: HeaderMap, body: String) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
+async fn verify_webhook(body: String) -> Response {
     let given: Value = serde_json::from_str(&body).unwrap_or_default();
     let field = |name: &str| text(&given[name]);
     let event = body.split_once("\"webhook_event\":");
@@ -135,9 +138,6 @@ async fn create(
     let failed = |status: u16| error("REQUEST_FAILED", &format!("HTTP_{status}"));
     if let Some(error_response) = fake.mock.error_response(failed) {
         return error_response;
-    }
-    if let Some(response) = login_error(&headers) {
-        return response;
     }
     let unit = &body["purchase_units"][0];
     let context = &body["payment_source"]["paypal"]["experience_context"];
@@ -166,14 +166,7 @@ async fn create(
     (StatusCode::CREATED, Json(body)).into_response()
 }
 
-async fn read_order(
-    Shared(fake): Shared<Arc<Fake>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
+async fn read_order(Shared(fake): Shared<Arc<Fake>>, Path(id): Path<String>) -> Response {
     match fake.mock.entry(&id) {
         Some(entry) => Json(order(&fake.mock, &entry, false)).into_response(),
         None => missing(),
@@ -185,9 +178,6 @@ async fn capture_order(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
     let Some(entry) = fake.mock.entry(&id) else {
         return missing();
     };
@@ -240,14 +230,7 @@ async fn end_capture(fake: Arc<Fake>, id: String) {
     lock(&fake.capturing).remove(&id);
 }
 
-async fn read_capture(
-    Shared(fake): Shared<Arc<Fake>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
+async fn read_capture(Shared(fake): Shared<Arc<Fake>>, Path(id): Path<String>) -> Response {
     let entry = fake.mock.entry(id.trim_start_matches('C'));
     match entry.filter(|e| e.state == State::Paid) {
         Some(entry) => Json(capture(&fake.mock, &entry)).into_response(),
@@ -259,12 +242,8 @@ async fn read_capture(
 async fn create_refund(
     Shared(fake): Shared<Arc<Fake>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
     let ours = text(&body["custom_id"]);
     let currency = text(&body["amount"]["currency_code"]);
     let amount = minor(&text(&body["amount"]["value"]), &currency);
@@ -297,14 +276,7 @@ async fn create_refund(
     }
 }
 
-async fn read_refund(
-    Shared(fake): Shared<Arc<Fake>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if let Some(response) = login_error(&headers) {
-        return response;
-    }
+async fn read_refund(Shared(fake): Shared<Arc<Fake>>, Path(id): Path<String>) -> Response {
     let entries = fake.mock.entries().clone();
     let found = entries.iter().find_map(|e| {
         let found = e.refunds.iter().find(|r| r.id == id)?;
