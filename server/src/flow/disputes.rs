@@ -8,7 +8,7 @@ use crate::connectors::DisputeUpdate;
 use crate::domain::dispute::apply;
 use crate::store::disputes::{self, DisputeRow};
 use crate::store::invoices;
-use crate::store::payments::PaymentRow;
+use crate::store::payments::{self, PaymentRow};
 use crate::store::projects::Project;
 use crate::{clock, new_id, views};
 use till_shared::dispute::Dispute;
@@ -90,7 +90,9 @@ pub async fn apply_dispute_update(
     } else {
         disputes::insert(&mut tx, &row).await?;
     }
-    let subject = Subject::Dispute(&row, payment);
+    // As it is now, with what was refunded meanwhile.
+    let current = payments::get(&mut tx, &payment.id).await?;
+    let subject = Subject::Dispute(&row, current.as_ref().unwrap_or(payment));
     write_events(
         app,
         &mut tx,

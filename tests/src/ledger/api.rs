@@ -1,6 +1,6 @@
 //! What the API shows of the ledger.
 
-use super::{Ledger, Totals};
+use super::totals::{Ledger, Totals};
 use crate::app::TestApp;
 use crate::client::{send, text};
 use anyhow::{Context, Result, ensure};

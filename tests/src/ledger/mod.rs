@@ -3,30 +3,17 @@
 mod api;
 mod sandbox;
 mod settled;
+mod totals;
 
 pub use settled::{until_all_settled, until_settled, until_settled_except};
+pub use totals::Totals;
 
 use crate::app::TestApp;
 use crate::project::ReceivedCallback;
 use anyhow::{Context, Result, ensure};
 use sqlx::AnyPool;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// What happened to a payment's money, in minor units.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// The captured amount.
-    pub captured: i64,
-    /// The refunded amount.
-    pub refunded: i64,
-    /// The amount that was taken back without a dispute.
-    pub reversed: i64,
-    /// The status of the dispute.
-    pub dispute: Option<String>,
-}
-
-/// The amounts by payment, without payments that moved no money.
-type Ledger = BTreeMap<String, Totals>;
+use std::collections::{BTreeSet, HashMap};
+use totals::Ledger;
 
 /// A summary of the ledgers.
 #[derive(Debug, Default)]

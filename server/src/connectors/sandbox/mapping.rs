@@ -89,6 +89,7 @@ impl From<Dispute> for DisputeUpdate {
             reference: dispute.id,
             status: match dispute.status {
                 DisputeStatus::NeedsResponse => dispute::DisputeStatus::NeedsResponse,
+                DisputeStatus::UnderReview => dispute::DisputeStatus::UnderReview,
                 DisputeStatus::Won => dispute::DisputeStatus::Won,
                 DisputeStatus::Lost => dispute::DisputeStatus::Lost,
             },

@@ -90,6 +90,7 @@ pub struct Dispute {
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
     NeedsResponse,
+    UnderReview,
     Won,
     Lost,
 }

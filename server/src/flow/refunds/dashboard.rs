@@ -10,7 +10,7 @@ use crate::store::payments::PaymentRow;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
 use till_shared::id::RefundId;
-use till_shared::refund::RefundSource;
+use till_shared::refund::{RefundSource, RefundStatus};
 
 /// Takes over a refund that this server did not request, or applies what is new about it.
 ///
@@ -36,6 +36,11 @@ pub async fn apply_dashboard_refund(
                 return Ok(());
             };
             refunds::insert(&mut tx, &new).await?;
+            if new.status == RefundStatus::Failed {
+                // The project was not told of it: there is nothing to take back.
+                tx.commit().await.map_err(anyhow::Error::from)?;
+                return Ok(());
+            }
             new
         }
     };
@@ -47,12 +52,9 @@ pub async fn apply_dashboard_refund(
     Ok(())
 }
 
-/// The refund to insert; `None` if there is nothing to take over.
+/// The refund to insert; `None` if there is nothing to take over. One that failed is inserted as well:
+/// an older report of its success may still arrive.
 fn taken_over(payment: &PaymentRow, report: &DashboardRefund) -> Option<RefundRow> {
-    // No money was given back, and no one was told that it would be.
-    if matches!(report.outcome, RefundOutcome::Failed(_)) {
-        return None;
-    }
     let same_currency = report
         .money
         .filter(|m| m.currency == payment.money.currency);
@@ -68,6 +70,10 @@ fn taken_over(payment: &PaymentRow, report: &DashboardRefund) -> Option<RefundRo
         amount: money.amount,
         reference: Some(report.reference.clone()),
         source: RefundSource::PaymentSystem,
+        status: match report.outcome {
+            RefundOutcome::Failed(_) => RefundStatus::Failed,
+            RefundOutcome::Pending(_) | RefundOutcome::Succeeded(_) => RefundStatus::Pending,
+        },
         next_attempt_at: None,
         ..pending_refund(payment, id, clock::now_ms())
     })

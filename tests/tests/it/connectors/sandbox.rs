@@ -70,6 +70,23 @@ async fn a_dispute_that_is_lost() -> Result<()> {
     disputed(DISPUTE_LOST, &told, "lost").await
 }
 
+/// The failure of a refund in the dashboard is reported before its success.
+#[tokio::test]
+async fn a_refund_in_the_dashboard_that_fails() -> Result<()> {
+    let app = TestApp::start().await?;
+    let (opened, payment) = paid(&app, REFUND_FAILS).await?;
+    app.refund_in_dashboard(&payment, 500).await?;
+    app.until_sandbox_is_idle().await?;
+    let path = format!("/v1/payments/{}", text(&payment["id"])?);
+    let payment = read(&app, &path).await?;
+    ensure!(payment["amount_refunded"] == 0, "{payment}");
+    let invoice = app.api.read(&opened.id).await?;
+    ensure!(invoice["status"] == "paid", "{invoice}");
+    let refunds = read(&app, "/v1/refunds").await?;
+    ensure!(refunds["data"][0]["status"] == "failed", "{refunds}");
+    Ok(())
+}
+
 /// A payment succeeds after it was declined, and after another one paid the invoice.
 #[tokio::test]
 async fn a_payment_that_succeeds_late() -> Result<()> {
