@@ -2,6 +2,7 @@
 //! secrets or anything that a buyer typed.
 
 mod metrics;
+mod text;
 mod trace_context;
 
 pub use metrics::{
@@ -16,7 +17,6 @@ use opentelemetry::{Key, Value};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
-use std::io::IsTerminal;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{JsonFields, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -71,13 +71,9 @@ where
     let log = fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log
-            // Fields of OpenTelemetry are for the collector, not for readers.
-            .fmt_fields(debug_fn(|writer, field, value| match field.name() {
-                "message" => write!(writer, "{value:?}"),
-                name if name.starts_with("otel.") => Ok(()),
-                name => write!(writer, " {name}={value:?}"),
-            }))
-            .with_ansi(std::io::stderr().is_terminal())
+            .fmt_fields(debug_fn(text::field))
+            .event_format(text::Line)
+            .with_ansi(false)
             .with_filter(filter)
             .boxed(),
         LogFormat::Json => log

@@ -19,7 +19,7 @@ use crate::{clock, new_id};
 use till_shared::event::EventType;
 use till_shared::id::{InvoiceId, PaymentId, RefundId};
 use till_shared::invoice::InvoiceStatus;
-use till_shared::payment::PaymentStatus;
+use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::problem::ProblemType;
 use till_shared::refund::RefundSource;
 use till_shared::widget::Verification;
@@ -246,7 +246,7 @@ fn report(app: &App, invoice: &InvoiceRow, payment: &PaymentRow, before: Payment
     }
     tracing::info!(
         payment = %payment.id, invoice = %invoice.id, project = %payment.project, connector,
-        from = %before, to = %payment.status, invoice_status = %invoice.status,
-        "payment changed"
+        from = %before, to = %payment.status, decline = payment.decline.map(DeclineCode::as_str),
+        invoice_status = %invoice.status, "payment changed"
     );
 }

@@ -7,6 +7,7 @@ use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
+use crate::http::middleware::request_id::record_order;
 use crate::http::openapi::problems;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -49,6 +50,7 @@ async fn create(
     key: Key,
     body: JsonBody<Order>,
 ) -> Result<Response> {
+    record_order(&body.value.order_id);
     let call = Call {
         key,
         scope: format!("project {}", project.id),

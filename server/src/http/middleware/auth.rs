@@ -2,6 +2,7 @@
 
 use super::error::unauthorized;
 use super::extract::id;
+use super::request_id::record_order;
 use crate::app::App;
 use crate::flow::invoices::InvoiceRow;
 use crate::flow::projects::Project;
@@ -68,6 +69,7 @@ impl FromRequestParts<Arc<App>> for Client {
         let found = invoices::find(app, &id).await?;
         let (project, invoice) = found.ok_or_else(|| Error::not_found("invoice"))?;
         Span::current().record("project", project.id.as_str());
+        record_order(&invoice.order_id);
         Ok(Self { project, invoice })
     }
 }

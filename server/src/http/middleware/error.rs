@@ -1,5 +1,6 @@
 //! Errors as problem documents (RFC 9457). The cause of an internal error goes to the log only.
 
+use super::refusal::Refusal;
 use super::request_id;
 use crate::flow::Error;
 use axum::Json;
@@ -32,6 +33,10 @@ impl IntoResponse for Error {
 }
 
 fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
+    let refusal = Refusal {
+        problem: kind,
+        fields: errors.iter().map(|error| error.field.clone()).collect(),
+    };
     let problem = Problem {
         reason: Reason {
             r#type: format!("/problems/{kind}"),
@@ -44,6 +49,7 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
     };
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(problem)).into_response();
+    response.extensions_mut().insert(refusal);
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/problem+json");
     headers.insert(header::CONTENT_TYPE, json);

@@ -7,4 +7,5 @@ pub mod error;
 pub mod extract;
 pub mod idempotency;
 pub mod limits;
+mod refusal;
 pub mod request_id;

@@ -1,5 +1,6 @@
 //! Request ids: in each response, problem document and log line.
 
+use super::refusal::Refusal;
 use crate::app::App;
 use crate::new_id;
 use crate::telemetry::{self, continue_trace};
@@ -44,7 +45,8 @@ pub async fn with_request_id(
     // At the highest level: a log that is filtered to warnings has the id as well.
     let span = tracing::error_span!(
         "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
-        project = Empty, invoice = Empty, payment = Empty, refund = Empty, event = Empty,
+        project = Empty, order = Empty, invoice = Empty, payment = Empty, refund = Empty,
+        event = Empty,
         otel.status_code = Empty
     );
     if let Ok(params) = request.extract_parts::<RawPathParams>().await {
@@ -81,6 +83,9 @@ pub async fn with_request_id(
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request completed"
         );
+        if status.is_client_error() || status.is_server_error() {
+            report_refusal(method, route, &response);
+        }
         let span = Span::current();
         span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
         if status.is_server_error() {
@@ -98,6 +103,21 @@ pub async fn with_request_id(
     REQUEST_ID
         .scope(id.clone(), response.instrument(span))
         .await
+}
+
+/// Records the order that a request is about, for the log.
+pub fn record_order(order_id: &str) {
+    Span::current().record("order", order_id);
+}
+
+/// Logs a request that was refused, with the reason.
+fn report_refusal(method: &str, route: &str, response: &Response) {
+    let refusal = response.extensions().get::<Refusal>();
+    let problem = refusal.map(|refusal| refusal.problem.as_str());
+    let fields = refusal.map(|refusal| refusal.fields.join(","));
+    let fields = fields.filter(|fields| !fields.is_empty());
+    let status = response.status().as_u16();
+    tracing::info!(method, route, status, problem, fields, "request refused");
 }
 
 /// Whether a path parameter is a well-formed id. Other text from a client is not logged.

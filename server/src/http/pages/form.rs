@@ -9,6 +9,7 @@ use crate::flow::invoices::{Order, Origin, create_invoice};
 use crate::flow::projects::Project;
 use crate::flow::{Detached, Error, projects};
 use crate::http::middleware::extract::has_media_type;
+use crate::http::middleware::request_id::record_order;
 use crate::new_id;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -102,6 +103,7 @@ async fn pay(
     let rejected = |rejection| reject(texts, rejection, back.clone());
     authenticate(&app, texts, &project, &fields).map_err(rejected)?;
     let order = order(texts, &fields).map_err(rejected)?;
+    record_order(&order.order_id);
     let id = InvoiceId::from_unique(new_id::unique());
     let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await;
     let created = created.map_err(|error| rejected(explain(texts, error)))?;
@@ -134,11 +136,20 @@ fn read(
     let fields: Fields = pairs
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
-    for (i, (name, text)) in fields.iter().enumerate() {
-        // `form_urlencoded` puts U+FFFD in place of bytes that are not UTF-8.
-        if name.contains('\u{fffd}') || text.contains('\u{fffd}') {
-            return Err(unreadable(StatusCode::BAD_REQUEST));
-        }
+    // `form_urlencoded` puts U+FFFD in place of bytes that are not UTF-8.
+    let broken = |text: &str| text.contains('\u{fffd}');
+    if fields
+        .iter()
+        .any(|(name, text)| broken(name) || broken(text))
+    {
+        return Err(unreadable(StatusCode::BAD_REQUEST));
+    }
+    check_names(texts, &fields)?;
+    Ok(fields)
+}
+
+fn check_names(texts: &Texts, fields: &Fields) -> Result<(), Rejection> {
+    for (i, (name, _)) in fields.iter().enumerate() {
         if !is_known(name) {
             return Err(Rejection::field(&texts.form_unknown, name));
         }
@@ -146,7 +157,20 @@ fn read(
             return Err(Rejection::field(&texts.form_twice, name));
         }
     }
-    Ok(fields)
+    Ok(())
+}
+
+/// Reads the order of a form that is not sent yet, as [`pay`] will.
+///
+/// # Errors
+/// Sentences that say why the form will be rejected.
+pub fn check(fields: &[(String, String)]) -> Result<Order, Vec<String>> {
+    let (texts, fields) = (Texts::of([]), fields.to_vec());
+    let order = match unsignable(&fields) {
+        Some(broken) => Err(Rejection::field(&texts.form_field, broken)),
+        None => check_names(texts, &fields).and_then(|()| order(texts, &fields)),
+    };
+    order.map_err(|Rejection(_, reasons)| reasons)
 }
 
 fn is_known(name: &str) -> bool {

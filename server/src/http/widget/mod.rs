@@ -10,6 +10,7 @@ use super::middleware::client_info::BuyerClient;
 use super::middleware::error::{method_not_allowed, unauthorized};
 use super::middleware::extract::{JsonBody, id};
 use super::middleware::idempotency::{Call, Key, once};
+use super::middleware::request_id::record_order;
 use super::openapi::problems;
 use crate::app::App;
 use crate::flow::invoices::{Origin, create_invoice};
@@ -177,6 +178,7 @@ async fn create(
     body: JsonBody<Map<String, Value>>,
 ) -> Result<Response> {
     let order = page_order::read(body.value)?;
+    record_order(&order.order_id);
     let pk = bearer(&headers).filter(|key| key.token().starts_with("pk_"));
     let pk = pk.ok_or_else(|| {
         unauthorized(

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use till_tests::TestApp;
-use till_tests::cards::{ANSWER_LOST, APPROVED_AMEX};
-use till_tests::client::{card, send, text};
+use till_tests::cards::{ANSWER_LOST, APPROVED_AMEX, INSUFFICIENT_FUNDS};
+use till_tests::client::{Answer, Opened, card, send, text};
 use till_tests::wait::until;
 
 /// American Express has a four-digit CVC, which does not appear in the log by chance.
@@ -141,4 +141,56 @@ async fn warnings_carry_the_payment_id() -> Result<()> {
         Ok(true)
     })
     .await
+}
+
+/// The log for people says why a request was refused and why a payment was declined, in short lines.
+#[tokio::test]
+async fn the_text_log_says_why() -> Result<()> {
+    let app = TestApp::with_settings(&[], &["--log-format", "text"]).await?;
+    let order = |amount: i64| json!({ "order_id": "shop-7", "amount": amount, "currency": "EUR" });
+    let create =
+        async |order: Value| send(app.api.secret(Method::POST, "/v1/invoices").json(&order)).await;
+    let invalid = create(order(-1)).await?;
+    let unauthorized = send(app.api.request(Method::GET, "/v1/payments")).await?;
+    let made = create(order(1999)).await?.json();
+    let reused = create(order(2000)).await?;
+    let opened = Opened {
+        id: text(&made["id"])?,
+        token: text(&made["client_token"])?,
+    };
+    let fixed = app.api.paid_with(&opened, INSUFFICIENT_FUNDS).await?;
+    let payment = text(&fixed["payment"]["id"])?;
+    let missing = send(app.api.secret(Method::GET, "/v1/nothing")).await?;
+    let line = |parts: &[&str]| {
+        let log = app.log();
+        let mut lines = log.lines().filter(|line| line.contains(" INFO "));
+        lines.any(|line| parts.iter().all(|part| line.contains(part)))
+    };
+    let refused = |answer: &Answer, parts: &[&str]| {
+        let id = format!("request={}", answer.header("x-request-id"));
+        let status = format!("status={}", answer.status);
+        line(&[&[id.as_str(), &status, "request refused"], parts].concat())
+    };
+    until("the log", async || Ok(line(&["payment changed", &payment]))).await?;
+    let invoices = "route=/v1/invoices";
+    ensure!(refused(
+        &invalid,
+        &["invalid-request", "fields=amount", "shop-7", invoices]
+    ));
+    ensure!(refused(&unauthorized, &["unauthorized", "method=GET"]));
+    ensure!(refused(&reused, &["order-id-reused", "amount", "shop-7"]));
+    ensure!(refused(&missing, &["not-found"]));
+    ensure!(line(&[
+        "payment changed",
+        &payment,
+        "decline=insufficient_funds",
+        "to=declined"
+    ]));
+    for line in app.log().lines().filter(|line| line.contains(" INFO ")) {
+        ensure!(line.len() < 360, "{} characters: {line}", line.len());
+        for name in ["request=", "payment=", "invoice=", "project="] {
+            ensure!(line.matches(name).count() <= 1, "{name} twice: {line}");
+        }
+    }
+    Ok(())
 }
