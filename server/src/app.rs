@@ -53,26 +53,68 @@ pub struct App {
 }
 
 impl App {
-    /// Migrates and opens the database and sets up the clients.
+    /// Migrates and opens the database and sets up the clients, for a server.
     ///
     /// # Errors
     /// When a setting is invalid or the database can't be migrated or opened.
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         // Invalid settings must not change the database.
-        config.base_url()?;
-        config.key()?;
+        let base_url = config.base_url()?;
+        let keys = Keys::from_base64(&config.key()?)?;
+        store::migrate(&config.database_url).await?;
+        let store = Store::open(&config.database_url, config.database_connections).await?;
+        Self::with(config, store, base_url, keys)
+    }
+
+    /// Migrates and opens the database, for commands that may be the first to use it.
+    ///
+    /// # Errors
+    /// When a setting is invalid or the database can't be migrated or opened.
+    pub async fn migrated(config: Config) -> anyhow::Result<Arc<Self>> {
+        config.command_key()?;
         store::migrate(&config.database_url).await?;
         Self::open(config).await
     }
 
-    /// Opens the database without migrating it, for commands that only read.
+    /// Opens the database without migrating it, for commands.
     ///
     /// # Errors
     /// When a setting is invalid, the database can't be opened, or its schema is older.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
-        let base_url = config.base_url()?;
-        let keys = Arc::new(Keys::from_base64(&config.key()?)?);
+        let keys = Keys::from_base64(&config.command_key()?)?;
+        Self::for_command(config, keys).await
+    }
+
+    /// Opens the database without migrating it, for commands that only read. They need no encryption key:
+    /// nothing that they print depends on it.
+    ///
+    /// # Errors
+    /// When a setting is invalid, the database can't be opened, or its schema is older.
+    pub async fn reader(config: Config) -> anyhow::Result<Arc<Self>> {
+        Self::for_command(config, Keys::random()?).await
+    }
+
+    /// A command acts as the servers that use the same database: at their public URL, and in development
+    /// mode if they do.
+    async fn for_command(mut config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
         let store = Store::open(&config.database_url, config.database_connections).await?;
+        let recorded = store.public_url().await?;
+        let base_url = match (&config.public_url, recorded) {
+            (None, Some(recorded)) => recorded,
+            _ => config.any_base_url(),
+        };
+        // A server without development mode has no such URL.
+        config.dev |= base_url.starts_with("http://");
+        Self::with(config, store, base_url, keys)
+    }
+
+    fn with(
+        config: Config,
+        store: Store,
+        base_url: String,
+        keys: Keys,
+    ) -> anyhow::Result<Arc<Self>> {
+        let keys = Arc::new(keys);
         let metrics = Arc::new(Metrics::new(
             connectors::REGISTRY.iter().map(|(kind, _)| *kind),
         ));

@@ -111,17 +111,23 @@ impl Config {
     /// # Errors
     /// When it is not https, or http with `--dev`.
     pub fn base_url(&self) -> anyhow::Result<String> {
-        let text = match &self.public_url {
-            Some(url) => url.to_string(),
-            None => format!("http://{}", self.listen),
-        };
+        let text = self.any_base_url();
         if !(text.starts_with("https://") || self.dev && text.starts_with("http://")) {
             bail!(
                 "--public-url must be https, because card data passes through it; http is allowed \
                  with --dev only"
             );
         }
-        Ok(text.trim_end_matches('/').to_owned())
+        Ok(text)
+    }
+
+    /// Returns the public base URL without a trailing slash, whether a server may have it or not.
+    pub fn any_base_url(&self) -> String {
+        let text = match &self.public_url {
+            Some(url) => url.to_string(),
+            None => format!("http://{}", self.listen),
+        };
+        text.trim_end_matches('/').to_owned()
     }
 
     /// Returns the encryption key. With `--dev` and no key set, it is read from the file beside the
@@ -133,23 +139,38 @@ impl Config {
         if let Some(key) = &self.encryption_key {
             return Ok(key.clone());
         }
-        let file = self
-            .database_url
-            .strip_prefix("sqlite:")
-            .map(|p| p.trim_start_matches("//"));
-        let (true, Some(file)) = (self.dev, file) else {
+        let (true, Some(path)) = (self.dev, self.key_file()) else {
             bail!(
                 "TILL_ENCRYPTION_KEY is not set. It encrypts credentials and signing secrets: create \
                  one with `openssl rand -base64 32` and keep it safe"
             );
         };
-        let path = format!("{}.key", file.split('?').next().unwrap_or(file));
         if let Ok(text) = std::fs::read_to_string(&path) {
             return Ok(SecretString::from(text));
         }
         let key = crate::new_id::signing_secret()?.replace("whsec_", "");
         write_private(&path, &key).with_context(|| format!("can't write {path}"))?;
         Ok(SecretString::from(key))
+    }
+
+    /// Returns the encryption key for a command, which takes the one of a server in development mode
+    /// without `--dev`.
+    ///
+    /// # Errors
+    /// When no key is set, or its file can't be written.
+    pub fn command_key(&self) -> anyhow::Result<SecretString> {
+        let of_server = self.key_file().filter(|_| self.encryption_key.is_none());
+        match of_server.map(std::fs::read_to_string) {
+            Some(Ok(text)) => Ok(SecretString::from(text)),
+            Some(Err(_)) | None => self.key(),
+        }
+    }
+
+    /// The file beside an SQLite database that has the encryption key in development mode.
+    fn key_file(&self) -> Option<String> {
+        let file = self.database_url.strip_prefix("sqlite:")?;
+        let file = file.trim_start_matches("//");
+        Some(format!("{}.key", file.split('?').next().unwrap_or(file)))
     }
 
     /// [`Self::shutdown_seconds`].

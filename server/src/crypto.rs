@@ -44,17 +44,29 @@ impl Keys {
     /// When the text is anything else.
     pub fn from_base64(text: &SecretString) -> anyhow::Result<Self> {
         let bytes = STANDARD.decode(text.expose_secret().trim()).ok();
-        let root: [u8; 32] = bytes
+        let root = bytes
             .and_then(|b| b.try_into().ok())
             .context("the encryption key must be 32 bytes in base64")?;
+        Ok(Self::derived(&root))
+    }
+
+    /// Derives keys from a random one, where nothing depends on the server's.
+    ///
+    /// # Errors
+    /// When the operating system fails to provide random bytes.
+    pub fn random() -> anyhow::Result<Self> {
+        Ok(Self::derived(&crate::new_id::random::<32>()?))
+    }
+
+    fn derived(root: &[u8; 32]) -> Self {
         let derive =
-            |purpose: &str| SecretBox::new(Box::new(hmac_sha256(&root, &[purpose.as_bytes()])));
-        Ok(Self {
+            |purpose: &str| SecretBox::new(Box::new(hmac_sha256(root, &[purpose.as_bytes()])));
+        Self {
             encryption: derive("till encryption at rest"),
             client_token: derive("till client token"),
             return_state: derive("till return state"),
             fingerprint: derive("till request fingerprint"),
-        })
+        }
     }
 
     /// Encrypts a secret for the store (XChaCha20-Poly1305), with associated data that names its

@@ -25,21 +25,32 @@ enum Command {
     /// Run the server
     Serve(Box<till_server::config::Config>),
     /// Create the database's tables or bring them up to date, as `serve` does when it starts
-    Migrate(commands::migrate::Args),
+    Migrate(Box<commands::migrate::Args>),
     /// Manage projects
     #[command(subcommand)]
     Project(commands::project::Command),
     /// Try accounts at payment systems
     #[command(subcommand)]
     Connector(commands::connector::Command),
-    /// Resolve payments
+    /// Create invoices
+    #[command(subcommand)]
+    Invoice(commands::invoice::Command),
+    /// Find payments, and resolve them
     #[command(subcommand)]
     Payment(commands::payment::Command),
+    /// Find callbacks, and send them again
+    #[command(subcommand)]
+    Event(commands::event::Command),
     /// Copy an SQLite database while the server runs
-    Backup(commands::backup::Args),
+    Backup(Box<commands::backup::Args>),
     /// Sign simple HTML forms
     #[command(subcommand)]
     Form(commands::form::Command),
+    /// Let time pass in a test project
+    #[command(subcommand)]
+    Test(commands::test_clock::Command),
+    /// Make a callback happen in a test project
+    Trigger(Box<commands::trigger::Args>),
     /// Run the sandbox, a payment system for tests
     Sandbox(commands::sandbox::Args),
     /// Run the server, the sandbox and a demo shop together
@@ -76,12 +87,16 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(config) => commands::serve::run(*config, on_signal()?).await,
-        Command::Migrate(args) => commands::migrate::run(args).await,
+        Command::Migrate(args) => commands::migrate::run(*args).await,
         Command::Project(command) => commands::project::run(command).await,
         Command::Connector(command) => commands::connector::run(command).await,
+        Command::Invoice(command) => commands::invoice::run(command).await,
         Command::Payment(command) => commands::payment::run(command).await,
-        Command::Backup(args) => commands::backup::run(args).await,
+        Command::Event(command) => commands::event::run(command).await,
+        Command::Backup(args) => commands::backup::run(*args).await,
         Command::Form(command) => commands::form::run(command).await,
+        Command::Test(command) => commands::test_clock::run(command).await,
+        Command::Trigger(args) => commands::trigger::run(*args).await,
         Command::Sandbox(args) => commands::sandbox::run(args, on_signal()?).await,
         Command::Demo(args) => commands::demo::run(args, on_signal()?).await,
         Command::Completions(args) => commands::generate::completions(&args, Cli::command()),

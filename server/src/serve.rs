@@ -46,6 +46,10 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
 }
 
 async fn serve_gracefully(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    // For the command line. Without it, commands take their own settings.
+    if let Err(error) = app.store.record_public_url(&app.base_url).await {
+        tracing::warn!(%error, "the public URL is not recorded");
+    }
     let workers = start_workers(&app);
     let router = http::router(app.clone());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

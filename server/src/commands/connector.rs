@@ -1,6 +1,6 @@
 //! `till connector`.
 
-use super::project::cli_error;
+use super::common::cli_error;
 use anyhow::{Context, bail};
 use till_server::app::App;
 use till_server::config::Config;

@@ -1,6 +1,7 @@
 //! `till demo`: server, sandbox and a demo shop on this machine.
 
-use super::project::{cli_error, sandbox_account};
+use super::common::cli_error;
+use super::project::sandbox_account;
 use super::serve::listen;
 use anyhow::Context;
 use clap::Parser;

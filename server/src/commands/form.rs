@@ -1,12 +1,15 @@
 //! `till form`.
 
+use super::common::cli_error;
 use anyhow::{Context, bail};
 use maud::html;
 use std::str::FromStr;
 use till_server::app::App;
 use till_server::callbacks::sign::valid_secrets;
 use till_server::config::Config;
-use till_server::flow::form_signature::{SIGNATURE, signature, unsignable};
+use till_server::flow::form_signature::{SIGNATURE, signature};
+use till_server::flow::invoices::validate;
+use till_server::http::check_form;
 use till_shared::id::ProjectId;
 
 /// The commands that deal with simple HTML forms.
@@ -56,9 +59,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         }
         fields.push((name, value));
     }
-    if let Some(name) = unsignable(&fields) {
-        bail!("{name} contains a line break, which can't be signed");
-    }
+    // The server rejects the same forms.
+    let order = check_form(&fields).map_err(|reasons| anyhow::anyhow!(reasons.join("\n")))?;
+    validate(&order, app.config.dev).map_err(cli_error)?;
     let secrets = valid_secrets(&app.keys, &project)?;
     let newest = secrets
         .first()

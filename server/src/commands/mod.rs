@@ -1,12 +1,17 @@
 //! The commands of the command line.
 
 pub mod backup;
+mod common;
 pub mod connector;
 pub mod demo;
+pub mod event;
 pub mod form;
 pub mod generate;
+pub mod invoice;
 pub mod migrate;
 pub mod payment;
 pub mod project;
 pub mod sandbox;
 pub mod serve;
+pub mod test_clock;
+pub mod trigger;

@@ -22,6 +22,7 @@ pub mod project_body;
 pub mod projects;
 mod redirect;
 pub mod refunds;
+pub mod test_clock;
 mod urls;
 pub mod widget;
 

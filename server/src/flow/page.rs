@@ -73,3 +73,20 @@ pub fn check_last4(last4: Option<&str>) -> Result<()> {
         Err(Error::field("last4", "invalid", "four digits"))
     }
 }
+
+/// What [`time`] reads.
+pub const TIME: &str = "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31";
+
+/// Reads a time by which a list is narrowed, as milliseconds since 1970-01-01 UTC: RFC 3339 with any
+/// offset, or a date alone, which is its beginning in UTC.
+pub fn time(text: &str) -> Option<i64> {
+    let time = text.parse::<jiff::Timestamp>().ok();
+    let day = || {
+        // The parser also reads a time without an offset, and leaves the time out.
+        let day = text.parse::<jiff::civil::Date>().ok();
+        let day = day.filter(|_| text.len() == 10)?;
+        let begin = day.to_datetime(jiff::civil::Time::midnight());
+        jiff::tz::TimeZone::UTC.to_timestamp(begin).ok()
+    };
+    time.or_else(day).map(jiff::Timestamp::as_millisecond)
+}

@@ -9,6 +9,8 @@ mod pages;
 mod webhooks;
 mod widget;
 
+pub use pages::check_form;
+
 use crate::app::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -105,6 +105,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
         tag("payments", "Attempts to pay, and refunds"),
         tag("disputes", "Payments that the buyer's bank disputes"),
         tag("events", "Callbacks and their delivery"),
+        tag("testing", "Time in test projects"),
         tag(
             "projects",
             "For the operator: projects, their keys and accounts",

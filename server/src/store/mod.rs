@@ -21,6 +21,7 @@ pub mod event_attempts;
 pub mod event_resends;
 pub mod events;
 pub mod idempotency_keys;
+mod installation;
 pub mod invoices;
 mod notify;
 pub mod payments;
@@ -29,6 +30,7 @@ pub mod refunds;
 pub mod reversals;
 mod schema;
 pub mod secret_keys;
+pub mod test_clock;
 
 pub use backlog::ToReview;
 pub use database::{Store, Tx};

@@ -5,12 +5,11 @@ mod settings;
 
 pub use sandbox::sandbox_account;
 
+use super::common::{Common, cli_error};
 use anyhow::Context;
 use serde_json::json;
 use settings::SettingArgs;
 use till_server::app::App;
-use till_server::config::Config;
-use till_server::flow::Error;
 use till_server::flow::page::Limit;
 use till_server::flow::project_body::{read_new, read_update};
 use till_server::flow::projects::{
@@ -33,17 +32,6 @@ pub enum Command {
     RotateKey(Box<Rotate>),
     /// Replace the signing secret; callbacks are signed with both for 24 hours
     RotateSecret(Box<Rotate>),
-}
-
-/// Flags of every command.
-#[derive(clap::Args)]
-struct Common {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    config: Config,
 }
 
 /// Flags of `till project create`.
@@ -114,7 +102,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Create(new) => create(*new).await,
         Command::List(list) => show_all(list.common).await,
         Command::Show(one) => {
-            let app = App::open(one.common.config).await?;
+            let app = App::reader(one.common.config).await?;
             let project = projects::get(&app, &one.project).await.map_err(cli_error);
             let project = project.with_context(|| format!("there is no {}", one.project))?;
             show(&project, one.common.json)
@@ -123,7 +111,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let mut patch = update.settings.body().await?;
             patch.extend(update.name.map(|name| ("name".into(), name.into())));
             let sets_endpoint = patch.get("notify_url").is_some_and(|url| !url.is_null());
-            let app = App::new(update.common.config).await?;
+            let app = App::migrated(update.common.config).await?;
             let change = read_update(patch).map_err(cli_error)?;
             let changed = update_project(&app, &update.project, change).await;
             let changed = changed.map_err(cli_error)?;
@@ -133,14 +121,14 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             show(&changed, update.common.json)
         }
         Command::RotateKey(rotate) => {
-            let app = App::new(rotate.common.config).await?;
+            let app = App::migrated(rotate.common.config).await?;
             let sk = rotate_key(&app, &rotate.project, rotate.now).await;
             let sk = sk.map_err(cli_error)?;
             print_secret("sk", "secret key", &sk, rotate.common.json);
             Ok(())
         }
         Command::RotateSecret(rotate) => {
-            let app = App::new(rotate.common.config).await?;
+            let app = App::migrated(rotate.common.config).await?;
             let secret = rotate_secret(&app, &rotate.project, rotate.now).await;
             let secret = secret.map_err(cli_error)?;
             print_secret(
@@ -178,7 +166,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
     let mut body = new.settings.body().await?;
     body.insert("name".into(), new.name.into());
     let (settings, accounts) = read_new(body).map_err(cli_error)?;
-    let app = App::new(new.common.config).await?;
+    let app = App::migrated(new.common.config).await?;
     let created = create_project(&app, settings, accounts).await;
     let CreatedProject {
         project,
@@ -202,7 +190,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
 const BATCH: i64 = 100;
 
 async fn show_all(common: Common) -> anyhow::Result<()> {
-    let app = App::open(common.config).await?;
+    let app = App::reader(common.config).await?;
     let mut before = None;
     loop {
         let limit = Limit::new(Some(BATCH)).map_err(cli_error)?;
@@ -230,17 +218,4 @@ fn show(project: &ProjectView, as_json: bool) -> anyhow::Result<()> {
     };
     println!("{text}");
     Ok(())
-}
-
-/// The error as it is printed, with a line for each invalid field.
-pub fn cli_error(error: Error) -> anyhow::Error {
-    match error {
-        Error::Problem { detail, errors, .. } => {
-            let fields = errors
-                .iter()
-                .map(|e| format!("\n  {}: {}", e.field, e.message));
-            anyhow::anyhow!("{detail}{}", fields.collect::<String>())
-        }
-        Error::Internal(cause) => cause,
-    }
 }

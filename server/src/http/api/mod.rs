@@ -7,6 +7,7 @@ mod payments;
 mod projects;
 mod refunds;
 mod resolve;
+mod test_clock;
 
 use crate::app::App;
 use std::sync::Arc;
@@ -22,4 +23,5 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .merge(events::router())
         .merge(projects::router())
         .merge(resolve::router())
+        .merge(test_clock::router())
 }

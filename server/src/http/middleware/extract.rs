@@ -2,6 +2,7 @@
 
 use crate::flow::Error;
 use crate::flow::deserialize::deserialize;
+use crate::flow::page;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -182,25 +183,12 @@ pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, Error> {
     text.parse().map_err(|_| Error::not_found(what))
 }
 
-/// Parses a time of a query, as milliseconds since 1970-01-01 UTC: RFC 3339 with any offset, or a
-/// date alone, which is its beginning in UTC.
+/// Parses a time of a query, as milliseconds since 1970-01-01 UTC.
 ///
 /// # Errors
 /// `invalid-request` that names the parameter.
 pub fn time(name: &str, text: Option<&str>) -> Result<Option<i64>, Error> {
-    let read = |text: &str| {
-        let time = text.parse::<jiff::Timestamp>().ok();
-        let day = || {
-            // The parser also reads a time without an offset, and leaves the time out.
-            let day = text.parse::<jiff::civil::Date>().ok();
-            let day = day.filter(|_| text.len() == 10)?;
-            let begin = day.to_datetime(jiff::civil::Time::midnight());
-            jiff::tz::TimeZone::UTC.to_timestamp(begin).ok()
-        };
-        time.or_else(day).map(jiff::Timestamp::as_millisecond)
-    };
-    let message = "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31";
-    text.map(|text| read(text).ok_or_else(|| Error::field(name, "invalid", message)))
+    text.map(|text| page::time(text).ok_or_else(|| Error::field(name, "invalid", page::TIME)))
         .transpose()
 }
 

@@ -7,6 +7,8 @@ pub mod message;
 mod return_page;
 pub mod texts;
 
+pub use form::check as check_form;
+
 use crate::app::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;

@@ -16,4 +16,5 @@ mod refunds;
 mod resend;
 mod resolve;
 mod sandbox_cards;
+mod test_clock;
 mod unsent;

@@ -3,6 +3,7 @@
 mod alerts;
 mod backup;
 mod command_line;
+mod commands;
 mod logs;
 mod metrics;
 mod traces;
