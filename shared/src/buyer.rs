@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// A field of [`Buyer`] that a project can require.
+/// A field of the buyer's details that a project can require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -36,15 +36,32 @@ impl BuyerField {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Buyer {
     /// An e-mail address.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 254,
+            pattern = r"^\S+@[^\s@.]+(\.[^\s@.]+)+$",
+            example = "buyer@shop.example"
+        )
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// A full name.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A telephone number.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            pattern = r"^[ +().-]*([0-9][ +().-]*){5,15}$",
+            example = "+49 30 1234567"
+        )
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// An ISO 3166-1 alpha-2 code.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{2}$", example = "DE"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
 }

@@ -242,10 +242,13 @@ pub struct CardSummary {
     #[serde(deserialize_with = "brand")]
     pub brand: Brand,
     /// The last four digits.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9]{4}$"))]
     pub last4: String,
     /// The expiry month, 1 to 12.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 12))]
     pub exp_month: u8,
     /// The expiry year, four digits.
+    #[cfg_attr(feature = "openapi", schema(minimum = 2000, maximum = 9999))]
     pub exp_year: u16,
 }
 

@@ -44,6 +44,7 @@ pub struct Dispute {
     /// The dispute's id.
     pub id: DisputeId,
     /// Always `dispute`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^dispute$"))]
     pub object: String,
     /// The disputed payment.
     pub payment: PaymentId,
@@ -52,17 +53,22 @@ pub struct Dispute {
     /// The payment system's id of the dispute.
     pub reference: String,
     /// The disputed amount, in minor units.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
     /// The reason, in the payment system's words.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reason: Option<String>,
     /// The status.
     pub status: DisputeStatus,
     /// Until when the project can respond, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub respond_by: Option<String>,
     /// When the dispute became known, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: String,
     /// When the dispute last changed, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub updated_at: String,
 }

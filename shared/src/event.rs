@@ -3,6 +3,8 @@
 use crate::dispute::Dispute;
 use crate::id::{EventId, ProjectId};
 use crate::invoice::Invoice;
+#[cfg(feature = "openapi")]
+use crate::money::Currency;
 use crate::payment::Payment;
 use crate::refund::Refund;
 use serde::{Deserialize, Serialize};
@@ -94,8 +96,10 @@ pub struct Event {
     /// The event's type.
     pub r#type: EventType,
     /// The position among the events of the invoice, starting at 1. 0 for `order.check` and `ping`.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub sequence: i64,
     /// When the event was created, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: String,
     /// The project that receives it.
     pub project: ProjectId,
@@ -156,14 +160,17 @@ pub struct SentEvent {
     #[serde(flatten)]
     pub event: Event,
     /// Always `event`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^event$"))]
     pub object: String,
     /// The delivery state.
     pub state: DeliveryState,
     /// Every delivery attempt, oldest first.
     pub attempts: Vec<DeliveryAttempt>,
     /// When the next attempt is due, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub next_attempt_at: Option<String>,
     /// When it was first delivered, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub delivered_at: Option<String>,
 }
 
@@ -172,14 +179,19 @@ pub struct SentEvent {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryAttempt {
     /// When the attempt started, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub at: String,
     /// The HTTP status of the response, if there was one.
+    #[cfg_attr(feature = "openapi", schema(required, minimum = 100, maximum = 999))]
     pub status: Option<u16>,
     /// The duration in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub duration_ms: i64,
     /// Why there was no response.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub error: Option<String>,
     /// The first 1 KiB of the response body.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub response: Option<String>,
 }
 
@@ -193,9 +205,14 @@ pub struct OrderCheckAnswer {
     #[serde(default)]
     pub reason: Option<String>,
     /// The amount that the project expects, in minor units.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     #[serde(default)]
     pub amount: Option<i64>,
     /// The currency that the project expects.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Currency>))]
     #[serde(default)]
     pub currency: Option<String>,
 }

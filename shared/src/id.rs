@@ -23,11 +23,11 @@ impl fmt::Display for BadId {
 impl std::error::Error for BadId {}
 
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident, $prefix:literal, $example:literal) => {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal, $pattern:literal, $example:literal) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[cfg_attr(feature = "openapi", schema(example = $example))]
+        #[cfg_attr(feature = "openapi", schema(pattern = $pattern, example = $example))]
         pub struct $name(String);
 
         impl $name {
@@ -73,33 +73,40 @@ macro_rules! id {
 
 id!(
     /// The id of a project: the merchant's site or game.
-    ProjectId, "prj_", "prj_019abc0de0007000800000000000000a"
+    ProjectId, "prj_", "^prj_[0-9a-z]{1,60}$",
+    "prj_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of an invoice.
-    InvoiceId, "inv_", "inv_019abc0de0007000800000000000000a"
+    InvoiceId, "inv_", "^inv_[0-9a-z]{1,60}$",
+    "inv_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of a payment: one attempt to pay an invoice. Also sent to payment systems as the
     /// idempotency key.
-    PaymentId, "pay_", "pay_019abc0de0007000800000000000000a"
+    PaymentId, "pay_", "^pay_[0-9a-z]{1,60}$",
+    "pay_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of a refund.
-    RefundId, "rfd_", "rfd_019abc0de0007000800000000000000a"
+    RefundId, "rfd_", "^rfd_[0-9a-z]{1,60}$",
+    "rfd_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of a dispute.
-    DisputeId, "dsp_", "dsp_019abc0de0007000800000000000000a"
+    DisputeId, "dsp_", "^dsp_[0-9a-z]{1,60}$",
+    "dsp_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of a callback. Sent as the `webhook-id` header on every delivery attempt.
-    EventId, "evt_", "evt_019abc0de0007000800000000000000a"
+    EventId, "evt_", "^evt_[0-9a-z]{1,60}$",
+    "evt_019abc0de0007000800000000000000a"
 );
 id!(
     /// The id of a request to the server. Sent in the `x-request-id` response header and written to
     /// every log line of the request.
-    RequestId, "req_", "req_019abc0de0007000800000000000000a"
+    RequestId, "req_", "^req_[0-9a-z]{1,60}$",
+    "req_019abc0de0007000800000000000000a"
 );
 
 #[cfg(test)]

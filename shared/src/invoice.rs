@@ -52,10 +52,22 @@ impl InvoiceStatus {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Item {
     /// The name of the item.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 250,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        )
+    )]
     pub name: String,
     /// The quantity.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub quantity: u32,
     /// The unit price, in minor units of the invoice's currency.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 0, maximum = 999_999_999_999_i64)
+    )]
     #[cfg_attr(test, ts(type = "number"))]
     pub amount: i64,
 }
@@ -67,16 +79,22 @@ pub struct Invoice {
     /// The invoice's id.
     pub id: InvoiceId,
     /// Always `invoice`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^invoice$"))]
     pub object: String,
     /// The project it belongs to.
     pub project: ProjectId,
     /// The project's order number, unique within the project.
     pub order_id: String,
     /// The amount, in minor units.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     pub amount: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
     /// The description shown to the buyer.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub description: Option<String>,
     /// The line items.
     pub items: Vec<Item>,
@@ -89,24 +107,31 @@ pub struct Invoice {
     /// All payments of the invoice, oldest first.
     pub payments: Vec<Payment>,
     /// The amount refunded so far, in minor units.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount_refunded: i64,
     /// The hosted payment page.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub payment_url: String,
     /// The payment system's page, if the invoice was created with a payment method.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation_url: Option<String>,
     /// The token that the widget sends. Valid for this invoice only.
     pub client_token: String,
     /// The language of the widget, a BCP 47 tag.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub locale: Option<String>,
     /// Key-value data of the project's own.
     pub metadata: BTreeMap<String, String>,
     /// Whether the invoice belongs to a test project.
     pub test: bool,
     /// When the invoice was created, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: String,
     /// When the invoice expires, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
     /// When the invoice was paid, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub paid_at: Option<String>,
 }

@@ -6,7 +6,7 @@ use std::fmt;
 /// An ISO 4217 currency with defined minor units (excludes gold and "no currency").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, example = "EUR"))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR"))]
 pub struct Currency(iso_currency::Currency);
 
 /// Why a value is not a valid amount of money.

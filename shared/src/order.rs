@@ -2,6 +2,8 @@
 
 use crate::buyer::Buyer;
 use crate::invoice::Item;
+#[cfg(feature = "openapi")]
+use crate::money::Currency;
 use crate::payment::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,16 +19,37 @@ use std::collections::BTreeMap;
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Order {
     /// The project's order number, unique within the project.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 128,
+            pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+        )
+    )]
     pub order_id: String,
     /// The amount, in minor units. From a page also a decimal string such as `"19.99"`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     #[cfg_attr(test, ts(type = "number | string"))]
     pub amount: i64,
     /// The currency, ISO 4217.
+    #[cfg_attr(feature = "openapi", schema(value_type = Currency))]
     pub currency: String,
     /// The description shown to the buyer.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 1000,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        )
+    )]
     #[serde(default)]
     pub description: Option<String>,
     /// The line items.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     #[serde(default)]
     #[cfg_attr(test, ts(as = "Option<Vec<Item>>"))]
     pub items: Vec<Item>,
@@ -35,12 +58,22 @@ pub struct Order {
     #[cfg_attr(test, ts(as = "Option<Buyer>"))]
     pub buyer: Buyer,
     /// The language of the widget, a BCP 47 tag.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 35,
+            example = "de",
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        )
+    )]
     #[serde(default)]
     pub locale: Option<String>,
     /// Where the buyer goes after a successful payment.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^https?://"))]
     #[serde(default)]
     pub success_url: Option<String>,
     /// Where the buyer goes otherwise.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^https?://"))]
     #[serde(default)]
     pub failure_url: Option<String>,
     /// The payment method. From a project's server: the payment is submitted at once. From a page:
@@ -48,11 +81,29 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
     /// How long the invoice stays open, in seconds. Not from a page.
+    #[cfg_attr(feature = "openapi", schema(minimum = 60, maximum = 31622400))]
     #[serde(default)]
     #[cfg_attr(test, ts(skip))]
     pub expires_in_seconds: Option<u32>,
     /// The project's own data: at most 50 entries, keys up to 40 and values up to 500 characters.
+    #[cfg_attr(feature = "openapi", schema(schema_with = metadata))]
     #[serde(default)]
     #[cfg_attr(test, ts(type = "Record<string, string>", optional))]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// The schema of metadata.
+#[cfg(feature = "openapi")]
+pub fn metadata() -> utoipa::openapi::Object {
+    use utoipa::openapi::{ObjectBuilder, Schema, Type};
+    let text = |min, max| {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.min_length(min).max_length(Some(max)).build()
+    };
+    ObjectBuilder::new()
+        .description(Some("The project's own data: names and texts."))
+        .property_names(Some(text(Some(1), 40)))
+        .additional_properties(Some(Schema::from(text(None, 500))))
+        .max_properties(Some(50))
+        .build()
 }

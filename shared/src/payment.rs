@@ -201,6 +201,7 @@ pub struct ShownPayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardSummary>,
     /// When the payment last changed, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub updated_at: String,
 }
 
@@ -212,21 +213,30 @@ pub struct Payment {
     #[serde(flatten)]
     pub shown: ShownPayment,
     /// Always `payment`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^payment$"))]
     pub object: String,
     /// The invoice.
     pub invoice: InvoiceId,
     /// The connector that processes the payment, for example `sandbox`.
     pub connector: String,
     /// The payment system's id of the payment, once known.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reference: Option<String>,
     /// The amount, in minor units.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     pub amount: i64,
     /// The amount refunded so far, in minor units.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount_refunded: i64,
     /// The amount that the payment system took back without a dispute, in minor units.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount_reversed: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
     /// When the payment was created, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: String,
 }

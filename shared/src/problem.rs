@@ -128,6 +128,7 @@ pub struct Problem {
     /// A summary of the problem type.
     pub title: String,
     /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// The request id, also written to the log.
     pub request_id: String,
@@ -137,7 +138,11 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reason {
-    /// A URI reference that ends in the [`ProblemType`], for example `/problems/order-rejected`.
+    /// The problem type, a URI reference such as `/problems/order-rejected`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(format = "uri-reference", pattern = "^/problems/[a-z-]+$")
+    )]
     pub r#type: String,
     /// What happened in this request.
     pub detail: String,

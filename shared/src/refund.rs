@@ -63,23 +63,31 @@ pub struct Refund {
     /// The refund's id.
     pub id: RefundId,
     /// Always `refund`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^refund$"))]
     pub object: String,
     /// The refunded payment.
     pub payment: PaymentId,
     /// The invoice of the payment.
     pub invoice: InvoiceId,
     /// The amount, in minor units.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     pub amount: i64,
     /// The currency, ISO 4217.
     pub currency: Currency,
     /// The reason given by the project.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reason: Option<String>,
     /// The status.
     pub status: RefundStatus,
     /// Who requested the refund.
     pub source: RefundSource,
     /// When the refund was created, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub created_at: String,
     /// When the refund last changed, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub updated_at: String,
 }

@@ -101,8 +101,8 @@ impl CardEntry {
 pub struct MethodInfo<M = Method, E = CardEntry> {
     /// The payment method.
     pub method: M,
-    /// The fields that the method requires in [`FixPayment`]; for a card that is entered in our
-    /// payment form `number`, `exp_month` and so on.
+    /// The fields that the method requires in the payment fixation. For a card that is entered in our
+    /// payment form: `number`, `exp_month` and so on.
     pub fields: Vec<String>,
     /// For the method `card`: where the buyer enters it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,8 +131,9 @@ fn theme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Theme, D::Error> 
     known::or(deserializer, Theme::Auto)
 }
 
-/// Billing data: everything that the widget shows. The widget reads the two parts one after the
-/// other, as a flattened type takes 8 KB of WebAssembly to read.
+/// Billing data: everything that the widget shows.
+// The widget reads the two parts one after the other: a flattened type takes 8 KB of WebAssembly to
+// read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BillingData {
@@ -155,13 +156,19 @@ pub struct Bill {
     /// The project.
     pub project: ProjectInfo,
     /// The amount, in minor units.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 999_999_999_999_i64)
+    )]
     pub amount: i64,
     /// The currency, ISO 4217.
     #[cfg_attr(feature = "openapi", schema(value_type = Currency))]
     pub currency: String,
     /// The number of decimals of the currency.
+    #[cfg_attr(feature = "openapi", schema(maximum = 4))]
     pub exponent: u32,
     /// The description shown to the buyer.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub description: Option<String>,
     /// The line items.
     pub items: Vec<Item>,
@@ -175,10 +182,13 @@ pub struct Bill {
     #[serde(deserialize_with = "theme")]
     pub theme: Theme,
     /// The project's accent color, `#rrggbb`.
+    #[cfg_attr(feature = "openapi", schema(required, pattern = "^#[0-9a-fA-F]{6}$"))]
     pub accent: Option<String>,
     /// The language set by the order or the project, a BCP 47 tag.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub locale: Option<String>,
     /// When the invoice expires, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub expires_at: String,
     /// Whether the project is in test mode.
     pub test: bool,
@@ -192,18 +202,20 @@ impl Bill {
     }
 }
 
-/// The state of an invoice: the body of every live event. The widget reads [`ShownPayment`](crate::payment::ShownPayment), a part of
-/// the payment that the server sends.
+/// The state of an invoice: the body of every live event.
+// The widget reads `ShownPayment`, a part of the payment that the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WidgetState<P = Payment> {
     /// The status of the invoice.
     pub status: InvoiceStatus,
     /// The latest payment, if there is one.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub payment: Option<P>,
     /// The verification that the payment requires.
     pub verification: Verification,
     /// Where to send the buyer after the payment, if the project set a URL.
+    #[cfg_attr(feature = "openapi", schema(required, format = "uri"))]
     pub continue_url: Option<String>,
 }
 
@@ -229,16 +241,22 @@ pub struct FixPayment {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BrowserInfo {
     /// `navigator.userAgent`.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2048))]
     pub user_agent: String,
     /// `navigator.language`, a BCP 47 tag.
+    #[cfg_attr(feature = "openapi", schema(max_length = 35, pattern = "^[!-~]+$"))]
     pub language: String,
     /// `screen.colorDepth`, in bits.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 64))]
     pub color_depth: u32,
     /// `screen.width`, in CSS pixels.
+    #[cfg_attr(feature = "openapi", schema(maximum = 999999))]
     pub screen_width: u32,
     /// `screen.height`, in CSS pixels.
+    #[cfg_attr(feature = "openapi", schema(maximum = 999999))]
     pub screen_height: u32,
     /// `new Date().getTimezoneOffset()`: UTC minus local time, in minutes.
+    #[cfg_attr(feature = "openapi", schema(minimum = -1440, maximum = 1440))]
     pub time_zone_offset: i32,
     /// `navigator.javaEnabled()`.
     pub java_enabled: bool,

@@ -10,6 +10,7 @@ pub struct Page<T> {
     /// Newest first.
     pub data: Vec<T>,
     /// The `cursor` of the next page. Null on the last page.
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(pages::assets::router())
         .split_for_parts();
     described
-        .merge(openapi::router(openapi::complete(api)))
+        .merge(openapi::router(openapi::complete(api, &app.base_url)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -1,5 +1,9 @@
 //! The OpenAPI 3.1 document, generated from the handlers, and a viewer for it at `/docs`.
 
+mod callbacks;
+mod corrections;
+mod times;
+
 use crate::app::App;
 use axum::Json;
 use axum::Router;
@@ -9,14 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Tag};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::{
+    ContentBuilder, Header, OpenApi, Ref, RefOr, Response, ResponseBuilder, ServerBuilder, Tag,
+};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 use utoipa_swagger_ui::SwaggerUi;
 
 /// Declares a type that lists the problems a call may respond with.
 macro_rules! problems {
-    ($name:ident: $($kind:ident),+ $(,)?) => {
+    ($name:ident: $($kind:ident),* $(,)?) => {
         struct $name;
 
         impl utoipa::IntoResponses for $name {
@@ -25,13 +32,14 @@ macro_rules! problems {
                 utoipa::openapi::RefOr<utoipa::openapi::Response>,
             > {
                 $crate::http::openapi::responses(&[
-                    $(till_shared::problem::ProblemType::$kind),+
+                    $(till_shared::problem::ProblemType::$kind),*
                 ])
             }
         }
     };
 }
 pub(super) use problems;
+pub use times::{EventOrTime, TimeOrDate};
 
 /// Responses for these problems: one for each status, with an example of each problem.
 pub fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
@@ -54,13 +62,43 @@ pub fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
             .schema(Some(Ref::from_schema_name("Problem")))
             .examples_from_iter(examples)
             .build();
-        let response = ResponseBuilder::new()
+        let mut response = ResponseBuilder::new()
             .description(titles.join(", or: "))
-            .content("application/problem+json", content)
-            .build();
-        (status.to_string(), RefOr::T(response))
+            .content("application/problem+json", content);
+        if kinds.contains(&ProblemType::Unauthorized) {
+            response = response.header("WWW-Authenticate", header("How to authenticate: `Bearer`"));
+        }
+        let again = [ProblemType::Unavailable, ProblemType::IdempotencyKeyInUse];
+        if again.iter().any(|kind| kinds.contains(kind)) {
+            response = response.header("Retry-After", header("Seconds to wait"));
+        }
+        (status.to_string(), RefOr::T(response.build()))
     };
     by_status.into_iter().map(response).collect()
+}
+
+fn header(description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(String::schema()))
+        .description(Some(description))
+        .build()
+}
+
+/// The responses of pages for browsers when the server fails or sheds load. Clients that do not ask
+/// for HTML get a problem document.
+pub struct PageProblems;
+
+impl IntoResponses for PageProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = responses(&[]);
+        for response in all.values_mut() {
+            if let RefOr::T(response) = response {
+                let page = ContentBuilder::new().schema(Some(String::schema())).build();
+                response.content.insert("text/html".into(), page.into());
+            }
+        }
+        all
+    }
 }
 
 fn example(kind: ProblemType) -> Problem {
@@ -86,8 +124,17 @@ fn example(kind: ProblemType) -> Problem {
     }
 }
 
-/// Completes the document with title, security schemes, tags and the schemas of problems.
-pub fn complete(mut api: OpenApi) -> OpenApi {
+/// Completes the document with title, server, security schemes, tags, callbacks and the schemas of
+/// problems. `base_url` is the server's public URL.
+pub fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
+    corrections::apply(&mut api);
+    let server = ServerBuilder::new()
+        .url(base_url)
+        .description(Some("This server"))
+        .build();
+    api.servers = Some(vec![server]);
+    api.webhooks = Some(callbacks::webhooks());
+    api.info.contact = None;
     api.info.title = "Till".into();
     api.info.version = env!("CARGO_PKG_VERSION").into();
     api.info.description = Some(
@@ -106,6 +153,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
         tag("disputes", "Payments that the buyer's bank disputes"),
         tag("events", "Callbacks and their delivery"),
         tag("testing", "Time in test projects"),
+        tag("callbacks", "Requests that Till sends to your server"),
         tag(
             "projects",
             "For the operator: projects, their keys and accounts",
@@ -115,6 +163,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
         tag("operation", "Health checks and metrics"),
     ]);
     let components = api.components.get_or_insert_default();
+    callbacks::schemas(components);
     let schemas = [
         (Problem::name(), Problem::schema()),
         (Reason::name(), Reason::schema()),

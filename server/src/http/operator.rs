@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,11 +24,24 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sandbox))
 }
 
+/// Whether the process responds.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// Always `ok`.
+    #[schema(pattern = "^ok$")]
+    status: &'static str,
+}
+
+problems!(HealthProblems:);
+
 /// Liveness: whether the process responds
-#[utoipa::path(get, path = "/healthz", tag = "operation",
-    responses((status = 200, description = "The process responds")))]
-async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+///
+/// Does not look at the database. Restart the process when it does not respond.
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "operation",
+    security(()),
+    responses((status = 200, body = Health, description = "The process responds"), HealthProblems))]
+async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
 }
 
 problems!(ReadyProblems: Unavailable);
@@ -38,6 +50,7 @@ problems!(ReadyProblems: Unavailable);
 #[derive(Serialize, ToSchema)]
 struct Ready {
     /// Always `ready`.
+    #[schema(pattern = "^ready$")]
     status: &'static str,
     /// Problems that do not keep the server from serving, such as callbacks or payments that wait too long.
     warnings: Vec<Warning>,
@@ -46,7 +59,8 @@ struct Ready {
 /// Readiness: whether the server and its database respond
 ///
 /// A project's endpoint or a payment provider that does not respond is a warning: the server stays ready.
-#[utoipa::path(get, path = "/readyz", tag = "operation",
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "operation",
+    security(()),
     responses((status = 200, body = Ready, description = "The server is ready"), ReadyProblems))]
 async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
     Ok(Json(Ready {
@@ -59,8 +73,10 @@ async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
 ///
 /// In the text format, version 0.0.4. Counters start at zero when the process starts. Metrics that are
 /// read from the database are the same on every server.
-#[utoipa::path(get, path = "/metrics", tag = "operation",
-    responses((status = 200, content_type = "text/plain", body = String, description = "The metrics")))]
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operation",
+    security(()),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The metrics"),
+        HealthProblems))]
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
     let text = health::metrics(&app).await?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response())
@@ -69,8 +85,12 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
 problems!(SandboxProblems: NotFound);
 
 /// Redirect to the sandbox's list of test cards
-#[utoipa::path(get, path = "/sandbox", tag = "operation",
-    responses((status = 303, description = "The sandbox's page"), SandboxProblems))]
+///
+/// Only on a server with a sandbox of its own.
+#[utoipa::path(get, path = "/sandbox", operation_id = "getSandbox", tag = "operation",
+    security(()),
+    responses((status = 303, description = "Redirects to the sandbox's page",
+        headers(("Location" = String, description = "The page's URL"))), SandboxProblems))]
 async fn sandbox(State(app): State<Arc<App>>) -> Result<Redirect> {
     let base = app.config.sandbox_url.as_ref();
     let base = base.ok_or_else(|| Error::not_found("sandbox: start one with `till sandbox`"))?;

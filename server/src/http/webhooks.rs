@@ -23,10 +23,15 @@ problems!(WebhookProblems: InvalidRequest, Unauthorized, NotFound, PayloadTooLar
 ///
 /// Verified by the provider's own scheme over the raw body. An event that is received again has no
 /// further effect.
-#[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", tag = "operation",
-    params(("kind" = String, Path, description = "The connector's kind"),
-        ("account" = String, Path, description = "The account's id")),
-    responses((status = 200, description = "Received"), WebhookProblems))]
+#[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", operation_id = "receiveWebhook", tag = "operation",
+    security(()),
+    params(("kind" = String, Path, description = "The connector's kind, for example `stripe`"),
+        ("account" = String, Path, description = "The account's id, from the project's settings")),
+    request_body(description = "As the payment provider sends it", content(
+        (serde_json::Value = "application/json"), (String = "application/x-www-form-urlencoded"))),
+    responses((status = 200, content_type = "text/plain", body = String,
+            description = "Received. The body is what the payment provider expects"),
+        WebhookProblems))]
 async fn receive(
     State(app): State<Arc<App>>,
     Path((kind, account)): Path<(String, String)>,

@@ -27,10 +27,13 @@ pub struct WidgetSettings {
     /// The color scheme.
     pub theme: Theme,
     /// The accent color, `#rrggbb`.
+    #[schema(pattern = "^#[0-9a-fA-F]{6}$", example = "#1d4ed8")]
     pub accent: Option<String>,
     /// A BCP 47 language tag.
+    #[schema(pattern = "^[0-9A-Za-z-]{2,35}$", example = "de")]
     pub locale: Option<String>,
     /// The URL of the project's logo.
+    #[schema(pattern = "^https?://")]
     pub logo_url: Option<String>,
 }
 
@@ -50,26 +53,35 @@ impl Default for WidgetSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
     /// The name that buyers see.
+    #[schema(
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub name: String,
     /// Origins that may embed the widget and create invoices from a page.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
     /// The URL of the order check, which is called before the buyer is charged.
+    #[schema(pattern = "^https?://")]
     #[serde(default)]
     pub check_url: Option<String>,
     /// The URL that receives callbacks.
+    #[schema(pattern = "^https?://")]
     #[serde(default)]
     pub notify_url: Option<String>,
     /// The types of events that the project wants; all if empty. Other events are not created.
     #[serde(default)]
     pub notify_events: Vec<EventType>,
     /// Where the buyer is sent after a successful payment.
+    #[schema(pattern = "^https?://")]
     #[serde(default)]
     pub success_url: Option<String>,
     /// Where the buyer is sent when the payment does not succeed.
+    #[schema(pattern = "^https?://")]
     #[serde(default)]
     pub failure_url: Option<String>,
     /// How long an invoice stays open, in seconds.
+    #[schema(minimum = 60, maximum = 31622400)]
     #[serde(default = "an_hour")]
     pub invoice_ttl_seconds: u32,
     /// The appearance of the widget.

@@ -28,6 +28,7 @@ pub struct ResentEvents {
     pub data: Vec<SendingEvent>,
     /// The id of the last event that was selected, if there are more. Send it as `after` to resend
     /// the next ones.
+    #[schema(required)]
     pub next_cursor: Option<EventId>,
 }
 
@@ -37,14 +38,18 @@ pub struct SendingEvent {
     /// The event's id.
     pub id: EventId,
     /// Always `event`.
+    #[schema(pattern = "^event$")]
     pub object: &'static str,
     /// The event's type.
     pub r#type: EventType,
     /// The invoice; null for `ping`.
+    #[schema(required)]
     pub invoice: Option<InvoiceId>,
     /// The position among the events of the invoice.
+    #[schema(minimum = 0)]
     pub sequence: i64,
     /// When the event was created, RFC 3339 UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 

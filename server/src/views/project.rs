@@ -15,8 +15,10 @@ pub struct ProjectView {
     /// Its id.
     pub id: ProjectId,
     /// Always `project`.
+    #[schema(pattern = "^project$")]
     pub object: &'static str,
     /// The publishable key.
+    #[schema(pattern = "^pk_")]
     pub pk: String,
     /// The project's settings.
     #[serde(flatten)]
@@ -24,13 +26,17 @@ pub struct ProjectView {
     /// Its accounts at payment systems, in order of preference.
     pub connectors: Vec<ConnectorView>,
     /// Since when `notify_url` is turned off because it answered 410; RFC 3339 UTC.
+    #[schema(required, format = DateTime)]
     pub notify_off_since: Option<String>,
     /// The number of events that wait `unsent` because there was no endpoint, or it was turned off.
     /// `POST /v1/events/resend` sends them.
+    #[schema(minimum = 0)]
     pub unsent_events: i64,
     /// Incremented by every change.
+    #[schema(minimum = 1)]
     pub version: i64,
     /// RFC 3339 UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
 }
 
@@ -46,6 +52,7 @@ pub struct ConnectorView {
     /// The methods it is used for; empty means all that the connector supports.
     pub methods: Vec<Method>,
     /// ISO 4217 codes; empty means all that the connector supports.
+    #[schema(value_type = Vec<till_shared::money::Currency>)]
     pub currencies: Vec<String>,
     /// Where the buyer enters a card.
     pub card_entry: CardEntry,

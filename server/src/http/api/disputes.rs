@@ -11,8 +11,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
-use till_shared::dispute::Dispute;
-use till_shared::id::DisputeId;
+use till_shared::dispute::{Dispute, DisputeStatus};
+use till_shared::id::{DisputeId, PaymentId};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +29,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 #[into_params(parameter_in = Query)]
 struct DisputeQuery {
     /// Only disputes of this payment.
+    #[param(value_type = Option<PaymentId>)]
     payment: Option<String>,
     /// Only disputes of this invoice.
     invoice: Option<String>,
@@ -39,21 +40,26 @@ struct DisputeQuery {
     /// Only disputes of payments by a card that ends in these four digits.
     last4: Option<String>,
     /// Only disputes in this status.
+    #[param(value_type = Option<DisputeStatus>)]
     status: Option<String>,
     /// Only disputes created after this time (RFC 3339), or after the beginning of this day in UTC.
     created_after: Option<String>,
     /// Only disputes created before this time (RFC 3339), or before the beginning of this day in UTC.
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<DisputeId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
 /// List disputes, newest first
-#[utoipa::path(get, path = "/v1/disputes", tag = "disputes", security(("secret_key" = [])),
+///
+/// Disputes of the project's payments. The filters are combined.
+#[utoipa::path(get, path = "/v1/disputes", operation_id = "listDisputes", tag = "disputes", security(("secret_key" = [])),
     params(DisputeQuery),
     responses((status = 200, body = Page<Dispute>, description = "A page of disputes"), ListProblems))]
 async fn list(
@@ -79,8 +85,10 @@ async fn list(
 problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Retrieve a dispute
-#[utoipa::path(get, path = "/v1/disputes/{dispute}", tag = "disputes",
-    security(("secret_key" = [])), params(("dispute" = DisputeId, Path)),
+///
+/// The dispute with its status and the time until which you can respond.
+#[utoipa::path(get, path = "/v1/disputes/{dispute}", operation_id = "getDispute", tag = "disputes",
+    security(("secret_key" = [])), params(("dispute" = DisputeId, Path, description = "The dispute's id")),
     responses((status = 200, body = Dispute, description = "The dispute"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,

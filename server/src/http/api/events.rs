@@ -6,7 +6,7 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::{Error, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
-use crate::http::openapi::problems;
+use crate::http::openapi::{EventOrTime, problems};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -33,9 +33,11 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 #[into_params(parameter_in = Query)]
 struct EventQuery {
     /// Only events of this type, for example `invoice.paid`.
+    #[param(value_type = Option<EventType>)]
     r#type: Option<String>,
     /// Only events in this state: `pending`, `delivered`, `failed` or `unsent` (there was no
     /// endpoint, or it was turned off).
+    #[param(value_type = Option<DeliveryState>)]
     state: Option<String>,
     /// Only events of this invoice.
     invoice: Option<String>,
@@ -45,6 +47,7 @@ struct EventQuery {
     email: Option<String>,
     /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
     /// in UTC).
+    #[param(value_type = Option<EventOrTime>, inline)]
     after: Option<String>,
     /// Only events created after this time (RFC 3339), or after the beginning of this day in UTC: as
     /// `after`.
@@ -52,15 +55,20 @@ struct EventQuery {
     /// Only events created before this time (RFC 3339), or before the beginning of this day in UTC.
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<EventId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
 /// List events, newest first
-#[utoipa::path(get, path = "/v1/events", tag = "events", security(("secret_key" = [])),
+///
+/// Callbacks that were written for the project, with their delivery attempts. The filters are
+/// combined.
+#[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events", security(("secret_key" = [])),
     params(EventQuery),
     responses((status = 200, body = Page<SentEvent>, description = "A page of events"), ListProblems))]
 async fn list(
@@ -112,8 +120,11 @@ fn after(text: Option<&str>) -> Result<After> {
 problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Retrieve an event with its delivery attempts
-#[utoipa::path(get, path = "/v1/events/{event}", tag = "events", security(("secret_key" = [])),
-    params(("event" = EventId, Path)),
+///
+/// The body as it is sent, the delivery state, and every attempt with the first 1 KiB of the
+/// response.
+#[utoipa::path(get, path = "/v1/events/{event}", operation_id = "getEvent", tag = "events", security(("secret_key" = [])),
+    params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 200, body = SentEvent, description = "The event"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -131,8 +142,8 @@ problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
 /// Sends the event now, whether it was delivered or not. Earlier events of the same invoice that are
 /// `pending` or `unsent` are sent before it; `sending` lists all of them. If delivery fails, the retry
 /// schedule starts over.
-#[utoipa::path(post, path = "/v1/events/{event}/resend", tag = "events",
-    security(("secret_key" = [])), params(("event" = EventId, Path)),
+#[utoipa::path(post, path = "/v1/events/{event}/resend", operation_id = "resendEvent", tag = "events",
+    security(("secret_key" = [])), params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 202, body = ResentEvent, description = "The event is being sent"),
         ResendProblems))]
 async fn resend(
@@ -152,6 +163,7 @@ struct ResendBody {
     state: Option<String>,
     /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
     /// in UTC).
+    #[schema(value_type = Option<EventOrTime>)]
     after: Option<String>,
     /// Only events of this type.
     #[schema(value_type = Option<EventType>)]
@@ -166,7 +178,7 @@ problems!(ResendAllProblems: InvalidRequest, Unauthorized, UnsupportedMediaType,
 /// sent in order, and earlier ones that are `pending` or `unsent` before those that were selected.
 /// `data` lists all of them. If there are more, `next_cursor` is the `after` of the next call. If
 /// delivery fails, the retry schedule starts over.
-#[utoipa::path(post, path = "/v1/events/resend", tag = "events", security(("secret_key" = [])),
+#[utoipa::path(post, path = "/v1/events/resend", operation_id = "resendEvents", tag = "events", security(("secret_key" = [])),
     request_body = ResendBody,
     responses((status = 202, body = ResentEvents, description = "The events are being sent"),
         ResendAllProblems))]
@@ -189,7 +201,10 @@ async fn resend_all(
 problems!(PingProblems: InvalidRequest, Unauthorized);
 
 /// Send a `ping` to the project's `notify_url`
-#[utoipa::path(post, path = "/v1/events/ping", tag = "events", security(("secret_key" = [])),
+///
+/// Tests the endpoint. The event has no data and no invoice. Its delivery attempts show how the
+/// endpoint responded.
+#[utoipa::path(post, path = "/v1/events/ping", operation_id = "pingEndpoint", tag = "events", security(("secret_key" = [])),
     responses((status = 202, body = SentEvent, description = "The event is being sent"), PingProblems))]
 async fn ping(
     State(app): State<Arc<App>>,

@@ -8,7 +8,7 @@ use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::middleware::request_id::record_order;
-use crate::http::openapi::problems;
+use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
-use till_shared::invoice::Invoice;
+use till_shared::invoice::{Invoice, InvoiceStatus};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,9 +36,10 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 /// Create an invoice
 ///
 /// The same order again returns the same invoice (200). Different data under the same `order_id` is
-/// rejected. After the invoice has expired or was canceled, the same order makes a new one. With `method`, the server creates the payment at once, and `confirmation_url` is the
-/// payment provider's form: send the buyer there. Without, `payment_url` is the hosted payment page.
-#[utoipa::path(post, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
+/// rejected. After the invoice has expired or was canceled, the same order makes a new one. With
+/// `method`, the server creates the payment at once, and `confirmation_url` is the payment provider's
+/// form: send the buyer there. Without, `payment_url` is the hosted payment page.
+#[utoipa::path(post, path = "/v1/invoices", operation_id = "createInvoice", tag = "invoices", security(("secret_key" = [])),
     params(Key), request_body = Order,
     responses((status = 201, body = Invoice, description = "The new invoice"),
         (status = 200, body = Invoice, description = "The existing invoice of this order"),
@@ -73,8 +74,10 @@ async fn create(
 problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Retrieve an invoice
-#[utoipa::path(get, path = "/v1/invoices/{invoice}", tag = "invoices",
-    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
+///
+/// The invoice with all its payments.
+#[utoipa::path(get, path = "/v1/invoices/{invoice}", operation_id = "getInvoice", tag = "invoices",
+    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = Invoice, description = "The invoice"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -90,8 +93,8 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid
 /// Cancel an open invoice
 ///
 /// Canceling a canceled invoice returns it unchanged.
-#[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", tag = "invoices",
-    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path)),
+#[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", operation_id = "cancelInvoice", tag = "invoices",
+    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = Invoice, description = "The canceled invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
@@ -109,6 +112,7 @@ struct InvoiceQuery {
     /// Only invoices of this order.
     order_id: Option<String>,
     /// Only invoices in this status.
+    #[param(value_type = Option<InvoiceStatus>)]
     status: Option<String>,
     /// Only invoices of the buyer with this email address.
     email: Option<String>,
@@ -118,19 +122,24 @@ struct InvoiceQuery {
     /// `insufficient_funds`.
     decline: Option<String>,
     /// Only invoices created after this time (RFC 3339), or after the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only invoices created before this time (RFC 3339), or before the beginning of this day in UTC.
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<InvoiceId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
 /// List invoices, newest first
-#[utoipa::path(get, path = "/v1/invoices", tag = "invoices", security(("secret_key" = [])),
+///
+/// Invoices of the project with their payments. The filters are combined.
+#[utoipa::path(get, path = "/v1/invoices", operation_id = "listInvoices", tag = "invoices", security(("secret_key" = [])),
     params(InvoiceQuery),
     responses((status = 200, body = Page<Invoice>, description = "A page of invoices"), ListProblems))]
 async fn list(

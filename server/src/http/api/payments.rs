@@ -6,13 +6,13 @@ use crate::flow::payments::PaymentFilter;
 use crate::flow::{Result, payments};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Query, id, parsed, time};
-use crate::http::openapi::problems;
+use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
-use till_shared::id::PaymentId;
-use till_shared::payment::Payment;
+use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::payment::{DeclineCode, Payment, PaymentStatus};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,8 +27,10 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Retrieve a payment
-#[utoipa::path(get, path = "/v1/payments/{payment}", tag = "payments",
-    security(("secret_key" = [])), params(("payment" = PaymentId, Path)),
+///
+/// The payment with its status, its decline reason and the card details that may be shown.
+#[utoipa::path(get, path = "/v1/payments/{payment}", operation_id = "getPayment", tag = "payments",
+    security(("secret_key" = [])), params(("payment" = PaymentId, Path, description = "The payment's id")),
     responses((status = 200, body = Payment, description = "The payment"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -44,33 +46,43 @@ async fn read(
 #[into_params(parameter_in = Query)]
 struct PaymentQuery {
     /// Only payments of this invoice.
+    #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only payments of this order.
     order_id: Option<String>,
     /// Only payments in this status.
+    #[param(value_type = Option<PaymentStatus>)]
     status: Option<String>,
     /// Only payments through this connector, for example `stripe`.
     connector: Option<String>,
     /// Only payments that were declined for this reason, for example `insufficient_funds`.
+    #[param(value_type = Option<DeclineCode>)]
     decline: Option<String>,
     /// Only payments by a card that ends in these four digits.
+    #[param(pattern = "^[0-9]{4}$")]
     last4: Option<String>,
     /// Only payments of the buyer with this email address.
     email: Option<String>,
     /// Only payments created after this time (RFC 3339), or after the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only payments created before this time (RFC 3339), or before the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<PaymentId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
 /// List payments, newest first
-#[utoipa::path(get, path = "/v1/payments", tag = "payments", security(("secret_key" = [])),
+///
+/// Payments of the project, those that did not succeed included. The filters are combined.
+#[utoipa::path(get, path = "/v1/payments", operation_id = "listPayments", tag = "payments", security(("secret_key" = [])),
     params(PaymentQuery),
     responses((status = 200, body = Page<Payment>, description = "A page of payments"), ListProblems))]
 async fn list(

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use till_shared::id::ProjectId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,18 +33,58 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 
 const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-/// A project's settings and its accounts at payment providers.
-#[derive(ToSchema)]
-#[allow(
-    dead_code,
-    reason = "only for the OpenAPI document; the body is read in two parts"
-)]
-struct ProjectBody {
-    #[schema(inline)]
-    #[serde(flatten)]
-    settings: Settings,
-    /// In order of preference.
-    connectors: Vec<ConnectorBody>,
+/// Only for the OpenAPI document: a project's settings and its accounts at payment providers. The body
+/// is read in two parts.
+struct ProjectBody;
+
+impl ToSchema for ProjectBody {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((ConnectorBody::name().into_owned(), ConnectorBody::schema()));
+        ConnectorBody::schemas(schemas);
+        Settings::schemas(schemas);
+    }
+}
+
+impl PartialSchema for ProjectBody {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Settings::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let connectors = ArrayBuilder::new()
+                .items(Ref::from_schema_name(ConnectorBody::name()))
+                .description(Some("The accounts, in order of preference."))
+                .build();
+            let connectors = Schema::from(connectors).into();
+            object.properties.insert("connectors".into(), connectors);
+            object.description = Some("A project's settings and accounts.".into());
+        }
+        schema
+    }
+}
+
+/// Only for the OpenAPI document: a merge patch of a project.
+struct ProjectPatch;
+
+impl ToSchema for ProjectPatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ProjectBody::schemas(schemas);
+    }
+}
+
+impl PartialSchema for ProjectPatch {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ProjectBody::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.required.clear();
+            let version = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1))
+                .description(Some("The version that the update is for."))
+                .build();
+            object.properties.insert("version".into(), version.into());
+            object.description = Some("The fields to change.".into());
+        }
+        schema
+    }
 }
 
 /// An account at a payment provider.
@@ -53,13 +94,17 @@ struct ConnectorBody {
     /// The kind of connector, for example `sandbox`.
     kind: String,
     /// Your id of the account, unique for the kind. Part of the webhook path.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     account: String,
+    /// A label for you. Absent: the kind.
     label: Option<String>,
     /// In the connector's format. Stored encrypted and never returned. Absent in an update: unchanged.
     credentials: Option<Map<String, Value>>,
     /// Empty: all that the connector supports.
+    #[serde(default)]
     methods: Vec<till_shared::payment::Method>,
     /// Empty: all that the connector supports.
+    #[serde(default)]
     currencies: Vec<till_shared::money::Currency>,
     /// Where the buyer enters a card: on the payment provider's page or in Till's form. Absent in an
     /// update: unchanged. For a new account: `hosted`, or `direct` for the sandbox.
@@ -81,7 +126,9 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
     PayloadTooLarge);
 
 /// Create a project
-#[utoipa::path(post, path = "/v1/projects", tag = "projects", security(("operator" = [])),
+///
+/// The response has the secret key and the signing secret, which are not shown again.
+#[utoipa::path(post, path = "/v1/projects", operation_id = "createProject", tag = "projects", security(("operator" = [])),
     request_body = ProjectBody,
     responses((status = 201, body = NewProjectView, description = "The project and its keys"),
         CreateProblems))]
@@ -113,15 +160,19 @@ async fn create(
 #[into_params(parameter_in = Query)]
 struct ProjectQuery {
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<ProjectId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List projects, newest first
-#[utoipa::path(get, path = "/v1/projects", tag = "projects", security(("operator" = [])),
+///
+/// Projects with their settings and accounts, without secrets.
+#[utoipa::path(get, path = "/v1/projects", operation_id = "listProjects", tag = "projects", security(("operator" = [])),
     params(ProjectQuery),
     responses((status = 200, body = Page<ProjectView>, description = "A page of projects"),
         ListProblems))]
@@ -138,8 +189,10 @@ async fn list(
 problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve a project
-#[utoipa::path(get, path = "/v1/projects/{project}", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path)),
+///
+/// The settings and accounts, without secrets.
+#[utoipa::path(get, path = "/v1/projects/{project}", operation_id = "getProject", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id")),
     responses((status = 200, body = ProjectView, description = "The project"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -159,9 +212,9 @@ problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 /// the whole list. With `version`, the update is rejected if the project has a different version.
 /// `notify_url` enables an endpoint again that was disabled by its 410 response; `unsent_events` in
 /// the response says how many events wait for it.
-#[utoipa::path(patch, path = "/v1/projects/{project}", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path)),
-    request_body = ProjectBody,
+#[utoipa::path(patch, path = "/v1/projects/{project}", operation_id = "updateProject", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id")),
+    request_body = ProjectPatch,
     responses((status = 200, body = ProjectView, description = "The updated project"),
         UpdateProblems))]
 async fn update(
@@ -175,6 +228,8 @@ async fn update(
     Ok(Json(project))
 }
 
+problems!(RotateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound);
+
 /// Options for the rotation of a key or secret.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -187,13 +242,17 @@ struct Rotation {
 /// A new secret key. It is not shown again.
 #[derive(Serialize, ToSchema)]
 struct NewKey {
+    /// The secret key.
     sk: String,
 }
 
 /// Rotate a project's secret key
-#[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
-    responses((status = 200, body = NewKey, description = "The new key"), ReadProblems))]
+///
+/// The response has the new key, which is not shown again. The old one stays valid for 24 hours,
+/// unless `now` is `true`.
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", operation_id = "rotateProjectKey", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
+    responses((status = 200, body = NewKey, description = "The new key"), RotateProblems))]
 async fn new_key(
     State(app): State<Arc<App>>,
     _: Operator,
@@ -207,15 +266,16 @@ async fn new_key(
 /// A new signing secret. It is not shown again.
 #[derive(Serialize, ToSchema)]
 struct NewSecret {
+    /// The signing secret, `whsec_` and base64.
     signing_secret: String,
 }
 
 /// Rotate a project's signing secret
 ///
 /// Callbacks are signed with both secrets for 24 hours.
-#[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path), Rotation),
-    responses((status = 200, body = NewSecret, description = "The new secret"), ReadProblems))]
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", operation_id = "rotateProjectSecret", tag = "projects",
+    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
+    responses((status = 200, body = NewSecret, description = "The new secret"), RotateProblems))]
 async fn new_secret(
     State(app): State<Arc<App>>,
     _: Operator,

@@ -7,7 +7,7 @@ use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{OptionalJsonBody, Query, id, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
-use crate::http::openapi::problems;
+use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::id::{PaymentId, RefundId};
-use till_shared::refund::Refund;
+use till_shared::refund::{Refund, RefundStatus};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,8 +33,10 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 #[schema(example = json!({"amount": 500, "reason": "one print came damaged"}))]
 struct NewRefund {
     /// Minor units. Default: the amount that is not refunded yet.
+    #[schema(minimum = 1, maximum = 999_999_999_999_i64)]
     amount: Option<i64>,
-    /// The reason, for your records. At most 500 characters.
+    /// The reason, for your records.
+    #[schema(max_length = 500)]
     reason: Option<String>,
 }
 
@@ -45,8 +47,8 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMed
 ///
 /// The refunds of a payment never exceed its amount. A refund is `pending` until the payment provider
 /// reports the outcome; then the event `refund.succeeded` or `refund.failed` is sent.
-#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", tag = "payments",
-    security(("secret_key" = [])), params(("payment" = PaymentId, Path), Key),
+#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", operation_id = "createRefund", tag = "payments",
+    security(("secret_key" = [])), params(("payment" = PaymentId, Path, description = "The payment's id"), Key),
     request_body = Option<NewRefund>,
     responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
 async fn create(
@@ -80,6 +82,7 @@ async fn create(
 #[into_params(parameter_in = Query)]
 struct RefundQuery {
     /// Only refunds of this payment.
+    #[param(value_type = Option<PaymentId>)]
     payment: Option<String>,
     /// Only refunds of this invoice.
     invoice: Option<String>,
@@ -90,21 +93,28 @@ struct RefundQuery {
     /// Only refunds of payments by a card that ends in these four digits.
     last4: Option<String>,
     /// Only refunds in this status.
+    #[param(value_type = Option<RefundStatus>)]
     status: Option<String>,
     /// Only refunds created after this time (RFC 3339), or after the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only refunds created before this time (RFC 3339), or before the beginning of this day in UTC.
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = Option<RefundId>)]
     cursor: Option<String>,
-    /// From 1 to 100. Default: 20.
+    /// The number of objects on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
 }
 
 problems!(ListProblems: InvalidRequest, Unauthorized);
 
 /// List refunds, newest first
-#[utoipa::path(get, path = "/v1/refunds", tag = "payments", security(("secret_key" = [])),
+///
+/// Refunds of the project, those made in the payment system's dashboard included. The filters are
+/// combined.
+#[utoipa::path(get, path = "/v1/refunds", operation_id = "listRefunds", tag = "payments", security(("secret_key" = [])),
     params(RefundQuery),
     responses((status = 200, body = Page<Refund>, description = "A page of refunds"), ListProblems))]
 async fn list(
@@ -130,8 +140,10 @@ async fn list(
 problems!(ReadProblems: Unauthorized, NotFound);
 
 /// Retrieve a refund
-#[utoipa::path(get, path = "/v1/refunds/{refund}", tag = "payments",
-    security(("secret_key" = [])), params(("refund" = RefundId, Path)),
+///
+/// The refund with its status and who requested it.
+#[utoipa::path(get, path = "/v1/refunds/{refund}", operation_id = "getRefund", tag = "payments",
+    security(("secret_key" = [])), params(("refund" = RefundId, Path, description = "The refund's id")),
     responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,

@@ -21,15 +21,33 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(resolve))
 }
 
+/// The status that an operator gives a payment.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only for the OpenAPI document")]
+enum Resolved {
+    Succeeded,
+    Failed,
+}
+
 /// What the operator found out about a payment.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"status": "failed", "reason": "no trace of it in the bank's statement"}))]
 struct ResolveBody {
     /// `succeeded` or `failed`.
+    #[schema(value_type = Resolved)]
     status: PaymentStatus,
     /// The payment system's id of the payment, which refunds need.
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     reference: Option<String>,
     /// How you know, for the audit log. At most 500 characters.
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     reason: String,
 }
 
@@ -41,8 +59,8 @@ problems!(ResolveProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Un
 /// Ends a payment that no payment system will end: one that is held because of a different amount, or
 /// whose outcome stays unknown. `/readyz` counts such payments. The project is told as if the payment
 /// system had reported the outcome, and the decision is written to the audit log.
-#[utoipa::path(post, path = "/v1/payments/{payment}/resolve", tag = "payments",
-    security(("operator" = [])), params(("payment" = PaymentId, Path)), request_body = ResolveBody,
+#[utoipa::path(post, path = "/v1/payments/{payment}/resolve", operation_id = "resolvePayment", tag = "payments",
+    security(("operator" = [])), params(("payment" = PaymentId, Path, description = "The payment's id")), request_body = ResolveBody,
     responses((status = 200, body = Payment, description = "The payment"), ResolveProblems))]
 async fn resolve(
     State(app): State<Arc<App>>,

@@ -10,8 +10,8 @@ use crate::flow::{Error, invoices, projects};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum_extra::headers::HeaderMapExt;
 use axum_extra::headers::authorization::{Authorization, Bearer};
+use axum_extra::headers::{HeaderMapExt, Origin};
 use secrecy::ExposeSecret;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -41,6 +41,38 @@ impl FromRequestParts<Arc<App>> for Secret {
             })?;
         let project = projects::find_by_secret_key(app, key.token()).await?;
         let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
+        Span::current().record("project", project.id.as_str());
+        Ok(Self(project))
+    }
+}
+
+/// The project whose page sends the request, authenticated by the publishable key. The page is of an
+/// allowed origin, and the project confirms orders.
+pub struct FromPage(pub Project);
+
+impl FromRequestParts<Arc<App>> for FromPage {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let pk = bearer(&parts.headers).filter(|key| key.token().starts_with("pk_"));
+        let pk = pk.ok_or_else(|| {
+            unauthorized(
+                "Authenticate with the project's publishable key: Authorization: Bearer pk_...",
+            )
+        })?;
+        let project = projects::find_by_publishable_key(app, pk.token()).await?;
+        let project = project.ok_or_else(|| unauthorized("The publishable key is not valid."))?;
+        let origin: Option<Origin> = parts.headers.typed_get();
+        let origin = origin.map(|origin| origin.to_string());
+        if !origin.is_some_and(|origin| project.settings.allowed_origins.contains(&origin)) {
+            let detail = "The origin of the page is not one of the project's allowed_origins.";
+            return Err(Error::problem(ProblemType::Forbidden, detail));
+        }
+        if project.settings.check_url.is_none() {
+            let detail =
+                "Creating an invoice from a page requires a check_url in the project's settings.";
+            return Err(Error::problem(ProblemType::Forbidden, detail));
+        }
         Span::current().record("project", project.id.as_str());
         Ok(Self(project))
     }

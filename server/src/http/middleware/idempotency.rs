@@ -8,8 +8,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::{IntoParams, PartialSchema};
+use utoipa::openapi::{ObjectBuilder, Type};
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -39,11 +40,17 @@ impl IntoParams for Key {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let text = "1 to 255 visible characters. A request that is sent again with the same key has no \
                     further effect and gets the first response, with `Idempotent-Replayed: true`";
+        let value = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(255))
+            .pattern(Some("^[!-~]+$"))
+            .build();
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
             .description(Some(text))
-            .schema(Some(String::schema()));
+            .schema(Some(value));
         vec![key.build()]
     }
 }

@@ -2,13 +2,17 @@
 
 use super::texts::{Accepted, Texts};
 use crate::app::App;
-use axum::extract::{Path, Query};
+use crate::flow::{Error, Result};
+use crate::http::middleware::extract::Query;
+use crate::http::openapi::problems;
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::headers::{ETag, HeaderMapExt, IfNoneMatch};
 use maud::html;
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -70,57 +74,79 @@ fn file_of(texts: &Texts) -> String {
 /// The widget's texts
 ///
 /// In the language of `locale`, or else of `Accept-Language`.
-#[utoipa::path(get, path = "/v1/widget/texts", tag = "widget",
-    params(("locale" = Option<String>, Query, description = "A BCP 47 language tag")),
-    responses((status = 200, content_type = "application/json", description = "The texts by name")))]
+#[utoipa::path(get, path = "/v1/widget/texts", operation_id = "getWidgetTexts", tag = "widget",
+    security(()), params(Asked),
+    responses((status = 200, body = serde_json::Map<String, serde_json::Value>, description = "The texts by name"),
+        (status = 304, description = "The client has the current version (`If-None-Match`)"),
+        TextProblems))]
 async fn texts(
     Accepted(accepted): Accepted,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response> {
     let tags = asked.locale.iter().chain(&accepted).map(String::as_str);
     let name = file_of(Texts::of(tags));
-    match WIDGET.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, "no-cache", &headers),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    file(WIDGET, &name, "no-cache", &headers)
 }
 
-#[derive(Deserialize)]
+/// Which texts.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Asked {
+    /// A BCP 47 language tag.
+    #[param(example = "de")]
     locale: Option<String>,
 }
 
+problems!(TextProblems: InvalidRequest, NotFound);
+problems!(FileProblems: NotFound);
+
 /// A file of the widget's page
-#[utoipa::path(get, path = "/widget/{name}", tag = "pages",
+///
+/// The page of the widget names its files.
+#[utoipa::path(get, path = "/widget/{name}", operation_id = "getWidgetFile", tag = "pages",
+    security(()),
     params(("name" = String, Path, description = "Contains a hash of the content")),
-    responses((status = 200, description = "The file, cacheable without limit"), (status = 404)))]
-async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    match WIDGET.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, IMMUTABLE, &headers),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    responses((status = 200, description = "The file, cacheable without limit"),
+        (status = 304, description = "The client has the current version (`If-None-Match`)"),
+        FileProblems))]
+async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Result<Response> {
+    file(WIDGET, &name, IMMUTABLE, &headers)
 }
 
 /// The embed script
-#[utoipa::path(get, path = "/till.js", tag = "pages",
-    responses((status = 200, content_type = "text/javascript", description = "The script")))]
-async fn till_js(headers: HeaderMap) -> Response {
-    embed("till.js", &headers)
+///
+/// The script that a project puts into its pages.
+#[utoipa::path(get, path = "/till.js", operation_id = "getEmbedScript", tag = "pages",
+    security(()),
+    responses((status = 200, content_type = "text/javascript", body = String, description = "The script"),
+        (status = 304, description = "The client has the current version (`If-None-Match`)"),
+        FileProblems))]
+async fn till_js(headers: HeaderMap) -> Result<Response> {
+    file(EMBED, "till.js", REVALIDATE, &headers)
 }
 
 /// The embed script's types
-#[utoipa::path(get, path = "/till.d.ts", tag = "pages",
-    responses((status = 200, content_type = "text/plain", description = "The types")))]
-async fn till_d_ts(headers: HeaderMap) -> Response {
-    embed("till.d.ts", &headers)
+///
+/// TypeScript declarations of the embed script.
+#[utoipa::path(get, path = "/till.d.ts", operation_id = "getEmbedTypes", tag = "pages",
+    security(()),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The types"),
+        (status = 304, description = "The client has the current version (`If-None-Match`)"),
+        FileProblems))]
+async fn till_d_ts(headers: HeaderMap) -> Result<Response> {
+    file(EMBED, "till.d.ts", REVALIDATE, &headers)
 }
 
-fn embed(name: &'static str, headers: &HeaderMap) -> Response {
-    match EMBED.iter().find(|asset| asset.name == name) {
-        Some(asset) => serve(asset, REVALIDATE, headers),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+fn file(
+    assets: &'static [Asset],
+    name: &str,
+    caching: &'static str,
+    request: &HeaderMap,
+) -> Result<Response> {
+    let found = assets.iter().find(|asset| asset.name == name);
+    let asset = found.ok_or_else(|| Error::not_found("file"))?;
+    Ok(serve(asset, caching, request))
 }
 
 fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> Response {

@@ -10,6 +10,7 @@ use crate::flow::projects::Project;
 use crate::flow::{Detached, Error, projects};
 use crate::http::middleware::extract::has_media_type;
 use crate::http::middleware::request_id::record_order;
+use crate::http::openapi::PageProblems;
 use crate::new_id;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -40,23 +41,47 @@ struct PayForm {
     /// The project's publishable key.
     project: String,
     /// The project's id of the order.
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+    )]
     order_id: String,
-    /// A decimal string.
-    #[schema(example = "19.99")]
+    /// A decimal string, with at most as many decimals as the currency has.
+    #[schema(pattern = r"^[0-9]+(\.[0-9]+)?$", example = "19.99")]
     amount: String,
+    /// The currency, ISO 4217.
     currency: Currency,
+    /// The description shown to the buyer.
+    #[schema(
+        max_length = 1000,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     description: Option<String>,
+    /// The buyer's e-mail address.
     email: Option<String>,
+    /// The buyer's full name.
     name: Option<String>,
+    /// The buyer's telephone number.
     phone: Option<String>,
+    /// The buyer's country, an ISO 3166-1 alpha-2 code.
     country: Option<String>,
+    /// The language of the widget, a BCP 47 tag.
+    #[schema(max_length = 35)]
     locale: Option<String>,
+    /// The payment method that the widget offers first.
     method: Option<Method>,
+    /// Where the buyer goes after a successful payment.
+    #[schema(pattern = "^https?://")]
     success_url: Option<String>,
+    /// Where the buyer goes otherwise.
+    #[schema(pattern = "^https?://")]
     failure_url: Option<String>,
     /// Sent as `metadata[key]`.
+    #[schema(schema_with = till_shared::order::metadata)]
     metadata: Option<BTreeMap<String, String>>,
     /// HMAC-SHA256 of the other fields in lower-case hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     signature: Option<String>,
 }
 
@@ -80,13 +105,22 @@ type Fields = Vec<(String, String)>;
 ///
 /// The buyer's browser sends the form. The response redirects to the payment page. The same form again
 /// leads to the same invoice.
-#[utoipa::path(post, path = "/pay", tag = "pages",
+#[utoipa::path(post, path = "/pay", operation_id = "submitPaymentForm", tag = "pages",
+    security(()),
     request_body(content = PayForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 303, description = "Redirects to the payment page",
             headers(("location" = String, description = "`/pay/{invoice}`"))),
-        (status = "4XX", content_type = "text/html", description = "A page that tells the buyer what is wrong"),
-        (status = 502, content_type = "text/html", description = "The project did not confirm the order")))]
+        (status = 400, content_type = "text/html", body = String, description = "The form cannot be read"),
+        (status = 403, content_type = "text/html", body = String, description = "The signature is missing or wrong"),
+        (status = 404, content_type = "text/html", body = String, description = "The project does not exist"),
+        (status = 409, content_type = "text/html", body = String, description = "An earlier order has this order_id and other data"),
+        (status = 413, content_type = "text/html", body = String, description = "The form is too large"),
+        (status = 415, content_type = "text/html", body = String, description = "The body is not a form"),
+        (status = 422, content_type = "text/html", body = String,
+            description = "A field is invalid, or the project rejected the order"),
+        (status = 502, content_type = "text/html", body = String, description = "The project did not confirm the order"),
+        PageProblems))]
 async fn pay(
     State(app): State<Arc<App>>,
     detached: Detached,

@@ -8,6 +8,7 @@ use crate::flow::Error;
 use crate::flow::invoices::{self, InvoiceRow};
 use crate::flow::projects::{self, Project};
 use crate::flow::widget::begins_with_card;
+use crate::http::openapi::PageProblems;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
@@ -57,15 +58,17 @@ fn trouble(texts: &'static Texts, error: Error) -> Message {
 ///
 /// The widget as a whole page, or, with `mode` and `origin`, for embedding in a project's page. The
 /// client token is in the URL's fragment, which is not sent to servers or logged.
-#[utoipa::path(get, path = "/pay/{invoice}", tag = "pages",
-    params(("invoice" = InvoiceId, Path),
+#[utoipa::path(get, path = "/pay/{invoice}", operation_id = "getPaymentPage", tag = "pages",
+    security(()),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
         ("mode" = Option<String>, Query, description = "`iframe`, `inline` or `popup`"),
         ("origin" = Option<String>, Query, description = "The origin of the embedding page"),
         ("locale" = Option<String>, Query, description = "A BCP 47 language tag"),
         ("theme" = Option<String>, Query, description = "`auto`, `light` or `dark`")),
-    responses((status = 200, content_type = "text/html", description = "The page"),
-        (status = 403, content_type = "text/html", description = "The origin is not allowed"),
-        (status = 404, content_type = "text/html", description = "The invoice does not exist")))]
+    responses((status = 200, content_type = "text/html", body = String, description = "The page"),
+        (status = 403, content_type = "text/html", body = String, description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", body = String, description = "The invoice does not exist"),
+        PageProblems))]
 async fn widget(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
@@ -93,13 +96,15 @@ async fn widget(
 ///
 /// The payment page before the invoice is known: `till.js` loads it and sends it the invoice in a
 /// message.
-#[utoipa::path(get, path = "/pay/frame", tag = "pages",
+#[utoipa::path(get, path = "/pay/frame", operation_id = "getPaymentFrame", tag = "pages",
+    security(()),
     params(("project" = String, Query, description = "The publishable key"),
         ("mode" = String, Query, description = "`iframe`, `inline` or `popup`"),
         ("origin" = String, Query, description = "The origin of the embedding page")),
-    responses((status = 200, content_type = "text/html", description = "The page"),
-        (status = 403, content_type = "text/html", description = "The origin is not allowed"),
-        (status = 404, content_type = "text/html", description = "The project does not exist")))]
+    responses((status = 200, content_type = "text/html", body = String, description = "The page"),
+        (status = 403, content_type = "text/html", body = String, description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", body = String, description = "The project does not exist"),
+        PageProblems))]
 async fn frame(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,

@@ -6,44 +6,92 @@ use till_shared::buyer::Buyer;
 use till_shared::payment::Method;
 use till_shared::widget::{BrowserInfo, CardData, FixPayment};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
 /// Payment fixation: creates a payment when the buyer presses Pay. The data of the method and of the
-/// buyer are objects of their own or fields beside `method`.
+/// buyer are objects of their own or fields beside `method`. With the method `card`, where the buyer
+/// enters the card in our payment form, the card's data are required.
 #[derive(Deserialize, ToSchema)]
 #[schema(example = json!({"method": "card", "card": {"number": "4242424242424242", "exp_month": 12, "exp_year": 2039, "cvc": "123"}}))]
 pub struct FixBody {
+    /// The payment method.
     method: Method,
+    /// The missing buyer fields.
     #[serde(default)]
     buyer: Buyer,
+    /// The card.
     #[serde(default)]
     card: Option<Card>,
     /// The buyer's browser, for 3-D Secure and fraud checks.
     browser: Option<BrowserInfo>,
+    /// As `buyer.email`.
     email: Option<String>,
+    /// As `buyer.name`.
     name: Option<String>,
+    /// As `buyer.phone`.
     phone: Option<String>,
+    /// As `buyer.country`.
     country: Option<String>,
+    /// As `card.number`.
     number: Option<String>,
     #[serde(default, deserialize_with = "whole_number")]
+    #[schema(schema_with = month)]
     exp_month: u16,
     #[serde(default, deserialize_with = "whole_number")]
+    #[schema(schema_with = year)]
     exp_year: u16,
+    /// As `card.cvc`.
     cvc: Option<String>,
+    /// As `card.holder`.
     holder: Option<String>,
 }
 
-/// Absent fields read as empty: the card validation then reports every invalid field at once.
+/// A card as the buyer entered it.
+// Absent fields read as empty: the card validation then reports every invalid field at once.
 #[derive(Deserialize, ToSchema)]
 pub struct Card {
+    /// The card number. Spaces and hyphens are ignored.
     #[serde(default)]
+    #[schema(required, pattern = "^[ -]*([0-9][ -]*){12,19}$")]
     number: String,
     #[serde(default, deserialize_with = "whole_number")]
+    #[schema(required, schema_with = month)]
     exp_month: u16,
     #[serde(default, deserialize_with = "whole_number")]
+    #[schema(required, schema_with = year)]
     exp_year: u16,
+    /// The security code.
     #[serde(default)]
+    #[schema(required, pattern = "^[0-9]{3,4}$")]
     cvc: String,
+    /// The name on the card.
+    #[schema(max_length = 200)]
     holder: Option<String>,
+}
+
+fn month() -> Schema {
+    number_or_text("The expiry month.", 1, 12, "^(0?[1-9]|1[0-2])$")
+}
+
+fn year() -> Schema {
+    number_or_text(
+        "The expiry year, two or four digits.",
+        0,
+        9999,
+        "^([0-9]{2}|[0-9]{4})$",
+    )
+}
+
+fn number_or_text(description: &str, min: usize, max: usize, pattern: &str) -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    AnyOfBuilder::new()
+        .item(number.minimum(Some(min)).maximum(Some(max)))
+        .item(text.pattern(Some(pattern)))
+        .description(Some(description))
+        .build()
+        .into()
 }
 
 impl From<FixBody> for FixPayment {

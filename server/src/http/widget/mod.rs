@@ -5,9 +5,9 @@ mod fix_body;
 mod live;
 mod page_order;
 
-use super::middleware::auth::{Client, bearer};
+use super::middleware::auth::{Client, FromPage};
 use super::middleware::client_info::BuyerClient;
-use super::middleware::error::{method_not_allowed, unauthorized};
+use super::middleware::error::method_not_allowed;
 use super::middleware::extract::{JsonBody, id};
 use super::middleware::idempotency::{Call, Key, once};
 use super::middleware::request_id::record_order;
@@ -15,19 +15,17 @@ use super::openapi::problems;
 use crate::app::App;
 use crate::flow::invoices::{Origin, create_invoice};
 use crate::flow::payments::{PaymentForm, cancel_payment, fix_payment};
-use crate::flow::{Detached, Error, Result, projects, widget};
+use crate::flow::{Detached, Result, widget};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum_extra::headers::{self as typed, HeaderMapExt};
 use fix_body::FixBody;
 use page_order::PageOrder;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::invoice::Invoice;
-use till_shared::problem::ProblemType;
 use till_shared::widget::{BillingData, FixedPayment, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -62,8 +60,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 /// Billing data
 ///
 /// Everything that the widget shows.
-#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path)),
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", operation_id = "getBillingData", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = BillingData, description = "The billing data"), ReadProblems))]
 async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
     let Client { project, invoice } = client;
@@ -73,10 +71,9 @@ async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Res
 
 /// Live events
 ///
-/// Server-sent events with the state of the invoice ([`WidgetState`]): on connection and on every
-/// change.
-#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path),
+/// Server-sent events with the state of the invoice as JSON: on connection and on every change.
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", operation_id = "streamInvoice", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received")),
     responses((status = 200, body = WidgetState, content_type = "text/event-stream",
         description = "Events of type `state`"), ReadProblems))]
@@ -103,8 +100,8 @@ problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaT
 ///
 /// Creates a payment when the buyer presses Pay. At most one payment of an invoice is in progress at a
 /// time.
-#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path), Key),
+#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", operation_id = "fixPayment", tag = "widget",
+    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id"), Key),
     request_body = FixBody,
     responses((status = 201, body = FixedPayment, description = "The payment and its verification"),
         FixProblems))]
@@ -139,9 +136,9 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);
 ///
 /// The buyer closed the verification form. The payment is canceled at the payment provider, if that is
 /// still possible.
-#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments/{payment}/cancel",
+#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments/{payment}/cancel", operation_id = "cancelPayment",
     tag = "widget", security(("client_token" = [])),
-    params(("invoice" = InvoiceId, Path), ("payment" = PaymentId, Path)),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id"), ("payment" = PaymentId, Path, description = "The payment's id")),
     responses((status = 200, body = WidgetState, description = "The state of the invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
@@ -163,7 +160,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 ///
 /// Takes an allowed origin and a project with a `check_url`: the project confirms the order before the
 /// invoice is created.
-#[utoipa::path(post, path = "/v1/widget/invoices", tag = "widget",
+#[utoipa::path(post, path = "/v1/widget/invoices", operation_id = "createInvoiceFromPage", tag = "widget",
     security(("publishable_key" = [])),
     params(Key, ("Origin" = String, Header, description = "One of the project's `allowed_origins`")),
     request_body = PageOrder,
@@ -173,36 +170,12 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 async fn create(
     State(app): State<Arc<App>>,
     detached: Detached,
-    headers: HeaderMap,
+    FromPage(project): FromPage,
     key: Key,
     body: JsonBody<Map<String, Value>>,
 ) -> Result<Response> {
     let order = page_order::read(body.value)?;
     record_order(&order.order_id);
-    let pk = bearer(&headers).filter(|key| key.token().starts_with("pk_"));
-    let pk = pk.ok_or_else(|| {
-        unauthorized(
-            "Authenticate with the project's publishable key: Authorization: Bearer pk_...",
-        )
-    })?;
-    let project = projects::find_by_publishable_key(&app, pk.token()).await?;
-    let project = project.ok_or_else(|| unauthorized("The publishable key is not valid."))?;
-    let origin = headers
-        .typed_get()
-        .map(|origin: typed::Origin| origin.to_string());
-    let allowed = &project.settings.allowed_origins;
-    if !origin.is_some_and(|origin| allowed.contains(&origin)) {
-        return Err(Error::problem(
-            ProblemType::Forbidden,
-            "The origin of the page is not one of the project's allowed_origins.",
-        ));
-    }
-    if project.settings.check_url.is_none() {
-        return Err(Error::problem(
-            ProblemType::Forbidden,
-            "Creating an invoice from a page requires a check_url in the project's settings.",
-        ));
-    }
     let call = Call {
         key,
         scope: format!("page {}", project.id),

@@ -6,6 +6,7 @@ use crate::flow::invoices::Order;
 use crate::flow::{Error, Result};
 use serde_json::{Map, Value, json};
 use till_shared::money::{Currency, Money};
+use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -22,11 +23,19 @@ impl PartialSchema for PageOrder {
     fn schema() -> RefOr<Schema> {
         let mut schema = Order::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
-            let amount = ObjectBuilder::new()
+            let minor = object.properties.shift_remove("amount");
+            let decimal = ObjectBuilder::new()
                 .schema_type(Type::String)
-                .description(Some("Minor units as a whole number, or a decimal string."))
+                .pattern(Some(r"^[0-9]+(\.[0-9]+)?$"))
+                .description(Some("A decimal string, such as `19.99`."))
                 .build();
-            object.properties.insert("amount".into(), amount.into());
+            let amount = AnyOfBuilder::new()
+                .item(minor.unwrap_or_else(i64::schema))
+                .item(decimal)
+                .build();
+            object
+                .properties
+                .insert("amount".into(), Schema::from(amount).into());
             object.properties.shift_remove("expires_in_seconds");
             object.description = Some(
                 "An order as a page sends it. Its amount is minor units or a decimal string."
