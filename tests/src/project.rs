@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use serde_json::Value;
+use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::net::TcpListener;
@@ -107,6 +107,16 @@ impl Project {
     /// Sets the response to order checks. `answer` gets the number of earlier checks.
     pub fn respond_to_checks(&self, answer: impl Fn(usize) -> Response + Send + 'static) {
         *lock(&self.endpoint.check_answer) = Box::new(move |earlier, _| answer(earlier));
+    }
+
+    /// Confirms every order with its own amount and currency.
+    pub fn confirm_orders(&self) {
+        *lock(&self.endpoint.check_answer) = Box::new(|_, check| {
+            let invoice = &check["data"]["invoice"];
+            let (amount, currency) = (&invoice["amount"], &invoice["currency"]);
+            let answer = json!({ "accept": true, "amount": amount, "currency": currency });
+            answer.to_string().into_response()
+        });
     }
 }
 

@@ -26,8 +26,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Install what the build and the tests need: the WebAssembly target, trunk, wasm-bindgen, wasm-opt,
-    /// esbuild, Chromium, PostgreSQL, Node.js and npm packages, PHP, Python and the payment systems' test
-    /// tools. Skips what is already installed
+    /// esbuild, Chromium, PostgreSQL, Node.js and npm packages, PHP, Python, the payment systems'
+    /// test tools and the tools that test the OpenAPI document. Skips what is already installed
     Setup,
     /// Build everything and start the demo shop
     Demo {
@@ -57,6 +57,16 @@ enum Task {
     Widget,
     /// Build an archive with the server, its manual pages, and the licenses of all libraries
     Dist,
+    /// Call a server with 10,000 requests that the OpenAPI document allows and forbids, and check that
+    /// it responds as the document says
+    Contract {
+        /// The number of requests, at least
+        #[arg(long, default_value_t = 10_000)]
+        cases: u32,
+        /// The seed of the generator; another one each time by default
+        #[arg(long)]
+        seed: Option<u32>,
+    },
     /// Take the screenshots of the README in docs/images again
     Pictures,
     /// Serve the widget with `trunk serve` and rebuild it on every change
@@ -128,6 +138,7 @@ fn main() -> ExitCode {
         }),
         Task::Widget => tasks::widget(),
         Task::Dist => dist::dist(),
+        Task::Contract { cases, seed } => test::contract(cases, seed),
         Task::Pictures => test::pictures(),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),

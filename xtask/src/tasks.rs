@@ -16,6 +16,7 @@ pub fn setup() -> Result<()> {
     setup::browser()?;
     setup::languages()?;
     setup::provider_tools()?;
+    setup::contract_tools()?;
     setup::postgres()?;
     setup::npm::TESTS.ensure()?;
     setup::nextest()?;

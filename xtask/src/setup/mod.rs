@@ -4,6 +4,7 @@
 //! do.
 
 mod browser;
+mod contract_tools;
 mod debian;
 mod debian_wasm;
 mod languages;
@@ -11,6 +12,7 @@ mod launcher;
 pub mod npm;
 mod postgres;
 mod provider_tools;
+mod python;
 mod rustc;
 mod script;
 mod static_target;
@@ -26,6 +28,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use browser::Browser;
+pub use contract_tools::ContractTools;
 pub use languages::Languages;
 pub use postgres::{Postgres, Running as RunningPostgres};
 pub use provider_tools::ProviderTools;
@@ -86,6 +89,11 @@ pub fn widget_tools() -> Result<WidgetTools> {
 /// Finds or installs the software that the connectors are tested with.
 pub fn provider_tools() -> Result<ProviderTools> {
     provider_tools::ensure()
+}
+
+/// Finds or installs the tools that test the OpenAPI document.
+pub fn contract_tools() -> Result<ContractTools> {
+    contract_tools::ensure()
 }
 
 /// Finds or installs a browser and its driver.

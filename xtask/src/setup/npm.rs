@@ -11,13 +11,15 @@ use crate::{paths, process};
 /// The bundler, for the widget's build and for the tests.
 pub const ESBUILD: &str = "esbuild@0.28.2";
 
-/// For the tests: accessibility rules, type checker, bundler, the frameworks of the examples, and the
-/// library that verifies callbacks in the documentation.
+/// For the tests: accessibility rules, type checker, bundler, the frameworks of the examples, the
+/// library that verifies callbacks in the documentation, and a generator and a library of API clients.
 pub const TESTS: Packages = Packages {
     name: "npm-tests",
     list: &[
         "axe-core@4.14.1",
         ESBUILD,
+        "openapi-fetch@0.17.0",
+        "openapi-typescript@7.13.0",
         "react-dom@19.3.1",
         "react@19.3.1",
         "standardwebhooks@1.1.1",

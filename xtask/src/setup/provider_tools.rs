@@ -3,14 +3,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::npm;
-use crate::{paths, process};
+use super::{npm, python};
+use crate::paths;
 
 const PRISM: (&str, &str) = ("@stoplight/prism-cli", "5.16.0");
 /// Libraries for Node.js scripts.
@@ -50,8 +49,8 @@ pub fn ensure() -> Result<ProviderTools> {
     Ok(ProviderTools {
         prism,
         node_path,
-        localstripe: pypi(&cache, LOCALSTRIPE)?,
-        paypal: pypi(&cache, PAYPAL)?,
+        localstripe: python::environment(&[LOCALSTRIPE])?,
+        paypal: python::environment(&[PAYPAL])?,
     })
 }
 
@@ -67,37 +66,4 @@ fn npm_modules(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf
         npm::install(&root, &[&format!("{package}@{version}")])?;
     }
     Ok(modules)
-}
-
-/// Returns a Python interpreter with a package.
-fn pypi(cache: &Path, (package, version): (&str, &str)) -> Result<PathBuf> {
-    let root = cache.join(format!("{package}-{version}"));
-    let python = root.join("bin/python");
-    let complete = root.join("complete");
-    if complete.exists() {
-        println!("  ok: {package} {version} ({})", root.display());
-        return Ok(python);
-    }
-    let Some(system) = process::find("python3") else {
-        bail!("python3 is missing, and {package} needs it: install Python 3");
-    };
-    let step = format!("making a Python environment for {package}");
-    let mut venv = process::command(system);
-    process::run_step(&step, venv.args(["-m", "venv", "--clear"]).arg(&root))
-        .context("on Debian, run `apt-get install python3-venv`")?;
-    let mut pip = process::command(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ])
-    .arg(format!("{package}=={version}"));
-    process::run_step(
-        &format!("installing {package} {version} with pip"),
-        &mut pip,
-    )?;
-    fs::write(&complete, "").with_context(|| format!("cannot write {}", complete.display()))?;
-    Ok(python)
 }

@@ -8,14 +8,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::setup::{self, Browser, Languages, Postgres, ProviderTools, RunningPostgres};
+use crate::setup::{
+    self, Browser, ContractTools, Languages, Postgres, ProviderTools, RunningPostgres,
+};
 use crate::{paths, process};
 
 // Which tests need what, as filtersets of nextest's.
 const BROWSER: &str = "binary(it) & test(/^(widget|docs::(examples|walkthroughs))::/)";
 const LANGUAGES: &str = "binary(it) & test(/^docs::(nginx|snippets|walkthroughs)::/)";
-const NPM: &str =
-    "binary(it) & test(/^(widget::accessibility|docs)::/) & not test(/^docs::architecture::/)";
+const NPM: &str = "binary(it) & test(/^(widget::accessibility|docs|api::contract)::/) \
+    & not test(/^docs::architecture::/)";
+const CONTRACT: &str = "binary(it) & test(/^api::contract::/)";
 const PROVIDER_LIBRARIES: &str =
     "binary(it) & test(/^connectors::(described|localstripe|signatures)::/)";
 const DESCRIPTIONS: &str = "binary(it) & test(/^connectors::described::/)";
@@ -49,6 +52,7 @@ pub struct Machine {
     browser: Option<Browser>,
     languages: Option<Languages>,
     provider_tools: Option<ProviderTools>,
+    contract_tools: Option<ContractTools>,
     npm: Option<PathBuf>,
     descriptions: Option<PathBuf>,
     postgres: Option<Postgres>,
@@ -63,6 +67,7 @@ impl Machine {
             browser: found(setup::browser(), BROWSER, &mut missing),
             languages: found(setup::languages(), LANGUAGES, &mut missing),
             provider_tools: found(setup::provider_tools(), PROVIDER_LIBRARIES, &mut missing),
+            contract_tools: found(setup::contract_tools(), CONTRACT, &mut missing),
             npm: found(setup::npm::TESTS.ensure(), NPM, &mut missing),
             descriptions: found(descriptions(), DESCRIPTIONS, &mut missing),
             postgres: found(setup::postgres(), POSTGRES, &mut missing),
@@ -101,6 +106,9 @@ impl Machine {
         }
         if let Some(provider_tools) = &self.provider_tools {
             provider_tools.apply(command);
+        }
+        if let Some(contract_tools) = &self.contract_tools {
+            contract_tools.apply(command);
         }
         if let Some(modules) = &self.npm {
             command.env("TILL_NODE_MODULES", modules);

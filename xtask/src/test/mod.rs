@@ -33,8 +33,8 @@ pub struct Options {
 /// The whole-system tests that use the database and no browser, as a filterset of nextest's.
 const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilience)::/) \
     & not test(/^connectors::(described|signatures)::/)";
-/// Tests of what only one of the databases has.
-const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
+/// Tests of what only one of the databases has, and of what does not depend on it.
+const SQLITE_ONLY: &str = "test(/^(resilience::disk_full|api::contract)::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
@@ -83,6 +83,18 @@ pub fn pictures() -> Result<()> {
             .args(["test", "widget::pictures"])
             .env("TILL_PICTURES", "1"),
     )
+}
+
+/// `cargo xtask contract`: runs the test that compares the server with the OpenAPI document longer.
+pub fn contract(cases: u32, seed: Option<u32>) -> Result<()> {
+    let mut command = process::command(env::current_exe()?);
+    command
+        .args(["test", "api::contract::the_server_is_as_described"])
+        .env("TILL_CONTRACT_CASES", cases.to_string());
+    if let Some(seed) = seed {
+        command.env("TILL_CONTRACT_SEED", seed.to_string());
+    }
+    process::run(&mut command)
 }
 
 /// How many tests run at a time.

@@ -2,6 +2,7 @@
 
 mod at_creation;
 mod callbacks;
+mod contract;
 mod delivery_order;
 mod events;
 mod fixation;
