@@ -195,15 +195,13 @@ fn locked_bindgen() -> Result<String> {
         .context("Cargo.lock names no single version of wasm-bindgen")
 }
 
-/// Checks that Trunk.toml names the installed versions; trunk would download others.
+/// Checks that Trunk.toml names the installed version; trunk would download another.
 fn check_trunk_config(bindgen: &str) -> Result<()> {
     let config = fs::read_to_string(paths::workspace().join("Trunk.toml"))
         .context("Trunk.toml cannot be read")?;
-    let wasm_opt = format!("version_{}", version::major(BINARYEN));
-    for (key, wanted) in [("wasm_bindgen", bindgen), ("wasm_opt", &wasm_opt)] {
-        if version::field(&config, key) != Some(wanted) {
-            bail!("Trunk.toml has another version: set `{key} = \"{wanted}\"` under [tools]");
-        }
+    let key = "wasm_bindgen";
+    if version::field(&config, key) != Some(bindgen) {
+        bail!("Trunk.toml has another version: set `{key} = \"{bindgen}\"` under [tools]");
     }
     Ok(())
 }
