@@ -4,11 +4,13 @@
   const root = document.documentElement;
   const query = new URLSearchParams(location.search);
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
-  // From `/pay/inv_...`, or from the query under `trunk serve`. A preloaded frame has none yet.
+  // From `/pay/inv_...`, or from the query under `trunk serve`. `/pay/frame` has none yet.
   const invoice = /\/(inv_[a-z0-9]+)$/.exec(location.pathname)?.[1] ?? query.get("invoice") ?? undefined;
   const origin = query.get("origin");
   const mode = (origin && /^(iframe|inline|popup)$/.exec(query.get("mode"))?.[0]) || "hosted";
   const framed = mode === "iframe" || mode === "inline";
+  // Hidden until the page sends `open`.
+  const preloaded = framed && (!invoice || query.has("preload"));
   const page = framed ? parent : mode === "popup" ? opener : null;
   const post = (till, detail) => page?.postMessage({ till, invoice, ...detail }, origin);
 
@@ -33,14 +35,18 @@
 
   // The first field, in which the buyer can type at once; see src/forms/early.rs.
   const touch = matchMedia("(pointer: coarse)").matches;
-  if (root.dataset.first === "card" && /iframe|popup/.test(mode) && !touch) document.getElementById("early-number").focus();
+  const focus = () => {
+    if (root.dataset.first === "card" && /iframe|popup/.test(mode) && !touch) document.getElementById("early-number").focus();
+  };
+  if (!preloaded) focus();
 
   // The messages that arrive before the code listens, and the request that they ask for.
   const messages = [];
   const keep = (event) => {
     messages.push(event);
-    const { invoice, token } = (event.source === page && event.origin === origin && event.data) || {};
-    if (invoice && token) request(invoice, token);
+    const { till, invoice: wanted, token } = (event.source === page && event.origin === origin && event.data) || {};
+    if (wanted && token) request(wanted, token);
+    if (till === "open" && wanted === invoice) focus();
   };
   addEventListener("message", keep);
   // Nothing is in progress that the buyer would have to be asked about.
@@ -64,7 +70,7 @@
   errors.forEach((name) => addEventListener(name, fail, true));
 
   window.till = {
-    invoice, token, texts,
+    invoice, token, preloaded, texts,
     billing(invoice) {
       const sent = requests[invoice];
       delete requests[invoice];

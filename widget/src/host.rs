@@ -26,6 +26,9 @@ extern "C" {
     fn invoice(this: &Boot) -> Option<String>;
     #[wasm_bindgen(method, getter)]
     fn token(this: &Boot) -> Option<String>;
+    /// Whether the page sends [`ToWidget::Open`] later.
+    #[wasm_bindgen(method, getter)]
+    fn preloaded(this: &Boot) -> bool;
     /// The texts in the language of the page.
     #[wasm_bindgen(method, getter)]
     fn texts(this: &Boot) -> Promise;
@@ -119,9 +122,9 @@ pub fn invoice() -> Option<InvoiceAndToken> {
     })
 }
 
-/// Returns whether the widget was preloaded and receives its invoice by a message.
+/// Returns whether the widget was preloaded, and is hidden until [`Heard::Open`].
 pub fn is_preloaded() -> bool {
-    Mode::of_page().framed() && BOOT.with(Boot::invoice).is_none()
+    BOOT.with(Boot::preloaded)
 }
 
 /// Returns the response to the request for billing data that `boot.js` sent, if it sent one that
@@ -217,18 +220,21 @@ pub fn listen(run: impl Fn(Heard) + 'static) {
         }
     }
     if Mode::of_page().framed() {
-        post_height();
+        follow_height();
     }
 }
 
+/// Posts the height of the content.
+pub fn post_height() {
+    let height = root().get_bounding_client_rect().height().ceil();
+    post(&ToPage::Resize(Size {
+        height: height as u32,
+    }));
+}
+
 /// Posts the height of the content whenever it changes.
-fn post_height() {
-    let measure = Closure::<dyn Fn()>::new(|| {
-        let height = root().get_bounding_client_rect().height().ceil();
-        post(&ToPage::Resize(Size {
-            height: height as u32,
-        }));
-    });
+fn follow_height() {
+    let measure = Closure::<dyn Fn()>::new(post_height);
     if let Ok(observer) = ResizeObserver::new(measure.as_ref().unchecked_ref()) {
         observer.observe(&root());
     }
@@ -240,9 +246,17 @@ pub fn keep_address(access: &InvoiceAndToken) {
     let (Some(kept), Ok(search)) = (fragment(), location().search()) else {
         return;
     };
+    let Ok(search) = UrlSearchParams::new_with_str(&search) else {
+        return;
+    };
     kept.set("token", &access.token);
-    let kept = String::from(kept.to_string());
-    let url = ["/pay/", access.invoice.as_str(), &search, "#", &kept].concat();
+    // A reload is no preload.
+    search.delete("preload");
+    let (search, kept) = (
+        String::from(search.to_string()),
+        String::from(kept.to_string()),
+    );
+    let url = ["/pay/", access.invoice.as_str(), "?", &search, "#", &kept].concat();
     if let Ok(history) = window().history() {
         // It fails for another origin only.
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&url));

@@ -62,6 +62,11 @@ pub async fn load(ordered: Option<String>) {
     root().set_dir(if right_to_left { "rtl" } else { "ltr" });
     LOCALE.set(ordered.or(chosen));
     TEXTS.set(texts);
+    post_names();
+}
+
+/// Posts the accessible names, and gives the document its title.
+pub fn post_names() {
     let payment = t("payment");
     if !payment.is_empty() {
         document().set_title(&payment);

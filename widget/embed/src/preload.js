@@ -1,6 +1,6 @@
 // Preloads the widget in a hidden dialog, so that a click opens it at once.
 import { DIALOG, isTaken } from "./places.js";
-import { configure, preset, widgetUrl } from "./settings.js";
+import { configure, preset, sameUrl, widgetUrl } from "./settings.js";
 import { createBox, destroyBox } from "./views/box.js";
 
 /** The preloaded dialog. */
@@ -10,7 +10,15 @@ export function preload(config) {
   const disabled = config.mode !== "iframe" || !config.project || preset.preload === "none";
   if (disabled || isTaken(DIALOG) || navigator.connection?.saveData) return;
   if (pooledFrame && !pooledFrame.box.isConnected) discard();
-  pooledFrame ??= createBox(config);
+  pooledFrame ??= adoptFrame(config) ?? createBox(config);
+}
+
+/** Returns the frame that the page has in its HTML, if it has one; see docs/widget.md. */
+function adoptFrame(config) {
+  /** @type {HTMLIFrameElement | null} */
+  const given = document.querySelector("dialog[data-till-frame] iframe");
+  given?.closest("dialog").removeAttribute("data-till-frame");
+  return given && URL.canParse(given.src) ? createBox(config, null, given) : null;
 }
 
 function discard() {
@@ -20,8 +28,14 @@ function discard() {
 
 /** Returns the preloaded dialog, or a new one if none was preloaded with these settings. */
 export function takeFrame(config, known) {
-  const fits = pooledFrame?.box.isConnected && pooledFrame.url === widgetUrl(config, "iframe");
-  if (pooledFrame && !fits) discard();
+  pooledFrame ??= adoptFrame(config);
+  const urls = [widgetUrl(config, "iframe"), known && widgetUrl(config, "iframe", known.invoice, known.token)];
+  const fits = pooledFrame?.box.isConnected && urls.some((url) => url && sameUrl(url, pooledFrame.url));
+  if (pooledFrame && !fits) {
+    // The address has a token, so it is not part of the message.
+    if (pooledFrame.given) console.warn("Till: the page's frame is not used: its invoice, settings or origin are others.");
+    discard();
+  }
   const frame = pooledFrame ?? createBox(config, known);
   pooledFrame = null;
   return frame;

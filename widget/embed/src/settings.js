@@ -39,6 +39,20 @@ export function widgetUrl({ host, project, locale, theme, variables }, mode, inv
   return `${host}/pay/${encodeURIComponent(invoice ?? "frame")}?${query}#${fragment}`;
 }
 
+/** Returns a URL of the widget with its parameters as this script writes them. */
+function normalized(text) {
+  const url = new URL(text);
+  url.searchParams.delete("preload");
+  url.searchParams.sort();
+  const fragment = new URLSearchParams(url.hash.slice(1));
+  fragment.sort();
+  url.hash = String(fragment);
+  return url.href;
+}
+
+/** Returns whether two URLs show the same in the widget. */
+export const sameUrl = (one, other) => normalized(one) === normalized(other);
+
 /** Returns the colors of what the page shows before the widget is there. */
 export function colors({ theme }) {
   const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);

@@ -82,14 +82,15 @@ impl Session {
         let access = host::invoice();
         let returned = host::has_returned(access.as_ref());
         let preloaded = host::is_preloaded();
+        let known = access.is_some();
         api::set_invoice(access);
         let session = Self::new(Mode::of_page(), !preloaded, returned);
         theme::set_variables();
         host::listen(move |heard| session.on_heard(heard));
-        if preloaded {
-            spawn_local(i18n::load(None));
-        } else {
+        if known || !preloaded {
             session.load();
+        } else {
+            spawn_local(i18n::load(None));
         }
         session
     }
@@ -97,12 +98,7 @@ impl Session {
     fn on_heard(self, heard: Heard) {
         match heard {
             Heard::Prepare(access) => self.prepare(access),
-            Heard::Open(access) => {
-                host::keep_address(&access);
-                self.prepare(access);
-                self.shown.set(true);
-                self.on_shown();
-            }
+            Heard::Open(access) => self.open(access),
             // Only the buyer withdraws the question.
             Heard::Close if self.closing.get_untracked() => {}
             Heard::Escape if self.mode == Mode::Hosted => {}
@@ -121,6 +117,26 @@ impl Session {
     fn on_back(self) {
         self.offline.set(false);
         self.refresh();
+    }
+
+    /// Shows an invoice. The page posts its messages again when it hears from a new frame, and may have
+    /// missed what this one posted.
+    fn open(self, access: InvoiceAndToken) {
+        i18n::post_names();
+        host::post_height();
+        if self.shown.get_untracked() && api::invoice().as_ref() == Some(&access.invoice) {
+            return;
+        }
+        host::keep_address(&access);
+        if self
+            .data
+            .with_untracked(|data| matches!(data, Data::Failed(_)))
+        {
+            api::set_invoice(None);
+        }
+        self.prepare(access);
+        self.shown.set(true);
+        self.on_shown();
     }
 
     /// Loads the billing data of an invoice, unless it is the one that is loaded.

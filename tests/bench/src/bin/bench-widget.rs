@@ -110,13 +110,16 @@ fn bundle() -> Result<(Vec<u8>, Vec<u8>)> {
     ))
 }
 
-fn ours(app: &TestApp, opened: &Opened) -> String {
+fn ours(app: &TestApp, opened: &Opened, site: &str) -> String {
     let (till, pk) = (&app.api.url, &app.keys.pk);
     let Opened { id, token } = opened;
     // A click before the script is loaded is repeated afterwards.
     format!(
         "<!doctype html><meta name=viewport content='width=device-width'><title>Ours</title>
          <script src='{till}/till.js' data-project='{pk}' async></script>
+         <dialog data-till-frame>
+             <iframe src='{till}/pay/{id}?mode=iframe&amp;preload&amp;origin={site}#token={token}'></iframe>
+         </dialog>
          <button id=buy data-till-invoice='{id}' data-till-token='{token}'>Buy</button>
          <script>document.querySelector('#buy').addEventListener('click', () => {{
              if (!window.Till) document.addEventListener('till:loaded', () => buy.click(), {{ once: true }});
@@ -201,7 +204,7 @@ async fn main() -> Result<()> {
         })
     };
     let opened = app.api.invoice("bench").await?;
-    let page = ours(&app, &opened);
+    let page = ours(&app, &opened, &site);
     let router = Router::new()
         .route("/ours", get(async move || Html(page)))
         .route("/adyen", get(async || Html(ADYENS)))

@@ -27,6 +27,8 @@ const SHOPS: [&str; 2] = ["shop.py", "complete_shop.py"];
 const NGINX: &str = "nginx.conf";
 /// Run by `widget::embedding::forms`.
 const EARLY_PRESS: &str = "early-press.html";
+/// Run by `widget::embedding::page_frame`.
+const PAGE_FRAME: &str = "page-frame.html";
 
 #[test]
 fn every_code_block_is_tested() -> Result<()> {
@@ -45,7 +47,7 @@ fn every_code_block_is_tested() -> Result<()> {
                     let run = [&FORM, &CALLBACKS, &ACCOUNTS].map(|list| list.contains(&name));
                     run.contains(&true)
                         || SHOPS.contains(&name)
-                        || [EXAMPLE, EARLY_PRESS, NGINX].contains(&name)
+                        || [EXAMPLE, EARLY_PRESS, NGINX, PAGE_FRAME].contains(&name)
                 }),
             };
             if !covered {

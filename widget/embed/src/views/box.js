@@ -3,9 +3,14 @@
 import { colors, widgetUrl } from "../settings.js";
 import { isWide, label, newIframe, readHeight, readNames, styled } from "./frame.js";
 
-/** Creates the dialog. Without a known invoice, the widget receives it by a message. */
-export function createBox(config, known) {
-  const box = document.createElement("dialog");
+/**
+ * Creates the dialog. Without a known invoice, the widget receives it by a message.
+ * @param {any} config
+ * @param {any} [known]
+ * @param {HTMLIFrameElement | null} [given] A frame in a dialog of the page, which loads already.
+ */
+export function createBox(config, known, given) {
+  const box = given?.closest("dialog") ?? document.createElement("dialog");
   const wide = isWide();
   box.inert = true;
   // It grows downwards, so that its content does not move.
@@ -16,7 +21,7 @@ export function createBox(config, known) {
     margin: wide ? "max(0px, min(7dvh, 50dvh - 360px)) auto auto" : "0",
     borderRadius: wide ? "16px" : "0", boxShadow: "0 0 0 100vmax rgb(10 12 20 / 55%)",
   });
-  const iframe = styled(newIframe("iframe"), { height: wide ? "640px" : "100%" });
+  const iframe = styled(newIframe("iframe", given), { height: wide ? "640px" : "100%" });
   // Shown until the widget has its own close button.
   const x = styled(document.createElement("button"), {
     position: "absolute", insetInlineEnd: "8px", top: "8px", width: "44px", height: "44px",
@@ -24,17 +29,19 @@ export function createBox(config, known) {
   });
   x.type = "button";
   x.textContent = "×";
-  box.append(iframe, x);
+  given ? box.append(x) : box.append(iframe, x);
   label(box, iframe.title);
 
-  const frame = { box, iframe, x, known: Boolean(known), url: "", alive: false, onAlive() {}, post, handleMessage };
-  const queue = [];
-  let loaded = false;
+  const frame = { box, iframe, x, given, known: Boolean(known), url: "", alive: false, onAlive() {}, post, handleMessage };
+  let last;
+  // The page's own frame may have said so before this script was there: it shows a document by now.
+  let loaded = given && given.contentDocument?.URL !== "about:blank";
+  const send = () => last && iframe.contentWindow?.postMessage(last, config.host);
 
   /** @param {ToWidget} message */
   function post(message) {
-    if (loaded) iframe.contentWindow?.postMessage(message, config.host);
-    else queue.push(message);
+    last = message;
+    if (loaded) send();
   }
 
   /** @param {MessageEvent<ToPage>} event */
@@ -46,7 +53,8 @@ export function createBox(config, known) {
     }
     if (data.till === "loaded") {
       loaded = true;
-      queue.splice(0).forEach(post);
+      // Again, if the widget has loaded again.
+      send();
     }
     const names = readNames(data);
     if (names) {
@@ -58,6 +66,10 @@ export function createBox(config, known) {
   }
 
   addEventListener("message", handleMessage);
+  if (given) {
+    frame.url = given.src;
+    return frame;
+  }
   if (known || config.project) iframe.src = frame.url = widgetUrl(config, "iframe", known?.invoice, known?.token);
   (document.body ?? document.documentElement).append(box);
   return frame;

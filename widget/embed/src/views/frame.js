@@ -5,8 +5,13 @@ export const label = (element, text) => element.setAttribute("aria-label", text)
 
 export const isWide = () => innerWidth > 480;
 
-export function newIframe(mode) {
-  const iframe = document.createElement("iframe");
+/**
+ * Returns a frame for the widget, or makes a given one a frame for it.
+ * @param {string} mode
+ * @param {HTMLIFrameElement | null} [given]
+ */
+export function newIframe(mode, given) {
+  const iframe = given ?? document.createElement("iframe");
   // Replaced by the name in the widget's language.
   iframe.title = "Till";
   iframe.tabIndex = 0;

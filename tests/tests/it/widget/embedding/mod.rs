@@ -5,6 +5,7 @@ mod element;
 mod failure;
 mod forms;
 mod messages;
+mod page_frame;
 mod popup;
 mod remembered;
 mod removal;
@@ -42,7 +43,7 @@ const SCRIPT: &str = "<script src='TILL/till.js' data-project='PK' ATTRIBUTES as
 /// The options of a page.
 #[derive(Default)]
 pub struct Site<'a> {
-    /// The content of the body. `A_INVOICE`, `A_TOKEN` and so on are replaced.
+    /// The content of the body. `A_INVOICE`, `A_TOKEN` and so on, `TILL` and `ORIGIN` are replaced.
     pub body: &'a str,
     /// Attributes of the script tag.
     pub attributes: &'a str,
@@ -86,7 +87,7 @@ impl Site<'_> {
         let till = self.relay.map_or(&app.api.url, |relay| &relay.url).clone();
         let mut invoices = vec![];
         let mut known = json!({});
-        let mut body = self.body.to_owned();
+        let mut body = self.body.replace("TILL", &till).replace("ORIGIN", &url);
         for name in ["A", "B", "C"] {
             let opened = app.api.invoice(name).await?;
             known[name] = json!({ "invoice": opened.id, "token": opened.token });
