@@ -2,6 +2,7 @@
 
 use super::{Page, Site};
 use anyhow::{Result, ensure};
+use till_tests::browser::ONE_PROCESS;
 use till_tests::cards::APPROVED;
 
 const ESCAPE: &str = "\u{e00c}";
@@ -27,7 +28,7 @@ async fn open(body: &str, attributes: &str, without_script: bool) -> Result<Page
         body,
         attributes,
         without_script,
-        one_process: true,
+        switches: ONE_PROCESS,
         ..Site::default()
     };
     site.open().await
