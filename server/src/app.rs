@@ -99,12 +99,13 @@ impl App {
     async fn for_command(mut config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
         let store = Store::open(&config.database_url, config.database_connections).await?;
         let recorded = store.public_url().await?;
+        // A server without development mode has no such URL.
+        let http = |url: &String| url.starts_with("http://");
+        config.dev |= recorded.as_ref().is_some_and(http);
         let base_url = match (&config.public_url, recorded) {
             (None, Some(recorded)) => recorded,
             _ => config.any_base_url(),
         };
-        // A server without development mode has no such URL.
-        config.dev |= base_url.starts_with("http://");
         Self::with(config, store, base_url, keys)
     }
 
