@@ -15,7 +15,7 @@ const WALKS: [(&str, Option<&str>, i64); 8] = [
     ("complete-shop.md", Some("5. Check the order"), 1999),
     ("html-form.md", Some("4. Check the result"), 1999),
     ("json-api.md", None, 1999),
-    ("callbacks.md", None, 1999),
+    ("callbacks.md", None, 3998),
     ("connectors.md", None, 0),
     ("going-live.md", None, 0),
     ("operations.md", None, 1999),
