@@ -69,11 +69,11 @@ pub struct Order {
     #[serde(default)]
     pub locale: Option<String>,
     /// Where the buyer goes after a successful payment.
-    #[cfg_attr(feature = "openapi", schema(pattern = "^https?://"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^https?://[^\s/?#]+"))]
     #[serde(default)]
     pub success_url: Option<String>,
     /// Where the buyer goes otherwise.
-    #[cfg_attr(feature = "openapi", schema(pattern = "^https?://"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^https?://[^\s/?#]+"))]
     #[serde(default)]
     pub failure_url: Option<String>,
     /// The payment method. From a project's server: the payment is submitted at once. From a page:

@@ -1,6 +1,7 @@
 //! Deserialization whose errors name the fields.
 
 use super::error::{Error, Result};
+use super::objects::Objects;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use till_shared::problem::FieldError;
@@ -17,7 +18,10 @@ pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> R
         let path = path.to_string().replace(".?", "");
         unknown.push(FieldError::new(path, "unknown_field", message));
     };
-    let read = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(from, &mut note));
+    let read = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(
+        Objects(from),
+        &mut note,
+    ));
     match read {
         Ok(value) if unknown.is_empty() => Ok(value),
         Ok(_) => Err(Error::fields(unknown)),

@@ -15,6 +15,7 @@ pub mod form_signature;
 pub mod health;
 pub mod idempotency;
 pub mod invoices;
+mod objects;
 pub mod outbox;
 pub mod page;
 pub mod payments;

@@ -6,6 +6,7 @@ mod middleware;
 mod openapi;
 mod operator;
 mod pages;
+mod problems;
 mod webhooks;
 mod widget;
 
@@ -46,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(webhooks)
         .merge(operator::router())
         .merge(pages::assets::router())
+        .merge(problems::router())
         .split_for_parts();
     described
         .merge(openapi::router(openapi::complete(api, &app.base_url)))

@@ -33,7 +33,7 @@ pub struct WidgetSettings {
     #[schema(pattern = "^[0-9A-Za-z-]{2,35}$", example = "de")]
     pub locale: Option<String>,
     /// The URL of the project's logo.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     pub logo_url: Option<String>,
 }
 
@@ -62,22 +62,22 @@ pub struct Settings {
     #[serde(default)]
     pub allowed_origins: Vec<String>,
     /// The URL of the order check, which is called before the buyer is charged.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     #[serde(default)]
     pub check_url: Option<String>,
     /// The URL that receives callbacks.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     #[serde(default)]
     pub notify_url: Option<String>,
     /// The types of events that the project wants; all if empty. Other events are not created.
     #[serde(default)]
     pub notify_events: Vec<EventType>,
     /// Where the buyer is sent after a successful payment.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     #[serde(default)]
     pub success_url: Option<String>,
     /// Where the buyer is sent when the payment does not succeed.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     #[serde(default)]
     pub failure_url: Option<String>,
     /// How long an invoice stays open, in seconds.

@@ -32,9 +32,9 @@ pub struct Options {
 
 /// The whole-system tests that use the database and no browser, as a filterset of nextest's.
 const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilience)::/) \
-    & not test(/^connectors::(described|signatures)::/)";
-/// Tests of what only one of the databases has, and of what does not depend on it.
-const SQLITE_ONLY: &str = "test(/^(resilience::disk_full|api::contract)::/)";
+    & not test(/^(connectors::(described|signatures)|api::contract)::/)";
+/// Tests of what only one of the databases has.
+const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";

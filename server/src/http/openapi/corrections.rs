@@ -73,7 +73,7 @@ fn correct(operation: &mut Operation) {
     }
     // `security(())` is written as a list with an empty requirement. Generators then ask for
     // credentials that the operation does not take.
-    for security in &mut operation.security {
+    if let Some(security) = &mut operation.security {
         security.retain(|requirement| *requirement != Default::default());
     }
 }

@@ -72,10 +72,10 @@ struct PayForm {
     /// The payment method that the widget offers first.
     method: Option<Method>,
     /// Where the buyer goes after a successful payment.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     success_url: Option<String>,
     /// Where the buyer goes otherwise.
-    #[schema(pattern = "^https?://")]
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
     failure_url: Option<String>,
     /// Sent as `metadata[key]`.
     #[schema(schema_with = till_shared::order::metadata)]

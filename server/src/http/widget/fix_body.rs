@@ -36,10 +36,10 @@ pub struct FixBody {
     /// As `card.number`.
     number: Option<String>,
     #[serde(default, deserialize_with = "whole_number")]
-    #[schema(schema_with = month)]
+    #[schema(schema_with = beside_month)]
     exp_month: u16,
     #[serde(default, deserialize_with = "whole_number")]
-    #[schema(schema_with = year)]
+    #[schema(schema_with = beside_year)]
     exp_year: u16,
     /// As `card.cvc`.
     cvc: Option<String>,
@@ -68,6 +68,15 @@ pub struct Card {
     /// The name on the card.
     #[schema(max_length = 200)]
     holder: Option<String>,
+}
+
+// Beside `card`, the fields of a card are ignored, and their ranges are not checked.
+fn beside_month() -> Schema {
+    number_or_text("As `card.exp_month`.", 0, u16::MAX.into(), "^[0-9]+$")
+}
+
+fn beside_year() -> Schema {
+    number_or_text("As `card.exp_year`.", 0, u16::MAX.into(), "^[0-9]+$")
 }
 
 fn month() -> Schema {

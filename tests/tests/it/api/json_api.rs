@@ -253,3 +253,26 @@ async fn health_checks_pass_and_sigterm_stops_the_server() -> Result<()> {
     ensure!(app.terminate().await?, "the server did not exit cleanly");
     Ok(())
 }
+
+/// A list is not an object with the fields in order.
+#[tokio::test]
+async fn a_list_is_no_object() -> Result<()> {
+    let app = TestApp::start().await?;
+    for (field, body) in [
+        ("body", json!(["42", 1999, "EUR"])),
+        (
+            "buyer",
+            json!({ "order_id": "42", "amount": 1, "currency": "EUR", "buyer": ["a@b.example"] }),
+        ),
+        (
+            "items[0]",
+            json!({ "order_id": "42", "amount": 1, "currency": "EUR", "items": [["A print", 1, 1]] }),
+        ),
+    ] {
+        let request = app.api.secret(Method::POST, "/v1/invoices");
+        let refused = send(request.json(&body)).await?;
+        let fields = refused.problem(422, "invalid-request")?;
+        ensure!(fields == [field], "{refused:?}");
+    }
+    Ok(())
+}

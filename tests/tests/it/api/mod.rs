@@ -12,6 +12,7 @@ mod key_rotation;
 mod lists;
 mod openapi;
 mod pages;
+mod problems;
 mod projects;
 mod refunds;
 mod resend;
