@@ -75,7 +75,8 @@ async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>> {
 /// read from the database are the same on every server.
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operation",
     security(()),
-    responses((status = 200, content_type = "text/plain", body = String, description = "The metrics"),
+    responses((status = 200, content_type = "text/plain", body = String,
+            description = "The metrics"),
         HealthProblems))]
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response> {
     let text = health::metrics(&app).await?;

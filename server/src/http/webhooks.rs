@@ -23,7 +23,8 @@ problems!(WebhookProblems: InvalidRequest, Unauthorized, NotFound, PayloadTooLar
 ///
 /// Verified by the provider's own scheme over the raw body. An event that is received again has no
 /// further effect.
-#[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", operation_id = "receiveWebhook", tag = "operation",
+#[utoipa::path(post, path = "/v1/connectors/{kind}/{account}/webhooks", operation_id = "receiveWebhook",
+    tag = "operation",
     security(()),
     params(("kind" = String, Path, description = "The connector's kind, for example `stripe`"),
         ("account" = String, Path, description = "The account's id, from the project's settings")),

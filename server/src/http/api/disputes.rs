@@ -59,9 +59,11 @@ problems!(ListProblems: InvalidRequest, Unauthorized);
 /// List disputes, newest first
 ///
 /// Disputes of the project's payments. The filters are combined.
-#[utoipa::path(get, path = "/v1/disputes", operation_id = "listDisputes", tag = "disputes", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/disputes", operation_id = "listDisputes",
+    tag = "disputes", security(("secret_key" = [])),
     params(DisputeQuery),
-    responses((status = 200, body = Page<Dispute>, description = "A page of disputes"), ListProblems))]
+    responses((status = 200, body = Page<Dispute>,
+            description = "A page of disputes"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -88,7 +90,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 ///
 /// The dispute with its status and the time until which you can respond.
 #[utoipa::path(get, path = "/v1/disputes/{dispute}", operation_id = "getDispute", tag = "disputes",
-    security(("secret_key" = [])), params(("dispute" = DisputeId, Path, description = "The dispute's id")),
+    security(("secret_key" = [])),
+    params(("dispute" = DisputeId, Path, description = "The dispute's id")),
     responses((status = 200, body = Dispute, description = "The dispute"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,

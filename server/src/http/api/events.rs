@@ -68,9 +68,11 @@ problems!(ListProblems: InvalidRequest, Unauthorized);
 ///
 /// Callbacks that were written for the project, with their delivery attempts. The filters are
 /// combined.
-#[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/events", operation_id = "listEvents",
+    tag = "events", security(("secret_key" = [])),
     params(EventQuery),
-    responses((status = 200, body = Page<SentEvent>, description = "A page of events"), ListProblems))]
+    responses((status = 200, body = Page<SentEvent>,
+            description = "A page of events"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -123,7 +125,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 ///
 /// The body as it is sent, the delivery state, and every attempt with the first 1 KiB of the
 /// response.
-#[utoipa::path(get, path = "/v1/events/{event}", operation_id = "getEvent", tag = "events", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/events/{event}", operation_id = "getEvent",
+    tag = "events", security(("secret_key" = [])),
     params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 200, body = SentEvent, description = "The event"), ReadProblems))]
 async fn read(
@@ -142,8 +145,10 @@ problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
 /// Sends the event now, whether it was delivered or not. Earlier events of the same invoice that are
 /// `pending` or `unsent` are sent before it; `sending` lists all of them. If delivery fails, the retry
 /// schedule starts over.
-#[utoipa::path(post, path = "/v1/events/{event}/resend", operation_id = "resendEvent", tag = "events",
-    security(("secret_key" = [])), params(("event" = EventId, Path, description = "The event's id")),
+#[utoipa::path(post, path = "/v1/events/{event}/resend", operation_id = "resendEvent",
+    tag = "events",
+    security(("secret_key" = [])),
+    params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 202, body = ResentEvent, description = "The event is being sent"),
         ResendProblems))]
 async fn resend(
@@ -178,7 +183,8 @@ problems!(ResendAllProblems: InvalidRequest, Unauthorized, UnsupportedMediaType,
 /// sent in order, and earlier ones that are `pending` or `unsent` before those that were selected.
 /// `data` lists all of them. If there are more, `next_cursor` is the `after` of the next call. If
 /// delivery fails, the retry schedule starts over.
-#[utoipa::path(post, path = "/v1/events/resend", operation_id = "resendEvents", tag = "events", security(("secret_key" = [])),
+#[utoipa::path(post, path = "/v1/events/resend", operation_id = "resendEvents",
+    tag = "events", security(("secret_key" = [])),
     request_body = ResendBody,
     responses((status = 202, body = ResentEvents, description = "The events are being sent"),
         ResendAllProblems))]
@@ -204,8 +210,10 @@ problems!(PingProblems: InvalidRequest, Unauthorized);
 ///
 /// Tests the endpoint. The event has no data and no invoice. Its delivery attempts show how the
 /// endpoint responded.
-#[utoipa::path(post, path = "/v1/events/ping", operation_id = "pingEndpoint", tag = "events", security(("secret_key" = [])),
-    responses((status = 202, body = SentEvent, description = "The event is being sent"), PingProblems))]
+#[utoipa::path(post, path = "/v1/events/ping", operation_id = "pingEndpoint",
+    tag = "events", security(("secret_key" = [])),
+    responses((status = 202, body = SentEvent,
+            description = "The event is being sent"), PingProblems))]
 async fn ping(
     State(app): State<Arc<App>>,
     Secret(project): Secret,

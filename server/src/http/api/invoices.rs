@@ -39,7 +39,8 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 /// rejected. After the invoice has expired or was canceled, the same order makes a new one. With
 /// `method`, the server creates the payment at once, and `confirmation_url` is the payment provider's
 /// form: send the buyer there. Without, `payment_url` is the hosted payment page.
-#[utoipa::path(post, path = "/v1/invoices", operation_id = "createInvoice", tag = "invoices", security(("secret_key" = [])),
+#[utoipa::path(post, path = "/v1/invoices", operation_id = "createInvoice",
+    tag = "invoices", security(("secret_key" = [])),
     params(Key), request_body = Order,
     responses((status = 201, body = Invoice, description = "The new invoice"),
         (status = 200, body = Invoice, description = "The existing invoice of this order"),
@@ -77,7 +78,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 ///
 /// The invoice with all its payments.
 #[utoipa::path(get, path = "/v1/invoices/{invoice}", operation_id = "getInvoice", tag = "invoices",
-    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
+    security(("secret_key" = [])),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = Invoice, description = "The invoice"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -93,9 +95,12 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid
 /// Cancel an open invoice
 ///
 /// Canceling a canceled invoice returns it unchanged.
-#[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", operation_id = "cancelInvoice", tag = "invoices",
-    security(("secret_key" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
-    responses((status = 200, body = Invoice, description = "The canceled invoice"), CancelProblems))]
+#[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", operation_id = "cancelInvoice",
+    tag = "invoices",
+    security(("secret_key" = [])),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
+    responses((status = 200, body = Invoice,
+            description = "The canceled invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -139,9 +144,11 @@ problems!(ListProblems: InvalidRequest, Unauthorized);
 /// List invoices, newest first
 ///
 /// Invoices of the project with their payments. The filters are combined.
-#[utoipa::path(get, path = "/v1/invoices", operation_id = "listInvoices", tag = "invoices", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/invoices", operation_id = "listInvoices",
+    tag = "invoices", security(("secret_key" = [])),
     params(InvoiceQuery),
-    responses((status = 200, body = Page<Invoice>, description = "A page of invoices"), ListProblems))]
+    responses((status = 200, body = Page<Invoice>,
+            description = "A page of invoices"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,

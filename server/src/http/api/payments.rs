@@ -30,7 +30,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 ///
 /// The payment with its status, its decline reason and the card details that may be shown.
 #[utoipa::path(get, path = "/v1/payments/{payment}", operation_id = "getPayment", tag = "payments",
-    security(("secret_key" = [])), params(("payment" = PaymentId, Path, description = "The payment's id")),
+    security(("secret_key" = [])),
+    params(("payment" = PaymentId, Path, description = "The payment's id")),
     responses((status = 200, body = Payment, description = "The payment"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -82,9 +83,11 @@ problems!(ListProblems: InvalidRequest, Unauthorized);
 /// List payments, newest first
 ///
 /// Payments of the project, those that did not succeed included. The filters are combined.
-#[utoipa::path(get, path = "/v1/payments", operation_id = "listPayments", tag = "payments", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/payments", operation_id = "listPayments",
+    tag = "payments", security(("secret_key" = [])),
     params(PaymentQuery),
-    responses((status = 200, body = Page<Payment>, description = "A page of payments"), ListProblems))]
+    responses((status = 200, body = Page<Payment>,
+            description = "A page of payments"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,

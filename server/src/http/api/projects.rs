@@ -128,7 +128,8 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 /// Create a project
 ///
 /// The response has the secret key and the signing secret, which are not shown again.
-#[utoipa::path(post, path = "/v1/projects", operation_id = "createProject", tag = "projects", security(("operator" = [])),
+#[utoipa::path(post, path = "/v1/projects", operation_id = "createProject",
+    tag = "projects", security(("operator" = [])),
     request_body = ProjectBody,
     responses((status = 201, body = NewProjectView, description = "The project and its keys"),
         CreateProblems))]
@@ -172,7 +173,8 @@ problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 /// List projects, newest first
 ///
 /// Projects with their settings and accounts, without secrets.
-#[utoipa::path(get, path = "/v1/projects", operation_id = "listProjects", tag = "projects", security(("operator" = [])),
+#[utoipa::path(get, path = "/v1/projects", operation_id = "listProjects",
+    tag = "projects", security(("operator" = [])),
     params(ProjectQuery),
     responses((status = 200, body = Page<ProjectView>, description = "A page of projects"),
         ListProblems))]
@@ -192,7 +194,8 @@ problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 ///
 /// The settings and accounts, without secrets.
 #[utoipa::path(get, path = "/v1/projects/{project}", operation_id = "getProject", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id")),
+    security(("operator" = [])),
+    params(("project" = ProjectId, Path, description = "The project's id")),
     responses((status = 200, body = ProjectView, description = "The project"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
@@ -212,8 +215,10 @@ problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 /// the whole list. With `version`, the update is rejected if the project has a different version.
 /// `notify_url` enables an endpoint again that was disabled by its 410 response; `unsent_events` in
 /// the response says how many events wait for it.
-#[utoipa::path(patch, path = "/v1/projects/{project}", operation_id = "updateProject", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id")),
+#[utoipa::path(patch, path = "/v1/projects/{project}", operation_id = "updateProject",
+    tag = "projects",
+    security(("operator" = [])),
+    params(("project" = ProjectId, Path, description = "The project's id")),
     request_body = ProjectPatch,
     responses((status = 200, body = ProjectView, description = "The updated project"),
         UpdateProblems))]
@@ -250,8 +255,10 @@ struct NewKey {
 ///
 /// The response has the new key, which is not shown again. The old one stays valid for 24 hours,
 /// unless `now` is `true`.
-#[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", operation_id = "rotateProjectKey", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", operation_id = "rotateProjectKey",
+    tag = "projects",
+    security(("operator" = [])),
+    params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
     responses((status = 200, body = NewKey, description = "The new key"), RotateProblems))]
 async fn new_key(
     State(app): State<Arc<App>>,
@@ -273,8 +280,10 @@ struct NewSecret {
 /// Rotate a project's signing secret
 ///
 /// Callbacks are signed with both secrets for 24 hours.
-#[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", operation_id = "rotateProjectSecret", tag = "projects",
-    security(("operator" = [])), params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
+#[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", operation_id = "rotateProjectSecret",
+    tag = "projects",
+    security(("operator" = [])),
+    params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
     responses((status = 200, body = NewSecret, description = "The new secret"), RotateProblems))]
 async fn new_secret(
     State(app): State<Arc<App>>,

@@ -47,8 +47,10 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMed
 ///
 /// The refunds of a payment never exceed its amount. A refund is `pending` until the payment provider
 /// reports the outcome; then the event `refund.succeeded` or `refund.failed` is sent.
-#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", operation_id = "createRefund", tag = "payments",
-    security(("secret_key" = [])), params(("payment" = PaymentId, Path, description = "The payment's id"), Key),
+#[utoipa::path(post, path = "/v1/payments/{payment}/refunds", operation_id = "createRefund",
+    tag = "payments",
+    security(("secret_key" = [])),
+    params(("payment" = PaymentId, Path, description = "The payment's id"), Key),
     request_body = Option<NewRefund>,
     responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
 async fn create(
@@ -114,9 +116,11 @@ problems!(ListProblems: InvalidRequest, Unauthorized);
 ///
 /// Refunds of the project, those made in the payment system's dashboard included. The filters are
 /// combined.
-#[utoipa::path(get, path = "/v1/refunds", operation_id = "listRefunds", tag = "payments", security(("secret_key" = [])),
+#[utoipa::path(get, path = "/v1/refunds", operation_id = "listRefunds",
+    tag = "payments", security(("secret_key" = [])),
     params(RefundQuery),
-    responses((status = 200, body = Page<Refund>, description = "A page of refunds"), ListProblems))]
+    responses((status = 200, body = Page<Refund>,
+            description = "A page of refunds"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
@@ -143,7 +147,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 ///
 /// The refund with its status and who requested it.
 #[utoipa::path(get, path = "/v1/refunds/{refund}", operation_id = "getRefund", tag = "payments",
-    security(("secret_key" = [])), params(("refund" = RefundId, Path, description = "The refund's id")),
+    security(("secret_key" = [])),
+    params(("refund" = RefundId, Path, description = "The refund's id")),
     responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,

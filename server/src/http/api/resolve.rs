@@ -59,7 +59,8 @@ problems!(ResolveProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Un
 /// Ends a payment that no payment system will end: one that is held because of a different amount, or
 /// whose outcome stays unknown. `/readyz` counts such payments. The project is told as if the payment
 /// system had reported the outcome, and the decision is written to the audit log.
-#[utoipa::path(post, path = "/v1/payments/{payment}/resolve", operation_id = "resolvePayment", tag = "payments",
+#[utoipa::path(post, path = "/v1/payments/{payment}/resolve", operation_id = "resolvePayment",
+    tag = "payments",
     security(("operator" = [])), params(("payment" = PaymentId, Path, description = "The payment's id")), request_body = ResolveBody,
     responses((status = 200, body = Payment, description = "The payment"), ResolveProblems))]
 async fn resolve(

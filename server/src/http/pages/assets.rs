@@ -76,7 +76,8 @@ fn file_of(texts: &Texts) -> String {
 /// In the language of `locale`, or else of `Accept-Language`.
 #[utoipa::path(get, path = "/v1/widget/texts", operation_id = "getWidgetTexts", tag = "widget",
     security(()), params(Asked),
-    responses((status = 200, body = serde_json::Map<String, serde_json::Value>, description = "The texts by name"),
+    responses((status = 200, body = serde_json::Map<String, serde_json::Value>,
+            description = "The texts by name"),
         (status = 304, description = "The client has the current version (`If-None-Match`)"),
         TextProblems))]
 async fn texts(
@@ -119,7 +120,8 @@ async fn widget(Path(name): Path<String>, headers: HeaderMap) -> Result<Response
 /// The script that a project puts into its pages.
 #[utoipa::path(get, path = "/till.js", operation_id = "getEmbedScript", tag = "pages",
     security(()),
-    responses((status = 200, content_type = "text/javascript", body = String, description = "The script"),
+    responses((status = 200, content_type = "text/javascript", body = String,
+            description = "The script"),
         (status = 304, description = "The client has the current version (`If-None-Match`)"),
         FileProblems))]
 async fn till_js(headers: HeaderMap) -> Result<Response> {

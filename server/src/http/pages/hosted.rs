@@ -67,8 +67,10 @@ fn trouble(texts: &'static Texts, error: Error) -> Message {
         ("theme" = Option<String>, Query, description = "`auto`, `light` or `dark`"),
         ("preload" = Option<String>, Query, description = "The frame stays hidden until the page opens it")),
     responses((status = 200, content_type = "text/html", body = String, description = "The page"),
-        (status = 403, content_type = "text/html", body = String, description = "The origin is not allowed"),
-        (status = 404, content_type = "text/html", body = String, description = "The invoice does not exist"),
+        (status = 403, content_type = "text/html", body = String,
+            description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", body = String,
+            description = "The invoice does not exist"),
         PageProblems))]
 async fn widget(
     State(app): State<Arc<App>>,
@@ -103,8 +105,10 @@ async fn widget(
         ("mode" = String, Query, description = "`iframe`, `inline` or `popup`"),
         ("origin" = String, Query, description = "The origin of the embedding page")),
     responses((status = 200, content_type = "text/html", body = String, description = "The page"),
-        (status = 403, content_type = "text/html", body = String, description = "The origin is not allowed"),
-        (status = 404, content_type = "text/html", body = String, description = "The project does not exist"),
+        (status = 403, content_type = "text/html", body = String,
+            description = "The origin is not allowed"),
+        (status = 404, content_type = "text/html", body = String,
+            description = "The project does not exist"),
         PageProblems))]
 async fn frame(
     State(app): State<Arc<App>>,

@@ -31,13 +31,16 @@ type Pairs = Vec<(String, String)>;
 ///
 /// The payment provider redirects the buyer to this page. The server fetches the payment's status from
 /// the provider and does not read it from the URL.
-#[utoipa::path(get, path = "/pay/{invoice}/return", operation_id = "returnFromVerification", tag = "pages",
+#[utoipa::path(get, path = "/pay/{invoice}/return", operation_id = "returnFromVerification",
+    tag = "pages",
     security(()),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
         ("payment" = PaymentId, Query, description = "The payment's id"),
         ("state" = String, Query, description = "Proves that the server made the URL")),
-    responses((status = 200, content_type = "text/html", body = String, description = "Redirects the buyer"),
-        (status = 404, content_type = "text/html", body = String, description = "The URL is not valid"),
+    responses((status = 200, content_type = "text/html", body = String,
+            description = "Redirects the buyer"),
+        (status = 404, content_type = "text/html", body = String,
+            description = "The URL is not valid"),
         PageProblems))]
 async fn by_link(
     app: State<Arc<App>>,
@@ -53,13 +56,16 @@ async fn by_link(
 /// Return from the verification form, by POST
 ///
 /// Some banks return the buyer with a form. Its fields are read like the query.
-#[utoipa::path(post, path = "/pay/{invoice}/return", operation_id = "returnFromVerificationByForm", tag = "pages",
+#[utoipa::path(post, path = "/pay/{invoice}/return", operation_id = "returnFromVerificationByForm",
+    tag = "pages",
     security(()),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
         ("payment" = PaymentId, Query, description = "The payment's id"),
         ("state" = String, Query, description = "Proves that the server made the URL")),
-    responses((status = 200, content_type = "text/html", body = String, description = "Redirects the buyer"),
-        (status = 404, content_type = "text/html", body = String, description = "The URL is not valid"),
+    responses((status = 200, content_type = "text/html", body = String,
+            description = "Redirects the buyer"),
+        (status = 404, content_type = "text/html", body = String,
+            description = "The URL is not valid"),
         PageProblems))]
 async fn by_form(
     app: State<Arc<App>>,

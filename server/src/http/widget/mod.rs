@@ -60,8 +60,10 @@ problems!(ReadProblems: Unauthorized, NotFound);
 /// Billing data
 ///
 /// Everything that the widget shows.
-#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", operation_id = "getBillingData", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}", operation_id = "getBillingData",
+    tag = "widget",
+    security(("client_token" = [])),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = BillingData, description = "The billing data"), ReadProblems))]
 async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
     let Client { project, invoice } = client;
@@ -72,8 +74,10 @@ async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Res
 /// Live events
 ///
 /// Server-sent events with the state of the invoice as JSON: on connection and on every change.
-#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", operation_id = "streamInvoice", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
+#[utoipa::path(get, path = "/v1/widget/invoices/{invoice}/events", operation_id = "streamInvoice",
+    tag = "widget",
+    security(("client_token" = [])),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received")),
     responses((status = 200, body = WidgetState, content_type = "text/event-stream",
         description = "Events of type `state`"), ReadProblems))]
@@ -100,8 +104,10 @@ problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaT
 ///
 /// Creates a payment when the buyer presses Pay. At most one payment of an invoice is in progress at a
 /// time.
-#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", operation_id = "fixPayment", tag = "widget",
-    security(("client_token" = [])), params(("invoice" = InvoiceId, Path, description = "The invoice's id"), Key),
+#[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", operation_id = "fixPayment",
+    tag = "widget",
+    security(("client_token" = [])),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id"), Key),
     request_body = FixBody,
     responses((status = 201, body = FixedPayment, description = "The payment and its verification"),
         FixProblems))]
@@ -139,7 +145,8 @@ problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);
 #[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments/{payment}/cancel", operation_id = "cancelPayment",
     tag = "widget", security(("client_token" = [])),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id"), ("payment" = PaymentId, Path, description = "The payment's id")),
-    responses((status = 200, body = WidgetState, description = "The state of the invoice"), CancelProblems))]
+    responses((status = 200, body = WidgetState,
+            description = "The state of the invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
     detached: Detached,
@@ -160,7 +167,8 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 ///
 /// Takes an allowed origin and a project with a `check_url`: the project confirms the order before the
 /// invoice is created.
-#[utoipa::path(post, path = "/v1/widget/invoices", operation_id = "createInvoiceFromPage", tag = "widget",
+#[utoipa::path(post, path = "/v1/widget/invoices", operation_id = "createInvoiceFromPage",
+    tag = "widget",
     security(("publishable_key" = [])),
     params(Key, ("Origin" = String, Header, description = "One of the project's `allowed_origins`")),
     request_body = PageOrder,
