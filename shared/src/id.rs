@@ -16,7 +16,7 @@ pub struct BadId {
 
 impl fmt::Display for BadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected an id that begins with {}", self.prefix)
+        write!(f, "must be an id that begins with {}", self.prefix)
     }
 }
 

@@ -72,6 +72,19 @@ pub struct Item {
     pub amount: i64,
 }
 
+/// Returns by how much an invoice's amount differs from the sum of its items: below zero for a discount,
+/// above zero for other charges, such as shipping. `None` without a difference or without items.
+pub fn items_difference(items: &[Item], amount: i64) -> Option<i64> {
+    if items.is_empty() {
+        return None;
+    }
+    let line = |item: &Item| i128::from(item.amount) * i128::from(item.quantity);
+    let difference = i128::from(amount) - items.iter().map(line).sum::<i128>();
+    i64::try_from(difference)
+        .ok()
+        .filter(|difference| *difference != 0)
+}
+
 /// An invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -134,4 +147,40 @@ pub struct Invoice {
     /// When the invoice was paid, RFC 3339 UTC.
     #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub paid_at: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn item(quantity: u32, amount: i64) -> Item {
+        let name = String::new();
+        Item {
+            name,
+            quantity,
+            amount,
+        }
+    }
+
+    #[test]
+    fn the_difference_is_what_the_items_lack() {
+        assert_eq!(items_difference(&[], 100), None);
+        assert_eq!(items_difference(&[item(2, 50)], 100), None);
+        assert_eq!(items_difference(&[item(2, 60)], 100), Some(-20));
+        assert_eq!(items_difference(&[item(1, 60)], 100), Some(40));
+    }
+
+    proptest! {
+        #[test]
+        fn with_the_difference_the_items_add_up(
+            items in prop::collection::vec((1..1000u32, 0..1_000_000_000i64), 1..100),
+            amount in 1..999_999_999_999i64,
+        ) {
+            let items: Vec<_> = items.into_iter().map(|(q, a)| item(q, a)).collect();
+            let sum: i64 = items.iter().map(|i| i64::from(i.quantity) * i.amount).sum();
+            let difference = items_difference(&items, amount).unwrap_or_default();
+            prop_assert_eq!(sum + difference, amount);
+        }
+    }
 }

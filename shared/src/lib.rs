@@ -16,6 +16,7 @@ pub mod order;
 pub mod payment;
 pub mod problem;
 pub mod refund;
+pub mod text;
 pub mod widget;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub struct Currency(iso_currency::Currency);
 /// Why a value is not a valid amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoneyError {
-    /// Not an uppercase ISO 4217 code, or a currency without minor units.
+    /// Not an ISO 4217 code, or a currency without minor units.
     UnknownCurrency,
     /// Not a plain decimal number such as `19.99`.
     NotDecimal,
@@ -28,10 +28,13 @@ pub enum MoneyError {
 impl fmt::Display for MoneyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownCurrency => f.write_str("not an ISO 4217 currency code"),
-            Self::NotDecimal => f.write_str("not a decimal number such as 19.99"),
+            Self::UnknownCurrency => f.write_str("must be an ISO 4217 code such as EUR"),
+            Self::NotDecimal => f.write_str("must be a decimal number with a point, such as 19.99"),
             Self::TooManyDecimals { allowed } => {
-                write!(f, "more decimals than the currency has ({allowed})")
+                write!(
+                    f,
+                    "must not have more decimals than the currency, which has {allowed}"
+                )
             }
             Self::OutOfRange => {
                 write!(f, "must be from 1 to {} minor units", Money::MAX_AMOUNT)
@@ -57,7 +60,8 @@ impl Currency {
 impl std::str::FromStr for Currency {
     type Err = MoneyError;
     fn from_str(s: &str) -> Result<Self, MoneyError> {
-        iso_currency::Currency::from_code(s)
+        // Case has no meaning in a code.
+        iso_currency::Currency::from_code(&s.to_ascii_uppercase())
             .filter(|c| c.exponent().is_some())
             .map(Self)
             .ok_or(MoneyError::UnknownCurrency)
@@ -214,9 +218,10 @@ mod tests {
                 "{text}"
             );
         }
-        for code in ["eur", "EU", "XXX", "XAU", "ABC", ""] {
+        for code in ["EU", "XXX", "XAU", "ABC", ""] {
             assert!(code.parse::<Currency>().is_err(), "{code}");
         }
+        assert_eq!("eur".parse(), Ok(eur));
     }
 
     #[test]

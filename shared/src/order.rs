@@ -5,8 +5,10 @@ use crate::invoice::Item;
 #[cfg(feature = "openapi")]
 use crate::money::Currency;
 use crate::payment::Method;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// An order as a project sends it.
 // A stored fingerprint of the serialized order recognizes the same order: the fields keep their order.
@@ -53,8 +55,9 @@ pub struct Order {
     #[serde(default)]
     #[cfg_attr(test, ts(as = "Option<Vec<Item>>"))]
     pub items: Vec<Item>,
-    /// The buyer's details, as far as they are known.
-    #[serde(default)]
+    /// The buyer's details, as far as they are known. Invalid ones count as missing, and the buyer is
+    /// asked for them.
+    #[serde(default, deserialize_with = "known_details")]
     #[cfg_attr(test, ts(as = "Option<Buyer>"))]
     pub buyer: Buyer,
     /// The language of the widget, a BCP 47 tag.
@@ -106,4 +109,78 @@ pub fn metadata() -> utoipa::openapi::Object {
         .additional_properties(Some(Schema::from(text(None, 500))))
         .max_properties(Some(50))
         .build()
+}
+
+/// Reads the buyer's details. What is neither text nor a number is no detail, and left out.
+fn known_details<'de, D: Deserializer<'de>>(from: D) -> Result<Buyer, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(default)]
+    #[derive(Default)]
+    struct Details {
+        email: Detail,
+        name: Detail,
+        phone: Detail,
+        country: Detail,
+    }
+    let details = Details::deserialize(from)?;
+    Ok(Buyer {
+        email: details.email.0,
+        name: details.name.0,
+        phone: details.phone.0,
+        country: details.country.0,
+    })
+}
+
+/// A detail of the buyer, if it is one. A phone number may be a number.
+#[derive(Default)]
+struct Detail(Option<String>);
+
+impl<'de> Deserialize<'de> for Detail {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(DetailVisitor)
+    }
+}
+
+struct DetailVisitor;
+
+impl<'de> Visitor<'de> for DetailVisitor {
+    type Value = Detail;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Detail, E> {
+        Ok(Detail(Some(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Detail, E> {
+        Ok(Detail(Some(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Detail, E> {
+        Ok(Detail(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Detail, E> {
+        Ok(Detail(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Detail, E> {
+        Ok(Detail(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Detail, E> {
+        Ok(Detail(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Detail, A::Error> {
+        while list.next_element::<Detail>()?.is_some() {}
+        Ok(Detail(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Detail, A::Error> {
+        while object.next_entry::<String, Detail>()?.is_some() {}
+        Ok(Detail(None))
+    }
 }

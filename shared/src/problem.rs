@@ -165,7 +165,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
-    /// The name of the field, with dots for nesting: `card.number`.
+    /// The path of the field: `card.number`, `items[0].name`.
     pub field: String,
     /// The error, for programs: `required`, `invalid`, `unknown_field`, ...
     pub code: String,

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::EventId;
+use till_shared::text::sanitize;
 use url::Url;
 
 /// How much of a response body is read, in bytes.
@@ -30,6 +31,8 @@ pub struct Answer {
     pub retry_after: Option<i64>,
     /// Why there is no answer.
     pub error: Option<String>,
+    /// Whether there is no answer because the project took too long.
+    pub timed_out: bool,
     /// The first part of the body.
     pub body: Option<String>,
 }
@@ -68,7 +71,8 @@ impl Deliverer {
         match self.try_post(url, id, body, secrets, limit).await {
             Ok(answer) => answer,
             Err(error) => Answer {
-                error: Some(error.to_string()),
+                timed_out: is_timeout(&error),
+                error: Some(format!("{error:#}")),
                 ..Answer::default()
             },
         }
@@ -99,7 +103,7 @@ impl Deliverer {
             .body(body.to_owned())
             .send()
             .await
-            .map_err(|e| anyhow::anyhow!(chain(&e.without_url())))?;
+            .map_err(|error| anyhow::Error::from(error.without_url()))?;
         let retry_after = response
             .headers()
             .get("retry-after")
@@ -117,7 +121,9 @@ impl Deliverer {
             status: Some(response.status().as_u16()),
             retry_after,
             error: None,
-            body: Some(String::from_utf8_lossy(&body).into_owned()),
+            timed_out: false,
+            // PostgreSQL does not store U+0000.
+            body: Some(sanitize(&String::from_utf8_lossy(&body))),
         })
     }
 }
@@ -130,14 +136,9 @@ fn retry_after_seconds(text: &str, now: i64) -> Option<i64> {
     })
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
+fn is_timeout(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<reqwest::Error>();
+    error.is_some_and(reqwest::Error::is_timeout)
 }
 
 #[cfg(test)]

@@ -49,8 +49,7 @@ mod tests {
         Answer {
             status,
             retry_after,
-            error: None,
-            body: None,
+            ..Answer::default()
         }
     }
 

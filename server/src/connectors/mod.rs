@@ -9,6 +9,7 @@ mod context;
 mod credentials;
 mod error;
 mod instrumented;
+mod json;
 mod metadata;
 mod mollie;
 mod paypal;

@@ -2,6 +2,7 @@
 //! unknown.
 
 use super::error::{CallError, Cause};
+use super::json;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
@@ -89,10 +90,10 @@ impl Response {
     pub fn into_result<T: DeserializeOwned, E: ErrorBody>(self) -> Result<T, ApiError<E>> {
         let status = self.status;
         if !status.is_success() {
-            let body = serde_json::from_slice(&self.body).ok();
+            let body = json::from_slice(&self.body).ok();
             return Err(ApiError::Response { status, body });
         }
-        serde_json::from_slice(&self.body)
+        json::from_slice(&self.body)
             .map_err(|error| CallError::Unknown(Cause::UnreadableResponse { status, error }).into())
     }
 

@@ -4,11 +4,11 @@
 use super::codes;
 use super::dispute;
 use super::model::{Credentials, Item, Notification, NotificationItem};
-use crate::connectors::credentials;
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
 use crate::connectors::types::{
     Ctx, DashboardRefund, PaymentUpdate, RefundOutcome, Reversal, WebhookEvent, WebhookMessage,
 };
+use crate::connectors::{credentials, json};
 use crate::crypto::hmac_sha256;
 use crate::domain::reference::Reference;
 use base64::Engine;
@@ -24,8 +24,7 @@ use till_shared::payment::{DeclineCode, PaymentStatus};
 pub fn parse(ctx: &Ctx<'_>, body: &[u8]) -> Result<Vec<WebhookMessage>, WebhookError> {
     let credentials: Credentials = credentials::read(ctx)?;
     let keys = hmac_keys(&credentials)?;
-    let notification: Notification =
-        serde_json::from_slice(body).map_err(MalformedWebhook::from)?;
+    let notification: Notification = json::from_slice(body).map_err(MalformedWebhook::from)?;
     let items = notification.notification_items.into_iter();
     let items: Vec<Item> = items.filter_map(readable).collect();
     for item in &items {

@@ -5,9 +5,9 @@ use super::certificate;
 use super::event::Event;
 use super::model::Credentials;
 use super::transmission::Transmission;
-use crate::connectors::credentials;
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
 use crate::connectors::types::{Ctx, PaymentKey, WebhookEvent, WebhookMessage};
+use crate::connectors::{credentials, json};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -22,7 +22,7 @@ pub async fn parse(
     timing: Timing,
 ) -> Result<Vec<WebhookMessage>, WebhookError> {
     let transmission = Transmission::read(headers, timing)?;
-    let event: Event = serde_json::from_slice(body).map_err(MalformedWebhook::from)?;
+    let event: Event = json::from_slice(body).map_err(MalformedWebhook::from)?;
     let id = event.id.clone();
     let mut events = vec![];
     for event in event.reported().map_err(MalformedWebhook::from)? {

@@ -3,7 +3,7 @@
 use super::model::{Credentials, Event, EventData};
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
 use crate::connectors::types::{Ctx, PaymentKey, WebhookEvent, WebhookMessage};
-use crate::connectors::{credentials, signature};
+use crate::connectors::{credentials, json, signature};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
 use secrecy::ExposeSecret;
@@ -18,7 +18,7 @@ pub fn parse(
     let credentials: Credentials = credentials::read(ctx).map_err(|_| SignatureError::NoKey)?;
     let secret = credentials.webhook_secret.expose_secret().as_bytes();
     signature::verify(headers, "sandbox-signature", body, secret, timing)?;
-    let event: Event = serde_json::from_slice(body).map_err(MalformedWebhook::from)?;
+    let event: Event = json::from_slice(body).map_err(MalformedWebhook::from)?;
     Ok(vec![WebhookMessage {
         id: event.id,
         events: vec![reported(event.data)?],

@@ -8,7 +8,7 @@ use super::api::Api;
 use super::model::{Charge, Credentials, Dispute, Event, Object, Refund, Session};
 use crate::connectors::error::{CallError, MalformedWebhook, WebhookError};
 use crate::connectors::types::{Ctx, PaymentKey, PaymentUpdate, WebhookEvent, WebhookMessage};
-use crate::connectors::{credentials, metadata, signature};
+use crate::connectors::{credentials, json, metadata, signature};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
 use secrecy::ExposeSecret;
@@ -24,7 +24,7 @@ pub async fn parse(
     let credentials: Credentials = credentials::read(ctx)?;
     let secret = credentials.webhook_secret.expose_secret().as_bytes();
     signature::verify(headers, "stripe-signature", body, secret, timing)?;
-    let event: Event = serde_json::from_slice(body).map_err(MalformedWebhook::from)?;
+    let event: Event = json::from_slice(body).map_err(MalformedWebhook::from)?;
     let events = match event.data.object {
         Object::Intent(intent) => metadata::id(&intent.metadata, metadata::PAYMENT)
             .map(|id| WebhookEvent::Payment(id, (*intent).into()))
