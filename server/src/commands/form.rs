@@ -61,7 +61,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
     // The server rejects the same forms.
     let order = check_form(&fields).map_err(|reasons| anyhow::anyhow!(reasons.join("\n")))?;
-    validate(&order, app.config.dev).map_err(cli_error)?;
+    validate(order, app.config.dev).map_err(cli_error)?;
     let secrets = valid_secrets(&app.keys, &project)?;
     let newest = secrets
         .first()

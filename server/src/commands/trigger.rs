@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use till_server::app::App;
 use till_server::clock;
-use till_server::flow::check_order::check_order;
+use till_server::flow::check_order::{WaitingFor, check_order};
 use till_server::flow::events::{self, EventFilter};
 use till_server::flow::invoices::{
     InvoiceRow, Order, Origin, cancel_invoice, confirm_order, create_invoice, expire_invoice, find,
@@ -104,7 +104,7 @@ impl Trigger {
                 self.project.settings.check_url.is_some(),
                 "the project has no check_url to send to"
             );
-            let checked = check_order(&self.app, &self.project, &invoice).await;
+            let checked = check_order(&self.app, &self.project, &invoice, WaitingFor::Buyer).await;
             checked.map_err(cli_error)?;
             return Ok(None);
         }

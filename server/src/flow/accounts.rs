@@ -1,6 +1,7 @@
 //! A project's accounts at payment systems.
 
 use super::error::{Error, Result};
+use super::input::shown_text;
 use crate::app::App;
 use crate::clock;
 use crate::connectors::{self, Account, Capabilities, Connector, Instrumented, PaymentRef};
@@ -14,7 +15,11 @@ use till_shared::id::ProjectId;
 use till_shared::money::Currency;
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
+use till_shared::text::{Layout, check_shown};
 use till_shared::widget::CardEntry;
+
+/// The longest label of an account, in characters.
+const MAX_LABEL: usize = 100;
 
 /// The associated data that an account's credentials are encrypted with.
 fn associated_data(kind: &str, account: &str) -> String {
@@ -124,7 +129,7 @@ pub async fn replace(
         match account_row(app, tx, new).await {
             Ok(row) => rows.push((i, row)),
             Err(AccountError::Invalid { field, message }) => errors.push(FieldError::new(
-                format!("connectors.{i}.{field}"),
+                format!("connectors[{i}].{field}"),
                 "invalid",
                 message,
             )),
@@ -138,9 +143,9 @@ pub async fn replace(
         if connector_accounts::write(tx, project, position, &row).await? == Written::TakenByAnother
         {
             return Err(Error::field(
-                format!("connectors.{i}.account"),
+                format!("connectors[{i}].account"),
                 "taken",
-                "another project has an account of this kind and id",
+                "is the id of another project's account",
             ));
         }
     }
@@ -157,7 +162,7 @@ pub async fn try_credentials(app: &App, project: &ProjectId, new: &[NewAccount])
     let mut errors = vec![];
     for (i, new) in new.iter().enumerate() {
         if let Some(message) = try_on_live_payment(app, project, new).await? {
-            let field = format!("connectors.{i}.credentials");
+            let field = format!("connectors[{i}].credentials");
             errors.push(FieldError::new(field, "invalid", message));
         }
     }
@@ -241,7 +246,7 @@ async fn account_row(
     new: NewAccount,
 ) -> std::result::Result<AccountRow, AccountError> {
     let connector = connectors::by_kind(&new.kind)
-        .ok_or_else(|| AccountError::invalid("kind", "there is no such connector"))?;
+        .ok_or_else(|| AccountError::invalid("kind", unknown_kind(&new.kind)))?;
     check_description(connector.as_ref(), &new)?;
     let associated_data = associated_data(&new.kind, &new.account);
     let stored = connector_accounts::get(tx, &new.kind, &new.account)
@@ -272,24 +277,53 @@ async fn account_row(
     })
 }
 
+/// The message of a kind of connector that does not exist.
+pub fn unknown_kind(kind: &str) -> String {
+    let known: Vec<_> = connectors::REGISTRY.iter().map(|(kind, _)| *kind).collect();
+    format!(
+        "must be one of {}, not {}",
+        known.join(", "),
+        shown_text(kind)
+    )
+}
+
 fn check_description(
     connector: &dyn Connector,
     new: &NewAccount,
 ) -> std::result::Result<(), AccountError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
     if !(1..=64).contains(&new.account.len()) || !new.account.bytes().all(allowed) {
-        let message = "1 to 64 letters, digits, - and _";
+        let message = "must be 1 to 64 ASCII letters, digits, hyphens and underscores";
         return Err(AccountError::invalid("account", message));
     }
+    if let Some(Err(error)) =
+        (new.label.as_deref()).map(|l| check_shown(l, Layout::Line, MAX_LABEL))
+    {
+        return Err(AccountError::invalid("label", error.to_string()));
+    }
+    let capabilities = connector.capabilities();
     let Capabilities {
         methods,
         hosted_page,
         card_data,
         ..
-    } = connector.capabilities();
+    } = capabilities;
     if let Some(method) = new.methods.iter().find(|m| !methods.contains(m)) {
         let message = format!("{} does not support {method}", new.kind);
         return Err(AccountError::invalid("methods", message));
+    }
+    let enabled = if new.methods.is_empty() {
+        methods
+    } else {
+        &new.methods
+    };
+    let is_usable = |currency: &Currency| {
+        let mut enabled = enabled.iter();
+        enabled.any(|method| capabilities.supports(*method, *currency))
+    };
+    if let Some(currency) = new.currencies.iter().find(|currency| !is_usable(currency)) {
+        let message = format!("{} supports none of the methods in {currency}", new.kind);
+        return Err(AccountError::invalid("currencies", message));
     }
     match new.card_entry {
         Some(CardEntry::Hosted) if !hosted_page => {
@@ -310,7 +344,7 @@ fn stored_credentials(
     app: &App,
     stored: Option<&AccountRow>,
 ) -> std::result::Result<String, AccountError> {
-    let row = stored.ok_or_else(|| AccountError::invalid("credentials", "are required"))?;
+    let row = stored.ok_or_else(|| AccountError::invalid("credentials", "is required"))?;
     let associated_data = associated_data(&row.kind, &row.account);
     let credentials = app.keys.decrypt(&associated_data, &row.credentials)?;
     Ok(credentials.expose_secret().to_owned())

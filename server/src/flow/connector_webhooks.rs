@@ -57,9 +57,12 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
             Outcome::InvalidSignature,
             Error::problem(ProblemType::Unauthorized, "The signature is invalid."),
         ),
-        WebhookError::Malformed(reason) => (
+        WebhookError::Malformed(_) => (
             Outcome::Malformed,
-            Error::problem(ProblemType::InvalidRequest, reason.to_string()),
+            Error::problem(
+                ProblemType::InvalidRequest,
+                "The body cannot be read. The log has the reason.",
+            ),
         ),
         WebhookError::Call(_) => (
             Outcome::Failed,

@@ -14,17 +14,22 @@ pub const SIGNATURE: &str = "signature";
 ///
 /// # Errors
 /// When the secret is not `whsec_` and base64.
-pub fn signature(secret: &SecretString, fields: &[(String, String)]) -> anyhow::Result<String> {
-    let mut signed: Vec<_> = fields
+pub fn signature<T: AsRef<[u8]>>(
+    secret: &SecretString,
+    fields: &[(T, T)],
+) -> anyhow::Result<String> {
+    let bytes = fields
         .iter()
-        .filter(|(name, _)| name != SIGNATURE)
+        .map(|(name, value)| (name.as_ref(), value.as_ref()));
+    let mut signed: Vec<(&[u8], &[u8])> = bytes
+        .filter(|(name, _)| *name != SIGNATURE.as_bytes())
         .collect();
-    signed.sort();
+    signed.sort_unstable();
     let lines: Vec<_> = signed
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .map(|(name, value)| [*name, *value].join(&b'='))
         .collect();
-    let mac = hmac_sha256(&key_bytes(secret)?, &[lines.join("\n").as_bytes()]);
+    let mac = hmac_sha256(&key_bytes(secret)?, &[&lines.join(&b'\n')]);
     Ok(hex::encode(mac))
 }
 
@@ -39,10 +44,10 @@ pub fn unsignable(fields: &[(String, String)]) -> Option<&str> {
 ///
 /// # Errors
 /// When a secret can't be decrypted with the server's key.
-pub fn is_signed(
+pub fn is_signed<T: AsRef<[u8]>>(
     keys: &Keys,
     project: &Project,
-    fields: &[(String, String)],
+    fields: &[(T, T)],
     given: &str,
 ) -> anyhow::Result<bool> {
     let mut valid = subtle::Choice::from(0);

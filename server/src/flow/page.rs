@@ -51,7 +51,10 @@ impl Limit {
     pub fn new(limit: Option<i64>) -> Result<Self> {
         match limit.unwrap_or(Self::DEFAULT) {
             limit @ 1..=100 => Ok(Self(limit)),
-            _ => Err(Error::field("limit", "out_of_range", "from 1 to 100")),
+            limit => {
+                let message = format!("must be from 1 to 100, not {limit}");
+                Err(Error::field("limit", "out_of_range", message))
+            }
         }
     }
 
@@ -71,17 +74,23 @@ pub fn check_last4(last4: Option<&str>) -> Result<()> {
     if last4.is_none_or(valid) {
         Ok(())
     } else {
-        Err(Error::field("last4", "invalid", "four digits"))
+        Err(Error::field("last4", "invalid", "must be four digits"))
     }
 }
 
 /// What [`time`] reads.
-pub const TIME: &str = "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31";
+pub const TIME: &str =
+    "must be a time with an offset, such as 2026-01-31T12:00:00Z, or a date, such as 2026-01-31";
 
 /// Reads a time by which a list is narrowed, as milliseconds since 1970-01-01 UTC: RFC 3339 with any
 /// offset, or a date alone, which is its beginning in UTC.
 pub fn time(text: &str) -> Option<i64> {
-    let time = text.parse::<jiff::Timestamp>().ok();
+    // In a query, a plus sign that is not percent-encoded arrives as a space.
+    let with_plus = || {
+        let (time, offset) = text.rsplit_once(' ')?;
+        format!("{time}+{offset}").parse::<jiff::Timestamp>().ok()
+    };
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(with_plus);
     let day = || {
         // The parser also reads a time without an offset, and leaves the time out.
         let day = text.parse::<jiff::civil::Date>().ok();

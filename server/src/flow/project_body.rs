@@ -1,19 +1,20 @@
 //! Projects as JSON: a new project, and a merge patch. The accounts are a field beside the settings.
 
 use super::accounts::NewAccount;
-use super::deserialize::deserialize;
 use super::error::Result;
+use super::input::{deserialize, tidy, tidy_patch};
 use super::projects::{ProjectUpdate, Settings};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Reads the settings and accounts of a new project.
 ///
 /// # Errors
 /// `invalid-request` that names the fields.
 pub fn read_new(mut body: Map<String, Value>) -> Result<(Settings, Vec<NewAccount>)> {
+    tidy(&mut body)?;
     let accounts = take_accounts(&mut body)?.unwrap_or_default();
-    Ok((deserialize(Value::Object(body))?, accounts))
+    Ok((deserialize(body)?, accounts))
 }
 
 /// Reads a merge patch (RFC 7396) of a project.
@@ -25,8 +26,9 @@ pub fn read_update(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
     struct Version {
         version: Option<i64>,
     }
+    tidy_patch(&mut patch)?;
     let version = patch.remove("version").unwrap_or_default();
-    let Version { version } = deserialize(json!({ "version": version }))?;
+    let Version { version } = deserialize(Map::from_iter([("version".into(), version)]))?;
     Ok(ProjectUpdate {
         accounts: take_accounts(&mut patch)?,
         version,
@@ -34,7 +36,10 @@ pub fn read_update(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
         settings: Box::new(move |known| {
             let mut settings = serde_json::to_value(known).map_err(anyhow::Error::from)?;
             json_patch::merge(&mut settings, &Value::Object(patch));
-            deserialize(settings)
+            match settings {
+                Value::Object(settings) => deserialize(settings),
+                _ => Err(anyhow::anyhow!("the settings are no object").into()),
+            }
         }),
     })
 }
@@ -43,11 +48,13 @@ pub fn read_update(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
 fn take_accounts(body: &mut Map<String, Value>) -> Result<Option<Vec<NewAccount>>> {
     #[derive(Deserialize)]
     struct Accounts {
+        // An update without accounts removes them.
+        #[serde(default)]
         connectors: Vec<NewAccount>,
     }
     let Some(connectors) = body.remove("connectors") else {
         return Ok(None);
     };
-    let accounts: Accounts = deserialize(json!({ "connectors": connectors }))?;
+    let accounts: Accounts = deserialize(Map::from_iter([("connectors".into(), connectors)]))?;
     Ok(Some(accounts.connectors))
 }

@@ -3,19 +3,16 @@
 
 use super::accounts::{self, NewAccount, card_entry};
 use super::error::{Error, Result};
-use super::invoices::order::TTL_SECONDS;
 use super::page::{Limit, Page};
-use super::urls::check_url;
+use super::settings::{normalize, warnings};
 use crate::app::App;
 use crate::callbacks::sign::secret_context;
 use crate::store::projects::{self, EncryptedSecret};
 use crate::store::secret_keys;
 use crate::views;
 use crate::{clock, crypto, new_id};
-use till_shared::event::EventType;
 use till_shared::id::ProjectId;
-use till_shared::problem::FieldError;
-use url::Url;
+use till_shared::text::{self, Layout};
 
 /// A project, as the operations take it.
 pub type Project = projects::Project;
@@ -44,6 +41,9 @@ pub async fn find_by_secret_key(app: &App, key: &str) -> Result<Option<Project>>
 /// # Errors
 /// When the store fails.
 pub async fn find_by_publishable_key(app: &App, key: &str) -> Result<Option<Project>> {
+    if text::check(key, Layout::Line).is_err() {
+        return Ok(None);
+    }
     Ok(app.store.project_by_pk(key).await?)
 }
 
@@ -83,7 +83,8 @@ async fn view(app: &App, project: &Project) -> Result<ProjectView> {
     };
     let accounts: Vec<_> = accounts.into_iter().map(with_entry).collect();
     let unsent_events = app.store.count_unsent_events(&project.id).await?;
-    Ok(views::project(project, &accounts, unsent_events))
+    let warnings = warnings(&project.settings, accounts.len());
+    Ok(views::project(project, &accounts, unsent_events, warnings))
 }
 
 /// A new project with its keys, which are stored as hash and ciphertext only.
@@ -105,7 +106,7 @@ pub async fn create_project(
     settings: Settings,
     accounts: Vec<NewAccount>,
 ) -> Result<CreatedProject> {
-    check_settings(&settings, app.config.dev)?;
+    let settings = normalize(settings, app.config.dev)?;
     let id = ProjectId::from_unique(new_id::unique());
     let (sk, signing_secret) = (new_id::key("sk_")?, new_id::signing_secret()?);
     let now = clock::now_ms();
@@ -163,14 +164,10 @@ pub async fn update_project(
     let project = projects::lock(&mut tx, id).await?;
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     if update.version.is_some_and(|v| v != project.version) {
-        let message = format!(
-            "the project was changed meanwhile: its version is {}",
-            project.version
-        );
+        let message = format!("must be {}: the project has changed", project.version);
         return Err(Error::field("version", "changed", message));
     }
-    let settings = (update.settings)(&project.settings)?;
-    check_settings(&settings, app.config.dev)?;
+    let settings = normalize((update.settings)(&project.settings)?, app.config.dev)?;
     if update.notify_again {
         project.notify_off = None;
     }
@@ -227,70 +224,4 @@ pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<S
     projects::save(&mut tx, &mut project).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(secret)
-}
-
-fn check_settings(settings: &Settings, dev: bool) -> Result<()> {
-    let mut errors = vec![];
-    let name = &settings.name;
-    if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        errors.push(invalid("name", "from 1 to 100 characters"));
-    }
-    check_urls(settings, dev, &mut errors);
-    if settings.notify_events.contains(&EventType::OrderCheck) {
-        let message = "order.check is sent to check_url, not to notify_url";
-        errors.push(invalid("notify_events", message));
-    }
-    if !TTL_SECONDS.contains(&settings.invoice_ttl_seconds) {
-        let (min, max) = (TTL_SECONDS.start(), TTL_SECONDS.end());
-        errors.push(invalid(
-            "invoice_ttl_seconds",
-            format!("from {min} to {max}"),
-        ));
-    }
-    let accent = settings.widget.accent.as_deref();
-    if accent.is_some_and(|color| !is_hex_color(color)) {
-        errors.push(invalid("widget.accent", "a color such as #1d4ed8"));
-    }
-    let locale = settings.widget.locale.as_deref();
-    if locale.is_some_and(|tag| !is_language_tag(tag)) {
-        let message = "a BCP 47 language tag such as de or pt-BR";
-        errors.push(invalid("widget.locale", message));
-    }
-    Error::if_any(errors)
-}
-
-fn check_urls(settings: &Settings, dev: bool, errors: &mut Vec<FieldError>) {
-    let is_origin = |text: &String| {
-        Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == *text)
-    };
-    for origin in &settings.allowed_origins {
-        if !is_origin(origin) {
-            let message = "an origin such as https://shop.example, without a path";
-            errors.push(invalid("allowed_origins", message));
-        }
-    }
-    for (field, url) in [
-        ("check_url", &settings.check_url),
-        ("notify_url", &settings.notify_url),
-        ("success_url", &settings.success_url),
-        ("failure_url", &settings.failure_url),
-        ("widget.logo_url", &settings.widget.logo_url),
-    ] {
-        if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, dev)) {
-            errors.push(invalid(field, error.to_string()));
-        }
-    }
-}
-
-fn invalid(field: &str, message: impl Into<String>) -> FieldError {
-    FieldError::new(field, "invalid", message)
-}
-
-fn is_hex_color(text: &str) -> bool {
-    text.strip_prefix('#')
-        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn is_language_tag(text: &str) -> bool {
-    (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

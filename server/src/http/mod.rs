@@ -15,11 +15,11 @@ pub use pages::check_form;
 use crate::app::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use middleware::error::{method_not_allowed, not_found, panicked};
 use middleware::extract::LARGEST_BODY;
 use middleware::limits::{self, ConcurrencyLimit};
-use middleware::request_id;
+use middleware::{body, browser, request_id};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -56,6 +56,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(from_fn(body::reject_compressed))
+        .layer(from_fn(browser::pages_for_people))
         .layer(from_fn_with_state(app.clone(), request_id::with_request_id))
         .with_state(app)
 }

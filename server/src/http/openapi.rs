@@ -107,7 +107,7 @@ fn example(kind: ProblemType) -> Problem {
             vec![FieldError::new(
                 "amount",
                 "out_of_range",
-                "from 1 to 999999999999 minor units",
+                "must be from 1 to 999999999999 minor units, not 0",
             )]
         }
         _ => vec![],

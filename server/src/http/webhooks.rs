@@ -1,12 +1,12 @@
 //! Webhooks of the payment providers, each verified by the provider's scheme over the raw body.
 
-use super::middleware::extract::body;
+use super::middleware::extract::{Path, body};
 use super::openapi::problems;
 use crate::app::App;
 use crate::flow::{Result, connector_webhooks};
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;

@@ -32,6 +32,8 @@ pub struct ProjectView {
     /// `POST /v1/events/resend` sends them.
     #[schema(minimum = 0)]
     pub unsent_events: i64,
+    /// What keeps the project from taking payments as its settings say, one sentence each.
+    pub warnings: Vec<String>,
     /// Incremented by every change.
     #[schema(minimum = 1)]
     pub version: i64,
@@ -64,6 +66,7 @@ pub fn project(
     row: &Project,
     accounts: &[(AccountRow, CardEntry)],
     unsent_events: i64,
+    warnings: Vec<String>,
 ) -> ProjectView {
     ProjectView {
         id: row.id.clone(),
@@ -73,6 +76,7 @@ pub fn project(
         connectors: accounts.iter().map(connector).collect(),
         notify_off_since: row.notify_off.map(rfc3339),
         unsent_events,
+        warnings,
         version: row.version,
         created_at: rfc3339(row.created_at),
     }

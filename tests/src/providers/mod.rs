@@ -120,18 +120,18 @@ pub trait PaymentSystem: Sized {
 }
 
 /// Returns the HMAC-SHA256 in lower-case hex.
-pub fn hmac_hex(key: &[u8], message: &str) -> String {
+pub fn hmac_hex(key: &[u8], message: impl AsRef<[u8]>) -> String {
     hex::encode(hmac_bytes(key, message))
 }
 
 /// Returns the HMAC-SHA256.
-pub fn hmac_bytes(key: &[u8], message: &str) -> Vec<u8> {
+pub fn hmac_bytes(key: &[u8], message: impl AsRef<[u8]>) -> Vec<u8> {
     use hmac::{KeyInit, Mac};
     let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key);
     let Ok(mut mac) = mac else {
         return vec![];
     };
-    mac.update(message.as_bytes());
+    mac.update(message.as_ref());
     mac.finalize().into_bytes().to_vec()
 }
 

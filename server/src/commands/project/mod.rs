@@ -115,6 +115,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let change = read_update(patch).map_err(cli_error)?;
             let changed = update_project(&app, &update.project, change).await;
             let changed = changed.map_err(cli_error)?;
+            report_warnings(&changed);
             if sets_endpoint {
                 report_unsent(changed.unsent_events);
             }
@@ -139,6 +140,13 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
+    }
+}
+
+/// Says what keeps the project from taking payments. Standard output has the project only.
+fn report_warnings(project: &ProjectView) {
+    for warning in &project.warnings {
+        eprintln!("warning: {warning}");
     }
 }
 
@@ -173,6 +181,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
         sk,
         signing_secret,
     } = created.map_err(cli_error)?;
+    report_warnings(&project);
     let (id, pk) = (&project.id, &project.pk);
     if new.common.json {
         let keys = json!({ "id": id, "pk": pk, "sk": sk, "signing_secret": signing_secret });

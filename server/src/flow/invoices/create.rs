@@ -8,7 +8,7 @@ use super::validate::validate;
 use crate::app::App;
 use crate::clock;
 use crate::domain::invoice::payable;
-use crate::flow::check_order::check_order;
+use crate::flow::check_order::{WaitingFor, check_order};
 use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
 use crate::flow::payments::PaymentForm;
@@ -73,7 +73,11 @@ pub async fn create_invoice(
         }
         None => {
             if origin == Origin::Browser || method.is_some() {
-                check_order(app, project, &row).await?;
+                let waiting = match origin {
+                    Origin::Server => WaitingFor::Server,
+                    Origin::Browser => WaitingFor::Buyer,
+                };
+                check_order(app, project, &row, waiting).await?;
                 // An order from a browser is checked again before its first payment.
                 row.checked = origin == Origin::Server;
             }
@@ -91,7 +95,7 @@ pub async fn create_invoice(
 }
 
 fn draft(app: &App, project: &Project, id: InvoiceId, order: Order) -> Result<InvoiceRow> {
-    let money = validate(&order, app.config.dev)?;
+    let (order, money) = validate(order, app.config.dev)?;
     let body = serde_json::to_vec(&order).map_err(anyhow::Error::from)?;
     let order_hash = app
         .keys

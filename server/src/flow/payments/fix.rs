@@ -1,6 +1,7 @@
 //! Validation of the payment fixation call.
 
 use crate::clock;
+use crate::flow::buyer::normal_detail;
 use crate::flow::error::{Error, Result};
 use crate::store::invoices::InvoiceRow;
 use crate::store::projects::Project;
@@ -8,6 +9,7 @@ use till_shared::buyer::{Buyer, BuyerField, acceptable};
 use till_shared::card::{self, CardError};
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
+use till_shared::text::{self, Layout};
 use till_shared::widget::{BrowserInfo, CardData, CardEntry, FixPayment};
 
 /// Checks every field before any of them has an effect. Returns the buyer with the missing fields
@@ -27,11 +29,10 @@ pub fn validate(
     match (fix.method, card_entry, &mut fix.card) {
         (Method::Card, CardEntry::Direct, Some(card)) => check_card(card, &mut errors),
         (Method::Card, CardEntry::Direct, None) => {
-            errors.push(FieldError::new("card", "required", "card data is required"));
+            errors.push(FieldError::new("card", "required", "is required"));
         }
         (Method::Card, CardEntry::Hosted, Some(_)) => {
-            let message =
-                "the buyer enters the card on the payment system's page; send no card data";
+            let message = "must be absent: the buyer enters the card on the payment system's page";
             errors.push(FieldError::new("card", "not_accepted", message));
         }
         (Method::Card, CardEntry::Hosted, None)
@@ -55,18 +56,19 @@ fn fill_in_buyer(
     let mut buyer = invoice.buyer.clone();
     for field in buyer.missing(BuyerField::ALL) {
         let required = project.settings.required_buyer_fields.contains(&field);
-        let value = given.get(field).map(str::trim);
-        match value.filter(|value| !value.is_empty()) {
-            Some(value) if acceptable(field, value) => buyer.set(field, Some(value.to_owned())),
-            Some(_) => errors.push(FieldError::new(
-                format!("buyer.{field}"),
-                "invalid",
-                format!("is not a valid {field}"),
-            )),
+        match given.get(field) {
+            Some(value) => match normal_detail(field, value) {
+                Some(value) => buyer.set(field, Some(value)),
+                None => errors.push(FieldError::new(
+                    format!("buyer.{field}"),
+                    "invalid",
+                    format!("must be a valid {field}"),
+                )),
+            },
             None if required => errors.push(FieldError::new(
                 format!("buyer.{field}"),
                 "required",
-                format!("{field} is required"),
+                "is required",
             )),
             None => {}
         }
@@ -80,7 +82,7 @@ fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
             CardError::Required => "is required",
             CardError::Incomplete => "is incomplete",
             CardError::Invalid => "is not valid",
-            CardError::Expired => "the card has expired",
+            CardError::Expired => "has expired",
         };
         errors.push(FieldError::new(
             format!("card.{field}"),
@@ -112,7 +114,7 @@ fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
 /// characters for the user agent, 35 for the language. The ranges leave room for any real browser.
 fn check_browser(browser: &BrowserInfo, errors: &mut Vec<FieldError>) {
     let is_text = |text: &str, most| {
-        (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        (1..=most).contains(&text.chars().count()) && text::check(text, Layout::Line).is_ok()
     };
     let language = &browser.language;
     let is_tag = is_text(language, 35) && language.bytes().all(|b| b.is_ascii_graphic());
@@ -121,28 +123,32 @@ fn check_browser(browser: &BrowserInfo, errors: &mut Vec<FieldError>) {
         (
             "user_agent",
             is_text(&browser.user_agent, 2048),
-            "1 to 2048 characters",
+            "must be 1 to 2048 characters without control characters",
         ),
-        ("language", is_tag, "a language tag such as de or pt-BR"),
+        (
+            "language",
+            is_tag,
+            "must be a language tag such as de or pt-BR",
+        ),
         (
             "color_depth",
             (1..=64).contains(&browser.color_depth),
-            "from 1 to 64 bits",
+            "must be from 1 to 64 bits",
         ),
         (
             "screen_width",
             size.contains(&browser.screen_width),
-            "from 0 to 999999 pixels",
+            "must be from 0 to 999999 pixels",
         ),
         (
             "screen_height",
             size.contains(&browser.screen_height),
-            "from 0 to 999999 pixels",
+            "must be from 0 to 999999 pixels",
         ),
         (
             "time_zone_offset",
             (-1440..=1440).contains(&browser.time_zone_offset),
-            "from -1440 to 1440 minutes",
+            "must be from -1440 to 1440 minutes",
         ),
     ];
     let invalid = checks.into_iter().filter(|(_, valid, _)| !valid);

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::connectors::by_kind;
+use crate::flow::accounts::unknown_kind;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::payments::list;
@@ -37,11 +38,8 @@ pub async fn list(
     if let Some(connector) = &filter.connector
         && by_kind(connector).is_none()
     {
-        return Err(Error::field(
-            "connector",
-            "invalid",
-            "there is no such connector",
-        ));
+        let message = unknown_kind(connector);
+        return Err(Error::field("connector", "invalid", message));
     }
     let rows = app
         .store

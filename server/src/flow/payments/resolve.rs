@@ -10,6 +10,7 @@ use serde_json::json;
 use till_shared::id::PaymentId;
 use till_shared::payment::{Payment, PaymentStatus};
 use till_shared::problem::ProblemType;
+use till_shared::text::{Layout, check_shown};
 
 /// The longest reason and reference, in characters.
 const MAX_TEXT: usize = 500;
@@ -43,7 +44,7 @@ pub async fn resolve(app: &App, id: &PaymentId, resolution: Resolution) -> Resul
             .payment_by_reference(&payment.connector, reference)
             .await?;
         if owner.is_some_and(|owner| owner.id != payment.id) {
-            let message = "belongs to another payment";
+            let message = "is the reference of another payment";
             return Err(Error::field("reference", "taken", message));
         }
     }
@@ -75,19 +76,20 @@ fn check(resolution: &Resolution) -> Result<()> {
         resolution.status,
         PaymentStatus::Succeeded | PaymentStatus::Failed
     ) {
-        return Err(Error::field("status", "invalid", "succeeded or failed"));
+        let message = format!("must be succeeded or failed, not {}", resolution.status);
+        return Err(Error::field("status", "invalid", message));
     }
-    let valid = |text: &String| {
-        let length = text.trim().chars().count();
-        (1..=MAX_TEXT).contains(&length) && !text.chars().any(char::is_control)
-    };
-    if !valid(&resolution.reason) {
-        let message = format!("how you know, from 1 to {MAX_TEXT} characters");
-        return Err(Error::field("reason", "invalid", message));
-    }
-    if !resolution.reference.as_ref().is_none_or(valid) {
-        let message = "the payment system's id of the payment";
-        return Err(Error::field("reference", "invalid", message));
+    for (field, text) in [
+        ("reason", Some(&resolution.reason)),
+        ("reference", resolution.reference.as_ref()),
+    ] {
+        let Some(text) = text else { continue };
+        if text.trim().is_empty() {
+            return Err(Error::field(field, "required", "is required"));
+        }
+        if let Err(error) = check_shown(text, Layout::Line, MAX_TEXT) {
+            return Err(Error::field(field, error.code(), error.to_string()));
+        }
     }
     Ok(())
 }

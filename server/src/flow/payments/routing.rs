@@ -54,6 +54,12 @@ pub async fn accounts_for(
     form: PaymentForm<'_>,
 ) -> Result<Vec<AccountRow>> {
     let mut accounts = app.store.accounts(&project.id).await?;
+    if accounts.is_empty() {
+        tracing::warn!("the project has no account at a payment system");
+        let detail = "The project has no account at a payment system. Add one with \
+                      `till project update --connector FILE`.";
+        return Err(Error::problem(ProblemType::MethodUnavailable, detail));
+    }
     accounts.retain(|account| supports(account, method, invoice));
     match form {
         PaymentForm::Provider => accounts.retain(has_hosted_page),
@@ -67,7 +73,10 @@ pub async fn accounts_for(
     if accounts.is_empty() {
         return Err(Error::problem(
             ProblemType::MethodUnavailable,
-            "No account of the project supports this payment.",
+            format!(
+                "No account of the project takes {method} in {}.",
+                invoice.money.currency
+            ),
         ));
     }
     Ok(accounts)

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::connectors::{Account, CallError, ClientInfo, Connector, NewPayment, PaymentUpdate};
 use crate::domain::invoice::{NotPayable, payable};
 use crate::flow::accounts::{card_entry, open_account};
-use crate::flow::check_order::check_order;
+use crate::flow::check_order::{WaitingFor, check_order};
 use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
 use crate::store::connector_accounts::AccountRow;
@@ -21,6 +21,7 @@ use till_shared::id::PaymentId;
 use till_shared::invoice::InvoiceStatus;
 use till_shared::payment::{Method, PaymentStatus};
 use till_shared::problem::ProblemType;
+use till_shared::text::in_one_line;
 use till_shared::widget::{CardData, CardEntry, FixPayment, FixedPayment, Verification};
 use tracing::Span;
 use tracing::field::Empty;
@@ -59,7 +60,11 @@ pub async fn fix_payment(
         ..form.client()
     };
     if !invoice.checked {
-        check_order(app, project, &invoice).await?;
+        let waiting = match form {
+            PaymentForm::Widget(_) => WaitingFor::Buyer,
+            PaymentForm::Provider => WaitingFor::Server,
+        };
+        check_order(app, project, &invoice, waiting).await?;
     }
     let payment = submit_to_accounts(app, &accounts, &invoice, id, &buyer, &fix, &client).await?;
     Ok(views::fixed_payment(&payment))
@@ -235,13 +240,15 @@ async fn submit_to_provider(
         "{}/v1/connectors/{}/{}/webhooks",
         app.base_url, account.kind, account.id
     );
+    // Payment systems take a single line.
+    let description = invoice.description.as_deref().map(in_one_line);
     let new = NewPayment {
         id: &payment.id,
         method: payment.method,
         money: payment.money,
         card,
         order_id: &invoice.order_id,
-        description: invoice.description.as_deref(),
+        description: description.as_deref(),
         buyer: &invoice.buyer,
         locale: invoice.locale.as_deref(),
         return_url: &return_url,

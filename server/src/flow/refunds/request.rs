@@ -14,6 +14,7 @@ use till_shared::id::{PaymentId, RefundId};
 use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
 use till_shared::refund::{Refund, RefundSource, RefundStatus};
+use till_shared::text::{Layout, check_shown};
 
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
@@ -80,10 +81,12 @@ async fn insert_pending(
     id: RefundId,
     request: RefundRequest,
 ) -> Result<RefundRow> {
-    let too_long = |reason: &String| reason.chars().count() > MAX_REASON;
-    if request.reason.as_ref().is_some_and(too_long) {
-        let message = format!("at most {MAX_REASON} characters");
-        return Err(Error::field("reason", "too_long", message));
+    let checked = request
+        .reason
+        .as_deref()
+        .map(|reason| check_shown(reason, Layout::Line, MAX_REASON));
+    if let Some(Err(error)) = checked {
+        return Err(Error::field("reason", error.code(), error.to_string()));
     }
     let mut tx = app.store.begin().await?;
     invoices::lock(&mut tx, &payment.invoice).await?;
@@ -101,7 +104,8 @@ async fn insert_pending(
         ));
     }
     if !(1..=rest).contains(&amount) {
-        let message = format!("from 1 to {rest} minor units, which is what is left");
+        let message =
+            format!("must be from 1 to {rest} minor units, which is what is left, not {amount}");
         return Err(Error::field("amount", "out_of_range", message));
     }
     let now = clock::now_ms();

@@ -5,10 +5,10 @@ use crate::flow::Result;
 use crate::flow::disputes::{self, DisputeFilter};
 use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{Query, id, parsed, time};
+use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::problems;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::dispute::{Dispute, DisputeStatus};
@@ -76,7 +76,7 @@ async fn list(
         order_id: query.order_id,
         email: query.email,
         last4: query.last4,
-        status: parsed("status", query.status.as_deref())?,
+        status: one_of("status", query.status.as_deref())?,
         created_after: time("created_after", query.created_after.as_deref())?,
         created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,

@@ -5,10 +5,10 @@ use crate::flow::events::{self, After, EventFilter, ResentEvent, ResentEvents, S
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Error, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
+use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::{EventOrTime, problems};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -79,27 +79,20 @@ async fn list(
     Query(query): Query<EventQuery>,
 ) -> Result<Json<Page<SentEvent>>> {
     let limit = Limit::new(query.limit)?;
-    let mut after = after(given(&query.after))?;
-    let created_after = time("created_after", given(&query.created_after))?;
+    let mut after = after(query.after.as_deref())?;
+    let created_after = time("created_after", query.created_after.as_deref())?;
     after.time = after.time.max(created_after);
     let filter = EventFilter {
-        kind: parsed("type", given(&query.r#type))?,
-        state: parsed("state", given(&query.state))?,
-        invoice: parsed("invoice", given(&query.invoice))?,
+        kind: one_of("type", query.r#type.as_deref())?,
+        state: one_of("state", query.state.as_deref())?,
+        invoice: parsed("invoice", query.invoice.as_deref())?,
         order_id: query.order_id,
         email: query.email,
         after,
-        created_before: time("created_before", given(&query.created_before))?,
-        before: parsed("cursor", given(&query.cursor))?,
+        created_before: time("created_before", query.created_before.as_deref())?,
+        before: parsed("cursor", query.cursor.as_deref())?,
     };
     Ok(Json(events::list(&app, &project, filter, limit).await?))
-}
-
-/// A text that is not empty.
-fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
 }
 
 /// Parses `after`: an event's id, a time, or a date.
@@ -194,11 +187,11 @@ async fn resend_all(
     body: JsonBody<ResendBody>,
 ) -> Result<(StatusCode, Json<ResentEvents>)> {
     let body = body.value;
-    let state = parsed("state", given(&body.state))?;
+    let state = one_of("state", body.state.as_deref())?;
     let selection = Selection {
         state: state.ok_or_else(|| Error::field("state", "required", "is required"))?,
-        kind: parsed("type", given(&body.r#type))?,
-        after: after(given(&body.after))?,
+        kind: one_of("type", body.r#type.as_deref())?,
+        after: after(body.after.as_deref())?,
     };
     let resent = events::resend_all(&app, &project, selection).await?;
     Ok((StatusCode::ACCEPTED, Json(resent)))

@@ -5,12 +5,12 @@ use crate::flow::invoices::{self, InvoiceFilter, Order, Origin, cancel_invoice, 
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{JsonBody, Query, id, parsed, time};
+use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::middleware::request_id::record_order;
 use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -157,10 +157,10 @@ async fn list(
     let limit = Limit::new(query.limit)?;
     let filter = InvoiceFilter {
         order_id: query.order_id,
-        status: parsed("status", query.status.as_deref())?,
+        status: one_of("status", query.status.as_deref())?,
         email: query.email,
         last4: query.last4,
-        decline: parsed("decline", query.decline.as_deref())?,
+        decline: one_of("decline", query.decline.as_deref())?,
         created_after: time("created_after", query.created_after.as_deref())?,
         created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,

@@ -5,10 +5,10 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::payments::PaymentFilter;
 use crate::flow::{Result, payments};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{Query, id, parsed, time};
+use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
@@ -97,9 +97,9 @@ async fn list(
     let filter = PaymentFilter {
         invoice: parsed("invoice", query.invoice.as_deref())?,
         order_id: query.order_id,
-        status: parsed("status", query.status.as_deref())?,
+        status: one_of("status", query.status.as_deref())?,
         connector: query.connector,
-        decline: parsed("decline", query.decline.as_deref())?,
+        decline: one_of("decline", query.decline.as_deref())?,
         last4: query.last4,
         email: query.email,
         created_after: time("created_after", query.created_after.as_deref())?,

@@ -8,10 +8,10 @@ use crate::flow::projects::{
 };
 use crate::flow::{Result, project_body};
 use crate::http::middleware::auth::Operator;
-use crate::http::middleware::extract::{JsonBody, Query, id, parsed};
+use crate::http::middleware::extract::{JsonObject, Path, Query, id, parsed};
 use crate::http::openapi::problems;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -136,7 +136,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 async fn create(
     State(app): State<Arc<App>>,
     _: Operator,
-    body: JsonBody<Map<String, Value>>,
+    body: JsonObject,
 ) -> Result<(
     StatusCode,
     [(HeaderName, &'static str); 1],
@@ -148,6 +148,7 @@ async fn create(
         sk,
         signing_secret,
     } = create_project(&app, settings, accounts).await?;
+    log_warnings(&project);
     let created = NewProjectView {
         project,
         sk,
@@ -226,14 +227,21 @@ async fn update(
     State(app): State<Arc<App>>,
     _: Operator,
     Path(project): Path<String>,
-    body: JsonBody<Map<String, Value>>,
+    body: JsonObject,
 ) -> Result<Json<ProjectView>> {
     let update = project_body::read_update(body.value)?;
     let project = update_project(&app, &id(&project, "project")?, update).await?;
+    log_warnings(&project);
     Ok(Json(project))
 }
 
 problems!(RotateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound);
+
+fn log_warnings(project: &ProjectView) {
+    for warning in &project.warnings {
+        tracing::warn!(project = %project.id, "{warning}");
+    }
+}
 
 /// Options for the rotation of a key or secret.
 #[derive(Deserialize, IntoParams)]

@@ -5,11 +5,11 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::refunds::{self, RefundFilter, RefundRequest, refund_payment};
 use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
-use crate::http::middleware::extract::{OptionalJsonBody, Query, id, parsed, time};
+use crate::http::middleware::extract::{OptionalJsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -133,7 +133,7 @@ async fn list(
         order_id: query.order_id,
         email: query.email,
         last4: query.last4,
-        status: parsed("status", query.status.as_deref())?,
+        status: one_of("status", query.status.as_deref())?,
         created_after: time("created_after", query.created_after.as_deref())?,
         created_before: time("created_before", query.created_before.as_deref())?,
         before: parsed("cursor", query.cursor.as_deref())?,

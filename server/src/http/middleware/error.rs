@@ -3,9 +3,9 @@
 use super::refusal::Refusal;
 use super::request_id;
 use crate::flow::Error;
-use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use std::any::Any;
 use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 
@@ -32,11 +32,16 @@ impl IntoResponse for Error {
     }
 }
 
+/// The detail of a problem document, for a page in its place.
+#[derive(Clone)]
+pub struct Detail(pub String);
+
 fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
     let refusal = Refusal {
         problem: kind,
         fields: errors.iter().map(|error| error.field.clone()).collect(),
     };
+    let shown = Detail(detail.clone());
     let problem = Problem {
         reason: Reason {
             r#type: format!("/problems/{kind}"),
@@ -48,7 +53,7 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
         request_id: request_id::current().map_or_else(String::new, |id| id.to_string()),
     };
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(problem)).into_response();
+    let mut response = (status, Extension(shown), Json(problem)).into_response();
     response.extensions_mut().insert(refusal);
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/problem+json");
@@ -74,10 +79,12 @@ pub fn unauthorized(detail: &str) -> Error {
 
 /// The response where no route matches.
 pub async fn not_found(uri: Uri) -> Error {
-    Error::problem(
-        ProblemType::NotFound,
-        format!("No resource exists at {}.", uri.path()),
-    )
+    let path = uri.path();
+    let mut detail = format!("No resource exists at {path}.");
+    if path.len() > 1 && path.ends_with('/') {
+        detail.push_str(" Leave out the slash at the end.");
+    }
+    Error::problem(ProblemType::NotFound, detail)
 }
 
 /// The response where the route does not support the method.

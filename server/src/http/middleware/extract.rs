@@ -1,166 +1,20 @@
 //! Extractors whose rejections are problem documents that name the field.
 
+use super::form_fields::{self, NotUtf8};
 use crate::flow::Error;
-use crate::flow::deserialize::deserialize;
+use crate::flow::input::{deserialize_query, shown_text};
 use crate::flow::page;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use axum_extra::headers::{ContentType, HeaderMapExt};
-use mime::Mime;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use std::str::FromStr;
+use strum::VariantArray;
 use till_shared::problem::ProblemType;
+use till_shared::text::{self, Layout};
 
-/// The largest body that is read, in bytes.
-pub const LARGEST_BODY: usize = 64 * 1024;
-
-/// A JSON body.
-pub struct JsonBody<T> {
-    /// The body as a type.
-    pub value: T,
-    /// Equal for equal JSON values, however they are spelled. For [`super::idempotency`].
-    pub canonical: String,
-}
-
-impl<T: DeserializeOwned> JsonBody<T> {
-    fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(bytes).map_err(|_| not_json("it is not UTF-8"))?;
-        let UniqueFields(canonical) =
-            serde_json::from_str(text).map_err(|e| not_json(&e.to_string()))?;
-        let value = deserialize(&mut serde_json::Deserializer::from_str(text))?;
-        Ok(Self {
-            value,
-            canonical: serde_json_canonicalizer::to_string(&canonical)
-                .map_err(anyhow::Error::from)?,
-        })
-    }
-}
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if !has_media_type(request.headers(), &mime::APPLICATION_JSON) {
-            return Err(not_json_type());
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(body)?;
-        Self::read(&bytes)
-    }
-}
-
-/// A JSON body that may be absent, as all its fields may.
-pub struct OptionalJsonBody<T>(pub JsonBody<T>);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJsonBody<T> {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        if request.headers().contains_key(CONTENT_TYPE) {
-            return JsonBody::from_request(request, state).await.map(Self);
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(body)?;
-        if bytes.is_empty() {
-            JsonBody::read(b"{}").map(Self)
-        } else {
-            Err(not_json_type())
-        }
-    }
-}
-
-/// A JSON value without duplicate fields, which readers treat differently (RFC 8259 section 4).
-struct UniqueFields(serde_json::Value);
-
-impl<'de> Deserialize<'de> for UniqueFields {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(UniqueFieldsVisitor).map(Self)
-    }
-}
-
-struct UniqueFieldsVisitor;
-
-impl<'de> Visitor<'de> for UniqueFieldsVisitor {
-    type Value = serde_json::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(serde_json::Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut all = vec![];
-        while let Some(UniqueFields(value)) = list.next_element()? {
-            all.push(value);
-        }
-        Ok(all.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut all = serde_json::Map::new();
-        while let Some((name, UniqueFields(value))) = map.next_entry::<String, UniqueFields>()? {
-            if all.contains_key(&name) {
-                return Err(A::Error::custom(format!("duplicate field `{name}`")));
-            }
-            all.insert(name, value);
-        }
-        Ok(all.into())
-    }
-}
-
-/// Whether the body has a media type, with any parameters.
-pub fn has_media_type(headers: &HeaderMap, expected: &Mime) -> bool {
-    let of_body = headers.typed_get::<ContentType>().map(Mime::from);
-    of_body.is_some_and(|given| given.essence_str() == expected.essence_str())
-}
-
-fn not_json_type() -> Error {
-    Error::problem(
-        ProblemType::UnsupportedMediaType,
-        "The body must be JSON, with the content type application/json.",
-    )
-}
-
-fn not_json(why: &str) -> Error {
-    let detail = format!("The body is not valid JSON: {why}.");
-    Error::problem(ProblemType::InvalidRequest, detail)
-}
-
-/// The problem of a body that could not be read.
-pub fn body(rejection: BytesRejection) -> Error {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("The limit is {} bytes.", LARGEST_BODY);
-        return Error::problem(ProblemType::PayloadTooLarge, detail);
-    }
-    Error::problem(ProblemType::InvalidRequest, "The body is incomplete.")
-}
+pub use super::body::{LARGEST_BODY, body, has_media_type};
+pub use super::json_body::{JsonBody, JsonObject, OptionalJsonBody};
 
 /// A query string.
 pub struct Query<T>(pub T);
@@ -170,8 +24,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let pairs = url::form_urlencoded::parse(query);
-        deserialize(serde_urlencoded::Deserializer::new(pairs)).map(Self)
+        let fields = form_fields::parse(query).map_err(|NotUtf8 { field }| {
+            let name = field.unwrap_or_else(|| "query".into());
+            Error::field(name, "not_utf8", "must be UTF-8")
+        })?;
+        deserialize_query(fields).map(Self)
+    }
+}
+
+/// The parameters of a path. A path that is not UTF-8 or has control characters does not exist.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let path = percent_decode_str(parts.uri.path()).decode_utf8();
+        let none = || {
+            let detail = "No resource exists at this path.";
+            Error::problem(ProblemType::NotFound, detail)
+        };
+        let path = path.map_err(|_| none())?;
+        text::check(&path, Layout::Line).map_err(|_| none())?;
+        let found = axum::extract::Path::from_request_parts(parts, state).await;
+        let axum::extract::Path(parameters) = found.map_err(|_| none())?;
+        Ok(Self(parameters))
     }
 }
 
@@ -205,4 +82,25 @@ pub fn parsed<T: FromStr<Err: ToString>>(
             .map_err(|e: T::Err| Error::field(name, "invalid", e.to_string()))
     })
     .transpose()
+}
+
+/// Parses a query parameter that has one of a few values.
+///
+/// # Errors
+/// `invalid-request` that names it and lists the values.
+pub fn one_of<T>(name: &str, text: Option<&str>) -> Result<Option<T>, Error>
+where
+    T: VariantArray + FromStr + Copy + Into<&'static str>,
+{
+    let allowed = || {
+        let all: Vec<&str> = T::VARIANTS.iter().map(|value| (*value).into()).collect();
+        all.join(", ")
+    };
+    let read = |text: &str| {
+        text.parse().map_err(|_| {
+            let message = format!("must be one of {}, not {}", allowed(), shown_text(text));
+            Error::field(name, "invalid", message)
+        })
+    };
+    text.map(read).transpose()
 }

@@ -29,7 +29,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
             .ok()
             .filter(|key| (1..=255).contains(&key.len()))
             .filter(|key| key.bytes().all(|b| b.is_ascii_graphic()));
-        let bad = || Error::field("Idempotency-Key", "invalid", "1 to 255 visible characters");
+        let message = "must be 1 to 255 visible ASCII characters, without spaces";
+        let bad = || Error::field("Idempotency-Key", "invalid", message);
         visible
             .map(|key| Self(Some(key.to_owned())))
             .ok_or_else(bad)

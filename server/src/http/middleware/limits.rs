@@ -3,11 +3,8 @@
 use super::request_id;
 use crate::app::App;
 use crate::flow::{Detached, Error};
-use crate::http::pages::message::Message;
-use crate::http::pages::texts::Lang;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -41,7 +38,7 @@ pub async fn limit(
     next: Next,
 ) -> Response {
     let Ok(permit) = limit.permits.try_acquire_owned() else {
-        return reject(request).await;
+        return overloaded().into_response();
     };
     let task = Detached::spawn(&limit.tasks, Some(permit), |detached| {
         request.extensions_mut().insert(detached);
@@ -60,22 +57,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Detached {
         let detached = parts.extensions.get::<Self>().cloned();
         detached.ok_or_else(|| anyhow::anyhow!("the route has no concurrency limit").into())
     }
-}
-
-async fn reject(request: Request) -> Response {
-    let (mut parts, _) = request.into_parts();
-    let accepts = parts.headers.get(header::ACCEPT);
-    let for_people = accepts.is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
-    let by_browser = for_people && (parts.method == Method::GET || parts.method == Method::POST);
-    let mut response = match Lang::from_request_parts(&mut parts, &()).await {
-        Ok(Lang(texts)) if by_browser => Message::overloaded(texts).into_response(),
-        Ok(_) | Err(_) => overloaded().into_response(),
-    };
-    let one_second = HeaderValue::from_static("1");
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, one_second);
-    response
 }
 
 fn overloaded() -> Error {

@@ -8,8 +8,10 @@ use crate::flow::Error;
 use crate::flow::invoices::{self, InvoiceRow};
 use crate::flow::projects::{self, Project};
 use crate::flow::widget::begins_with_card;
+use crate::http::middleware::extract::Path;
 use crate::http::openapi::PageProblems;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
+use axum::http::Uri;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(frame))
         .routes(routes!(widget))
+        .routes(routes!(without_slash))
         .layer(compression)
 }
 
@@ -93,6 +96,17 @@ async fn widget(
         first,
     };
     show(&app, &accepted, &project, &query, page)
+}
+
+/// The payment page with a slash at the end of its address
+///
+/// Redirects to the payment page. The browser keeps the fragment, which has the token.
+#[utoipa::path(get, path = "/pay/{invoice}/", tag = "pages", params(("invoice" = InvoiceId, Path)),
+    responses((status = 308, description = "Redirects to the payment page")))]
+async fn without_slash(uri: Uri) -> Redirect {
+    let path = uri.path().trim_end_matches('/');
+    let query = uri.query().map(|query| format!("?{query}"));
+    Redirect::permanent(&format!("{path}{}", query.unwrap_or_default()))
 }
 
 /// The payment page, preloaded

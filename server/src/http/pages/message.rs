@@ -41,15 +41,21 @@ impl Message {
         )
     }
 
+    /// A problem at an address for programs. The detail is for developers.
+    pub fn problem(status: StatusCode, texts: &'static Texts, detail: String) -> Self {
+        if status.is_server_error() {
+            return Self::new(status, texts, &texts.trouble_title, &texts.trouble_text);
+        }
+        let page = Self::new(status, texts, &texts.no_page_title, &texts.no_page_text);
+        Self {
+            reasons: vec![detail],
+            ..page
+        }
+    }
+
     /// Internal error.
     pub fn trouble(texts: &'static Texts) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self::new(status, texts, &texts.trouble_title, &texts.trouble_text)
-    }
-
-    /// The server is overloaded.
-    pub fn overloaded(texts: &'static Texts) -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, texts, &texts.trouble_title, &texts.trouble_text)
     }
 

@@ -2,12 +2,13 @@
 
 pub mod assets;
 mod form;
+mod form_input;
 mod hosted;
 pub mod message;
 mod return_page;
 pub mod texts;
 
-pub use form::check as check_form;
+pub use form_input::check as check_form;
 
 use crate::app::App;
 use std::sync::Arc;

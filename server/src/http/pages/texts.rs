@@ -46,6 +46,8 @@ pub struct Texts {
     pub dir: String,
     pub link_title: String,
     pub link_text: String,
+    pub no_page_title: String,
+    pub no_page_text: String,
     pub trouble_title: String,
     pub trouble_text: String,
     pub origin_title: String,
@@ -59,6 +61,7 @@ pub struct Texts {
     pub form_unknown: String,
     pub form_twice: String,
     pub form_unreadable: String,
+    pub form_not_utf8: String,
     pub form_too_large: String,
     pub form_order_changed: String,
     pub form_rejected: String,
@@ -69,6 +72,8 @@ pub struct Texts {
     pub reference: String,
     pub no_script: String,
     pub redirecting: String,
+    pub discount: String,
+    pub other_charges: String,
 }
 
 impl Texts {

@@ -139,7 +139,7 @@ impl From<FixBody> for FixPayment {
 /// Reads a number or a string of digits, as HTML inputs give.
 fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a whole number")]
+    #[serde(untagged, expecting = "must be a whole number")]
     enum Digits {
         Number(u16),
         Text(String),
@@ -149,7 +149,7 @@ fn whole_number<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
         Digits::Text(text) => {
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             let number = digits.then(|| text.parse().ok()).flatten();
-            number.ok_or_else(|| D::Error::custom("not a whole number"))
+            number.ok_or_else(|| D::Error::custom("must be a whole number"))
         }
     }
 }

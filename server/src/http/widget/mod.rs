@@ -8,24 +8,24 @@ mod page_order;
 use super::middleware::auth::{Client, FromPage};
 use super::middleware::client_info::BuyerClient;
 use super::middleware::error::method_not_allowed;
-use super::middleware::extract::{JsonBody, id};
+use super::middleware::extract::{JsonBody, JsonObject, Path, id};
 use super::middleware::idempotency::{Call, Key, once};
 use super::middleware::request_id::record_order;
 use super::openapi::problems;
+use super::pages::texts::{Lang, Texts};
 use crate::app::App;
 use crate::flow::invoices::{Origin, create_invoice};
 use crate::flow::payments::{PaymentForm, cancel_payment, fix_payment};
 use crate::flow::{Detached, Result, widget};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fix_body::FixBody;
 use page_order::PageOrder;
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::invoice::Invoice;
+use till_shared::invoice::{Invoice, Item, items_difference};
 use till_shared::widget::{BillingData, FixedPayment, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -65,10 +65,33 @@ problems!(ReadProblems: Unauthorized, NotFound);
     security(("client_token" = [])),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = BillingData, description = "The billing data"), ReadProblems))]
-async fn billing_data(State(app): State<Arc<App>>, client: Client) -> Result<Response> {
+async fn billing_data(
+    State(app): State<Arc<App>>,
+    client: Client,
+    Lang(texts): Lang,
+) -> Result<Response> {
     let Client { project, invoice } = client;
-    let data = widget::billing_data(&app, &project, &invoice).await?;
+    let mut data = widget::billing_data(&app, &project, &invoice).await?;
+    let texts = texts.preferring(data.bill.locale.as_deref());
+    let bill = &mut data.bill;
+    bill.items
+        .extend(difference(texts, &bill.items, bill.amount));
     Ok((NO_STORE, Json(data)).into_response())
+}
+
+/// The line by which the items add up to the amount, if they do not.
+fn difference(texts: &Texts, items: &[Item], amount: i64) -> Option<Item> {
+    let amount = items_difference(items, amount)?;
+    let name = if amount < 0 {
+        &texts.discount
+    } else {
+        &texts.other_charges
+    };
+    Some(Item {
+        name: name.clone(),
+        quantity: 1,
+        amount,
+    })
 }
 
 /// Live events
@@ -180,7 +203,7 @@ async fn create(
     detached: Detached,
     FromPage(project): FromPage,
     key: Key,
-    body: JsonBody<Map<String, Value>>,
+    body: JsonObject,
 ) -> Result<Response> {
     let order = page_order::read(body.value)?;
     record_order(&order.order_id);

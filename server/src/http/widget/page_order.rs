@@ -1,11 +1,11 @@
 //! The order that a page sends: as an order of a project's server, except that the amount may be a
 //! decimal string, and that the invoice expires as the project's settings say.
 
-use crate::flow::deserialize::deserialize;
+use crate::flow::input::{deserialize, tidy, unknown_field};
 use crate::flow::invoices::Order;
 use crate::flow::{Error, Result};
 use serde_json::{Map, Value, json};
-use till_shared::money::{Currency, Money};
+use till_shared::money::{Currency, Money, MoneyError};
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -53,26 +53,22 @@ impl PartialSchema for PageOrder {
 /// # Errors
 /// `invalid-request` that names the fields.
 pub fn read(mut body: Map<String, Value>) -> Result<Order> {
+    tidy(&mut body)?;
     if body.contains_key("expires_in_seconds") {
-        let field = "expires_in_seconds";
-        return Err(Error::field(field, "unknown_field", "unknown field"));
+        return Err(Error::fields(vec![unknown_field("expires_in_seconds")]));
     }
     let decimal = match body.get("amount") {
-        None => None,
-        Some(Value::Number(number)) if number.is_i64() => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(_) => {
-            let message = "minor units as a whole number, or a decimal string such as \"19.99\"";
-            return Err(Error::field("amount", "invalid", message));
-        }
+        _ => None,
     };
     if decimal.is_some() {
         body.insert("amount".into(), 0.into());
     }
-    let mut order: Order = deserialize(Value::Object(body))?;
+    let mut order: Order = deserialize(body)?;
     if let Some(text) = decimal {
-        let unknown = || Error::field("currency", "unknown_currency", "an ISO 4217 code");
-        let currency: Currency = order.currency.parse().map_err(|_| unknown())?;
+        let currency: Currency = order.currency.parse().map_err(|error: MoneyError| {
+            Error::field("currency", "unknown_currency", error.to_string())
+        })?;
         order.amount = Money::from_decimal(&text, currency)
             .map_err(|error| Error::field("amount", "invalid", error.to_string()))?
             .amount;

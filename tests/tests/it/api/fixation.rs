@@ -41,9 +41,10 @@ async fn an_invalid_card_is_reported_by_field() -> Result<()> {
         (with("cvc", json!("12a")), vec!["card.cvc"]),
         (with("pin", json!("1")), vec!["card.pin"]),
         (
-            json!({ "method": "card", "card": {} }),
+            json!({ "method": "card", "card": { "holder": "Jo" } }),
             vec!["card.number", "card.exp_month", "card.cvc"],
         ),
+        (json!({ "method": "card", "card": {} }), vec!["card"]),
         (json!({ "method": "card" }), vec!["card"]),
         (json!({ "method": "cash" }), vec!["method"]),
         (

@@ -9,9 +9,9 @@ use till_tests::TestApp;
 use till_tests::client::{Answer, send};
 use till_tests::providers::hmac_hex;
 
-type Fields = Vec<(String, String)>;
+pub(super) type Fields = Vec<(String, String)>;
 
-fn order(app: &TestApp) -> Fields {
+pub(super) fn order(app: &TestApp) -> Fields {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
         field("project", &app.keys.pk),
@@ -24,7 +24,7 @@ fn order(app: &TestApp) -> Fields {
     ]
 }
 
-fn signed(app: &TestApp, mut fields: Fields) -> Result<Fields> {
+pub(super) fn signed(app: &TestApp, mut fields: Fields) -> Result<Fields> {
     let secret = app
         .keys
         .signing_secret
@@ -36,23 +36,23 @@ fn signed(app: &TestApp, mut fields: Fields) -> Result<Fields> {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let signature = hmac_hex(&STANDARD.decode(secret)?, &lines.join("\n"));
+    let signature = hmac_hex(&STANDARD.decode(secret)?, lines.join("\n"));
     fields.push(("signature".into(), signature));
     Ok(fields)
 }
 
-async fn post(app: &TestApp, fields: &Fields) -> Result<Answer> {
+pub(super) async fn post(app: &TestApp, fields: &Fields) -> Result<Answer> {
     send(app.api.request(Method::POST, "/pay").form(fields)).await
 }
 
-async fn invoices(app: &TestApp) -> Result<usize> {
+pub(super) async fn invoices(app: &TestApp) -> Result<usize> {
     let list = send(app.api.secret(Method::GET, "/v1/invoices"))
         .await?
         .json();
     Ok(list["data"].as_array().context("no list")?.len())
 }
 
-fn set(fields: &Fields, name: &str, value: &str) -> Fields {
+pub(super) fn set(fields: &Fields, name: &str, value: &str) -> Fields {
     let mut fields = fields.clone();
     fields.retain(|(n, _)| n != name);
     fields.push((name.into(), value.into()));
@@ -187,8 +187,6 @@ async fn invalid_fields_are_reported() -> Result<()> {
         (set(&base, "currency", "XXX"), 422, "currency"),
         (set(&base, "order_id", &"9".repeat(300)), 422, "order_id"),
         (set(&base, "order_id", "a\nb"), 422, "order_id"),
-        (set(&base, "email", "nobody"), 422, "email"),
-        (set(&base, "country", "Germany"), 422, "country"),
         (set(&base, "method", "cash"), 422, "method"),
         (
             set(&base, "success_url", "javascript:alert(1)"),
@@ -196,7 +194,11 @@ async fn invalid_fields_are_reported() -> Result<()> {
             "success_url",
         ),
         (set(&base, "locale", &"x".repeat(99)), 422, "locale"),
-        (set(&base, "metadata[k]", &"v".repeat(501)), 422, "metadata"),
+        (
+            set(&base, "metadata[k]", &"v".repeat(501)),
+            422,
+            "metadata[k]",
+        ),
         (without("amount"), 422, "amount"),
         (without("order_id"), 422, "order_id"),
         (without("project"), 422, "project"),

@@ -165,11 +165,9 @@ async fn invalid_orders_are_reported_by_field() -> Result<()> {
         (with("amount", json!(-5)), "amount"),
         (with("amount", json!(i64::MAX)), "amount"),
         (with("currency", json!("XXQ")), "currency"),
-        (with("currency", json!("eur")), "currency"),
         (with("order_id", json!("")), "order_id"),
         (with("order_id", json!("9".repeat(300))), "order_id"),
         (with("order_id", Value::Null), "order_id"),
-        (with("buyer", json!({ "email": "nobody" })), "buyer.email"),
         (with("buyer", json!({ "shoe": 43 })), "buyer.shoe"),
         (
             with("success_url", json!("javascript:alert(1)")),

@@ -131,7 +131,7 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
         (json!({ "nmae": "x" }), "nmae"),
         (
             json!({ "allowed_origins": ["https://a.example/path"] }),
-            "allowed_origins",
+            "allowed_origins[0]",
         ),
         (json!({ "notify_url": "ftp://a.example" }), "notify_url"),
         (
@@ -151,16 +151,19 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
         (json!({ "version": "one" }), "version"),
         (
             sandbox(json!({ "kind": "piggy-bank" })),
-            "connectors.0.kind",
+            "connectors[0].kind",
         ),
-        (sandbox(json!({ "account": "a/b" })), "connectors.0.account"),
+        (
+            sandbox(json!({ "account": "a/b" })),
+            "connectors[0].account",
+        ),
         (
             sandbox(json!({ "credentials": { "api_key": 1 } })),
-            "connectors.0.credentials",
+            "connectors[0].credentials",
         ),
         (
             sandbox(json!({ "credentials": null })),
-            "connectors.0.credentials",
+            "connectors[0].credentials",
         ),
         (
             sandbox(json!({ "currencies": ["XXX"] })),
@@ -175,20 +178,16 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             sandbox(
                 json!({ "kind": "mollie", "card_entry": "direct", "credentials": { "api_key": "test_k" } }),
             ),
-            "connectors.0.card_entry",
+            "connectors[0].card_entry",
         ),
         (
             sandbox(json!({ "kind": "paypal", "card_entry": "direct" })),
-            "connectors.0.card_entry",
+            "connectors[0].card_entry",
         ),
     ] {
         let answer = send(app.operator(Method::PATCH, &path).json(&patch)).await?;
         let reported = answer.problem(422, "invalid-request")?;
-        let same = |a: &str| a.replace('[', ".").replace(']', "");
-        ensure!(
-            reported.len() == 1 && same(&reported[0]) == same(field),
-            "{patch}: {reported:?}"
-        );
+        ensure!(reported == [field], "{patch}: {reported:?}");
     }
     ensure!(send(app.operator(Method::GET, &path)).await?.json() == before);
 
@@ -200,7 +199,7 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
         app.operator(Method::PATCH, &other)
             .json(&sandbox(json!({ "account": existing }))),
     );
-    ensure!(conflict.await?.problem(422, "invalid-request")? == ["connectors.0.account"]);
+    ensure!(conflict.await?.problem(422, "invalid-request")? == ["connectors[0].account"]);
     Ok(())
 }
 

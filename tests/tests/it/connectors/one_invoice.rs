@@ -296,7 +296,7 @@ async fn credentials_that_do_not_know_a_live_payment_are_rejected() -> Result<()
     };
     let refused = change(another.credentials()).await?;
     let fields = refused.problem(422, "invalid-request")?;
-    ensure!(fields == ["connectors.0.credentials"], "{refused:?}");
+    ensure!(fields == ["connectors[0].credentials"], "{refused:?}");
     let accepted = change(shop.system.credentials()).await?;
     ensure!(accepted.status == 200, "{accepted:?}");
     late_success(&shop, &live).await?;
