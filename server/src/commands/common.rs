@@ -1,7 +1,10 @@
 //! What the commands share: their flags, the project they are about, and how they print.
 
 use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
+use std::str::FromStr;
+use strum::VariantArray;
 use till_server::app::App;
 use till_server::config::Config;
 use till_server::flow::Error;
@@ -118,4 +121,15 @@ pub fn cli_error(error: Error) -> anyhow::Error {
 /// Reads a time or a date, as the lists of the API do.
 pub fn time(text: &str) -> Result<i64, String> {
     till_server::flow::page::time(text).ok_or_else(|| till_server::flow::page::TIME.to_owned())
+}
+
+/// Reads one of a few values, which help and errors list.
+pub fn one_of<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantArray + FromStr<Err = strum::ParseError> + Copy + Into<&'static str> + Send + Sync,
+{
+    let names = T::VARIANTS
+        .iter()
+        .map(|value| -> &'static str { (*value).into() });
+    PossibleValuesParser::new(names).try_map(|text| text.parse::<T>())
 }

@@ -1,6 +1,6 @@
 //! `till event`.
 
-use super::common::{Common, Length, OfProject, cli_error, print_json, print_table, time};
+use super::common::{Common, Length, OfProject, cli_error, one_of, print_json, print_table, time};
 use anyhow::bail;
 use till_server::app::App;
 use till_server::flow::events::{self, After, EventFilter, Selection};
@@ -26,11 +26,11 @@ pub struct List {
     project: OfProject,
 
     /// Only callbacks of this type, such as invoice.paid
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = one_of::<EventType>())]
     kind: Option<EventType>,
 
     /// Only callbacks in this state: pending, delivered, failed or unsent
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<DeliveryState>())]
     state: Option<DeliveryState>,
 
     /// Only callbacks of this invoice
@@ -81,11 +81,11 @@ pub struct Resend {
     event: Option<EventId>,
 
     /// All callbacks in this state, such as failed
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<DeliveryState>())]
     state: Option<DeliveryState>,
 
     /// Only callbacks of this type, such as invoice.paid
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = one_of::<EventType>())]
     kind: Option<EventType>,
 
     /// Only callbacks created after this time, or after the beginning of this day in UTC

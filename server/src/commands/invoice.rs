@@ -1,6 +1,6 @@
 //! `till invoice`.
 
-use super::common::{Common, OfProject, cli_error, print_json};
+use super::common::{Common, OfProject, cli_error, one_of, print_json};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use till_server::app::App;
@@ -62,7 +62,7 @@ pub struct Create {
     locale: Option<String>,
 
     /// The payment method: the payment is created at once, and the payment system's page is printed
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<Method>())]
     method: Option<Method>,
 
     /// Where the buyer is sent after a successful payment

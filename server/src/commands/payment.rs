@@ -1,7 +1,8 @@
 //! `till payment`.
 
-use super::common::{Common, Length, OfProject, cli_error, print_json, print_table, time};
+use super::common::{Common, Length, OfProject, cli_error, one_of, print_json, print_table, time};
 use anyhow::Context;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use till_server::app::App;
 use till_server::flow::payments::{self, PaymentFilter, Resolution, resolve};
 use till_shared::id::{InvoiceId, PaymentId};
@@ -35,7 +36,7 @@ pub struct List {
     order_id: Option<String>,
 
     /// Only payments in this status, such as succeeded
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<PaymentStatus>())]
     status: Option<PaymentStatus>,
 
     /// Only payments through this connector, such as stripe
@@ -43,7 +44,7 @@ pub struct List {
     connector: Option<String>,
 
     /// Only payments that were declined for this reason, such as insufficient_funds
-    #[arg(long)]
+    #[arg(long, value_parser = one_of::<DeclineCode>())]
     decline: Option<DeclineCode>,
 
     /// Only payments by a card that ends in these four digits
@@ -85,8 +86,8 @@ pub struct Resolve {
     /// The payment's id, pay_...
     payment: PaymentId,
 
-    /// `succeeded` or `failed`
-    #[arg(long)]
+    /// What became of the payment
+    #[arg(long, value_parser = outcome())]
     status: PaymentStatus,
 
     /// The payment system's id of the payment, which refunds need
@@ -99,6 +100,13 @@ pub struct Resolve {
 
     #[command(flatten)]
     common: Common,
+}
+
+/// The statuses that end a payment.
+fn outcome() -> impl TypedValueParser<Value = PaymentStatus> {
+    let all = [PaymentStatus::Succeeded, PaymentStatus::Failed];
+    PossibleValuesParser::new(all.map(PaymentStatus::as_str))
+        .try_map(|text| text.parse::<PaymentStatus>())
 }
 
 /// Runs the command.

@@ -1,7 +1,7 @@
 //! `till trigger`: makes a callback happen in a test project, with an order of its own and the sandbox's
 //! test cards.
 
-use super::common::{Common, OfProject, cli_error, print_json};
+use super::common::{Common, OfProject, cli_error, one_of, print_json};
 use anyhow::{Context, bail, ensure};
 use backon::{ConstantBuilder, Retryable};
 use serde_json::json;
@@ -40,6 +40,7 @@ const PATIENCE: ConstantBuilder = ConstantBuilder::new()
 #[derive(clap::Args)]
 pub struct Args {
     /// The type of the callback, such as invoice.paid
+    #[arg(value_parser = one_of::<EventType>())]
     event: EventType,
 
     #[command(flatten)]
