@@ -81,6 +81,8 @@
       removeEventListener("message", keep);
       removeEventListener("keydown", escape);
       failed.remove();
+      // Behind the widget, which is part of the page in a moment.
+      setTimeout(() => document.body.append(document.getElementById("back")));
       return messages;
     },
   };

@@ -9,6 +9,7 @@ export type ToPage =
   | { "till": "verification" } & TillEvent
   | { "till": "paid" } & TillEvent
   | { "till": "declined" } & TillEvent
+  | { "till": "expired" } & TillEvent
   | { "till": "error" } & TillEvent
   | { "till": "close" } & TillEvent
   | { "till": "resize" } & Size

@@ -26,6 +26,8 @@ pub enum ToPage {
     Paid(TillEvent),
     /// See [`EventName::Declined`].
     Declined(TillEvent),
+    /// See [`EventName::Expired`].
+    Expired(TillEvent),
     /// See [`EventName::Error`].
     Error(TillEvent),
     /// See [`EventName::Close`].
@@ -131,7 +133,8 @@ pub struct ReturnedPayment {
     pub payment: PaymentId,
 }
 
-/// The events of a widget, in the order in which they occur. `ready` and `paid` occur at most once.
+/// The events of a widget, in the order in which they occur. `ready`, `paid` and `expired` occur at most
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
@@ -152,6 +155,8 @@ pub enum EventName {
     Paid,
     /// The payment was declined. The buyer can try again.
     Declined,
+    /// The invoice has expired. The project creates a new one for the order.
+    Expired,
     /// An error. `code` has the reason.
     Error,
     /// The widget closed.

@@ -78,7 +78,8 @@ export type Theme =
   | "light"
   | "dark";
 
-/** The events of a widget, in the order in which they occur. `ready` and `paid` occur at most once. */
+/** The events of a widget, in the order in which they occur. `ready`, `paid` and `expired` occur at most
+ * once. */
 export type EventName =
   | "open"
   | "popup_blocked"
@@ -87,6 +88,7 @@ export type EventName =
   | "verification"
   | "paid"
   | "declined"
+  | "expired"
   | "error"
   | "close";
 

@@ -208,6 +208,7 @@ mod tests {
     use till_shared::buyer::BuyerField;
     use till_shared::language::LANGUAGES;
     use till_shared::payment::DeclineCode;
+    use till_shared::problem::ProblemType;
 
     fn languages() -> Vec<(&'static str, Map<String, Value>)> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("locales");
@@ -289,9 +290,11 @@ mod tests {
             }
         }
         let english = english();
-        // Declines and buyer fields are looked up by their values on the wire.
-        let by_value =
-            |name: &str| name.starts_with("decline_") || name.parse::<BuyerField>().is_ok();
+        // Declines, buyer fields and, in `till.js`, problems are looked up by their values on the wire.
+        let by_value = |name: &str| {
+            let problem = name.replace('_', "-").parse::<ProblemType>();
+            name.starts_with("decline_") || name.parse::<BuyerField>().is_ok() || problem.is_ok()
+        };
         let script = include_str!("../boot.js");
         for name in english.keys().filter(|name| !by_value(name)) {
             let quoted = format!("\"{name}\"");

@@ -18,3 +18,20 @@ export function texts({ locale }) {
   }
   return ["en", ...TEXTS.en];
 }
+
+/**
+ * Returns what the widget says about a type of problem. It is not a part of this script, as most pages never
+ * show it.
+ * @param {{ host: string }} config
+ * @param {string} language
+ * @param {string} code
+ * @returns {Promise<string | undefined>}
+ */
+export async function problemText({ host }, language, code) {
+  try {
+    const response = await fetch(`${host}/v1/widget/texts?locale=${language}`, { signal: AbortSignal.timeout(3000) });
+    return (await response.json())[code.replaceAll("-", "_")];
+  } catch {
+    // The script's own text is shown.
+  }
+}

@@ -1,14 +1,16 @@
 // One open widget: its events, its view, and what is known about it.
-import { texts } from "./language.js";
+import { problemText, texts } from "./language.js";
 import { DIALOG, enter, leave } from "./places.js";
 import { unwatch } from "./removal.js";
-import { check, createInvoice, isPromise, OrderError } from "./target.js";
+import { check, createInvoice, isPromise, OrderError, UNREACHABLE } from "./target.js";
 import { dialogView } from "./views/dialog.js";
 import { inlineView } from "./views/inline.js";
 import { popupView } from "./views/popup.js";
 
 /** The events that the widget posts. */
-export const NAMES = ["ready", "fixation", "verification", "paid", "declined", "error"];
+export const NAMES = ["ready", "fixation", "verification", "paid", "declined", "expired", "error"];
+/** The events that are told once. */
+const ONCE = ["ready", "paid", "expired"];
 /** How long the widget may take from `open` to its first `ready` or `error`. */
 const LOAD_SECONDS = 15;
 
@@ -128,15 +130,28 @@ ${location.origin} is in allowed_origins, and that frame-src allows ${config.hos
       view.show(target.invoice, target.token, again);
     } catch (error) {
       if (ended || attempt !== attempts) return;
-      if (error instanceof OrderError) return fail(error.code, error.message);
+      if (error instanceof OrderError) return refused(error, attempt);
       console.error(error);
       emit("error", { ...status, status: "error", code: "not-opened", message: String(error?.message ?? error) });
       end();
     }
   }
 
-  /** Tells the page and the buyer that the widget cannot start. */
-  function fail(code, message) {
+  /** Tells the page and the buyer that there is no invoice for the order. */
+  async function refused({ code, message }, attempt) {
+    clearTimeout(deadline);
+    const [language] = texts(config);
+    const text = code === UNREACHABLE ? undefined : await problemText(config, language, code);
+    if (!ended && attempt === attempts) fail(code, message, text);
+  }
+
+  /**
+   * Tells the page and the buyer that the widget cannot start.
+   * @param {string} code
+   * @param {string} message
+   * @param {string} [text] What the buyer is told.
+   */
+  function fail(code, message, text) {
     // A popup cannot say so. In the dialog the widget gets another chance.
     if (view.isPopup) return moveToDialog();
     clearTimeout(deadline);
@@ -144,7 +159,8 @@ ${location.origin} is in allowed_origins, and that frame-src allows ${config.hos
     console.error(`Till: ${message}`);
     // The project's reason is for the buyer; other messages are for developers.
     const reason = code === "order-rejected" ? message : "";
-    view.fail(texts(config), reason, () => {
+    const [language, failedText, retry] = texts(config);
+    view.fail([language, text ?? failedText, retry], reason, () => {
       recover();
       load(true);
     });
@@ -192,9 +208,11 @@ ${location.origin} is in allowed_origins, and that frame-src allows ${config.hos
       view.answered?.();
     }
     // A popup that returns from a bank's page, and the dialog that follows it, post events again.
-    const key = name === "ready" || name === "paid" ? name : `${name} ${detail.payment}`;
+    const key = ONCE.includes(name) ? name : `${name} ${detail.payment}`;
     if (name !== "error" && reported.has(key)) return;
     reported.add(key);
+    if (detail.message) console.error(`Till: ${detail.message}`);
+    if (status.invoice) detail.invoice = status.invoice;
     Object.assign(status, { code: undefined }, detail);
     emit(name, detail);
   }

@@ -8,6 +8,9 @@ const sorted = (value) =>
 
 export const isPromise = (what) => typeof what?.then === "function";
 
+/** Returns whether a text can be an invoice's id. The server says what is wrong with others. */
+export const isInvoice = (text) => /^inv_[a-z0-9]+$/.test(text);
+
 export const invoiceKey = (invoice) => `invoice ${invoice}`;
 
 /** Returns the key by which an open widget is found again. */
@@ -30,6 +33,9 @@ export function check(config, what) {
   }
 }
 
+/** The code of an order that could not be sent. */
+export const UNREACHABLE = "server-unreachable";
+
 /** The server refused an order, or could not be reached. */
 export class OrderError extends Error {
   constructor(code, message) {
@@ -49,7 +55,7 @@ export async function createInvoice({ host, project }, order) {
     });
     body = await response.json();
   } catch (error) {
-    throw new OrderError("server-unreachable", `The order could not be sent to ${host}: ${error.message}`);
+    throw new OrderError(UNREACHABLE, `The order could not be sent to ${host}: ${error.message}`);
   }
   if (response.ok) return { invoice: body.id, token: body.client_token };
   throw new OrderError(String(body.type).split("/").pop(), body.detail ?? body.title);

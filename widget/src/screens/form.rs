@@ -49,7 +49,11 @@ fn Form(session: Session, forms: Forms, bill: Bill) -> impl IntoView {
                 let external = fix.card.is_none();
                 session.pay(fix, external);
             }
-            Err(id) => focus_id(id),
+            Err(id) => {
+                // It is about an earlier press.
+                session.banner.set(None);
+                focus_id(id);
+            }
         }
     };
     let banner = move || {

@@ -53,6 +53,9 @@ impl Session {
         if state.status.was_paid() && !known.status.was_paid() {
             self.post(ToPage::Paid);
         }
+        if state.status == InvoiceStatus::Expired && known.status != InvoiceStatus::Expired {
+            self.post(ToPage::Expired);
+        }
         let Some(payment) = state.payment.as_ref().filter(|_| is_new || live(known)) else {
             return;
         };
@@ -64,14 +67,15 @@ impl Session {
         self.post_failure(payment);
     }
 
-    /// Posts the outcome that was known when the widget opened: a paid invoice or, after a return from
-    /// a bank's page, a failed payment.
+    /// Posts the outcome that was known when the widget opened: a paid or expired invoice or, after a
+    /// return from a bank's page, a failed payment.
     pub(super) fn post_initial_outcome(self) {
         let Some(known) = self.known() else {
             return;
         };
         match (known.status, known.payment) {
             (InvoiceStatus::Paid | InvoiceStatus::PartiallyRefunded, _) => self.post(ToPage::Paid),
+            (InvoiceStatus::Expired, _) => self.post(ToPage::Expired),
             (_, Some(payment)) if self.returned => self.post_failure(&payment),
             _ => {}
         }

@@ -184,6 +184,7 @@ impl Session {
         self.data.set(Data::Failed(error));
         let code = kind.map_or("load-failed", ProblemType::as_str);
         let detail = failure.as_ref().and_then(Failure::detail);
+        let detail = detail.or_else(|| Some("The billing data could not be loaded.".to_owned()));
         self.post_with(ToPage::Error, Some("error"), Some(code), detail);
     }
 

@@ -1,6 +1,6 @@
 //! Pages for people who open an address for programs.
 
-use super::error::Detail;
+use super::error::Shown;
 use crate::http::pages::message::Message;
 use crate::http::pages::texts::Lang;
 use axum::RequestExt;
@@ -25,11 +25,13 @@ pub async fn pages_for_people(mut request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let Ok(Lang(texts)) = request.extract_parts().await;
+    let query = request.uri().query().unwrap_or_default().to_owned();
     let mut response = next.run(request).await;
-    let Some(Detail(detail)) = response.extensions_mut().remove() else {
+    let Some(Shown { kind, detail }) = response.extensions_mut().remove() else {
         return response;
     };
-    let page = Message::problem(response.status(), texts, detail);
+    let page = Message::problem(response.status(), texts, detail.clone());
+    let page = page.for_developers(kind, detail).in_widget(&query);
     let mut page = page.into_response();
     let kept = [
         header::ALLOW,

@@ -32,16 +32,24 @@ impl IntoResponse for Error {
     }
 }
 
-/// The detail of a problem document, for a page in its place.
+/// What a problem document says, for a page in its place.
 #[derive(Clone)]
-pub struct Detail(pub String);
+pub struct Shown {
+    /// The type of the problem.
+    pub kind: ProblemType,
+    /// The detail, in English.
+    pub detail: String,
+}
 
 fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
     let refusal = Refusal {
         problem: kind,
         fields: errors.iter().map(|error| error.field.clone()).collect(),
     };
-    let shown = Detail(detail.clone());
+    let shown = Shown {
+        kind,
+        detail: detail.clone(),
+    };
     let problem = Problem {
         reason: Reason {
             r#type: format!("/problems/{kind}"),

@@ -20,6 +20,8 @@ use utoipa_axum::routes;
 const NONCE_PLACEHOLDER: &str = "{{__TRUNK NONCE__}}";
 /// The text of `<noscript>` in `index.html`.
 const NO_SCRIPT: &str = "<p>Payments need JavaScript. Please turn it on and reload.</p>";
+/// The place of the link back to the shop, in `index.html`.
+const BACK_LINK: &str = "<a id=back></a>";
 /// Where the page finds the texts if no server rendered it, under `trunk serve`; in `index.html`.
 const TEXTS_PATH: &str = "/v1/widget/texts";
 /// For files with a hash of the content in their name.
@@ -51,9 +53,16 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The widget's page with the nonce of a response, in a language. `locale`: the BCP 47 tag that chose
-/// the language, which formats follow. `first`: what the form begins with, `card` or `other`.
-/// `None` if the server was built without the widget.
-pub fn page(nonce: &str, texts: &Texts, locale: &str, first: &str) -> Option<String> {
+/// the language, which formats follow. `first`: what the form begins with, `card` or `other`. `back`: the
+/// shop's address, for the hosted page. `None` if the server was built without the widget.
+pub fn page(
+    nonce: &str,
+    texts: &Texts,
+    locale: &str,
+    first: &str,
+    back: Option<&str>,
+) -> Option<String> {
+    let back = html! { @if let Some(url) = back { a #back href=(url) { (texts.back) } } };
     let no_script = html! { p lang=(texts.lang) dir=(texts.dir) { (texts.no_script) } };
     INDEX.map(|html| {
         html.replace(NONCE_PLACEHOLDER, nonce)
@@ -61,9 +70,18 @@ pub fn page(nonce: &str, texts: &Texts, locale: &str, first: &str) -> Option<Str
             .replace("{{DIRECTION}}", &texts.dir)
             .replace("{{LOCALE}}", locale)
             .replace("{{FIRST}}", first)
+            .replace(BACK_LINK, &back.into_string())
             .replace(TEXTS_PATH, &format!("/widget/{}", file_of(texts)))
             .replace(NO_SCRIPT, &no_script.into_string())
     })
+}
+
+/// The path of the icon, if the server was built with the widget.
+pub fn icon() -> Option<String> {
+    let icon = WIDGET
+        .iter()
+        .find(|asset| asset.name.starts_with("favicon"));
+    icon.map(|asset| format!("/widget/{}", asset.name))
 }
 
 /// The name of the file with the widget's texts in a language.

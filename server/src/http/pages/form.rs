@@ -1,6 +1,7 @@
 //! The simple HTML form, which creates an invoice from a buyer's browser. A page tells the buyer what is
 //! wrong with a form; the log has the details under the request id.
 
+use super::back::came_from;
 use super::form_input::{Form, Rejection, explain};
 use super::message::Message;
 use super::texts::{Lang, Texts};
@@ -14,7 +15,7 @@ use crate::new_id;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Redirect;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,6 @@ use till_shared::id::InvoiceId;
 use till_shared::money::Currency;
 use till_shared::payment::Method;
 use tracing::Span;
-use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -152,15 +152,5 @@ async fn find_project(app: &App, texts: &'static Texts, form: &Form) -> Result<P
 
 /// The target of the back link: the referring page, if its origin is allowed, or the failure URL.
 fn back_url(project: &Project, headers: &HeaderMap) -> Option<String> {
-    let settings = &project.settings;
-    let referer = headers.get(header::REFERER).and_then(|v| v.to_str().ok());
-    let came_from = referer
-        .and_then(|text| Url::parse(text).ok())
-        .filter(|url| {
-            let origin = url.origin().ascii_serialization();
-            settings.allowed_origins.contains(&origin)
-        });
-    came_from
-        .map(String::from)
-        .or_else(|| settings.failure_url.clone())
+    came_from(project, headers).or_else(|| project.settings.failure_url.clone())
 }

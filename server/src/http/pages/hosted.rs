@@ -1,6 +1,7 @@
 //! The payment page, which is the widget: in a frame, in a popup or as a whole page.
 
 use super::assets;
+use super::back::shop_url;
 use super::message::{Message, nonce, page_headers};
 use super::texts::{Accepted, Lang, Texts};
 use crate::app::App;
@@ -11,11 +12,12 @@ use crate::flow::widget::begins_with_card;
 use crate::http::middleware::extract::Path;
 use crate::http::openapi::PageProblems;
 use axum::extract::{RawQuery, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::borrow::Cow;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
+use till_shared::problem::ProblemType;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tracing::Span;
@@ -44,7 +46,10 @@ pub async fn find(
     invoice: &str,
 ) -> Result<(Project, InvoiceRow), Message> {
     let trouble = |error| trouble(texts, error);
-    let none = || Message::no_invoice(texts);
+    let none = || {
+        let detail = "There is no such invoice on this server. Check the invoice's id and the server's address.";
+        Message::no_invoice(texts).for_developers(ProblemType::NotFound, detail.into())
+    };
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let found = invoices::find(app, &id).await.map_err(trouble)?;
     let (project, invoice) = found.ok_or_else(none)?;
@@ -81,21 +86,27 @@ async fn widget(
     Accepted(accepted): Accepted,
     Path(invoice): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
     let texts = texts.preferring(param(&query, "locale").as_deref());
-    let (project, invoice) = find(&app, texts, &invoice).await?;
-    let first = match begins_with_card(&app, &project, &invoice).await {
-        Ok(true) => "card",
-        Ok(false) => "other",
-        Err(error) => return Err(trouble(texts, error)),
+    let page = async {
+        let (project, invoice) = find(&app, texts, &invoice).await?;
+        let first = match begins_with_card(&app, &project, &invoice).await {
+            Ok(true) => "card",
+            Ok(false) => "other",
+            Err(error) => return Err(trouble(texts, error)),
+        };
+        let page = Page {
+            which: format!("invoice={}&", invoice.id),
+            back: shop_url(&project, &invoice, &headers),
+            locale: invoice.locale,
+            first,
+        };
+        show(&app, &accepted, &project, &query, page)
     };
-    let page = Page {
-        which: format!("invoice={}&", invoice.id),
-        locale: invoice.locale,
-        first,
-    };
-    show(&app, &accepted, &project, &query, page)
+    page.await
+        .map_err(|message: Message| message.in_widget(&query))
 }
 
 /// The payment page with a slash at the end of its address
@@ -131,20 +142,30 @@ async fn frame(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
-    let none = || Message::no_invoice(texts);
-    let pk = param(&query, "project").ok_or_else(none)?;
-    let project = projects::find_by_publishable_key(&app, &pk).await;
-    let project = project.map_err(|error| trouble(texts, error))?;
-    let project = project.ok_or_else(none)?;
-    if param(&query, "mode").is_none() {
-        return Err(none());
-    }
-    let page = Page {
-        which: String::new(),
-        locale: None,
-        first: "other",
+    let texts = texts.preferring(param(&query, "locale").as_deref());
+    let none = || {
+        let detail =
+            "The publishable key is not valid. Check data-project and the server's address.";
+        Message::no_invoice(texts).for_developers(ProblemType::Unauthorized, detail.into())
     };
-    show(&app, &accepted, &project, &query, page)
+    let page = async {
+        let pk = param(&query, "project").ok_or_else(none)?;
+        let project = projects::find_by_publishable_key(&app, &pk).await;
+        let project = project.map_err(|error| trouble(texts, error))?;
+        let project = project.ok_or_else(none)?;
+        if param(&query, "mode").is_none() {
+            return Err(none());
+        }
+        let page = Page {
+            which: String::new(),
+            back: None,
+            locale: None,
+            first: "other",
+        };
+        show(&app, &accepted, &project, &query, page)
+    };
+    page.await
+        .map_err(|message: Message| message.in_widget(&query))
 }
 
 fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
@@ -155,6 +176,8 @@ fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 struct Page {
     /// The parameter of the URL under `trunk serve`.
     which: String,
+    /// The shop's address.
+    back: Option<String>,
     /// The language of the order.
     locale: Option<String>,
     /// What the form begins with; see `index.html`.
@@ -179,7 +202,13 @@ fn show(
     let known = |origin: &Cow<'_, str>| allowed.iter().any(|a| a == origin);
     if param(query, "mode").is_some() && !origin.as_ref().is_some_and(known) {
         tracing::warn!(project = %project.id, ?origin, "origin not allowed");
-        return Err(Message::foreign_origin(texts));
+        let detail = format!(
+            "The origin {} is not one of the project's allowed_origins. Scheme, host and port must be \
+             the same; localhost and 127.0.0.1 are different.",
+            origin.unwrap_or_default()
+        );
+        let message = Message::foreign_origin(texts);
+        return Err(message.for_developers(ProblemType::Forbidden, detail));
     }
     if app.config.live_widget {
         // The browser keeps the fragment, which has the token, across the redirect.
@@ -189,7 +218,10 @@ fn show(
         tracing::error!(%error, "rendering a page failed");
         Message::trouble(texts)
     })?;
-    let html = assets::page(&nonce, texts, &locale, page.first)
+    // The others have a close button.
+    let hosted = param(query, "mode").is_none();
+    let back = page.back.as_deref().filter(|_| hosted);
+    let html = assets::page(&nonce, texts, &locale, page.first, back)
         .ok_or_else(|| Message::not_built(texts))?;
     let logo = settings.widget.logo_url.as_deref();
     let headers = page_headers(&policy(&nonce, allowed, logo));

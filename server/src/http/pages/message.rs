@@ -1,11 +1,15 @@
-//! A page with a message: an error or a form that was rejected.
+//! A page with a message: an error or a form that was rejected. In the widget's place it also tells the
+//! page around it.
 
+use super::assets;
 use super::texts::Texts;
 use crate::http::middleware::request_id;
 use crate::new_id;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use till_shared::problem::ProblemType;
+use url::{Origin, Url, form_urlencoded};
 
 /// A page with a message.
 pub struct Message {
@@ -17,6 +21,10 @@ pub struct Message {
     reasons: Vec<String>,
     /// The target of the back link. Without one, the browser's history is used.
     back: Option<String>,
+    /// The type of the problem and what is wrong, in English, for the developer of the page around it.
+    problem: (ProblemType, String),
+    /// The origin of the page that shows this message in the widget's place.
+    page: Option<String>,
 }
 
 impl Message {
@@ -28,6 +36,11 @@ impl Message {
             text: text.to_owned(),
             reasons: vec![],
             back: None,
+            problem: (
+                ProblemType::Internal,
+                "Internal error. The server's log has the reason.".into(),
+            ),
+            page: None,
         }
     }
 
@@ -85,6 +98,26 @@ impl Message {
         Self { reasons, ..page }
     }
 
+    /// Sets what the developer of the page around the message is told.
+    pub fn for_developers(mut self, problem: ProblemType, detail: String) -> Self {
+        self.problem = (problem, detail);
+        self
+    }
+
+    /// Shows the message in the widget's place, if the query is that of a widget in a page. The message
+    /// has no data of the project or the buyer, so any page may show it.
+    pub fn in_widget(mut self, query: &str) -> Self {
+        let param = |name| {
+            let mut all = form_urlencoded::parse(query.as_bytes());
+            all.find_map(|(key, value)| (key == name).then_some(value))
+        };
+        let origin = param("mode").and(param("origin"));
+        let url = origin.and_then(|origin| Url::parse(&origin).ok());
+        let origin = url.map(|url| url.origin()).filter(Origin::is_tuple);
+        self.page = origin.map(|origin| origin.ascii_serialization());
+        self
+    }
+
     /// Sets the target of the back link.
     pub fn with_back(mut self, back: Option<String>) -> Self {
         self.back = back;
@@ -102,9 +135,10 @@ impl Message {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="robots" content="noindex";
                     title { (self.title) }
+                    @if let Some(icon) = assets::icon() { link rel="icon" href=(icon); }
                     style nonce=(nonce) { (PreEscaped(STYLE)) }
                 }
-                body {
+                body data-origin=[&self.page] data-code=(self.problem.0.as_str()) data-message=(self.problem.1) {
                     main {
                         h1 { (self.title) }
                         p { (self.text) }
@@ -113,7 +147,10 @@ impl Message {
                                 @for reason in &self.reasons { li { (reason) } }
                             }
                         }
-                        @if let Some(url) = &self.back {
+                        @if self.page.is_some() {
+                            p { button #close type="button" { (texts.close) } }
+                            script nonce=(nonce) { (PreEscaped(IN_PAGE)) }
+                        } @else if let Some(url) = &self.back {
                             p { a #back href=(url) { (texts.back) } }
                         } @else {
                             p { button #back type="button" { (texts.back_page) } }
@@ -128,6 +165,7 @@ impl Message {
 }
 
 const STYLE: &str = include_str!("message.css");
+const IN_PAGE: &str = include_str!("message_frame.js");
 const GO_BACK: &str = "document.getElementById('back').onclick=()=>history.back()";
 
 impl IntoResponse for Message {
@@ -136,8 +174,9 @@ impl IntoResponse for Message {
             return self.status.into_response();
         };
         let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors {}",
+            self.page.as_deref().unwrap_or("'none'")
         );
         (self.status, page_headers(&policy), self.html(&nonce)).into_response()
     }

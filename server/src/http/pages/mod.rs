@@ -1,6 +1,7 @@
 //! The pages that browsers open.
 
 pub mod assets;
+mod back;
 mod form;
 mod form_input;
 mod hosted;

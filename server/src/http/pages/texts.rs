@@ -66,6 +66,7 @@ pub struct Texts {
     pub form_order_changed: String,
     pub form_rejected: String,
     pub form_check: String,
+    pub close: String,
     pub back: String,
     pub back_page: String,
     pub r#continue: String,

@@ -18,4 +18,5 @@ mod size;
 mod storage;
 mod theming;
 mod ux;
+mod way_back;
 mod window;

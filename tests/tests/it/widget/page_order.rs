@@ -1,6 +1,7 @@
 //! Orders created by a page, the inline widget, and the result page.
 
 use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::json;
@@ -91,12 +92,39 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
     page.wait_for_events("open error(order-rejected)").await?;
     let failed = page.browser.wait_for("dialog[open] [data-till=failed]");
     let shown = failed.await?.text().await?;
-    ensure!(shown.contains("sold out"), "{shown}");
+    let title = "The shop does not accept this order";
+    ensure!(
+        shown.contains(title) && shown.contains("sold out"),
+        "{shown}"
+    );
     page.browser.screenshot("order-rejected").await?;
     let retry = page.browser.active_element().await?;
     retry.send_keys("\u{e00c}").await?;
     page.wait_for_events("open error(order-rejected) close")
         .await?;
+    page.browser
+        .run("document.getElementById('received').textContent = ''")
+        .await?;
+
+    // The project's server is down, then up again.
+    let down = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    page.app.project.respond_to_checks(down);
+    let before = page.app.project.checks().len();
+    page.browser.click("#buy").await?;
+    page.wait_for_events("open error(order-check-unavailable)")
+        .await?;
+    let failed = page.browser.wait_for("dialog[open] [data-till=failed]");
+    let shown = failed.await?.text().await?;
+    let title = "The shop could not confirm the order. Try again in a moment.";
+    ensure!(shown.contains(title), "{shown}");
+    page.browser
+        .active_element()
+        .await?
+        .send_keys("\u{e00c}")
+        .await?;
+    page.wait_for_events("open error(order-check-unavailable) close")
+        .await?;
+    let down = page.app.project.checks().len() - before;
     page.browser
         .run("document.getElementById('received').textContent = ''")
         .await?;
@@ -113,7 +141,7 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
         .await?;
     let checks = page.app.project.checks();
     ensure!(
-        checks.len() == 3,
+        checks.len() == 3 + down,
         "one rejected check, one before the invoice, one before the payment: {}",
         checks.len()
     );
@@ -142,6 +170,10 @@ async fn an_unknown_origin_is_rejected() -> Result<()> {
     .await?;
     page.browser.click("#buy").await?;
     page.wait_for_events("open error(forbidden)").await?;
+    let failed = page.browser.wait_for("dialog[open] [data-till=failed]");
+    let shown = failed.await?.text().await?;
+    let title = "This site is not allowed to show this payment";
+    ensure!(shown.contains(title), "{shown}");
     ensure!(page.app.project.checks().is_empty());
     page.browser.close().await
 }

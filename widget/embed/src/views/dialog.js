@@ -1,6 +1,7 @@
 // The widget in a modal dialog over the page.
 import { takeFrame } from "../preload.js";
 import { widgetUrl } from "../settings.js";
+import { isInvoice } from "../target.js";
 import { destroyBox } from "./box.js";
 import { failurePanel } from "./failure.js";
 import { reload, styled } from "./frame.js";
@@ -60,7 +61,7 @@ export function dialogView(config, known, { requestClose, mayLeave }) {
         x.focus();
       } else if (frame.known) {
         // The frame has this invoice's URL.
-      } else if (frame.url) {
+      } else if (frame.url && isInvoice(invoice)) {
         frame.post({ till: "open", invoice, token });
       } else {
         iframe.src = widgetUrl(config, "iframe", invoice, token);

@@ -136,23 +136,6 @@ async fn the_page_forbids_the_frame() -> Result<()> {
     page.close().await
 }
 
-/// The project does not allow the page's origin. Languages are matched as in the widget.
-#[tokio::test]
-async fn the_server_forbids_the_frame() -> Result<()> {
-    let site = Site {
-        foreign: true,
-        ..Site::default()
-    };
-    let page = site.open().await?;
-    page.run("listen(Till({ locale: 'zh-HK' }).open(A))")
-        .await?;
-    failed(&page, "zh-Hant", ["無法載入付款", "重試"]).await?;
-    page.press(ESCAPE).await?;
-    page.wait_for_events("open A, error A load-timeout, close A")
-        .await?;
-    page.close().await
-}
-
 /// A slow widget that arrives after all replaces the message.
 #[tokio::test]
 async fn a_late_widget_is_shown() -> Result<()> {

@@ -7,6 +7,7 @@ mod forms;
 mod messages;
 mod page_frame;
 mod popup;
+mod refused;
 mod remembered;
 mod removal;
 
@@ -33,7 +34,7 @@ const PAGE: &str = "<!doctype html><meta charset=utf-8><title>Shop</title><scrip
     Object.assign(window, invoices);
     const nameOf = (id) => Object.keys(invoices).find((name) => invoices[name].invoice === id) ?? id;
     const record = (name, { invoice, code }) => events.push([name, nameOf(invoice), code].filter(Boolean).join(' '));
-    const NAMES = ['open', 'popup_blocked', 'ready', 'fixation', 'verification', 'paid', 'declined', 'error', 'close'];
+    const NAMES = ['open', 'popup_blocked', 'ready', 'fixation', 'verification', 'paid', 'declined', 'expired', 'error', 'close'];
     for (const name of NAMES) document.addEventListener('till:' + name, (e) => record(name, e.detail));
     window.listen = (handle) => (NAMES.forEach((name) => handle.on(name, (detail) => record(name, detail))), handle);
     </script>
