@@ -48,7 +48,7 @@ pub async fn find(
     let trouble = |error| trouble(texts, error);
     let none = || {
         let detail = "There is no such invoice on this server. Check the invoice's id and the server's address.";
-        Message::no_invoice(texts).for_developers(ProblemType::NotFound, detail.into())
+        Message::no_invoice(texts).for_developers(ProblemType::NotFound, detail)
     };
     let id: InvoiceId = invoice.parse().map_err(|_| none())?;
     let found = invoices::find(app, &id).await.map_err(trouble)?;
@@ -146,7 +146,7 @@ async fn frame(
     let none = || {
         let detail =
             "The publishable key is not valid. Check data-project and the server's address.";
-        Message::no_invoice(texts).for_developers(ProblemType::Unauthorized, detail.into())
+        Message::no_invoice(texts).for_developers(ProblemType::Unauthorized, detail)
     };
     let page = async {
         let pk = param(&query, "project").ok_or_else(none)?;
@@ -208,7 +208,7 @@ fn show(
             origin.unwrap_or_default()
         );
         let message = Message::foreign_origin(texts);
-        return Err(message.for_developers(ProblemType::Forbidden, detail));
+        return Err(message.for_developers(ProblemType::Forbidden, &detail));
     }
     if app.config.live_widget {
         // The browser keeps the fragment, which has the token, across the redirect.

@@ -15,31 +15,36 @@ use url::{Origin, Url, form_urlencoded};
 pub struct Message {
     status: StatusCode,
     texts: &'static Texts,
-    title: String,
-    text: String,
+    title: &'static str,
+    text: &'static str,
     /// What is wrong, one sentence each.
     reasons: Vec<String>,
     /// The target of the back link. Without one, the browser's history is used.
-    back: Option<String>,
-    /// The type of the problem and what is wrong, in English, for the developer of the page around it.
-    problem: (ProblemType, String),
+    back: Option<Box<str>>,
+    /// The type of the problem.
+    problem: ProblemType,
+    /// What is wrong, in English, for the developer of the page around the message.
+    detail: Box<str>,
     /// The origin of the page that shows this message in the widget's place.
-    page: Option<String>,
+    page: Option<Box<str>>,
 }
 
 impl Message {
-    fn new(status: StatusCode, texts: &'static Texts, title: &str, text: &str) -> Self {
+    fn new(
+        status: StatusCode,
+        texts: &'static Texts,
+        title: &'static str,
+        text: &'static str,
+    ) -> Self {
         Self {
             status,
             texts,
-            title: title.to_owned(),
-            text: text.to_owned(),
+            title,
+            text,
             reasons: vec![],
             back: None,
-            problem: (
-                ProblemType::Internal,
-                "Internal error. The server's log has the reason.".into(),
-            ),
+            problem: ProblemType::Internal,
+            detail: "Internal error. The server's log has the reason.".into(),
             page: None,
         }
     }
@@ -99,9 +104,13 @@ impl Message {
     }
 
     /// Sets what the developer of the page around the message is told.
-    pub fn for_developers(mut self, problem: ProblemType, detail: String) -> Self {
-        self.problem = (problem, detail);
-        self
+    pub fn for_developers(self, problem: ProblemType, detail: &str) -> Self {
+        let detail = detail.into();
+        Self {
+            problem,
+            detail,
+            ..self
+        }
     }
 
     /// Shows the message in the widget's place, if the query is that of a widget in a page. The message
@@ -114,13 +123,13 @@ impl Message {
         let origin = param("mode").and(param("origin"));
         let url = origin.and_then(|origin| Url::parse(&origin).ok());
         let origin = url.map(|url| url.origin()).filter(Origin::is_tuple);
-        self.page = origin.map(|origin| origin.ascii_serialization());
+        self.page = origin.map(|origin| origin.ascii_serialization().into());
         self
     }
 
     /// Sets the target of the back link.
     pub fn with_back(mut self, back: Option<String>) -> Self {
-        self.back = back;
+        self.back = back.map(String::into_boxed_str);
         self
     }
 
@@ -138,7 +147,7 @@ impl Message {
                     @if let Some(icon) = assets::icon() { link rel="icon" href=(icon); }
                     style nonce=(nonce) { (PreEscaped(STYLE)) }
                 }
-                body data-origin=[&self.page] data-code=(self.problem.0.as_str()) data-message=(self.problem.1) {
+                body data-origin=[&self.page] data-code=(self.problem.as_str()) data-message=(self.detail) {
                     main {
                         h1 { (self.title) }
                         p { (self.text) }

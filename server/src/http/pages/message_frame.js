@@ -5,8 +5,10 @@
   const preloaded = location.pathname.endsWith("/frame") || new URLSearchParams(location.search).has("preload");
   const page = parent === window ? opener : parent;
   const post = (till, detail) => page?.postMessage({ till, status: "error", ...detail }, origin);
+  const main = document.querySelector("main");
+  const measure = () => post("resize", { height: main.offsetHeight });
   const tell = () => {
-    post("resize", { height: Math.ceil(document.documentElement.getBoundingClientRect().height) });
+    measure();
     post("error", { code, message });
   };
   const close = () => {
@@ -20,6 +22,7 @@
   });
   addEventListener("keydown", ({ key }) => key === "Escape" && close());
   document.getElementById("close").onclick = close;
+  new ResizeObserver(measure).observe(main);
   post("loaded");
   if (!preloaded) tell();
 })();

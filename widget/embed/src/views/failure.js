@@ -19,7 +19,7 @@ export function failurePanel(config, [language, failed, tryAgain], reason, retry
   panel.setAttribute("role", "alert");
   panel.dataset.till = "failed";
   for (const text of reason ? [failed, reason] : [failed]) {
-    const line = styled(document.createElement("p"), { margin: "0" });
+    const line = styled(document.createElement("p"), { margin: "0", fontWeight: text === failed ? "600" : "" });
     line.dir = "auto";
     line.textContent = text;
     panel.append(line);
