@@ -31,7 +31,7 @@ pub async fn pages_for_people(mut request: Request, next: Next) -> Response {
         return response;
     };
     let page = Message::problem(response.status(), texts, detail.clone());
-    let page = page.for_developers(kind, detail).in_widget(&query);
+    let page = page.for_developers(kind, &detail).in_widget(&query);
     let mut page = page.into_response();
     let kept = [
         header::ALLOW,
