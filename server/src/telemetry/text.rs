@@ -9,6 +9,21 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The fields of spans that are written: what an event is about. The JSON log has all.
+const OF_SPANS: [&str; 11] = [
+    "request",
+    "project",
+    "order",
+    "invoice",
+    "payment",
+    "refund",
+    "event",
+    "webhook",
+    "connector",
+    "attempt",
+    "status",
+];
+
 /// Precedes each field in what [`field`] writes.
 const SEPARATOR: char = '\u{1f}';
 
@@ -21,8 +36,8 @@ pub fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> 
     }
 }
 
-/// Writes an event: the time, the level, the message, its fields, and the other fields of its spans,
-/// the innermost first.
+/// Writes an event: the time, the level, the message, its fields, and what its spans say that it is
+/// about, the innermost first.
 pub struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -44,22 +59,30 @@ where
         let mut own = String::new();
         context.format_fields(Writer::new(&mut own), event)?;
         let mut written = vec![];
-        write_new(&mut writer, &mut written, &own)?;
+        write_new(&mut writer, &mut written, &own, |_| true)?;
         for span in context.event_scope().into_iter().flatten() {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
-                write_new(&mut writer, &mut written, fields)?;
+                write_new(&mut writer, &mut written, fields, |name| {
+                    OF_SPANS.contains(&name)
+                })?;
             }
         }
         writeln!(writer)
     }
 }
 
-/// Writes the fields whose names were not written yet.
-fn write_new(writer: &mut Writer<'_>, written: &mut Vec<String>, fields: &str) -> fmt::Result {
+/// Writes the fields that are wanted and whose names were not written yet.
+fn write_new(
+    writer: &mut Writer<'_>,
+    written: &mut Vec<String>,
+    fields: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> fmt::Result {
     for text in fields.split(SEPARATOR).map(str::trim) {
         let name = text.split_once('=').map_or("", |(name, _)| name);
         let is_field = !name.is_empty() && !name.contains(' ');
-        if text.is_empty() || is_field && written.iter().any(|one| one == name) {
+        let known = written.iter().any(|one| one == name);
+        if text.is_empty() || is_field && (known || !wanted(name)) {
             continue;
         }
         if is_field {
