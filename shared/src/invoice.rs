@@ -56,7 +56,7 @@ pub struct Item {
         feature = "openapi",
         schema(
             max_length = 250,
-            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+            pattern = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*$"
         )
     )]
     pub name: String,

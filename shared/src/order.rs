@@ -26,7 +26,7 @@ pub struct Order {
         schema(
             min_length = 1,
             max_length = 128,
-            pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+            pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
         )
     )]
     pub order_id: String,
@@ -45,7 +45,7 @@ pub struct Order {
         feature = "openapi",
         schema(
             max_length = 1000,
-            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+            pattern = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*$"
         )
     )]
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct Order {
         schema(
             max_length = 35,
             example = "de",
-            pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+            pattern = r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"
         )
     )]
     #[serde(default)]
@@ -101,6 +101,7 @@ pub fn metadata() -> utoipa::openapi::Object {
     use utoipa::openapi::{ObjectBuilder, Schema, Type};
     let text = |min, max| {
         let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.pattern(Some(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"));
         text.min_length(min).max_length(Some(max)).build()
     };
     ObjectBuilder::new()

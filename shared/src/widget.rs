@@ -149,6 +149,18 @@ pub struct BillingData {
     pub state: WidgetState,
 }
 
+/// A line of the bill: an item, or the difference between the items and the amount.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+pub struct BillLine {
+    /// The name of the item, or of the difference in the language of the bill.
+    pub name: String,
+    /// The quantity.
+    pub quantity: u32,
+    /// The unit price, in minor units. Below zero for a discount.
+    pub amount: i64,
+}
+
 /// The part of the billing data that the widget shows and that does not change while it is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -170,7 +182,8 @@ pub struct Bill {
     /// The description shown to the buyer.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub description: Option<String>,
-    /// The line items.
+    /// The line items, and what they lack or exceed the amount by.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<BillLine>))]
     pub items: Vec<Item>,
     /// The buyer fields that the widget has to ask for.
     #[serde(deserialize_with = "known::list")]

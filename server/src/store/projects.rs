@@ -30,7 +30,10 @@ pub struct WidgetSettings {
     #[schema(pattern = "^#[0-9a-fA-F]{6}$", example = "#1d4ed8")]
     pub accent: Option<String>,
     /// A BCP 47 language tag.
-    #[schema(pattern = "^[0-9A-Za-z-]{2,35}$", example = "de")]
+    #[schema(
+        pattern = r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$",
+        example = "de"
+    )]
     pub locale: Option<String>,
     /// The URL of the project's logo.
     #[schema(pattern = r"^https?://[^\s/?#]+")]
@@ -55,7 +58,7 @@ pub struct Settings {
     /// The name that buyers see.
     #[schema(
         max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$"
     )]
     pub name: String,
     /// Origins that may embed the widget and create invoices from a page.

@@ -34,8 +34,12 @@ struct DisputeQuery {
     /// Only disputes of this invoice.
     invoice: Option<String>,
     /// Only disputes of this order.
+    #[param(
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
+    )]
     order_id: Option<String>,
     /// Only disputes of the buyer with this email address.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only disputes of payments by a card that ends in these four digits.
     last4: Option<String>,

@@ -42,8 +42,12 @@ struct EventQuery {
     /// Only events of this invoice.
     invoice: Option<String>,
     /// Only events of this order.
+    #[param(
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
+    )]
     order_id: Option<String>,
     /// Only events of the buyer with this email address.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
     /// in UTC).

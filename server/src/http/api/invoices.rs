@@ -115,11 +115,15 @@ async fn cancel(
 #[into_params(parameter_in = Query)]
 struct InvoiceQuery {
     /// Only invoices of this order.
+    #[param(
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
+    )]
     order_id: Option<String>,
     /// Only invoices in this status.
     #[param(value_type = Option<InvoiceStatus>)]
     status: Option<String>,
     /// Only invoices of the buyer with this email address.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only invoices with a payment by a card that ends in these four digits.
     last4: Option<String>,

@@ -50,6 +50,9 @@ struct PaymentQuery {
     #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only payments of this order.
+    #[param(
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
+    )]
     order_id: Option<String>,
     /// Only payments in this status.
     #[param(value_type = Option<PaymentStatus>)]
@@ -63,6 +66,7 @@ struct PaymentQuery {
     #[param(pattern = "^[0-9]{4}$")]
     last4: Option<String>,
     /// Only payments of the buyer with this email address.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only payments created after this time (RFC 3339), or after the beginning of this day in UTC.
     #[param(value_type = Option<TimeOrDate>, inline)]

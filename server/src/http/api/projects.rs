@@ -97,6 +97,7 @@ struct ConnectorBody {
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     account: String,
     /// A label for you. Absent: the kind.
+    #[schema(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     label: Option<String>,
     /// In the connector's format. Stored encrypted and never returned. Absent in an update: unchanged.
     credentials: Option<Map<String, Value>>,

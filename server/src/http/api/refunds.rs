@@ -36,7 +36,7 @@ struct NewRefund {
     #[schema(minimum = 1, maximum = 999_999_999_999_i64)]
     amount: Option<i64>,
     /// The reason, for your records.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     reason: Option<String>,
 }
 
@@ -89,8 +89,12 @@ struct RefundQuery {
     /// Only refunds of this invoice.
     invoice: Option<String>,
     /// Only refunds of this order.
+    #[param(
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
+    )]
     order_id: Option<String>,
     /// Only refunds of the buyer with this email address.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only refunds of payments by a card that ends in these four digits.
     last4: Option<String>,

@@ -40,13 +40,13 @@ struct ResolveBody {
     /// The payment system's id of the payment, which refunds need.
     #[schema(
         max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$"
     )]
     reference: Option<String>,
     /// How you know, for the audit log. At most 500 characters.
     #[schema(
         max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$"
     )]
     reason: String,
 }

@@ -41,7 +41,7 @@ struct PayForm {
     #[schema(
         min_length = 1,
         max_length = 128,
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
     )]
     order_id: String,
     /// A decimal string, with at most as many decimals as the currency has.
@@ -52,7 +52,7 @@ struct PayForm {
     /// The description shown to the buyer.
     #[schema(
         max_length = 1000,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e][^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]*$"
     )]
     description: Option<String>,
     /// The buyer's e-mail address.
@@ -64,7 +64,10 @@ struct PayForm {
     /// The buyer's country, an ISO 3166-1 alpha-2 code.
     country: Option<String>,
     /// The language of the widget, a BCP 47 tag.
-    #[schema(max_length = 35)]
+    #[schema(
+        max_length = 35,
+        pattern = r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"
+    )]
     locale: Option<String>,
     /// The payment method that the widget offers first.
     method: Option<Method>,
