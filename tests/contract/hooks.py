@@ -67,6 +67,9 @@ def before_call(context, case, **kwargs):
         make_real(case.body)
         if CHOICE.random() < 0.9:
             case.body.pop("version", None)
+        if path == "/v1/test/advance" and "seconds" in case.body:
+            # More would expire what the other calls are about.
+            case.body["seconds"] = 1
     if path == "/pay" and isinstance(case.body, dict) and positive(case, Location.BODY):
         # Without a signature the project confirms the order.
         case.body.pop("signature", None)

@@ -6,13 +6,13 @@ use crate::flow::disputes::{self, DisputeFilter};
 use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
-use crate::http::openapi::problems;
+use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::dispute::{Dispute, DisputeStatus};
-use till_shared::id::{DisputeId, PaymentId};
+use till_shared::id::{DisputeId, InvoiceId, PaymentId};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,6 +32,7 @@ struct DisputeQuery {
     #[param(value_type = Option<PaymentId>)]
     payment: Option<String>,
     /// Only disputes of this invoice.
+    #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only disputes of this order.
     #[param(
@@ -42,13 +43,16 @@ struct DisputeQuery {
     #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only disputes of payments by a card that ends in these four digits.
+    #[param(pattern = "^[0-9]{4}$")]
     last4: Option<String>,
     /// Only disputes in this status.
     #[param(value_type = Option<DisputeStatus>)]
     status: Option<String>,
     /// Only disputes created after this time (RFC 3339), or after the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only disputes created before this time (RFC 3339), or before the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(value_type = Option<DisputeId>)]

@@ -6,14 +6,14 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::{Error, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
-use crate::http::openapi::{EventOrTime, problems};
+use crate::http::openapi::{EventOrTime, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::event::{DeliveryState, EventType, SentEvent};
-use till_shared::id::EventId;
+use till_shared::id::{EventId, InvoiceId};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,6 +40,7 @@ struct EventQuery {
     #[param(value_type = Option<DeliveryState>)]
     state: Option<String>,
     /// Only events of this invoice.
+    #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only events of this order.
     #[param(
@@ -55,8 +56,10 @@ struct EventQuery {
     after: Option<String>,
     /// Only events created after this time (RFC 3339), or after the beginning of this day in UTC: as
     /// `after`.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only events created before this time (RFC 3339), or before the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(value_type = Option<EventId>)]

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::{Invoice, InvoiceStatus};
+use till_shared::payment::DeclineCode;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -126,14 +127,17 @@ struct InvoiceQuery {
     #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only invoices with a payment by a card that ends in these four digits.
+    #[param(pattern = "^[0-9]{4}$")]
     last4: Option<String>,
     /// Only invoices with a payment that was declined for this reason, for example
     /// `insufficient_funds`.
+    #[param(value_type = Option<DeclineCode>)]
     decline: Option<String>,
     /// Only invoices created after this time (RFC 3339), or after the beginning of this day in UTC.
     #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only invoices created before this time (RFC 3339), or before the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(value_type = Option<InvoiceId>)]

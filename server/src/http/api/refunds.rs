@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
-use till_shared::id::{PaymentId, RefundId};
+use till_shared::id::{InvoiceId, PaymentId, RefundId};
 use till_shared::refund::{Refund, RefundStatus};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -87,6 +87,7 @@ struct RefundQuery {
     #[param(value_type = Option<PaymentId>)]
     payment: Option<String>,
     /// Only refunds of this invoice.
+    #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only refunds of this order.
     #[param(
@@ -97,6 +98,7 @@ struct RefundQuery {
     #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     email: Option<String>,
     /// Only refunds of payments by a card that ends in these four digits.
+    #[param(pattern = "^[0-9]{4}$")]
     last4: Option<String>,
     /// Only refunds in this status.
     #[param(value_type = Option<RefundStatus>)]
@@ -105,6 +107,7 @@ struct RefundQuery {
     #[param(value_type = Option<TimeOrDate>, inline)]
     created_after: Option<String>,
     /// Only refunds created before this time (RFC 3339), or before the beginning of this day in UTC.
+    #[param(value_type = Option<TimeOrDate>, inline)]
     created_before: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(value_type = Option<RefundId>)]

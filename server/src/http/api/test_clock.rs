@@ -35,7 +35,8 @@ problems!(AdvanceProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedM
 /// For projects with `test` only. What the time decides follows at once: invoices expire, verifications
 /// run out, and retries of callbacks and refunds are due. The times of the project's objects move back
 /// by the seconds; timestamps that callbacks sign stay real.
-#[utoipa::path(post, path = "/v1/test/advance", tag = "testing", security(("secret_key" = [])),
+#[utoipa::path(post, path = "/v1/test/advance", operation_id = "advanceTestClock",
+    tag = "testing", security(("secret_key" = [])),
     request_body = Advance,
     responses((status = 200, body = Advance, description = "The time has passed"), AdvanceProblems))]
 async fn advance(
