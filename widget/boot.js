@@ -82,7 +82,7 @@
       removeEventListener("keydown", escape);
       failed.remove();
       // Behind the widget, which is part of the page in a moment.
-      setTimeout(() => document.body.append(document.getElementById("back")));
+      setTimeout(() => document.body.append(document.querySelector("footer")));
       return messages;
     },
   };

@@ -76,14 +76,6 @@ pub fn page(
     })
 }
 
-/// The path of the icon, if the server was built with the widget.
-pub fn icon() -> Option<String> {
-    let icon = WIDGET
-        .iter()
-        .find(|asset| asset.name.starts_with("favicon"));
-    icon.map(|asset| format!("/widget/{}", asset.name))
-}
-
 /// The name of the file with the widget's texts in a language.
 fn file_of(texts: &Texts) -> String {
     LANGUAGES.replace("LANG", &texts.lang)

@@ -1,12 +1,13 @@
 //! A page with a message: an error or a form that was rejected. In the widget's place it also tells the
 //! page around it.
 
-use super::assets;
 use super::texts::Texts;
 use crate::http::middleware::request_id;
 use crate::new_id;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use till_shared::problem::ProblemType;
 use url::{Origin, Url, form_urlencoded};
@@ -144,7 +145,7 @@ impl Message {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="robots" content="noindex";
                     title { (self.title) }
-                    @if let Some(icon) = assets::icon() { link rel="icon" href=(icon); }
+                    link rel="icon" href={ "data:image/svg+xml;base64," (STANDARD.encode(ICON)) };
                     style nonce=(nonce) { (PreEscaped(STYLE)) }
                 }
                 body data-origin=[&self.page] data-code=(self.problem.as_str()) data-message=(self.detail) {
@@ -173,6 +174,7 @@ impl Message {
     }
 }
 
+const ICON: &[u8] = include_bytes!("../../../../widget/favicon.svg");
 const STYLE: &str = include_str!("message.css");
 const IN_PAGE: &str = include_str!("message_frame.js");
 const GO_BACK: &str = "document.getElementById('back').onclick=()=>history.back()";
@@ -183,7 +185,7 @@ impl IntoResponse for Message {
             return self.status.into_response();
         };
         let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; \
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
              base-uri 'none'; form-action 'none'; frame-ancestors {}",
             self.page.as_deref().unwrap_or("'none'")
         );

@@ -15,14 +15,14 @@ async fn every_state_has_a_way_back() -> Result<()> {
     let hosted = Hosted::start(Screen::Phone).await?;
     let browser = &hosted.browser;
     let back = "const back = document.getElementById('back');
-        return [back.href, back.textContent, back.checkVisibility(), back.previousElementSibling.id]";
+        return [back.href, back.textContent, back.checkVisibility(), back.parentElement.previousElementSibling.id]";
     for state in STATES {
         let (screen, opened) = hosted.invoice_in_state(state, "back").await?;
         hosted.show(&opened, "?locale=de", screen).await?;
         browser
             .until(
                 "the link behind the widget",
-                "return document.getElementById('back').previousElementSibling.id === 'till'",
+                "return document.getElementById('back').parentElement.previousElementSibling?.id === 'till'",
             )
             .await?;
         let found = browser.run(back).await?;
