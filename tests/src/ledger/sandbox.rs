@@ -174,7 +174,7 @@ impl TestApp {
         })
         .to_string();
         let time = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
-        let signature = hmac_hex(secret.as_bytes(), &format!("{time}.{body}"));
+        let signature = hmac_hex(secret.as_bytes(), format!("{time}.{body}"));
         let path = format!("/v1/connectors/sandbox/{account}/webhooks");
         let request = self.api.request(reqwest::Method::POST, &path).body(body);
         send(request.header("sandbox-signature", format!("t={time},v1={signature}"))).await

@@ -31,7 +31,7 @@ impl Sandbox {
     }
 
     fn signed(&self, body: String, secret: &str, at: i64) -> Message {
-        let signature = hmac_hex(secret.as_bytes(), &format!("{at}.{body}"));
+        let signature = hmac_hex(secret.as_bytes(), format!("{at}.{body}"));
         Message {
             headers: vec![("sandbox-signature", format!("t={at},v1={signature}"))],
             body,
@@ -66,7 +66,7 @@ impl Sandbox {
 
     /// Returns a webhook about something that happened to a payment.
     fn event(&self, kind: &str, payment: &str, name: &str, object: &Value) -> Message {
-        let id = hmac_hex(kind.as_bytes(), &object.to_string());
+        let id = hmac_hex(kind.as_bytes(), object.to_string());
         let body = json!({
             "id": format!("evt_{id}"),
             "type": kind,

@@ -43,7 +43,7 @@ pub struct StripeApi;
 
 /// Signs a webhook's body as Stripe does.
 pub fn signed(body: String, secret: &str, at: i64) -> Message {
-    let signature = hmac_hex(secret.as_bytes(), &format!("{at}.{body}"));
+    let signature = hmac_hex(secret.as_bytes(), format!("{at}.{body}"));
     let header = format!("t={at},v1={},v1={signature},v0=00", "0".repeat(64));
     Message {
         headers: vec![("stripe-signature", header)],
@@ -52,7 +52,7 @@ pub fn signed(body: String, secret: &str, at: i64) -> Message {
 }
 
 fn event(kind: &str, object: &Value) -> String {
-    let id = format!("evt_{}", hmac_hex(kind.as_bytes(), &object.to_string()));
+    let id = format!("evt_{}", hmac_hex(kind.as_bytes(), object.to_string()));
     json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string()
 }
 

@@ -71,7 +71,7 @@ impl<'a> Event<'a> {
             &success,
         ];
         let key = hex::decode(self.key).unwrap_or_default();
-        let signature = STANDARD.encode(hmac_bytes(&key, &signed.join(":")));
+        let signature = STANDARD.encode(hmac_bytes(&key, signed.join(":")));
         let mut item = json!({
             "additionalData": self.additional,
             "amount": { "value": self.amount, "currency": self.currency },

@@ -127,7 +127,7 @@ pub fn error(name: &str, issue: &str) -> Value {
 
 /// Returns the body of a webhook.
 pub fn event(kind: &str, resource: &Value) -> String {
-    let id = format!("WH-{}", hmac_hex(kind.as_bytes(), &resource.to_string()));
+    let id = format!("WH-{}", hmac_hex(kind.as_bytes(), resource.to_string()));
     let version = "1.0";
     json!({ "id": id, "event_version": version, "event_type": kind, "resource": resource })
         .to_string()
