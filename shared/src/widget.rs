@@ -254,7 +254,14 @@ pub struct FixPayment {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BrowserInfo {
     /// `navigator.userAgent`.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2048))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 2048,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+        )
+    )]
     pub user_agent: String,
     /// `navigator.language`, a BCP 47 tag.
     #[cfg_attr(feature = "openapi", schema(max_length = 35, pattern = "^[!-~]+$"))]

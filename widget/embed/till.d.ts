@@ -118,7 +118,8 @@ export type Order = {
   description?: string;
   /** The line items. */
   items?: Array<Item>;
-  /** The buyer's details, as far as they are known. */
+  /** The buyer's details, as far as they are known. Invalid ones count as missing, and the buyer is
+   * asked for them. */
   buyer?: Buyer;
   /** The language of the widget, a BCP 47 tag. */
   locale?: string;

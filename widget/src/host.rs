@@ -2,8 +2,10 @@
 
 use crate::json;
 use gloo_net::http::Response;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Date, JSON, Promise};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use std::cell::RefCell;
 use std::rc::Rc;
 use till_shared::id::InvoiceId;
@@ -283,8 +285,13 @@ pub fn redirect(url: &str) {
         // It fails for no name.
         let _ = window().set_name(&[AT_BANK, &search, "#", &kept].concat());
     }
-    // The server validated the URL.
-    let _ = location().assign(url);
+    // The server validated the URL. What this page has posted before is sent in tasks of its own, which a
+    // navigation at once may end.
+    let url = url.to_owned();
+    spawn_local(async move {
+        TimeoutFuture::new(0).await;
+        let _ = location().assign(&url);
+    });
 }
 
 /// Returns whether this popup returned from a bank's page, once.

@@ -84,13 +84,14 @@ async fn widget(
     State(app): State<Arc<App>>,
     Lang(texts): Lang,
     Accepted(accepted): Accepted,
-    Path(invoice): Path<String>,
+    invoice: Result<Path<String>, Error>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Message> {
     let query = query.unwrap_or_default();
     let texts = texts.preferring(param(&query, "locale").as_deref());
     let page = async {
+        let Path(invoice) = invoice.map_err(|_| Message::no_invoice(texts))?;
         let (project, invoice) = find(&app, texts, &invoice).await?;
         let first = match begins_with_card(&app, &project, &invoice).await {
             Ok(true) => "card",
@@ -112,12 +113,24 @@ async fn widget(
 /// The payment page with a slash at the end of its address
 ///
 /// Redirects to the payment page. The browser keeps the fragment, which has the token.
-#[utoipa::path(get, path = "/pay/{invoice}/", tag = "pages", params(("invoice" = InvoiceId, Path)),
-    responses((status = 308, description = "Redirects to the payment page")))]
-async fn without_slash(uri: Uri) -> Redirect {
-    let path = uri.path().trim_end_matches('/');
+#[utoipa::path(get, path = "/pay/{invoice}/", operation_id = "redirectToPaymentPage", tag = "pages",
+    security(()),
+    params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
+    responses((status = 308, description = "Redirects to the payment page"),
+        (status = 404, content_type = "text/html", body = String,
+            description = "The invoice does not exist"),
+        PageProblems))]
+async fn without_slash(
+    Lang(texts): Lang,
+    invoice: Result<Path<String>, Error>,
+    uri: Uri,
+) -> Result<Redirect, Message> {
+    let none = || Message::no_invoice(texts);
+    let Path(invoice) = invoice.map_err(|_| none())?;
+    let invoice: InvoiceId = invoice.parse().map_err(|_| none())?;
     let query = uri.query().map(|query| format!("?{query}"));
-    Redirect::permanent(&format!("{path}{}", query.unwrap_or_default()))
+    let address = format!("/pay/{invoice}{}", query.unwrap_or_default());
+    Ok(Redirect::permanent(&address))
 }
 
 /// The payment page, preloaded

@@ -6,8 +6,8 @@ use super::hosted::find;
 use super::message::{Message, nonce, page_headers};
 use super::texts::{Lang, Texts};
 use crate::app::App;
-use crate::flow::Detached;
 use crate::flow::payments::{BuyerReturn, handle_return};
+use crate::flow::{Detached, Error};
 use crate::http::middleware::extract::Path;
 use crate::http::openapi::PageProblems;
 use axum::Form;
@@ -47,7 +47,7 @@ async fn by_link(
     app: State<Arc<App>>,
     detached: Detached,
     Lang(texts): Lang,
-    invoice: Path<String>,
+    invoice: Result<Path<String>, Error>,
     query: Result<Query<Pairs>, QueryRejection>,
 ) -> Result<Response, Message> {
     let Query(query) = query.map_err(|_| Message::no_invoice(texts))?;
@@ -72,7 +72,7 @@ async fn by_form(
     app: State<Arc<App>>,
     detached: Detached,
     Lang(texts): Lang,
-    invoice: Path<String>,
+    invoice: Result<Path<String>, Error>,
     query: Result<Query<Pairs>, QueryRejection>,
     form: Result<Form<Pairs>, FormRejection>,
 ) -> Result<Response, Message> {
@@ -87,12 +87,13 @@ async fn respond(
     State(app): State<Arc<App>>,
     detached: Detached,
     texts: &'static Texts,
-    Path(invoice): Path<String>,
+    invoice: Result<Path<String>, Error>,
     mut query: Pairs,
 ) -> Result<Response, Message> {
+    let none = || Message::no_invoice(texts);
+    let Path(invoice) = invoice.map_err(|_| none())?;
     let (project, found) = find(&app, texts, &invoice).await?;
     let invoice = found.id;
-    let none = || Message::no_invoice(texts);
     let own = |name: &str| {
         let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);
         value.ok_or_else(none)

@@ -231,7 +231,7 @@ async fn end_capture(fake: Arc<Fake>, id: String) {
 }
 
 async fn read_capture(Shared(fake): Shared<Arc<Fake>>, Path(id): Path<String>) -> Response {
-    let entry = fake.mock.entry(id.trim_start_matches('C'));
+    let entry = fake.mock.entry(id.strip_prefix('C').unwrap_or_default());
     match entry.filter(|e| e.state == State::Paid) {
         Some(entry) => Json(capture(&fake.mock, &entry)).into_response(),
         None => missing(),
@@ -247,25 +247,27 @@ async fn create_refund(
     let ours = text(&body["custom_id"]);
     let currency = text(&body["amount"]["currency_code"]);
     let amount = minor(&text(&body["amount"]["value"]), &currency);
-    let made = fake.mock.with(id.trim_start_matches('C'), |entry| {
-        let left = entry.refunds.iter().filter(|r| !r.failed);
-        let left = entry.amount - left.map(|r| r.amount).sum::<i64>();
-        if entry.state != State::Paid || amount > left {
-            return None;
-        }
-        let new = Refund {
-            id: format!(
-                "R{}{}",
-                entry.refunds.len(),
-                Entry::unique(&ours).to_uppercase()
-            ),
-            ours,
-            amount,
-            failed: false,
-        };
-        entry.refunds.push(new.clone());
-        Some((entry.clone(), new))
-    });
+    let made = fake
+        .mock
+        .with(id.strip_prefix('C').unwrap_or_default(), |entry| {
+            let left = entry.refunds.iter().filter(|r| !r.failed);
+            let left = entry.amount - left.map(|r| r.amount).sum::<i64>();
+            if entry.state != State::Paid || amount > left {
+                return None;
+            }
+            let new = Refund {
+                id: format!(
+                    "R{}{}",
+                    entry.refunds.len(),
+                    Entry::unique(&ours).to_uppercase()
+                ),
+                ours,
+                amount,
+                failed: false,
+            };
+            entry.refunds.push(new.clone());
+            Some((entry.clone(), new))
+        });
     match made {
         Some(Some((entry, new))) => {
             let body = refund(&fake.mock, &entry, &new);

@@ -257,7 +257,6 @@ async fn health_checks_pass_and_sigterm_stops_the_server() -> Result<()> {
 async fn a_list_is_no_object() -> Result<()> {
     let app = TestApp::start().await?;
     for (field, body) in [
-        ("body", json!(["42", 1999, "EUR"])),
         (
             "buyer",
             json!({ "order_id": "42", "amount": 1, "currency": "EUR", "buyer": ["a@b.example"] }),
@@ -272,5 +271,12 @@ async fn a_list_is_no_object() -> Result<()> {
         let fields = refused.problem(422, "invalid-request")?;
         ensure!(fields == [field], "{refused:?}");
     }
+    let request = app.api.secret(Method::POST, "/v1/invoices");
+    let refused = send(request.json(&json!(["42", 1999, "EUR"]))).await?;
+    refused.problem(422, "invalid-request")?;
+    ensure!(
+        refused.text.contains("must be a JSON object"),
+        "{refused:?}"
+    );
     Ok(())
 }

@@ -81,7 +81,7 @@ async fn the_card_entry_of_an_account_is_a_setting() -> Result<()> {
     // The command line names an invalid field.
     let file = app.files().join("account.json");
     for (kind, entry, message) in [
-        ("stripe", "fields", "expected `hosted` or `direct`"),
+        ("stripe", "fields", "must be one of hosted, direct"),
         ("mollie", "direct", "mollie does not take card data"),
     ] {
         std::fs::write(&file, account(kind, &json!(entry)).to_string())?;

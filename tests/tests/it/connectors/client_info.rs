@@ -135,7 +135,7 @@ async fn an_invalid_browser_is_reported_by_field() -> Result<()> {
     };
     let long = "x".repeat(2049);
     for (browser, field) in [
-        (json!({}), "browser.user_agent"),
+        (json!({ "language": "de" }), "browser.user_agent"),
         (json!("Chrome"), "browser"),
         (with("user_agent", json!("")), "browser.user_agent"),
         (with("user_agent", json!(long)), "browser.user_agent"),
@@ -156,7 +156,7 @@ async fn an_invalid_browser_is_reported_by_field() -> Result<()> {
             "browser.time_zone_offset",
         ),
         (with("java_enabled", json!("no")), "browser.java_enabled"),
-        (with("plugins", json!([])), "browser.plugins"),
+        (with("plugins", json!(["x"])), "browser.plugins"),
     ] {
         let mut body = card(APPROVED);
         body["browser"] = browser;

@@ -86,13 +86,13 @@ async fn payments_and_callbacks_are_found_on_the_command_line() -> Result<()> {
         ids.collect()
     };
     ensure!(list(&[]).await? == [paid.clone(), declined.clone()]);
-    ensure!(list(&["--limit", "1"]).await? == [paid.clone()]);
+    ensure!(list(&["--limit", "1"]).await? == [paid.as_str()]);
     for filter in [
         ["--decline", "insufficient_funds"],
         ["--status", "declined"],
         ["--last4", "9995"],
     ] {
-        ensure!(list(&filter).await? == [declined.clone()], "{filter:?}");
+        ensure!(list(&filter).await? == [declined.as_str()], "{filter:?}");
     }
     for filter in [
         ["--order-id", &order_id],
@@ -119,7 +119,7 @@ async fn payments_and_callbacks_are_found_on_the_command_line() -> Result<()> {
     for (args, message) in [
         (
             ["payment", "list", "--created-after", "soon"],
-            "a time such as",
+            "must be a time",
         ),
         (["payment", "list", "--last4", "42"], "last4"),
         (["payment", "list", "--status", "lost"], "--status"),
@@ -213,7 +213,7 @@ async fn invoices_are_created_on_the_command_line() -> Result<()> {
     for (args, message) in [
         (["--amount", "20"], "amount"),
         (["--amount", "0.001"], "more decimals"),
-        (["--amount", "cheap"], "not a decimal number"),
+        (["--amount", "cheap"], "a decimal number"),
     ] {
         let error = run(&args)
             .await?
@@ -253,10 +253,6 @@ async fn forms_are_signed_that_the_server_accepts() -> Result<()> {
         (
             &["order_id=42", "amount=5", "currency=EUR", "amount=6"],
             "Sent twice: amount",
-        ),
-        (
-            &["order_id=42", "amount=5", "currency=EUR", "country=Germany"],
-            "country",
         ),
         (
             &[

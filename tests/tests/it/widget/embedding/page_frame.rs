@@ -63,7 +63,9 @@ async fn the_frame_of_the_page_is_taken_over() -> Result<()> {
         )
         .await?;
     page.enter("dialog[open] iframe").await?;
-    page.assert("return window.mark === 1 && document.activeElement.id === 'number'")
+    page.assert("return window.mark === 1").await?;
+    browser
+        .until("focus", "return document.activeElement.id === 'number'")
         .await?;
     // A reload shows the invoice again: the page's `open` is not lost.
     page.run("location.reload()").await?;

@@ -131,7 +131,7 @@ async fn a_popup_that_returned_from_the_bank_is_closed() -> Result<()> {
 async fn a_popup_that_stays_silent_is_replaced() -> Result<()> {
     let page = open(&[]).await?;
     // The popup's own page fails, the dialog's works.
-    page.run("const open = window.open; window.open = (url, ...rest) => open.call(window, url.replace('/pay/', '/nothing/'), ...rest)")
+    page.run("const open = window.open; window.open = (url, ...rest) => open.call(window, url.replace('/pay/', '/healthz?'), ...rest)")
         .await?;
     page.browser.click("#buy").await?;
     page.browser.wait_for("dialog[open] iframe").await?;
