@@ -10,7 +10,7 @@ use till_server::config::Config;
 use till_server::flow::Error;
 use till_server::flow::page::Limit;
 use till_server::flow::projects::{self, Project};
-use till_shared::id::ProjectId;
+use till_shared::id::{InvoiceId, ProjectId};
 
 /// Flags of every command.
 #[derive(clap::Args)]
@@ -51,6 +51,30 @@ async fn only_project(app: &App) -> anyhow::Result<ProjectId> {
         [] => bail!("there is no project: create one with `till project create`"),
         _ => bail!("name the project with --project; `till project list` lists all"),
     }
+}
+
+/// Filters that several lists have.
+#[derive(clap::Args)]
+pub struct Filters {
+    /// Only those of this invoice
+    #[arg(long)]
+    pub invoice: Option<InvoiceId>,
+
+    /// Only those of this order
+    #[arg(long)]
+    pub order_id: Option<String>,
+
+    /// Only those of the buyer with this email address
+    #[arg(long)]
+    pub email: Option<String>,
+
+    /// Only those created after this time, or after the beginning of this day in UTC
+    #[arg(long, value_parser = time)]
+    pub created_after: Option<i64>,
+
+    /// Only those created before this time, or before the beginning of this day in UTC
+    #[arg(long, value_parser = time)]
+    pub created_before: Option<i64>,
 }
 
 /// The number of objects that a list prints.

@@ -1,11 +1,13 @@
 //! `till event`.
 
-use super::common::{Common, Length, OfProject, cli_error, one_of, print_json, print_table, time};
+use super::common::{
+    Common, Filters, Length, OfProject, cli_error, one_of, print_json, print_table, time,
+};
 use anyhow::bail;
 use till_server::app::App;
 use till_server::flow::events::{self, After, EventFilter, Selection};
 use till_shared::event::{DeliveryState, EventType, SentEvent};
-use till_shared::id::{EventId, InvoiceId};
+use till_shared::id::EventId;
 
 /// The commands about callbacks.
 #[derive(clap::Subcommand)]
@@ -25,6 +27,9 @@ pub struct List {
     #[command(flatten)]
     project: OfProject,
 
+    #[command(flatten)]
+    filters: Filters,
+
     /// Only callbacks of this type, such as invoice.paid
     #[arg(long = "type", value_name = "TYPE", value_parser = one_of::<EventType>())]
     kind: Option<EventType>,
@@ -32,26 +37,6 @@ pub struct List {
     /// Only callbacks in this state: pending, delivered, failed or unsent
     #[arg(long, value_parser = one_of::<DeliveryState>())]
     state: Option<DeliveryState>,
-
-    /// Only callbacks of this invoice
-    #[arg(long)]
-    invoice: Option<InvoiceId>,
-
-    /// Only callbacks of this order
-    #[arg(long)]
-    order_id: Option<String>,
-
-    /// Only callbacks of the buyer with this email address
-    #[arg(long)]
-    email: Option<String>,
-
-    /// Only callbacks created after this time, or after the beginning of this day in UTC
-    #[arg(long, value_parser = time)]
-    created_after: Option<i64>,
-
-    /// Only callbacks created before this time, or before the beginning of this day in UTC
-    #[arg(long, value_parser = time)]
-    created_before: Option<i64>,
 
     #[command(flatten)]
     length: Length,
@@ -116,14 +101,14 @@ async fn list(args: List) -> anyhow::Result<()> {
         let filter = EventFilter {
             kind: args.kind,
             state: args.state,
-            invoice: args.invoice.clone(),
-            order_id: args.order_id.clone(),
-            email: args.email.clone(),
+            invoice: args.filters.invoice.clone(),
+            order_id: args.filters.order_id.clone(),
+            email: args.filters.email.clone(),
             after: After {
                 event: None,
-                time: args.created_after,
+                time: args.filters.created_after,
             },
-            created_before: args.created_before,
+            created_before: args.filters.created_before,
             before,
         };
         let page = events::list(&app, &project, filter, limit).await?;

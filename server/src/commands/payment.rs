@@ -1,11 +1,13 @@
 //! `till payment`.
 
-use super::common::{Common, Length, OfProject, cli_error, one_of, print_json, print_table, time};
+use super::common::{
+    Common, Filters, Length, OfProject, cli_error, one_of, print_json, print_table,
+};
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use till_server::app::App;
 use till_server::flow::payments::{self, PaymentFilter, Resolution, resolve};
-use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::id::PaymentId;
 use till_shared::money::Money;
 use till_shared::payment::{DeclineCode, Payment, PaymentStatus};
 
@@ -27,13 +29,8 @@ pub struct List {
     #[command(flatten)]
     project: OfProject,
 
-    /// Only payments of this invoice
-    #[arg(long)]
-    invoice: Option<InvoiceId>,
-
-    /// Only payments of this order
-    #[arg(long)]
-    order_id: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
 
     /// Only payments in this status, such as succeeded
     #[arg(long, value_parser = one_of::<PaymentStatus>())]
@@ -50,18 +47,6 @@ pub struct List {
     /// Only payments by a card that ends in these four digits
     #[arg(long)]
     last4: Option<String>,
-
-    /// Only payments of the buyer with this email address
-    #[arg(long)]
-    email: Option<String>,
-
-    /// Only payments created after this time, or after the beginning of this day in UTC
-    #[arg(long, value_parser = time)]
-    created_after: Option<i64>,
-
-    /// Only payments created before this time, or before the beginning of this day in UTC
-    #[arg(long, value_parser = time)]
-    created_before: Option<i64>,
 
     #[command(flatten)]
     length: Length,
@@ -124,15 +109,15 @@ async fn list(args: List) -> anyhow::Result<()> {
     let id = |payment: &Payment| payment.shown.id.clone();
     let found = args.length.read(id, async |before, limit| {
         let filter = PaymentFilter {
-            invoice: args.invoice.clone(),
-            order_id: args.order_id.clone(),
+            invoice: args.filters.invoice.clone(),
+            order_id: args.filters.order_id.clone(),
             status: args.status,
             connector: args.connector.clone(),
             decline: args.decline,
             last4: args.last4.clone(),
-            email: args.email.clone(),
-            created_after: args.created_after,
-            created_before: args.created_before,
+            email: args.filters.email.clone(),
+            created_after: args.filters.created_after,
+            created_before: args.filters.created_before,
             before,
         };
         let page = payments::list(&app, &project, filter, limit).await?;

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod corrections;
+mod filters;
 mod times;
 
 use crate::app::App;
@@ -38,6 +39,7 @@ macro_rules! problems {
         }
     };
 }
+pub use filters::{EmailFilter, Last4Filter, OrderIdFilter};
 pub(super) use problems;
 pub use times::{EventOrTime, TimeOrDate};
 

@@ -6,7 +6,7 @@ use crate::flow::disputes::{self, DisputeFilter};
 use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
-use crate::http::openapi::{TimeOrDate, problems};
+use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -35,15 +35,13 @@ struct DisputeQuery {
     #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only disputes of this order.
-    #[param(
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
-    )]
+    #[param(value_type = Option<OrderIdFilter>, inline)]
     order_id: Option<String>,
     /// Only disputes of the buyer with this email address.
-    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
+    #[param(value_type = Option<EmailFilter>, inline)]
     email: Option<String>,
     /// Only disputes of payments by a card that ends in these four digits.
-    #[param(pattern = "^[0-9]{4}$")]
+    #[param(value_type = Option<Last4Filter>, inline)]
     last4: Option<String>,
     /// Only disputes in this status.
     #[param(value_type = Option<DisputeStatus>)]

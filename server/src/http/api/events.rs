@@ -6,7 +6,7 @@ use crate::flow::page::{Limit, Page};
 use crate::flow::{Error, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
-use crate::http::openapi::{EventOrTime, TimeOrDate, problems};
+use crate::http::openapi::{EmailFilter, EventOrTime, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -43,12 +43,10 @@ struct EventQuery {
     #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only events of this order.
-    #[param(
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
-    )]
+    #[param(value_type = Option<OrderIdFilter>, inline)]
     order_id: Option<String>,
     /// Only events of the buyer with this email address.
-    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
+    #[param(value_type = Option<EmailFilter>, inline)]
     email: Option<String>,
     /// Only events after this one (an event id), or after this time (RFC 3339, or a date: its start
     /// in UTC).

@@ -8,7 +8,7 @@ use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::middleware::request_id::record_order;
-use crate::http::openapi::{TimeOrDate, problems};
+use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -116,18 +116,16 @@ async fn cancel(
 #[into_params(parameter_in = Query)]
 struct InvoiceQuery {
     /// Only invoices of this order.
-    #[param(
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
-    )]
+    #[param(value_type = Option<OrderIdFilter>, inline)]
     order_id: Option<String>,
     /// Only invoices in this status.
     #[param(value_type = Option<InvoiceStatus>)]
     status: Option<String>,
     /// Only invoices of the buyer with this email address.
-    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
+    #[param(value_type = Option<EmailFilter>, inline)]
     email: Option<String>,
     /// Only invoices with a payment by a card that ends in these four digits.
-    #[param(pattern = "^[0-9]{4}$")]
+    #[param(value_type = Option<Last4Filter>, inline)]
     last4: Option<String>,
     /// Only invoices with a payment that was declined for this reason, for example
     /// `insufficient_funds`.

@@ -6,7 +6,7 @@ use crate::flow::payments::PaymentFilter;
 use crate::flow::{Result, payments};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
-use crate::http::openapi::{TimeOrDate, problems};
+use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -50,9 +50,7 @@ struct PaymentQuery {
     #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only payments of this order.
-    #[param(
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
-    )]
+    #[param(value_type = Option<OrderIdFilter>, inline)]
     order_id: Option<String>,
     /// Only payments in this status.
     #[param(value_type = Option<PaymentStatus>)]
@@ -63,10 +61,10 @@ struct PaymentQuery {
     #[param(value_type = Option<DeclineCode>)]
     decline: Option<String>,
     /// Only payments by a card that ends in these four digits.
-    #[param(pattern = "^[0-9]{4}$")]
+    #[param(value_type = Option<Last4Filter>, inline)]
     last4: Option<String>,
     /// Only payments of the buyer with this email address.
-    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
+    #[param(value_type = Option<EmailFilter>, inline)]
     email: Option<String>,
     /// Only payments created after this time (RFC 3339), or after the beginning of this day in UTC.
     #[param(value_type = Option<TimeOrDate>, inline)]

@@ -7,7 +7,7 @@ use crate::flow::{Detached, Result};
 use crate::http::middleware::auth::Secret;
 use crate::http::middleware::extract::{OptionalJsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
-use crate::http::openapi::{TimeOrDate, problems};
+use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -90,15 +90,13 @@ struct RefundQuery {
     #[param(value_type = Option<InvoiceId>)]
     invoice: Option<String>,
     /// Only refunds of this order.
-    #[param(
-        pattern = r"^[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060]([^\x00-\x1f\x7f-\x9f\u2028-\u202e]*[^\s\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060])?$"
-    )]
+    #[param(value_type = Option<OrderIdFilter>, inline)]
     order_id: Option<String>,
     /// Only refunds of the buyer with this email address.
-    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
+    #[param(value_type = Option<EmailFilter>, inline)]
     email: Option<String>,
     /// Only refunds of payments by a card that ends in these four digits.
-    #[param(pattern = "^[0-9]{4}$")]
+    #[param(value_type = Option<Last4Filter>, inline)]
     last4: Option<String>,
     /// Only refunds in this status.
     #[param(value_type = Option<RefundStatus>)]

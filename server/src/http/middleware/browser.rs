@@ -1,6 +1,6 @@
 //! Pages for people who open an address for programs.
 
-use super::error::Shown;
+use super::refusal::Refusal;
 use crate::http::pages::message::Message;
 use crate::http::pages::texts::Lang;
 use axum::RequestExt;
@@ -27,12 +27,13 @@ pub async fn pages_for_people(mut request: Request, next: Next) -> Response {
     let Ok(Lang(texts)) = request.extract_parts().await;
     let query = request.uri().query().unwrap_or_default().to_owned();
     let mut response = next.run(request).await;
-    let Some(Shown { kind, detail }) = response.extensions_mut().remove() else {
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
         return response;
     };
-    let page = Message::problem(response.status(), texts, detail.clone());
-    let page = page.for_developers(kind, &detail).in_widget(&query);
-    let mut page = page.into_response();
+    let page = Message::problem(response.status(), texts, refusal.detail.clone());
+    let page = page.for_developers(refusal.problem, &refusal.detail);
+    let mut page = page.in_widget(&query).into_response();
+    page.extensions_mut().insert(refusal);
     let kept = [
         header::ALLOW,
         header::RETRY_AFTER,

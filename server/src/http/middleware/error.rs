@@ -32,23 +32,11 @@ impl IntoResponse for Error {
     }
 }
 
-/// What a problem document says, for a page in its place.
-#[derive(Clone)]
-pub struct Shown {
-    /// The type of the problem.
-    pub kind: ProblemType,
-    /// The detail, in English.
-    pub detail: String,
-}
-
 fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
     let refusal = Refusal {
         problem: kind,
-        fields: errors.iter().map(|error| error.field.clone()).collect(),
-    };
-    let shown = Shown {
-        kind,
         detail: detail.clone(),
+        fields: errors.iter().map(|error| error.field.clone()).collect(),
     };
     let problem = Problem {
         reason: Reason {
@@ -61,8 +49,7 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
         request_id: request_id::current().map_or_else(String::new, |id| id.to_string()),
     };
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Extension(shown), Json(problem)).into_response();
-    response.extensions_mut().insert(refusal);
+    let mut response = (status, Extension(refusal), Json(problem)).into_response();
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/problem+json");
     headers.insert(header::CONTENT_TYPE, json);

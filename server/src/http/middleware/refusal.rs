@@ -1,4 +1,4 @@
-//! What the log says about a request that was refused.
+//! Why a request was refused: for the log, and for a page in the place of the problem document.
 
 use till_shared::problem::ProblemType;
 
@@ -7,6 +7,8 @@ use till_shared::problem::ProblemType;
 pub struct Refusal {
     /// The type of the problem.
     pub problem: ProblemType,
+    /// The detail of the problem, in English.
+    pub detail: String,
     /// The names of the invalid fields.
     pub fields: Vec<String>,
 }
