@@ -164,7 +164,7 @@ impl Walk {
             }
             let done = match block.language() {
                 "sh" if block.stays() => self.begin(&block).await,
-                "sh" => self.carry_out(&block).await,
+                "sh" => self.execute(&block).await,
                 _ => continue,
             };
             done.with_context(|| block.place.clone())?;
@@ -197,7 +197,7 @@ impl Walk {
 
     /// Runs a block and compares its output with the `text` block after it. A different output is
     /// retried, because some results take time.
-    async fn carry_out(&mut self, block: &Block) -> Result<()> {
+    async fn execute(&mut self, block: &Block) -> Result<()> {
         let expected = self.blocks.front().filter(|next| next.info == "text");
         let expected = expected.map(|next| next.text.trim().to_owned());
         let script = self.translated(&block.text);

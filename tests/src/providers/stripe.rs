@@ -5,7 +5,7 @@
 //! - Most accounts may not send card numbers: HTTP 402 with the type `invalid_request_error`, which
 //!   is not a decline. The key [`WITHOUT_RAW_CARDS`] is such an account's.
 //!   <https://support.stripe.com/questions/enabling-access-to-raw-card-data-apis>
-//! - The return URL says `redirect_status=succeeded`, whatever became of the payment. The buyer can
+//! - The return URL says `redirect_status=succeeded` for every outcome of the payment. The buyer can
 //!   change it. <https://docs.stripe.com/payments/3d-secure/authentication-flow>
 //! - A declined card does not end a Checkout Session, and a session has no PaymentIntent before the
 //!   buyer pays. <https://docs.stripe.com/api/checkout/sessions/object>

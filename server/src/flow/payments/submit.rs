@@ -155,7 +155,7 @@ async fn submit(
     submit_to_provider(app, connector, &account, &invoice, payment, card, client).await
 }
 
-/// Inserts the payment before the payment system is called, so that it is known whatever happens
+/// Inserts the payment before the payment system is called, so that it is known in every case
 /// to this process.
 async fn insert_pending(
     app: &App,

@@ -120,7 +120,7 @@ mod tests {
             field: Some("name".into()),
         };
         assert_eq!(parse_form(b"name=J%FCrgen", None), Err(error));
-        // What is UTF-8 is read as such, whatever the buyer's browser is made to name.
+        // UTF-8 is read as such, even if the browser names another encoding.
         let form = parse_form(b"_charset_=latin1&name=J%C3%BCrgen", None).unwrap();
         assert_eq!(form.fields.last().unwrap().1, "Jürgen");
         assert!(form.sent.is_none());

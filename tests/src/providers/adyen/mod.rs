@@ -12,8 +12,8 @@
 //!   <https://docs.adyen.com/development-resources/refusal-reasons>
 //! - `/cancels` accepts every request. It cancels payments that are not captured.
 //!   <https://docs.adyen.com/online-payments/cancel>
-//! - Idempotency keys are unique to the company account: a used key gets the first response, whatever
-//!   the request. <https://docs.adyen.com/development-resources/api-idempotency>
+//! - Idempotency keys are unique to the company account: a used key gets the first response, for
+//!   any request. <https://docs.adyen.com/development-resources/api-idempotency>
 //! - Every message about a dispute has the dispute's `pspReference`, and not every one names the
 //!   payment's. <https://docs.adyen.com/risk-management/disputes-api/dispute-notifications>
 

@@ -187,7 +187,7 @@ async fn a_hosted_account_takes_no_card_data() -> Result<()> {
     send(app.api.request(Method::GET, &back)).await?;
     app.api.until_status(&opened.id, "paid").await?;
 
-    // An invoice with a method has the payment system's form, whatever the account says.
+    // An invoice with a method has the payment system's form for every `card_entry`.
     let mut order = Api::order("2");
     order["method"] = json!("card");
     let created = send(app.api.secret(Method::POST, "/v1/invoices").json(&order)).await?;

@@ -36,7 +36,7 @@ export function dialogView(config, known, { requestClose, mayLeave }) {
   frame.onAlive = () => box.getRootNode().activeElement === x && iframe.focus();
   x.onclick = requestClose;
   box.addEventListener("cancel", (event) => (event.preventDefault(), requestClose()));
-  // The browser closes the dialog on a second Esc, whatever the first one's handler did.
+  // The browser closes the dialog on a second Esc, even if the handler of the first one prevented it.
   box.addEventListener("close", () => {
     if (removed || !box.isConnected) return;
     box.showModal();

@@ -167,7 +167,7 @@ async fn a_frame_of_something_else_is_dropped() -> Result<()> {
     Ok(())
 }
 
-/// Esc closes at once, whatever has become of the frame.
+/// Esc closes at once, in every state of the frame.
 #[tokio::test]
 async fn a_frame_that_is_closed_before_it_has_loaded() -> Result<()> {
     let page = open(&frame(""), "", true).await?;
