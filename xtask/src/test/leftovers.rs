@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environment variable that every process of a test run inherits.
+// `crash_postgres` of the tests removes it from the server that it restarts.
 const MARK: &str = "XTASK_TEST_RUN";
 /// How long a process may take to exit after its test.
 const GRACE: Duration = Duration::from_secs(10);
