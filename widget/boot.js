@@ -4,8 +4,11 @@
   const root = document.documentElement;
   const query = new URLSearchParams(location.search);
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
-  // From `/pay/inv_...`, or from the query under `trunk serve`. `/pay/frame` has none yet.
-  const invoice = /\/(inv_[a-z0-9]+)$/.exec(location.pathname)?.[1] ?? query.get("invoice") ?? undefined;
+  // What the server made this page for. Under `trunk serve` it is in the query instead.
+  const own = (name) => (root.dataset[name].startsWith("{{") ? query.get(name) : root.dataset[name]) || undefined;
+  const project = own("project");
+  // `/pay/frame` has none yet.
+  const invoice = own("invoice");
   const origin = query.get("origin");
   const mode = (origin && /^(iframe|inline|popup)$/.exec(query.get("mode"))?.[0]) || "hosted";
   const framed = mode === "iframe" || mode === "inline";
@@ -21,7 +24,7 @@
   // The requests, side by side with that for the code. A preload sends no authorization.
   const requests = {};
   const request = (invoice, token) => {
-    const headers = { authorization: `Bearer ${token}` };
+    const headers = { authorization: `Bearer ${token}`, "till-project": project };
     (requests[invoice] ??= fetch(`/v1/widget/invoices/${invoice}`, { headers })).catch(() => {});
   };
   if (invoice && token) request(invoice, token);
@@ -44,7 +47,7 @@
   const messages = [];
   const keep = (event) => {
     messages.push(event);
-    const { till, invoice: wanted, token } = (event.source === page && event.origin === origin && event.data) || {};
+    const { till, invoice: wanted, token } = (page && event.source === page && event.origin === origin && event.data) || {};
     if (wanted && token) request(wanted, token);
     if (till === "open" && wanted === invoice) focus();
   };
@@ -70,7 +73,7 @@
   errors.forEach((name) => addEventListener(name, fail, true));
 
   window.till = {
-    invoice, token, preloaded, texts,
+    project, invoice, token, preloaded, texts,
     billing(invoice) {
       const sent = requests[invoice];
       delete requests[invoice];

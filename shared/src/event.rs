@@ -204,14 +204,15 @@ pub struct OrderCheckAnswer {
     /// Why the order was rejected. Shown to the buyer.
     #[serde(default)]
     pub reason: Option<String>,
-    /// The amount that the project expects, in minor units.
+    /// The amount that the project expects, in minor units. Required for an order from a browser: an
+    /// unsigned form or a page's order.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 1, maximum = 999_999_999_999_i64)
     )]
     #[serde(default)]
     pub amount: Option<i64>,
-    /// The currency that the project expects.
+    /// The currency that the project expects. Required where `amount` is.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Currency>))]
     #[serde(default)]
     pub currency: Option<String>,

@@ -40,6 +40,11 @@ impl InvoiceStatus {
         self.into()
     }
 
+    /// Returns whether the invoice was paid, canceled or expired.
+    pub const fn has_ended(self) -> bool {
+        !matches!(self, Self::Open | Self::Processing)
+    }
+
     /// Returns whether the invoice was paid, even if it was refunded since.
     pub const fn was_paid(self) -> bool {
         matches!(self, Self::Paid | Self::PartiallyRefunded | Self::Refunded)

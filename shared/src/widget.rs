@@ -95,6 +95,21 @@ impl CardEntry {
     }
 }
 
+/// The invoice of a page's order: what the page needs to open the widget, and nothing about the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PageInvoice {
+    /// The invoice's id.
+    pub id: InvoiceId,
+    /// The token with which the widget opens the invoice.
+    pub client_token: String,
+    /// The status.
+    pub status: InvoiceStatus,
+    /// When the invoice expires, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    pub expires_at: String,
+}
+
 /// A payment method that the buyer can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -222,7 +237,7 @@ impl Bill {
 pub struct WidgetState<P = Payment> {
     /// The status of the invoice.
     pub status: InvoiceStatus,
-    /// The latest payment, if there is one.
+    /// The latest payment, if there is one, without its card.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub payment: Option<P>,
     /// The verification that the payment requires.

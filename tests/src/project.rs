@@ -53,7 +53,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Project {
-    /// Starts an endpoint that accepts everything.
+    /// Starts an endpoint that accepts everything, and confirms every order with its own amount.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -62,7 +62,7 @@ impl Project {
             callbacks: Mutex::default(),
             checks: Mutex::default(),
             notify_answer: Mutex::new(Box::new(|_, _| StatusCode::NO_CONTENT.into_response())),
-            check_answer: Mutex::new(Box::new(|_, _| r#"{"accept":true}"#.into_response())),
+            check_answer: Mutex::new(Box::new(|_, check| confirmed(check))),
         });
         let router = Router::new()
             .route("/callbacks", post(callback))
@@ -111,13 +111,16 @@ impl Project {
 
     /// Confirms every order with its own amount and currency.
     pub fn confirm_orders(&self) {
-        *lock(&self.endpoint.check_answer) = Box::new(|_, check| {
-            let invoice = &check["data"]["invoice"];
-            let (amount, currency) = (&invoice["amount"], &invoice["currency"]);
-            let answer = json!({ "accept": true, "amount": amount, "currency": currency });
-            answer.to_string().into_response()
-        });
+        *lock(&self.endpoint.check_answer) = Box::new(|_, check| confirmed(check));
     }
+}
+
+/// The answer to an order check that accepts the order with its own amount and currency.
+fn confirmed(check: &Value) -> Response {
+    let invoice = &check["data"]["invoice"];
+    let (amount, currency) = (&invoice["amount"], &invoice["currency"]);
+    let answer = json!({ "accept": true, "amount": amount, "currency": currency });
+    answer.to_string().into_response()
 }
 
 async fn callback(State(own): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -86,7 +86,8 @@ pub fn invoice() -> Option<InvoiceId> {
     INVOICE.with_borrow(|access| Some(access.as_ref()?.invoice.clone()))
 }
 
-/// Starts a request about the invoice.
+/// Starts a request about the invoice. The server checks that it is of the project whose page this is:
+/// a site that embeds this page must not show another project's invoices in it.
 pub fn request(path: &str) -> RequestBuilder {
     let (url, bearer) = INVOICE.with_borrow(|access| match access {
         Some(InvoiceAndToken { invoice, token }) => (
@@ -95,7 +96,9 @@ pub fn request(path: &str) -> RequestBuilder {
         ),
         None => (String::new(), String::new()),
     });
-    RequestBuilder::new(&url).header("authorization", &bearer)
+    RequestBuilder::new(&url)
+        .header("authorization", &bearer)
+        .header("till-project", &host::project())
 }
 
 /// A call to the server.

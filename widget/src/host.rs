@@ -23,7 +23,10 @@ extern "C" {
     type Boot;
     #[wasm_bindgen(thread_local_v2, js_name = till)]
     static BOOT: Boot;
-    /// The invoice of the URL.
+    /// The id of the project that the server made this page for.
+    #[wasm_bindgen(method, getter)]
+    fn project(this: &Boot) -> Option<String>;
+    /// The invoice that it made it for; none for a preloaded frame.
     #[wasm_bindgen(method, getter)]
     fn invoice(this: &Boot) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -112,6 +115,11 @@ pub fn query(name: &str) -> Option<String> {
 pub fn fragment() -> Option<UrlSearchParams> {
     let hash = location().hash().ok()?;
     UrlSearchParams::new_with_str(hash.strip_prefix('#').unwrap_or(&hash)).ok()
+}
+
+/// The id of the project of this page.
+pub fn project() -> String {
+    BOOT.with(Boot::project).unwrap_or_default()
 }
 
 /// The invoice of the URL and its token.

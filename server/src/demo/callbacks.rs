@@ -1,7 +1,7 @@
 //! The receiver of callbacks. It verifies the signature over the raw body.
 
 use super::event::Event;
-use super::orders::CallbackResult;
+use super::orders::{CURRENCY, CallbackResult};
 use super::shop::Shop;
 use axum::Json;
 use axum::body::Bytes;
@@ -31,10 +31,9 @@ pub async fn receive(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: By
         }
     };
     if event.kind == "order.check" {
-        let decision = if shop.orders.accepts(&event) {
-            json!({"accept": true})
-        } else {
-            json!({"accept": false, "reason": "unknown order"})
+        let decision = match shop.orders.confirm(&event) {
+            Some(amount) => json!({"accept": true, "amount": amount, "currency": CURRENCY}),
+            None => json!({"accept": false, "reason": "unknown order"}),
         };
         return Json(decision).into_response();
     }

@@ -250,12 +250,13 @@ impl Orders {
         self.lock().iter().rev().map(Order::view).collect()
     }
 
-    /// Whether the shop has the order of an order check, with the same amount and currency.
-    pub fn accepts(&self, event: &Event) -> bool {
-        let Some(id) = event.order_id() else {
-            return false;
-        };
-        self.lock().iter().any(|o| o.id == id && o.matches(event))
+    /// The amount of an order check's order in cents, if the shop has it with the same amount and
+    /// currency.
+    pub fn confirm(&self, event: &Event) -> Option<i64> {
+        let id = event.order_id()?;
+        let orders = self.lock();
+        let order = orders.iter().find(|o| o.id == id && o.matches(event))?;
+        Some(order.amount)
     }
 
     /// Applies a callback. A callback that was received before, or that is older than the last one, changes

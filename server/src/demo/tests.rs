@@ -238,7 +238,8 @@ async fn an_order_check_gets_a_decision() {
         let (status, text) = shop.send(SECRET, "/check", "evt_c", body).await;
         (status, serde_json::from_str::<Value>(&text).unwrap())
     };
-    assert_eq!(send(&check).await, (200, json!({"accept": true})));
+    let accepted = json!({"accept": true, "amount": 3998, "currency": "EUR"});
+    assert_eq!(send(&check).await, (200, accepted));
     check["data"]["invoice"]["amount"] = json!(3997);
     let rejected = json!({"accept": false, "reason": "unknown order"});
     assert_eq!(send(&check).await, (200, rejected.clone()));

@@ -83,6 +83,11 @@ async fn call(
             .await;
         failure = match &answer.body {
             Some(body) if answer.status == Some(200) => match serde_json::from_str(body) {
+                Ok(answer) if !confirms_amount(&answer, invoice) => {
+                    "its answer must have the amount and the currency, because the order comes from a \
+                     browser"
+                        .into()
+                }
                 Ok(answer) => return evaluate(&answer, invoice),
                 Err(error) => format!("its answer cannot be read: {error}"),
             },
@@ -119,6 +124,13 @@ fn explain(answer: &Answer, waiting: WaitingFor) -> String {
             format!("it cannot be reached: {}", error.unwrap_or("no connection"))
         }
     }
+}
+
+/// Whether an answer that accepts an order says for which amount. A browser may send any amount, so that
+/// only the project knows the right one; an order of the project's own server or form has it.
+fn confirms_amount(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> bool {
+    let named = answer.amount.is_some() && answer.currency.is_some();
+    !answer.accept || !invoice.from_browser || named
 }
 
 fn evaluate(answer: &OrderCheckAnswer, invoice: &InvoiceRow) -> Result<()> {

@@ -190,7 +190,8 @@ pub fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
         ),
         (
             "client_token",
-            "The invoice's client token, `ct_...`: for the widget",
+            "The invoice's client token, `ct_...`: for the widget. It is valid until a day after the \
+             invoice was paid, canceled or expired",
         ),
         ("operator", "The operator's token (`TILL_OPERATOR_TOKEN`)"),
     ] {

@@ -18,7 +18,7 @@ macro_rules! columns {
     () => {
         "id, project, coalesce(former_order_id, order_id) as order_id, order_hash, amount, currency, description, items, buyer, \
          locale, success_url, failure_url, metadata, method, status, amount_refunded, \
-         checked, event_seq, version, created_at, expires_at, paid_at"
+         checked, event_seq, version, created_at, expires_at, paid_at, from_browser, ended_at"
     };
 }
 
@@ -68,6 +68,11 @@ pub struct InvoiceRow {
     pub expires_at: i64,
     /// When it was paid (milliseconds).
     pub paid_at: Option<i64>,
+    /// Whether the order came from a browser, unsigned.
+    pub from_browser: bool,
+    /// When it was paid, canceled or expired (milliseconds). `None` also if it ended under a version
+    /// that did not store this.
+    pub ended_at: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for InvoiceRow {
@@ -97,6 +102,8 @@ impl FromRow<'_, AnyRow> for InvoiceRow {
             created_at: row.try_get("created_at")?,
             expires_at: row.try_get("expires_at")?,
             paid_at: row.try_get("paid_at")?,
+            from_browser: row.flag("from_browser")?,
+            ended_at: row.try_get("ended_at")?,
         })
     }
 }
@@ -135,8 +142,8 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     let done = sqlx::query(
         "insert into invoices (id, project, order_id, order_hash, amount, currency, description,
          items, buyer, locale, success_url, failure_url, metadata, method, status, checked,
-         created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         created_at, expires_at, from_browser)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
     )
     .bind(new.id.as_str())
     .bind(new.project.as_str())
@@ -156,6 +163,7 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
     .bind(i64::from(new.checked))
     .bind(new.created_at)
     .bind(new.expires_at)
+    .bind(i64::from(new.from_browser))
     .execute(tx.conn())
     .await;
     match done {
@@ -209,8 +217,8 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     sqlx::query(
         "update invoices set status = $1, buyer = $2, amount_refunded = $3, checked = $4,
          event_seq = $5, version = $6, paid_at = $7, description = $8, items = $9, locale = $10,
-         success_url = $11, failure_url = $12, metadata = $13, method = $14, expires_at = $15
-         where id = $16",
+         success_url = $11, failure_url = $12, metadata = $13, method = $14, expires_at = $15,
+         from_browser = $16, ended_at = $17 where id = $18",
     )
     .bind(row.status.as_str())
     .bind(to_json(&row.buyer)?)
@@ -227,6 +235,8 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(to_json(&row.metadata)?)
     .bind(row.method.map(Method::as_str))
     .bind(row.expires_at)
+    .bind(i64::from(row.from_browser))
+    .bind(row.ended_at)
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;

@@ -25,7 +25,7 @@ pub struct Scope<'a> {
 /// a call that is running now, which a lease guards.
 const STATEMENTS: [&str; 7] = [
     "update invoices set created_at = created_at - $1, expires_at = expires_at - $1,
-         paid_at = paid_at - $1, version = version + 1
+         paid_at = paid_at - $1, ended_at = ended_at - $1, version = version + 1
      where project = $2 and ($3 is null or id = $3)",
     "update payments set created_at = created_at - $1, updated_at = updated_at - $1,
          next_check_at = next_check_at - $1

@@ -5,9 +5,12 @@ use crate::clock::rfc3339;
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
-use till_shared::widget::{Bill, BillingData, MethodInfo, ProjectInfo, Verification, WidgetState};
+use till_shared::widget::{
+    Bill, BillingData, FixedPayment, MethodInfo, ProjectInfo, Verification, WidgetState,
+};
 
-/// The state of an invoice: what changes while the widget is open.
+/// The state of an invoice: what changes while the widget is open. It does not name the card, which only
+/// the answer to the fixation does: others may have the client token.
 pub fn widget_state(
     row: &InvoiceRow,
     payment: Option<&PaymentRow>,
@@ -15,7 +18,13 @@ pub fn widget_state(
 ) -> WidgetState {
     let shown = payment.map(fixed_payment);
     let (payment, verification) = match shown {
-        Some(shown) => (Some(shown.payment), shown.verification),
+        Some(FixedPayment {
+            mut payment,
+            verification,
+        }) => {
+            payment.shown.card = None;
+            (Some(payment), verification)
+        }
         None => (None, Verification::None),
     };
     WidgetState {

@@ -1,7 +1,6 @@
 //! The outcome. It stays until the buyer closes it or, on the hosted page, returns to the shop.
 
 use super::parts::{Button, Message};
-use crate::api::State;
 use crate::host::{self, Mode};
 use crate::i18n::{fill, t};
 use crate::once::{effect, once, reactive};
@@ -17,15 +16,16 @@ const RETURN_DELAY: u32 = 5_000;
 #[component]
 pub fn Outcome(session: Session, screen: Screen) -> impl IntoView {
     let shop = session.bill()?.project.name;
-    let state = session.known()?;
     let (mark, title, text) = match screen {
         Screen::Paid => ("mark good", "paid", fill("paid_text", "{shop}", &shop)),
         Screen::Refunded => ("mark good", "refunded", t("refunded_text")),
         Screen::Canceled => ("mark bad", "canceled", t("canceled_text")),
         _ => ("mark bad", "expired", t("expired_text")),
     };
-    let card = card(&state).filter(|_| screen == Screen::Paid);
-    let card = card.map(|text| once(move || view! { <p class="hint">{text}</p> }));
+    let card = move || {
+        let text = card(session).filter(|_| screen == Screen::Paid);
+        text.map(|text| once(move || view! { <p class="hint">{text}</p> }))
+    };
     let go_on = match session.mode {
         Mode::Hosted => once(move || view! { <BackToShop session shop/> }),
         Mode::Iframe | Mode::Inline | Mode::Popup => once(move || {
@@ -39,14 +39,16 @@ pub fn Outcome(session: Session, screen: Screen) -> impl IntoView {
             mark
             title=t(title)
             text
-            more=Some(once(move || (card, go_on)))
+            more=Some(once(move || (reactive(card), go_on)))
         />
     })
 }
 
-/// The card that was charged.
-fn card(state: &State) -> Option<String> {
-    let card = state.payment.as_ref()?.card.as_ref()?;
+/// The card that was charged, if the buyer submitted the payment here.
+fn card(session: Session) -> Option<String> {
+    let payment = session.submitted.get()?;
+    let charged = session.known()?.payment?;
+    let card = payment.card.filter(|_| payment.id == charged.id)?;
     let text = fill("paid_with", "{brand}", card.brand.display_name());
     Some(text.replace("{last4}", &card.last4))
 }

@@ -18,7 +18,7 @@ use crate::{i18n, theme};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::message::{InvoiceAndToken, ToPage};
-use till_shared::payment::DeclineCode;
+use till_shared::payment::{DeclineCode, ShownPayment};
 use till_shared::problem::ProblemType;
 use till_shared::widget::Bill;
 
@@ -42,6 +42,8 @@ pub struct Session {
     pub mode: Mode,
     /// The billing data.
     pub data: RwSignal<Data>,
+    /// The payment that the buyer submitted here. Only the response to it names the card.
+    pub submitted: RwSignal<Option<ShownPayment>>,
     /// Whether a payment is being submitted.
     pub sending: RwSignal<bool>,
     /// The message above the form.
@@ -66,6 +68,7 @@ impl Session {
         Self {
             mode,
             data: RwSignal::new(Data::Loading),
+            submitted: RwSignal::new(None),
             sending: RwSignal::new(false),
             banner: RwSignal::new(None),
             form_action: RwSignal::new(FormAction::None),
@@ -97,6 +100,7 @@ impl Session {
 
     fn on_heard(self, heard: Heard) {
         match heard {
+            Heard::Prepare(_) if self.shown.get_untracked() => {}
             Heard::Prepare(access) => self.prepare(access),
             Heard::Open(access) => self.open(access),
             // Only the buyer withdraws the question.
@@ -119,12 +123,12 @@ impl Session {
         self.refresh();
     }
 
-    /// Shows an invoice. The page posts its messages again when it hears from a new frame, and may have
+    /// Shows an invoice. Once one is shown, it stays: the buyer pays what was read. The page posts its messages again when it hears from a new frame, and may have
     /// missed what this one posted.
     fn open(self, access: InvoiceAndToken) {
         i18n::post_names();
         host::post_height();
-        if self.shown.get_untracked() && api::invoice().as_ref() == Some(&access.invoice) {
+        if self.shown.get_untracked() && api::invoice().is_some() {
             return;
         }
         host::keep_address(&access);

@@ -53,6 +53,7 @@ impl Session {
             }
         };
         self.sending.set(false);
+        self.submitted.set(Some(payment.clone()));
         self.apply_state(State {
             status,
             payment: Some(payment),

@@ -8,6 +8,24 @@ use till_shared::buyer::BuyerField;
 use till_shared::invoice::InvoiceStatus;
 use till_shared::problem::{FieldError, ProblemType};
 
+/// The invoice that a browser's order asks for, as the order check shows it to the project: with the
+/// order's data and, if the order has an invoice already, with that invoice's id, status and times.
+///
+/// # Errors
+/// When the store fails.
+pub async fn repeated(app: &App, project: &Project, new: &InvoiceRow) -> Result<InvoiceRow> {
+    let existing = app.store.invoice_by_order(&project.id, &new.order_id);
+    let mut asked = new.clone();
+    if let Some(existing) = existing.await? {
+        asked.id = existing.id;
+        asked.status = existing.status;
+        asked.created_at = existing.created_at;
+        asked.expires_at = existing.expires_at;
+        asked.paid_at = existing.paid_at;
+    }
+    Ok(asked)
+}
+
 /// The order's invoice that is neither expired nor canceled.
 ///
 /// # Errors
@@ -33,18 +51,23 @@ pub async fn find_same_order(
 }
 
 /// The fields of the order's data that differ. What the buyer has filled in meanwhile is not the
-/// order's.
+/// order's. Of an order from a browser, only the amount is compared: neither does the first one keep
+/// out the next, nor does a browser learn what the earlier order says.
 fn differences(known: &InvoiceRow, new: &InvoiceRow) -> Vec<FieldError> {
+    let compared = !known.from_browser && !new.from_browser;
     let of_buyer = |field: &BuyerField| {
         let given = new.buyer.get(*field);
-        let differs = given.is_some() && given != known.buyer.get(*field);
+        let differs = compared && given.is_some() && given != known.buyer.get(*field);
         (format!("buyer.{field}"), differs)
     };
     let own = [
         ("amount", known.money.amount != new.money.amount),
         ("currency", known.money.currency != new.money.currency),
-        ("description", known.description != new.description),
-        ("items", known.items != new.items),
+        (
+            "description",
+            compared && known.description != new.description,
+        ),
+        ("items", compared && known.items != new.items),
     ];
     let own = own.map(|(field, differs)| (field.to_owned(), differs));
     let all = own.into_iter().chain(BuyerField::ALL.iter().map(of_buyer));
@@ -53,9 +76,10 @@ fn differences(known: &InvoiceRow, new: &InvoiceRow) -> Vec<FieldError> {
         .collect()
 }
 
-/// Takes over what is not the order's data, if the invoice is open and no payment is in progress:
-/// metadata, language, URLs, method and, if the order names one, the expiry. Returns the invoice
-/// afterwards.
+/// Takes over what the newest order says, if the invoice is open and no payment is in progress:
+/// description, items, language and, if the order names one, the expiry. Metadata, URLs, method and buyer
+/// are taken over from the project, and from a browser if the invoice is a browser's too. Returns the
+/// invoice afterwards.
 ///
 /// # Errors
 /// When the store fails. Nothing has changed then.
@@ -70,11 +94,19 @@ pub async fn take_over(
     let Some(mut invoice) = locked.filter(|invoice| invoice.status == InvoiceStatus::Open) else {
         return Ok(existing);
     };
-    invoice.metadata.clone_from(&new.metadata);
+    invoice.description.clone_from(&new.description);
+    invoice.items.clone_from(&new.items);
     invoice.locale.clone_from(&new.locale);
-    invoice.success_url.clone_from(&new.success_url);
-    invoice.failure_url.clone_from(&new.failure_url);
-    invoice.method = new.method;
+    if invoice.from_browser {
+        invoice.buyer.clone_from(&new.buyer);
+    }
+    if invoice.from_browser || !new.from_browser {
+        invoice.metadata.clone_from(&new.metadata);
+        invoice.success_url.clone_from(&new.success_url);
+        invoice.failure_url.clone_from(&new.failure_url);
+        invoice.method = new.method;
+        invoice.from_browser = new.from_browser;
+    }
     if expires {
         invoice.expires_at = new.expires_at;
     }

@@ -1,7 +1,7 @@
 //! Creating an invoice from an order. The order id works as the project's idempotency key: the
 //! same order returns the same invoice, until that has expired or was canceled.
 
-use super::again::{find_same_order, insert, take_over};
+use super::again::{find_same_order, insert, repeated, take_over};
 use super::order::Order;
 use super::queries::view;
 use super::validate::validate;
@@ -23,13 +23,17 @@ use till_shared::invoice::{Invoice, InvoiceStatus};
 use till_shared::payment::Method;
 use till_shared::problem::FieldError;
 use till_shared::widget::FixPayment;
+use url::Url;
 
 /// Where an order comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The project's own server.
     Server,
-    /// A browser: the project confirms the order before the invoice is created.
+    /// A form that the project signed: the project also confirms it before the invoice is created, if
+    /// it has a `check_url`.
+    SignedForm,
+    /// A browser, unsigned: the project confirms the order each time that it comes.
     Browser,
 }
 
@@ -57,29 +61,28 @@ pub async fn create_invoice(
 ) -> Result<Created> {
     let method = order.method.filter(|_| origin == Origin::Server);
     let expires = order.expires_in_seconds.is_some();
-    let mut row = draft(app, project, id, order)?;
+    let mut row = draft(app, project, id, order, origin)?;
     if let Some(method) = method {
         accounts_for(app, project, &row, method, PaymentForm::Provider).await?;
         check_nothing_missing(project, &row)?;
+    }
+    if origin == Origin::Browser {
+        // First of all: without the project's word, nobody learns that there is such an order.
+        let asked = repeated(app, project, &row).await?;
+        check_order(app, project, &asked, WaitingFor::Buyer).await?;
     }
     let (row, new) = match find_same_order(app, project, &row).await? {
         Some(existing) => {
             // A call that was interrupted and is continued has the same id.
             let new = existing.id == row.id;
-            match origin {
-                Origin::Server => (take_over(app, existing, &row, expires).await?, new),
-                Origin::Browser => (existing, new),
-            }
+            (take_over(app, existing, &row, expires).await?, new)
         }
         None => {
-            if origin == Origin::Browser || method.is_some() {
-                let waiting = match origin {
-                    Origin::Server => WaitingFor::Server,
-                    Origin::Browser => WaitingFor::Buyer,
-                };
-                check_order(app, project, &row, waiting).await?;
-                // An order from a browser is checked again before its first payment.
-                row.checked = origin == Origin::Server;
+            if origin == Origin::SignedForm {
+                check_order(app, project, &row, WaitingFor::Buyer).await?;
+            } else if method.is_some() {
+                check_order(app, project, &row, WaitingFor::Server).await?;
+                row.checked = true;
             }
             insert(app, project, row).await?
         }
@@ -94,8 +97,18 @@ pub async fn create_invoice(
     })
 }
 
-fn draft(app: &App, project: &Project, id: InvoiceId, order: Order) -> Result<InvoiceRow> {
+fn draft(
+    app: &App,
+    project: &Project,
+    id: InvoiceId,
+    order: Order,
+    origin: Origin,
+) -> Result<InvoiceRow> {
     let (order, money) = validate(order, app.config.dev)?;
+    let from_browser = origin == Origin::Browser;
+    if from_browser {
+        check_return_urls(project, &order)?;
+    }
     let body = serde_json::to_vec(&order).map_err(anyhow::Error::from)?;
     let order_hash = app
         .keys
@@ -126,7 +139,31 @@ fn draft(app: &App, project: &Project, id: InvoiceId, order: Order) -> Result<In
         created_at: now,
         expires_at: now + i64::from(ttl) * 1000,
         paid_at: None,
+        from_browser,
+        ended_at: None,
     })
+}
+
+/// Checks that a browser's order leads the buyer back to the project: a link to this server must not
+/// lead to any other site.
+fn check_return_urls(project: &Project, order: &Order) -> Result<()> {
+    let urls = [
+        ("success_url", &order.success_url),
+        ("failure_url", &order.failure_url),
+    ];
+    let foreign = |url: &String| {
+        let origin = Url::parse(url).map(|url| url.origin().ascii_serialization());
+        !origin.is_ok_and(|origin| project.settings.allowed_origins.contains(&origin))
+    };
+    let error = |field| {
+        let message =
+            "must be in one of the project's allowed_origins, since the order is not signed";
+        FieldError::new(field, "origin_not_allowed", message)
+    };
+    let found = urls
+        .into_iter()
+        .filter(|(_, url)| url.as_ref().is_some_and(foreign));
+    Error::if_any(found.map(|(field, _)| error(field)).collect())
 }
 
 /// Checks that the order has every required buyer field: the payment system's own form does not ask

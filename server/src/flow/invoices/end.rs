@@ -67,6 +67,7 @@ async fn end(
         EventType::InvoiceExpired
     };
     invoice.status = status;
+    invoice.ended_at = Some(clock::now_ms());
     let subject = Subject::Invoice;
     write_events(app, &mut tx, project, &mut invoice, subject, &[event]).await?;
     invoices::save(&mut tx, &mut invoice).await?;

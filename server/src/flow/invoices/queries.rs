@@ -1,6 +1,7 @@
 //! Reading invoices.
 
 use crate::app::App;
+use crate::clock;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::invoices;
@@ -25,6 +26,17 @@ pub async fn find(app: &App, id: &InvoiceId) -> Result<Option<(Project, InvoiceR
     };
     let project = app.store.project(&invoice.project).await?;
     Ok(project.map(|project| (project, invoice)))
+}
+
+/// How long the client token is valid after the invoice has ended, in milliseconds: a day.
+const TOKEN_AFTER_END: i64 = 86_400_000;
+
+/// Whether the client token of an invoice is no longer valid.
+pub fn token_has_ended(invoice: &InvoiceRow) -> bool {
+    // Earlier versions stored the end of paid invoices only; an invoice ends at its expiry or before.
+    let ended_at = invoice.ended_at.or(invoice.paid_at);
+    let ended_at = ended_at.unwrap_or(invoice.expires_at);
+    invoice.status.has_ended() && ended_at + TOKEN_AFTER_END <= clock::now_ms()
 }
 
 /// A project's invoice.

@@ -159,6 +159,7 @@ async fn call_off_others(
         payments::call_off(tx, &other.id, &paid.id, now).await?;
         if other.status == InvoiceStatus::Open {
             other.status = InvoiceStatus::Canceled;
+            other.ended_at = Some(now);
             let events = [EventType::InvoiceCanceled];
             write_events(app, tx, project, &mut other, Subject::Invoice, &events).await?;
             invoices::save(tx, &mut other).await?;
@@ -224,6 +225,7 @@ async fn change_invoice(
     if invoice.status != change.invoice {
         invoice.status = change.invoice;
         invoice.paid_at = invoice.paid_at.or(invoice.status.was_paid().then_some(now));
+        invoice.ended_at = invoice.status.has_ended().then_some(now);
     }
     if change.refund_duplicate {
         let refund = RefundRow {

@@ -78,6 +78,10 @@ impl FromRequestParts<Arc<App>> for FromPage {
     }
 }
 
+/// The project that the server made the widget's page for, which every request of the page names. Sites of
+/// that project embed the page, and must not show another project's invoices in it.
+const PAGE_PROJECT: &str = "till-project";
+
 /// The invoice of the path and its project, authenticated by the client token.
 pub struct Client {
     /// The project.
@@ -100,6 +104,17 @@ impl FromRequestParts<Arc<App>> for Client {
         }
         let found = invoices::find(app, &id).await?;
         let (project, invoice) = found.ok_or_else(|| Error::not_found("invoice"))?;
+        let page = parts.headers.get(PAGE_PROJECT);
+        if page.is_some_and(|page| page.as_bytes() != project.id.as_str().as_bytes()) {
+            return Err(unauthorized(
+                "The invoice belongs to another project than the page.",
+            ));
+        }
+        if invoices::token_has_ended(&invoice) {
+            return Err(unauthorized(
+                "The client token has ended: the invoice was paid, canceled or expired more than a day ago.",
+            ));
+        }
         Span::current().record("project", project.id.as_str());
         record_order(&invoice.order_id);
         Ok(Self { project, invoice })

@@ -12,6 +12,7 @@ use axum_extra::headers::{ETag, HeaderMapExt, IfNoneMatch};
 use maud::html;
 use serde::Deserialize;
 use std::sync::Arc;
+use till_shared::id::{InvoiceId, ProjectId};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -52,24 +53,33 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(till_d_ts))
 }
 
-/// The widget's page with the nonce of a response, in a language. `locale`: the BCP 47 tag that chose
-/// the language, which formats follow. `first`: what the form begins with, `card` or `other`. `back`: the
-/// shop's address, for the hosted page. `None` if the server was built without the widget.
-pub fn page(
-    nonce: &str,
-    texts: &Texts,
-    locale: &str,
-    first: &str,
-    back: Option<&str>,
-) -> Option<String> {
-    let back = html! { @if let Some(url) = back { a #back href=(url) { (texts.back) } } };
+/// What the widget's page is made for.
+pub struct Page<'a> {
+    /// The project that may embed it.
+    pub project: &'a ProjectId,
+    /// The invoice, unless the page is preloaded.
+    pub invoice: Option<&'a InvoiceId>,
+    /// The BCP 47 tag that chose the language, which formats follow.
+    pub locale: &'a str,
+    /// What the form begins with, `card` or `other`.
+    pub first: &'a str,
+    /// The shop's address, for the hosted page.
+    pub back: Option<&'a str>,
+}
+
+/// The widget's page with the nonce of a response, in a language. `None` if the server was built without
+/// the widget.
+pub fn page(nonce: &str, texts: &Texts, page: &Page<'_>) -> Option<String> {
+    let back = html! { @if let Some(url) = page.back { a #back href=(url) { (texts.back) } } };
     let no_script = html! { p lang=(texts.lang) dir=(texts.dir) { (texts.no_script) } };
     INDEX.map(|html| {
         html.replace(NONCE_PLACEHOLDER, nonce)
             .replace("{{LANGUAGE}}", &texts.lang)
             .replace("{{DIRECTION}}", &texts.dir)
-            .replace("{{LOCALE}}", locale)
-            .replace("{{FIRST}}", first)
+            .replace("{{PROJECT}}", page.project.as_str())
+            .replace("{{INVOICE}}", page.invoice.map_or("", InvoiceId::as_str))
+            .replace("{{LOCALE}}", page.locale)
+            .replace("{{FIRST}}", page.first)
             .replace(BACK_LINK, &back.into_string())
             .replace(TEXTS_PATH, &format!("/widget/{}", file_of(texts)))
             .replace(NO_SCRIPT, &no_script.into_string())

@@ -6,7 +6,7 @@ use super::form_input::{Form, Rejection, explain};
 use super::message::Message;
 use super::texts::{Lang, Texts};
 use crate::app::App;
-use crate::flow::invoices::{Origin, create_invoice};
+use crate::flow::invoices::create_invoice;
 use crate::flow::projects::Project;
 use crate::flow::{Detached, projects};
 use crate::http::middleware::request_id::record_order;
@@ -126,11 +126,11 @@ async fn pay(
     Span::current().record("project", project.id.as_str());
     let back = back_url(&project, &headers);
     let rejected = |rejection| reject(texts, rejection, back.clone());
-    form.authenticate(&app, texts, &project).map_err(rejected)?;
+    let origin = form.authenticate(&app, texts, &project).map_err(rejected)?;
     let order = form.order(texts).map_err(rejected)?;
     record_order(&order.order_id);
     let id = InvoiceId::from_unique(new_id::unique());
-    let created = create_invoice(&detached, &app, &project, id, order, Origin::Browser).await;
+    let created = create_invoice(&detached, &app, &project, id, order, origin).await;
     let created = created.map_err(|error| rejected(explain(texts, error)))?;
     Ok(Redirect::to(&created.invoice.payment_url))
 }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::flow::Error;
 use crate::flow::form_signature::{SIGNATURE, is_signed, unsignable};
 use crate::flow::input::tidy_text;
-use crate::flow::invoices::Order;
+use crate::flow::invoices::{Order, Origin};
 use crate::flow::projects::Project;
 use crate::http::middleware::extract::has_media_type;
 use crate::http::middleware::form_fields::{self, CHARSET, Fields, NotUtf8};
@@ -120,7 +120,7 @@ impl Form {
         self.value(name).ok_or_else(missing)
     }
 
-    /// Verifies the signature. An unsigned form needs a `check_url`, so that the project confirms it.
+    /// Verifies the signature, and returns whom the order is from. An unsigned form needs a `check_url`, so that the project confirms it.
     ///
     /// # Errors
     /// When the signature is missing or invalid.
@@ -129,18 +129,18 @@ impl Form {
         app: &App,
         texts: &Texts,
         project: &Project,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Origin, Rejection> {
         let invalid = || Rejection::one(StatusCode::FORBIDDEN, &texts.form_signature);
         let Some(given) = self.value(SIGNATURE) else {
-            let is_confirmed = project.settings.check_url.is_some();
-            return if is_confirmed { Ok(()) } else { Err(invalid()) };
+            let check_url = project.settings.check_url.as_ref();
+            return check_url.map(|_| Origin::Browser).ok_or_else(invalid);
         };
         if let Some(field) = unsignable(&self.sent) {
             tracing::warn!(field, "a signed form must not contain line breaks");
             return Err(Rejection::field(&texts.form_field, field));
         }
         match self.is_signed(app, project, given) {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(Origin::SignedForm),
             Ok(false) => Err(invalid()),
             Err(error) => Err(explain(texts, error.into())),
         }

@@ -99,8 +99,8 @@ async fn widget(
             Err(error) => return Err(trouble(texts, error)),
         };
         let page = Page {
-            which: format!("invoice={}&", invoice.id),
             back: shop_url(&project, &invoice, &headers),
+            invoice: Some(invoice.id),
             locale: invoice.locale,
             first,
         };
@@ -170,7 +170,7 @@ async fn frame(
             return Err(none());
         }
         let page = Page {
-            which: String::new(),
+            invoice: None,
             back: None,
             locale: None,
             first: "other",
@@ -187,8 +187,8 @@ fn param<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
 
 /// What the page is about.
 struct Page {
-    /// The parameter of the URL under `trunk serve`.
-    which: String,
+    /// The invoice, unless the page is preloaded.
+    invoice: Option<InvoiceId>,
     /// The shop's address.
     back: Option<String>,
     /// The language of the order.
@@ -225,7 +225,10 @@ fn show(
     }
     if app.config.live_widget {
         // The browser keeps the fragment, which has the token, across the redirect.
-        return Ok(Redirect::to(&format!("/widget/?{}{query}", page.which)).into_response());
+        let invoice = page.invoice.map(|invoice| format!("invoice={invoice}&"));
+        let invoice = invoice.unwrap_or_default();
+        let address = format!("/widget/?project={}&{invoice}{query}", project.id);
+        return Ok(Redirect::to(&address).into_response());
     }
     let nonce = nonce().map_err(|error| {
         tracing::error!(%error, "rendering a page failed");
@@ -234,8 +237,14 @@ fn show(
     // The others have a close button.
     let hosted = param(query, "mode").is_none();
     let back = page.back.as_deref().filter(|_| hosted);
-    let html = assets::page(&nonce, texts, &locale, page.first, back)
-        .ok_or_else(|| Message::not_built(texts))?;
+    let page = assets::Page {
+        project: &project.id,
+        invoice: page.invoice.as_ref(),
+        locale: &locale,
+        first: page.first,
+        back,
+    };
+    let html = assets::page(&nonce, texts, &page).ok_or_else(|| Message::not_built(texts))?;
     let logo = settings.widget.logo_url.as_deref();
     let headers = page_headers(&policy(&nonce, allowed, logo));
     Ok((headers, Html(html)).into_response())

@@ -25,8 +25,8 @@ use fix_body::FixBody;
 use page_order::PageOrder;
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::invoice::{Invoice, Item, items_difference};
-use till_shared::widget::{BillingData, FixedPayment, WidgetState};
+use till_shared::invoice::{Item, items_difference};
+use till_shared::widget::{BillingData, FixedPayment, PageInvoice, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -188,15 +188,16 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 
 /// Create an invoice from a page
 ///
-/// Takes an allowed origin and a project with a `check_url`: the project confirms the order before the
-/// invoice is created.
+/// Takes an allowed origin and a project with a `check_url`: the project confirms the order, with its
+/// amount, each time that it is sent. An order that comes again may have another description, other items
+/// and other buyer data, but not another amount.
 #[utoipa::path(post, path = "/v1/widget/invoices", operation_id = "createInvoiceFromPage",
     tag = "widget",
     security(("publishable_key" = [])),
     params(Key, ("Origin" = String, Header, description = "One of the project's `allowed_origins`")),
     request_body = PageOrder,
-    responses((status = 201, body = Invoice, description = "The new invoice"),
-        (status = 200, body = Invoice, description = "The existing invoice of this order"),
+    responses((status = 201, body = PageInvoice, description = "The new invoice"),
+        (status = 200, body = PageInvoice, description = "The existing invoice of this order"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
@@ -220,7 +221,14 @@ async fn create(
         } else {
             StatusCode::OK
         };
-        Ok((status, created.invoice))
+        let invoice = created.invoice;
+        let invoice = PageInvoice {
+            id: invoice.id,
+            client_token: invoice.client_token,
+            status: invoice.status,
+            expires_at: invoice.expires_at,
+        };
+        Ok((status, invoice))
     })
     .await
 }

@@ -1,6 +1,8 @@
 //! The HTTP API: the JSON API, the HTML form, the widget's calls, callbacks.
 
 mod at_creation;
+mod browser_orders;
+mod browser_reads;
 mod callbacks;
 mod contract;
 mod delivery_order;

@@ -129,9 +129,7 @@ async fn a_button_pays_an_accepted_order() -> Result<()> {
         .run("document.getElementById('received').textContent = ''")
         .await?;
 
-    page.app
-        .project
-        .respond_to_checks(|_| r#"{"accept":true}"#.into_response());
+    page.app.project.confirm_orders();
     page.browser.click("#buy").await?;
     page.browser.enter_frame("dialog iframe").await?;
     page.pay().await?;

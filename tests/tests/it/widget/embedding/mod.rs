@@ -1,5 +1,6 @@
 //! How a page embeds the widget: elements, buttons, popups, single-page apps, and failures to load.
 
+mod bound;
 mod buttons;
 mod element;
 mod failure;
