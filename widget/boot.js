@@ -5,10 +5,10 @@
   const query = new URLSearchParams(location.search);
   const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
   // What the server made this page for. Under `trunk serve` it is in the query instead.
-  const own = (name) => (root.dataset[name].startsWith("{{") ? query.get(name) : root.dataset[name]) || undefined;
-  const project = own("project");
+  const own = (name) => (root.dataset[name].startsWith("{{") ? query.get(name) : root.dataset[name]);
+  const project = own("project") ?? "";
   // `/pay/frame` has none yet.
-  const invoice = own("invoice");
+  const invoice = /^inv_.+/.exec(own("invoice"))?.[0];
   const origin = query.get("origin");
   const mode = (origin && /^(iframe|inline|popup)$/.exec(query.get("mode"))?.[0]) || "hosted";
   const framed = mode === "iframe" || mode === "inline";

@@ -123,8 +123,8 @@ impl Session {
         self.refresh();
     }
 
-    /// Shows an invoice. Once one is shown, it stays: the buyer pays what was read. The page posts its messages again when it hears from a new frame, and may have
-    /// missed what this one posted.
+    /// Shows an invoice. Once one is shown, it stays: the buyer pays what was read. The page posts its
+    /// messages again when it hears from a new frame, and may have missed what this one posted.
     fn open(self, access: InvoiceAndToken) {
         i18n::post_names();
         host::post_height();

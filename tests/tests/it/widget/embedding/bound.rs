@@ -8,7 +8,7 @@ use till_tests::client::{Api, Opened};
 /// A frame that the page itself makes, without till.js. `errors` are the codes that the widget reports.
 const FRAME: &str = "window.show = (url, open) => new Promise((resolve) => {
         document.querySelector('#here iframe')?.remove();
-        window.codes = new Set();
+        window.codes = [];
         const frame = document.createElement('iframe');
         frame.src = url;
         frame.width = 600;
@@ -17,7 +17,7 @@ const FRAME: &str = "window.show = (url, open) => new Promise((resolve) => {
         window.onmessage = ({ source, data }) => {
             if (source !== frame.contentWindow) return;
             if (data.till === 'loaded' && open) tell({ till: 'open', ...open });
-            if (data.till === 'error') codes.add(data.code);
+            if (data.till === 'error') codes.push(data.code);
             if (['ready', 'error'].includes(data.till)) resolve();
         };
         here.append(frame);
@@ -83,7 +83,7 @@ async fn another_projects_invoice_is_not_shown() -> Result<()> {
         (&mixed, None, false),
     ] {
         page.show(path, open).await?;
-        let codes = page.run("return [...codes]").await?;
+        let codes = page.run("return codes").await?;
         page.browser.enter_frame("#here iframe").await?;
         let screen = if shows { "form" } else { "failed" };
         let seen = format!("main [data-screen={screen}]");
