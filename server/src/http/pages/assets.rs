@@ -78,7 +78,10 @@ pub fn page(nonce: &str, texts: &Texts, page: &Page<'_>) -> Option<String> {
             .replace("{{DIRECTION}}", &texts.dir)
             .replace("{{PROJECT}}", page.project.as_str())
             // Not empty: the build removes the quotes around the placeholders.
-            .replace("{{INVOICE}}", page.invoice.map_or("none", InvoiceId::as_str))
+            .replace(
+                "{{INVOICE}}",
+                page.invoice.map_or("none", InvoiceId::as_str),
+            )
             .replace("{{LOCALE}}", page.locale)
             .replace("{{FIRST}}", page.first)
             .replace(BACK_LINK, &back.into_string())
