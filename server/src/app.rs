@@ -3,6 +3,7 @@
 mod account_limits;
 
 use crate::callbacks::deliver::Deliverer;
+use crate::callbacks::sign::valid_secrets;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
 use crate::connectors::{self, Account, Ctx, KnownPayments};
@@ -10,6 +11,7 @@ use crate::crypto::Keys;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use account_limits::AccountLimits;
+use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
@@ -19,6 +21,10 @@ use tokio_util::task::TaskTracker;
 
 /// How much longer a lease lasts than the call it covers may take, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 10_000;
+
+/// The error of a server or a command that has another encryption key than the database.
+const OTHER_KEY: &str = "TILL_ENCRYPTION_KEY is not the key that this database was set up with. Start with that \
+    key: without it, the stored signing secrets and credentials cannot be read";
 
 /// The parts of a running server.
 pub struct App {
@@ -63,6 +69,7 @@ impl App {
         let keys = Keys::from_base64(&config.key()?)?;
         store::migrate(&config.database_url).await?;
         let store = Store::open(&config.database_url, config.database_connections).await?;
+        check_key(&store, &keys).await?;
         Self::with(config, store, base_url, keys)
     }
 
@@ -82,7 +89,9 @@ impl App {
     /// When a setting is invalid, the database can't be opened, or its schema is older.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
         let keys = Keys::from_base64(&config.command_key()?)?;
-        Self::for_command(config, keys).await
+        let app = Self::for_command(config, keys).await?;
+        check_key(&app.store, &app.keys).await?;
+        Ok(app)
     }
 
     /// Opens the database without migrating it, for commands that only read. They need no encryption key:
@@ -177,6 +186,21 @@ impl App {
         self.outbox.wake.notify_one();
         self.background_wake.notify_one();
     }
+}
+
+/// Checks that the database's secrets were encrypted with this key. A database that has no check value yet
+/// is checked by its newest secret, and gets one.
+async fn check_key(store: &Store, keys: &Keys) -> anyhow::Result<()> {
+    let own = keys.check_value();
+    if store.key_check().await?.is_none() {
+        if let [project, ..] = store.list_projects(None, 1).await?.as_slice() {
+            valid_secrets(keys, project).context(OTHER_KEY)?;
+        }
+        store.record_key_check(&own).await?;
+    }
+    // Another server may have been first.
+    ensure!(store.key_check().await?.as_ref() == Some(&own), OTHER_KEY);
+    Ok(())
 }
 
 #[async_trait]

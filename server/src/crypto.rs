@@ -35,6 +35,7 @@ pub struct Keys {
     client_token: SecretBox<[u8; 32]>,
     return_state: SecretBox<[u8; 32]>,
     fingerprint: SecretBox<[u8; 32]>,
+    check: SecretBox<[u8; 32]>,
 }
 
 impl Keys {
@@ -66,6 +67,7 @@ impl Keys {
             client_token: derive("till client token"),
             return_state: derive("till return state"),
             fingerprint: derive("till request fingerprint"),
+            check: derive("till key check"),
         }
     }
 
@@ -150,8 +152,14 @@ impl Keys {
             .into()
     }
 
-    /// Returns a keyed hash that identifies a request. A request may contain a card number, which
-    /// could be found from a plain hash by trying all numbers.
+    /// Returns a value by which a database recognizes the server's key, and from which the key cannot be
+    /// found.
+    pub fn check_value(&self) -> String {
+        hex::encode(self.check.expose_secret())
+    }
+
+    /// Returns a keyed hash that identifies a request, which nobody can find by trying all possible
+    /// contents.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         let mut all = Vec::new();
         for part in parts {

@@ -154,6 +154,21 @@ pub struct Invoice {
     pub paid_at: Option<String>,
 }
 
+/// The invoice of a page's order: what the page needs to open the widget, and nothing about the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PageInvoice {
+    /// The invoice's id.
+    pub id: InvoiceId,
+    /// The token with which the widget opens the invoice.
+    pub client_token: String,
+    /// The status.
+    pub status: InvoiceStatus,
+    /// When the invoice expires, RFC 3339 UTC.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    pub expires_at: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

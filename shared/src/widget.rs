@@ -95,21 +95,6 @@ impl CardEntry {
     }
 }
 
-/// The invoice of a page's order: what the page needs to open the widget, and nothing about the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PageInvoice {
-    /// The invoice's id.
-    pub id: InvoiceId,
-    /// The token with which the widget opens the invoice.
-    pub client_token: String,
-    /// The status.
-    pub status: InvoiceStatus,
-    /// When the invoice expires, RFC 3339 UTC.
-    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
-    pub expires_at: String,
-}
-
 /// A payment method that the buyer can choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -320,6 +305,14 @@ pub struct CardData {
     /// The name on the card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
+}
+
+impl CardData {
+    /// Returns the last four digits of the number, which may be stored and shown.
+    pub fn last4(&self) -> String {
+        let digits: Vec<_> = self.number.chars().filter(char::is_ascii_digit).collect();
+        digits[digits.len().saturating_sub(4)..].iter().collect()
+    }
 }
 
 impl fmt::Debug for CardData {

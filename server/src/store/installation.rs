@@ -1,4 +1,4 @@
-//! The table `installation`: what the running servers tell the command line.
+//! The table `installation`: what the running servers tell the command line, and each other.
 
 use super::{Result, Store};
 
@@ -11,6 +11,25 @@ impl Store {
              where installation.value <> excluded.value",
         )
         .bind(url)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Returns the check value of the encryption key that the database is used with; `None` if no server
+    /// has recorded one.
+    pub async fn key_check(&self) -> Result<Option<String>> {
+        let sql = "select value from installation where name = 'key_check'";
+        Ok(sqlx::query_scalar(sql).fetch_optional(self.pool()).await?)
+    }
+
+    /// Records the check value of the encryption key, unless another server was first.
+    pub async fn record_key_check(&self, value: &str) -> Result<()> {
+        sqlx::query(
+            "insert into installation (name, value) values ('key_check', $1)
+             on conflict (name) do nothing",
+        )
+        .bind(value)
         .execute(self.pool())
         .await?;
         Ok(())

@@ -17,6 +17,7 @@ use spawn::{Home, create_project, serve, start_sandbox, till};
 use sqlx::AnyPool;
 use std::path::Path;
 use std::process::Output;
+use tokio::process::Command;
 
 /// The kinds of [`Setup::accounts`] that receive card data. It is not their default.
 const TAKE_CARD_DATA: [&str; 2] = ["stripe", "adyen"];
@@ -186,7 +187,14 @@ impl TestApp {
 
     /// Runs `till` on the server's database.
     pub async fn till_output(&self, args: &[&str]) -> Result<Output> {
-        Ok(till(&self.home)?.args(args).output().await?)
+        Ok(self.command(args)?.output().await?)
+    }
+
+    /// Returns a command of `till` on the server's database.
+    pub fn command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = till(&self.home)?;
+        command.args(args);
+        Ok(command)
     }
 
     /// Creates a request with the operator token.

@@ -207,13 +207,9 @@ async fn insert_pending(
 }
 
 fn summary(card: &CardData) -> CardSummary {
-    let last4 = card
-        .number
-        .get(card.number.len().saturating_sub(4)..)
-        .unwrap_or_default();
     CardSummary {
         brand: card::Brand::of(&card.number),
-        last4: last4.to_owned(),
+        last4: card.last4(),
         exp_month: card.exp_month,
         exp_year: card.exp_year,
     }

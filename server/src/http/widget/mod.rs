@@ -25,8 +25,8 @@ use fix_body::FixBody;
 use page_order::PageOrder;
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::invoice::{Item, items_difference};
-use till_shared::widget::{BillingData, FixedPayment, PageInvoice, WidgetState};
+use till_shared::invoice::{Item, PageInvoice, items_difference};
+use till_shared::widget::{BillingData, FixPayment, FixedPayment, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -143,12 +143,12 @@ async fn fix(
     body: JsonBody<FixBody>,
 ) -> Result<Response> {
     let Client { project, invoice } = client;
+    let fix: FixPayment = body.value.into();
     let call = Call {
         key,
         scope: format!("widget {}", invoice.id),
-        request: format!("POST payments {}", body.canonical),
+        request: format!("POST payments {}", without_card_data(&fix)?),
     };
-    let fix = body.value.into();
     once(&app, call, async |unique| {
         let id = PaymentId::from_unique(unique);
         let form = PaymentForm::Widget(&buyer_client);
@@ -157,6 +157,18 @@ async fn fix(
         Ok((StatusCode::CREATED, fixed))
     })
     .await
+}
+
+/// What identifies the call when it comes again: its content without the card's number, of which only the
+/// last four digits may be kept, and without its security code, of which nothing may (PCI DSS 4.0.1,
+/// requirements 3.3.1 and 3.5.1).
+fn without_card_data(fix: &FixPayment) -> Result<String> {
+    let mut fix = fix.clone();
+    if let Some(card) = &mut fix.card {
+        card.number = card.last4();
+        card.cvc = String::new();
+    }
+    Ok(serde_json::to_string(&fix).map_err(anyhow::Error::from)?)
 }
 
 problems!(CancelProblems: Unauthorized, NotFound, PaymentFinal, Unavailable);

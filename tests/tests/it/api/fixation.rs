@@ -328,6 +328,32 @@ async fn a_page_can_create_an_order_that_the_project_accepts() -> Result<()> {
     Ok(())
 }
 
+/// A fingerprint of the security code, even a keyed one, would be a trace of it.
+#[tokio::test]
+async fn a_key_does_not_depend_on_the_security_code() -> Result<()> {
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    let pay = |body: &Value| {
+        let request = app.api.widget(Method::POST, &opened, "/payments");
+        send(request.header("idempotency-key", "k").json(body))
+    };
+    let first = pay(&card(APPROVED)).await?;
+    ensure!(first.status == 201, "{first:?}");
+    let mut other_code = card("4242 4242 4242 4242");
+    other_code["card"]["cvc"] = json!("321");
+    let again = pay(&other_code).await?;
+    ensure!(
+        again.status == 201 && again.json() == first.json(),
+        "{again:?}"
+    );
+    let other_card = pay(&card(VERIFIED)).await?;
+    other_card.problem(422, "idempotency-key-reused")?;
+    let mut later = card(APPROVED);
+    later["card"]["exp_year"] = json!(2038);
+    pay(&later).await?.problem(422, "idempotency-key-reused")?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn card_data_is_not_stored() -> Result<()> {
     let app = TestApp::start().await?;

@@ -88,6 +88,41 @@ async fn the_server_requires_an_encryption_key() -> Result<()> {
     Ok(())
 }
 
+/// A restored database with another key would end every payment in an error.
+#[tokio::test]
+async fn another_encryption_key_is_refused() -> Result<()> {
+    let app = TestApp::start().await?;
+    let with_key = async |args: &[&str]| -> Result<(bool, String)> {
+        let mut command = app.command(args)?;
+        command.env(
+            "TILL_ENCRYPTION_KEY",
+            "YW5vdGhlciBrZXksIDMyIGJ5dGVzLCBmb3IgdGVzdHM=",
+        );
+        let output = command.output().await?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Ok((output.status.success(), stderr.into_owned()))
+    };
+    let serve = ["serve", "--dev", "--listen", "127.0.0.1:0"];
+    let create = ["project", "create", "--dev", "--name", "Other"];
+    for args in [&serve[..], &create[..]] {
+        let (done, stderr) = with_key(args).await?;
+        let says = stderr.contains("TILL_ENCRYPTION_KEY is not the key that this database");
+        ensure!(!done && says, "{args:?}: {stderr}");
+    }
+    // Also of a database that was set up before the key was recorded.
+    let forget = "delete from installation where name = 'key_check'";
+    sqlx::query(forget).execute(&app.store().await?).await?;
+    for args in [&serve[..], &create[..]] {
+        let (done, stderr) = with_key(args).await?;
+        let says = stderr.contains("TILL_ENCRYPTION_KEY is not the key that this database");
+        ensure!(!done && says, "{args:?}: {stderr}");
+    }
+    let (done, stderr) = with_key(&["project", "list"]).await?;
+    ensure!(done, "reading needs no key: {stderr}");
+    app.another_server().await?;
+    Ok(())
+}
+
 #[test]
 fn completions_and_manual_pages_name_every_command() -> Result<()> {
     let till = |args: &[&str]| -> Result<String> {
