@@ -50,7 +50,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(problems::router())
         .split_for_parts();
     described
-        .merge(openapi::router(openapi::complete(api, &app.base_url)))
+        .merge(openapi::router(api, app.base_url.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

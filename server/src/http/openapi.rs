@@ -8,10 +8,11 @@ mod times;
 use crate::app::App;
 use axum::Json;
 use axum::Router;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
@@ -128,7 +129,7 @@ fn example(kind: ProblemType) -> Problem {
 
 /// Completes the document with title, server, security schemes, tags, callbacks and the schemas of
 /// problems. `base_url` is the server's public URL.
-pub fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
+fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
     corrections::apply(&mut api);
     let server = ServerBuilder::new()
         .url(base_url)
@@ -200,11 +201,15 @@ pub fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
     api
 }
 
-/// `/openapi.json` and `/docs`.
-pub fn router(api: OpenApi) -> Router<Arc<App>> {
-    let document = json!(api);
+/// `/openapi.json` and `/docs`. The document is completed at the first request for it: most servers
+/// are never asked for it.
+pub fn router(api: OpenApi, base_url: String) -> Router<Arc<App>> {
+    let document = Arc::new(LazyLock::new(move || json!(complete(api, &base_url))));
     let viewer = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     Router::new()
-        .route("/openapi.json", get(move || async move { Json(document) }))
+        .route(
+            "/openapi.json",
+            get(move || async move { Json(&**document).into_response() }),
+        )
         .merge(viewer)
 }
