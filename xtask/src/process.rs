@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -54,6 +54,39 @@ pub fn run_step(what: &str, command: &mut Command) -> Result<()> {
     run(command)?;
     println!("  ok: {what} ({} s)", start.elapsed().as_secs());
     Ok(())
+}
+
+/// A command that runs while other steps do. It has no output, and ends at the latest when this is
+/// dropped.
+pub struct Background(Child);
+
+impl Background {
+    /// Starts a command.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let shown = shown(command);
+        let silent = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = silent
+            .spawn()
+            .with_context(|| format!("cannot start `{shown}`"))?;
+        Ok(Self(child))
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Result<()> {
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Errors are ignored: it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Runs a command and returns its output, or the most relevant line of its error output.

@@ -44,10 +44,12 @@ const TESTS_PER_CORE: usize = 2;
 /// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
 pub fn run(options: &Options) -> Result<bool> {
     let start = Instant::now();
+    let libraries = compile_libraries()?;
     let tools = setup::widget_tools()?;
     let nextest = setup::nextest()?;
     let machine = Machine::prepare();
     widget::build(&tools)?;
+    libraries.wait()?;
     process::run_step(
         "building the server and the tests",
         &mut cargo("build --workspace --bin till --tests"),
@@ -74,6 +76,25 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     summary.print(start.elapsed());
     Ok(passed)
+}
+
+/// Compiles the libraries that the server and the tests use, while set-up waits for downloads and the
+/// widget's build keeps one core busy. The build of the server and the tests finds them compiled, or
+/// reports what is wrong.
+fn compile_libraries() -> Result<process::Background> {
+    let direct = "tree --workspace --depth 1 --prefix none --format {p}";
+    let mut build = cargo("build --lib");
+    for package in process::output(&mut cargo(direct))?.lines() {
+        // A name, a version such as `v1.0.0`, and the path of a package of this workspace.
+        let mut words = package.split(' ');
+        if let (Some(name), Some(version)) = (words.next(), words.next())
+            && !package.contains("(/")
+        {
+            let version = version.trim_start_matches('v');
+            build.args(["--package", &format!("{name}@{version}")]);
+        }
+    }
+    process::Background::start(&mut build)
 }
 
 /// `cargo xtask pictures`: has the test that compares the pictures replace them.
