@@ -161,7 +161,11 @@ async fn all_of_a_kind_are_resent_in_order() -> Result<()> {
     let answer = resend_all(&app, &declined).await?.json();
     let firsts = [one[0].clone(), two[0].clone()];
     ensure!(ids(&answer["data"])? == firsts, "{answer}");
-    until("the declines", async || Ok(accepted(&app).len() == 5)).await?;
+    until("the declines to be delivered", async || {
+        Ok(events(&app.api, "?state=delivered").await?.len() == 5)
+    })
+    .await?;
+    ensure!(accepted(&app).len() == 5);
     let rest = json!({ "state": "failed", "type": "", "after": null });
     let answer = resend_all(&app, &rest).await?.json();
     ensure!(ids(&answer["data"])? == [&one[1..], &two[1..]].concat());
