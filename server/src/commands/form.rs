@@ -1,6 +1,6 @@
 //! `till form`.
 
-use super::common::cli_error;
+use super::common::{OfProject, cli_error};
 use anyhow::{Context, bail};
 use maud::html;
 use std::str::FromStr;
@@ -10,7 +10,6 @@ use till_server::config::Config;
 use till_server::flow::form_signature::{SIGNATURE, signature};
 use till_server::flow::invoices::validate;
 use till_server::http::check_form;
-use till_shared::id::ProjectId;
 
 /// The commands that deal with simple HTML forms.
 #[derive(clap::Subcommand)]
@@ -22,9 +21,8 @@ pub enum Command {
 /// Arguments of `till form sign`.
 #[derive(clap::Args)]
 pub struct Sign {
-    /// The project's id, prj_...
-    #[arg(long)]
-    project: ProjectId,
+    #[command(flatten)]
+    project: OfProject,
 
     /// The order's fields, such as order_id=42 amount=19.99 currency=EUR
     #[arg(required = true, value_name = "NAME=VALUE")]
@@ -50,8 +48,7 @@ impl FromStr for Field {
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Sign(sign) = command;
     let app = App::open(sign.config).await?;
-    let project = app.store.project(&sign.project).await?;
-    let project = project.with_context(|| format!("there is no {}", sign.project))?;
+    let project = sign.project.find(&app).await?;
     let mut fields = vec![("project".to_owned(), project.pk.clone())];
     for Field(name, value) in sign.fields {
         if name == "project" || name == SIGNATURE {

@@ -41,15 +41,7 @@ async fn commands_need_no_settings_of_the_server() -> Result<()> {
             "--currency",
             "EUR",
         ],
-        &[
-            "form",
-            "sign",
-            "--project",
-            id,
-            "order_id=8",
-            "amount=5",
-            "currency=EUR",
-        ],
+        &["form", "sign", "order_id=8", "amount=5", "currency=EUR"],
         &["migrate"],
     ];
     for command in commands {
