@@ -35,16 +35,12 @@ pub fn ensure() -> Result<Target> {
     }
     let musl = format!("{ARCH}-unknown-linux-musl");
     let present = || has_target(&mut process::command("rustc"), &musl);
-    if !present() && process::find("rustup").is_some() {
-        println!("  .. rustup target add {musl}");
-        process::output(process::command("rustup").args(["target", "add", &musl])).ok();
-    }
-    let missing = if !present() {
-        Some(format!("rustup cannot add {musl}"))
-    } else if process::find("musl-gcc").is_none() {
+    let missing = if process::find("musl-gcc").is_none() {
         Some("no musl-gcc: install musl-tools".to_owned())
-    } else {
+    } else if add(&musl, present) {
         None
+    } else {
+        Some(format!("rustup cannot add {musl}"))
     };
     match missing {
         None => {
@@ -58,4 +54,13 @@ pub fn ensure() -> Result<Target> {
         }
     }
     Ok(target)
+}
+
+/// Adds a target, unless it is present. Gives whether it is present then.
+fn add(target: &str, present: impl Fn() -> bool) -> bool {
+    if !present() && process::find("rustup").is_some() {
+        println!("  .. rustup target add {target}");
+        process::output(process::command("rustup").args(["target", "add", target])).ok();
+    }
+    present()
 }
