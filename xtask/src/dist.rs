@@ -11,20 +11,17 @@ use crate::setup::{self, WASM_TARGET};
 use crate::{paths, process, tasks, widget};
 
 /// What the archive contains besides the program and what is made from it.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 7] = [
     ("README.md", "README.md"),
     ("CHANGELOG.md", "CHANGELOG.md"),
+    ("SECURITY.md", "SECURITY.md"),
     ("LICENSE-APACHE", "LICENSE-APACHE"),
     ("LICENSE-MIT", "LICENSE-MIT"),
     ("packaging/till.service", "systemd/till.service"),
-    ("docs/operations/alerts.yml", "monitoring/alerts.yml"),
-    (
-        "docs/operations/prometheus.yml",
-        "monitoring/prometheus.yml",
-    ),
-    ("docs/operations/grafana.json", "monitoring/grafana.json"),
     ("widget/embed/till.d.ts", "till.d.ts"),
 ];
+/// The guides, to which the README and the systemd unit refer, with the alert rules and the dashboard.
+const DOCS: &str = "docs";
 /// Completion scripts, named as their shells expect.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "till.bash"),
@@ -59,6 +56,7 @@ pub fn dist() -> Result<()> {
     for (from, to) in FILES {
         copy(&paths::workspace().join(from), &dir.join(to))?;
     }
+    copy_all(&paths::workspace().join(DOCS), &dir.join(DOCS))?;
     for (shell, file) in COMPLETIONS {
         let script = process::output(process::command(&program).args(["completions", shell]))?;
         write(&dir.join("completions").join(file), &script)?;
@@ -95,6 +93,19 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| fs::copy(from, to).map(drop))
         .with_context(|| format!("cannot copy {}", from.display()))
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+    for entry in entries {
+        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name())))?;
+        if path.is_dir() {
+            copy_all(&path, &to)?;
+        } else {
+            copy(&path, &to)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
