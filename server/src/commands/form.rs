@@ -66,7 +66,10 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     let signed = signature(newest, &fields)?;
     fields.push((SIGNATURE.into(), signed));
 
-    println!("<form method=\"post\" action=\"{}/pay\">", app.base_url);
+    println!(
+        "<form method=\"post\" action=\"{}/pay\" accept-charset=\"utf-8\">",
+        app.base_url
+    );
     for (name, value) in &fields {
         let input = html! { input type="hidden" name=(name) value=(value); };
         println!("  {}", input.into_string());
