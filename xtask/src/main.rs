@@ -63,9 +63,9 @@ enum Task {
         /// The number of requests, at least
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
-        /// The seed of the generator; another one each time by default
+        /// The seed of the generator, as a failed run prints it; another one each time by default
         #[arg(long)]
-        seed: Option<u32>,
+        seed: Option<u128>,
     },
     /// Take the screenshots of the README in docs/images again
     Pictures,

@@ -107,7 +107,7 @@ pub fn pictures() -> Result<()> {
 }
 
 /// `cargo xtask contract`: runs the test that compares the server with the OpenAPI document longer.
-pub fn contract(cases: u32, seed: Option<u32>) -> Result<()> {
+pub fn contract(cases: u32, seed: Option<u128>) -> Result<()> {
     let mut command = process::command(env::current_exe()?);
     command
         .args(["test", "api::contract::the_server_is_as_described"])
