@@ -97,7 +97,7 @@ RULES = [
         reason="JSON Schema takes 5.0 for an integer. An amount of money is never a float.",
     ),
     Rule(
-        INVALID_ACCEPTED, ".*", when=lambda case, response: reads_as_valid(case),
+        INVALID_ACCEPTED, ".*", when=lambda case, response: reads_as_valid(case, response),
         reason="Input is read leniently where that is harmless: null, empty texts, empty lists and empty "
                "objects count as absent, blanks at the ends are cut, and case is set right where it has "
                "no meaning. What is read so is valid.",

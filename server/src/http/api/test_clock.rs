@@ -19,10 +19,19 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 }
 
 /// How far to move the clock.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"seconds": 3600}))]
+struct AdvanceBody {
+    /// The time to let pass, in seconds, up to a year.
+    #[schema(minimum = 1, maximum = 31_622_400)]
+    seconds: i64,
+}
+
+/// How far the clock was moved.
+#[derive(Serialize, ToSchema)]
 #[schema(example = json!({"seconds": 3600}))]
 struct Advance {
-    /// The time to let pass, in seconds, up to a year.
+    /// The time that has passed, in seconds.
     #[schema(minimum = 1, maximum = 31_622_400)]
     seconds: i64,
 }
@@ -37,13 +46,14 @@ problems!(AdvanceProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedM
 /// by the seconds; timestamps that callbacks sign stay real.
 #[utoipa::path(post, path = "/v1/test/advance", operation_id = "advanceTestClock",
     tag = "testing", security(("secret_key" = [])),
-    request_body = Advance,
+    request_body = AdvanceBody,
     responses((status = 200, body = Advance, description = "The time has passed"), AdvanceProblems))]
 async fn advance(
     State(app): State<Arc<App>>,
     Secret(project): Secret,
-    body: JsonBody<Advance>,
+    body: JsonBody<AdvanceBody>,
 ) -> Result<Json<Advance>> {
-    test_clock::advance(&app, &project, body.value.seconds).await?;
-    Ok(Json(body.value))
+    let seconds = body.value.seconds;
+    test_clock::advance(&app, &project, seconds).await?;
+    Ok(Json(Advance { seconds }))
 }

@@ -6,7 +6,8 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, SchemaType};
 use utoipa::openapi::{ArrayBuilder, Components, Object, OpenApi, Ref, RefOr, Schema, Type};
 
 /// The objects of request bodies. Their unknown fields are an error.
-const REQUESTS: [&str; 12] = [
+const REQUESTS: [&str; 13] = [
+    "AdvanceBody",
     "BrowserInfo",
     "Card",
     "ConnectorBody",

@@ -119,7 +119,7 @@ async fn texts(
 #[into_params(parameter_in = Query)]
 struct Asked {
     /// A BCP 47 language tag.
-    #[param(example = "de")]
+    #[param(example = "de", pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
     locale: Option<String>,
 }
 
