@@ -2,6 +2,7 @@
 
 use super::{Page, Site};
 use anyhow::{Result, ensure};
+use serde_json::json;
 use till_tests::cards::APPROVED;
 use till_tests::client::{Api, Opened};
 
@@ -89,8 +90,12 @@ async fn another_projects_invoice_is_not_shown() -> Result<()> {
         let seen = format!("main [data-screen={screen}]");
         page.browser.wait_for(&seen).await?;
         page.browser.leave_frames().await?;
-        let expected = if shows { "[]" } else { r#"["unauthorized"]"# };
-        ensure!(codes.to_string() == expected, "{path}: {codes}");
+        let expected = if shows {
+            json!([])
+        } else {
+            json!(["unauthorized"])
+        };
+        ensure!(codes == expected, "{path}: {codes}");
     }
     page.close().await
 }
