@@ -18,11 +18,14 @@ impl Engine {
         }
     }
 
-    /// The clause that locks the selected row.
+    /// The clause that locks the selected row against other changes. Rows that refer to it can be written
+    /// meanwhile. With `for update` they could not: PostgreSQL checks the references of a row also when a
+    /// transaction changes it a second time, and a delivery that is recorded would wait for the lock of a
+    /// project whose callbacks are resent, which waits for that delivery.
     pub(super) fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " for update",
+            Self::Postgres => " for no key update",
         }
     }
 

@@ -1,19 +1,27 @@
 //! Concurrent requests: the buyer is charged once.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
+use till_server::store::event_attempts::Attempt;
+use till_server::store::events::Next;
+use till_server::store::{Store, projects};
+use till_shared::id::{EventId, ProjectId};
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Answer, Api, Opened, card, send, text};
+use till_tests::database::on_postgres;
 use till_tests::faults::relay::Relay;
 use till_tests::ledger::{Summary, assert_consistent, until_settled};
+use till_tests::wait::until;
 
 const CLIENTS: usize = 64;
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a statement may take that waits for nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Repeats a request while its idempotency key is in use.
 async fn retry_while_in_use(ask: impl AsyncFn() -> Result<Answer>) -> Result<Answer> {
@@ -227,5 +235,39 @@ async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
     let summary = settled(&app).await?;
     ensure!(summary.refunds == 6, "{summary:?}");
     ensure!(app.net_captured().await? == 199);
+    Ok(())
+}
+
+/// Resending locks the project and then its callbacks, and a delivery that is recorded holds its callback:
+/// if it waited for the project, PostgreSQL would end one of the two. SQLite has one writer at a time.
+#[tokio::test]
+async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
+    if !on_postgres() {
+        return Ok(());
+    }
+    let app = TestApp::start().await?;
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+    until("the callbacks", async || {
+        Ok(!app.project.callbacks().is_empty())
+    })
+    .await?;
+    let event: EventId = app.project.callbacks()[0].id.parse()?;
+    let project: ProjectId = app.keys.id.parse()?;
+    let store = Store::open(app.database_url(), 2).await?;
+    let mut locked = store.begin().await?;
+    let found = projects::lock(&mut locked, &project).await?;
+    ensure!(found.is_some(), "there is no {project}");
+    let attempt = Attempt {
+        at: 1,
+        duration_ms: 1,
+        status: Some(204),
+        error: None,
+        answer: None,
+    };
+    let recorded = store.record_attempt(&event, &attempt, Next::Delivered);
+    let recorded = tokio::time::timeout(PATIENCE, recorded).await;
+    recorded.context("the delivery waits for the lock of the project")??;
+    locked.commit().await?;
     Ok(())
 }
