@@ -157,9 +157,7 @@ pub struct Invoice {
 /// The invoice of a page's order: what the page needs to open the widget, and nothing about the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-// Generated clients call the page of a list `PageInvoice`.
-#[cfg_attr(feature = "openapi", schema(as = PageOrderInvoice))]
-pub struct PageInvoice {
+pub struct PageOrderInvoice {
     /// The invoice's id.
     pub id: InvoiceId,
     /// The token with which the widget opens the invoice.

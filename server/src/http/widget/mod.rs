@@ -25,7 +25,7 @@ use fix_body::FixBody;
 use page_order::PageOrder;
 use std::sync::Arc;
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::invoice::{Item, PageInvoice, items_difference};
+use till_shared::invoice::{Item, PageOrderInvoice, items_difference};
 use till_shared::widget::{BillingData, FixPayment, FixedPayment, WidgetState};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -208,8 +208,8 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
     security(("publishable_key" = [])),
     params(Key, ("Origin" = String, Header, description = "One of the project's `allowed_origins`")),
     request_body = PageOrder,
-    responses((status = 201, body = PageInvoice, description = "The new invoice"),
-        (status = 200, body = PageInvoice, description = "The existing invoice of this order"),
+    responses((status = 201, body = PageOrderInvoice, description = "The new invoice"),
+        (status = 200, body = PageOrderInvoice, description = "The existing invoice of this order"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
@@ -234,7 +234,7 @@ async fn create(
             StatusCode::OK
         };
         let invoice = created.invoice;
-        let invoice = PageInvoice {
+        let invoice = PageOrderInvoice {
             id: invoice.id,
             client_token: invoice.client_token,
             status: invoice.status,
