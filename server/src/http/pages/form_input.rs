@@ -120,7 +120,8 @@ impl Form {
         self.value(name).ok_or_else(missing)
     }
 
-    /// Verifies the signature, and returns whom the order is from. An unsigned form needs a `check_url`, so that the project confirms it.
+    /// Verifies the signature, and returns whom the order is from. An unsigned form needs a `check_url`, so
+    /// that the project confirms it.
     ///
     /// # Errors
     /// When the signature is missing or invalid.
