@@ -14,10 +14,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use till_shared::id::ProjectId;
-use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -99,8 +100,8 @@ struct ConnectorBody {
     /// A label for you. Absent: the kind.
     #[schema(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     label: Option<String>,
-    /// In the connector's format. Stored encrypted and never returned. Absent in an update: unchanged.
-    credentials: Option<Map<String, Value>>,
+    #[schema(schema_with = credentials)]
+    credentials: Option<BTreeMap<String, String>>,
     /// Empty: all that the connector supports.
     #[serde(default)]
     methods: Vec<till_shared::payment::Method>,
@@ -110,6 +111,25 @@ struct ConnectorBody {
     /// Where the buyer enters a card: on the payment provider's page or in Till's form. Absent in an
     /// update: unchanged. For a new account: `hosted`, or `direct` for the sandbox.
     card_entry: Option<till_shared::widget::CardEntry>,
+}
+
+/// The schema of an account's credentials: texts, which may have line breaks, as certificates do.
+fn credentials() -> Object {
+    let text = |pattern| {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.pattern(Some(pattern)).build()
+    };
+    let names = text(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$");
+    let values = text(r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]*$");
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some(
+            "In the connector's format. Stored encrypted and never returned. Absent in an update: \
+             unchanged.",
+        ))
+        .property_names(Some(names))
+        .additional_properties(Some(Schema::from(values)))
+        .build()
 }
 
 /// A new project with its keys. They are not shown again.

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use till_tests::TestApp;
@@ -110,6 +111,30 @@ async fn assert_refunded(app: &TestApp, printed: &str) -> Result<()> {
     let invoice = app.api.read(id).await?;
     ensure!(invoice["status"] == "partially_refunded", "{invoice}");
     ensure!(invoice["amount_refunded"] == 500, "{invoice}");
+    Ok(())
+}
+
+/// The server rejects unknown fields, so that a mistyped name is not lost.
+#[tokio::test]
+async fn requests_have_no_other_fields() -> Result<()> {
+    let app = TestApp::start().await?;
+    let api = send(app.api.request(Method::GET, "/openapi.json")).await?;
+    let api = api.json();
+    let paths = api["paths"].as_object().context("no paths")?;
+    let items = paths.values().filter_map(Value::as_object);
+    let calls = items.flat_map(|item| item.values());
+    let contents = calls.filter_map(|call| call["requestBody"]["content"].as_object());
+    // A payment system's webhook is in its own format, without a schema of ours.
+    let bodies = contents.flat_map(|all| all.values().filter_map(|c| c["schema"]["$ref"].as_str()));
+    let bodies: BTreeSet<_> = bodies.collect();
+    ensure!(bodies.len() >= 10, "{bodies:?}");
+    let closed =
+        |body: &str| api.pointer(body.trim_start_matches('#'))?["additionalProperties"].as_bool();
+    let open: Vec<_> = bodies
+        .iter()
+        .filter(|body| closed(body) != Some(false))
+        .collect();
+    ensure!(open.is_empty(), "fields that the server rejects: {open:?}");
     Ok(())
 }
 
