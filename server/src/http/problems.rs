@@ -119,8 +119,9 @@ const fn entry(kind: ProblemType) -> Entry {
         ProblemType::OrderCheckUnavailable => (
             "Your `check_url` gave no usable answer in time. Nothing was charged, and the buyer can try \
              again.",
-            "Answer within 5 seconds with status 200 and JSON such as `{\"accept\": true}`. The \
-             server's log says what came instead.",
+            "Answer within 5 seconds with status 200 and JSON such as `{\"accept\": true, \
+             \"amount\": 1999, \"currency\": \"EUR\"}`. `amount` and `currency` are required for an order \
+             that comes from a browser. The server's log says what came instead.",
         ),
         ProblemType::Internal => (
             "The server failed in a way that it should not. Its log has the cause under the request id.",
