@@ -1,18 +1,22 @@
 //! The composition root: everything a running server holds, made once at startup.
 
-mod account_limits;
+mod keyed_limit;
+
+pub(crate) use keyed_limit::{KeyedLimit, KeyedPermit};
 
 use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::sign::valid_secrets;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
-use crate::connectors::{self, Account, Ctx, KnownPayments};
+use crate::connectors::{self, Account, Ctx, KnownPayments, PaymentKey, Postponed, Subject};
 use crate::crypto::Keys;
+use crate::store::payments::PaymentRow;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
-use account_limits::AccountLimits;
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, Semaphore, broadcast};
@@ -21,6 +25,14 @@ use tokio_util::task::TaskTracker;
 
 /// How much longer a lease lasts than the call it covers may take, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 10_000;
+
+/// How many calls to a payment system are made for webhooks about one payment that nothing proves: ten at
+/// once, and then one every ten seconds. Webhooks beyond them are sent again.
+const UNPROVEN_CALLS: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(5))
+    .allow_burst(NonZeroU32::MIN.saturating_add(9));
+
+/// The number of payments from which those without recent calls are forgotten.
+const MANY_SUBJECTS: usize = 10_000;
 
 /// The error of a server or a command that has another encryption key than the database.
 const OTHER_KEY: &str = "TILL_ENCRYPTION_KEY is not the key that this database was set up with. Start with that \
@@ -46,10 +58,14 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Publishes the ids of invoices that changed.
     pub invoice_changes: broadcast::Sender<InvoiceId>,
-    /// Limits the buyers' concurrent calls to each account of a payment system.
-    pub(crate) account_limits: AccountLimits,
+    /// The buyers' concurrent calls to each account of a payment system.
+    account_calls: KeyedLimit<(String, String)>,
+    /// The calls that were made for webhooks that nothing proved, by what they are about.
+    unproven_calls: DefaultKeyedRateLimiter<Subject>,
     /// Permits for subscribers of live events.
     pub subscribers: Arc<Semaphore>,
+    /// The streams of live events of each invoice.
+    pub(crate) streams_of_invoice: KeyedLimit<InvoiceId>,
     /// Wakes the background jobs.
     pub background_wake: Notify,
     /// Cancelled when the server shuts down.
@@ -147,8 +163,10 @@ impl App {
             outbox: Arc::new(outbox),
             metrics,
             invoice_changes: broadcast::channel(1024).0,
-            account_limits: AccountLimits::new(config.max_account_calls),
+            account_calls: KeyedLimit::default(),
+            unproven_calls: RateLimiter::keyed(UNPROVEN_CALLS),
             subscribers: Arc::new(Semaphore::new(config.max_watchers)),
+            streams_of_invoice: KeyedLimit::default(),
             background_wake: Notify::new(),
             shutdown,
             tasks: TaskTracker::new(),
@@ -160,6 +178,40 @@ impl App {
     pub fn call_lease_ms(&self) -> i64 {
         i64::try_from(self.config.connector_timeout_ms)
             .map_or(i64::MAX / 2, |ms| ms + LEASE_MARGIN_MS)
+    }
+
+    /// The payment that a webhook is about, if the account carries it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn carried_payment(
+        &self,
+        kind: &str,
+        account: &str,
+        subject: &Subject,
+    ) -> store::Result<Option<PaymentRow>> {
+        let found = match subject {
+            Subject::Payment(PaymentKey::Ours(id)) => self.store.payment(id).await?,
+            Subject::Payment(PaymentKey::Theirs(reference)) => {
+                self.store.payment_by_reference(kind, reference).await?
+            }
+            Subject::Refund(id) => match self.store.refund(id).await? {
+                Some(refund) => self.store.payment(&refund.payment).await?,
+                None => None,
+            },
+        };
+        Ok(found.filter(|payment| payment.connector == kind && payment.account == account))
+    }
+
+    /// Acquires a permit for a buyer's call to an account. `None` if the account is at its limit.
+    pub(crate) fn call_permit(
+        &self,
+        kind: &str,
+        account: &str,
+    ) -> Option<KeyedPermit<(String, String)>> {
+        let account = (kind.to_owned(), account.to_owned());
+        let limit = self.config.max_account_calls;
+        self.account_calls.try_acquire(account, limit)
     }
 
     /// What a connector needs for a call.
@@ -205,9 +257,19 @@ async fn check_key(store: &Store, keys: &Keys) -> anyhow::Result<()> {
 
 #[async_trait]
 impl KnownPayments for App {
-    async fn may_know(&self, kind: &str, reference: &str) -> bool {
-        let found = self.store.payment_by_reference(kind, reference).await;
-        // What cannot be looked up may be known.
-        found.map_or(true, |payment| payment.is_some())
+    async fn carries(&self, account: &Account, subject: &Subject) -> Result<bool, Postponed> {
+        let found = self.carried_payment(&account.kind, &account.id, subject);
+        let found = found.await.map_err(|error| {
+            tracing::error!(%error, "looking up the payment of a webhook failed");
+            Postponed::Lookup
+        })?;
+        Ok(found.is_some())
+    }
+
+    fn may_call(&self, subject: &Subject) -> bool {
+        if self.unproven_calls.len() > MANY_SUBJECTS {
+            self.unproven_calls.retain_recent();
+        }
+        self.unproven_calls.check_key(subject).is_ok()
     }
 }

@@ -77,8 +77,9 @@ pub struct Config {
     #[arg(long, env = "TILL_VERIFICATION_SECONDS", default_value_t = 1_200)]
     pub verification_seconds: u64,
 
-    /// The maximum number of concurrent requests; requests beyond it get 503 with `Retry-After`.
-    /// Webhooks of payment systems have a limit of their own with the same value.
+    /// The maximum number of concurrent requests; requests beyond it get 503 with `Retry-After`. A
+    /// project may have as many as are free besides its own. Webhooks of payment systems have a limit
+    /// of their own with the same value, which their accounts share in the same way.
     #[arg(long, env = "TILL_MAX_REQUESTS", default_value_t = 512, value_parser = limit)]
     pub max_requests: usize,
 
@@ -89,6 +90,29 @@ pub struct Config {
     /// The maximum number of concurrent streams of live events; widgets beyond it poll.
     #[arg(long, env = "TILL_MAX_WATCHERS", default_value_t = 4096, value_parser = limit)]
     pub max_watchers: usize,
+
+    /// The maximum number of open connections. At the limit, the connection that has waited for its
+    /// next request for longest is closed for a new one.
+    #[arg(long, env = "TILL_MAX_CONNECTIONS", default_value_t = 8192, value_parser = limit)]
+    pub max_connections: usize,
+
+    /// The maximum number of open connections of one client, which is an IPv4 address or an IPv6
+    /// network (/64). Trusted proxies have no limit.
+    #[arg(long, env = "TILL_MAX_CLIENT_CONNECTIONS", default_value_t = 512, value_parser = limit)]
+    pub max_client_connections: usize,
+
+    /// How long the head of the first request on a connection may take to arrive, in milliseconds.
+    #[arg(long, env = "TILL_HEADER_TIMEOUT_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub header_timeout_ms: u64,
+
+    /// How long the body of a request may take to arrive, in milliseconds.
+    #[arg(long, env = "TILL_BODY_TIMEOUT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout_ms: u64,
+
+    /// How long a connection may be without a request before it is closed, in milliseconds. Must be
+    /// longer than a proxy in front of the server keeps its connections.
+    #[arg(long, env = "TILL_KEEP_ALIVE_TIMEOUT_MS", default_value_t = 75_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep_alive_timeout_ms: u64,
 
     /// How long work in progress may take to finish after SIGTERM, in seconds. Unfinished work is
     /// resumed at the next start, or by another server.
@@ -176,6 +200,21 @@ impl Config {
     /// [`Self::shutdown_seconds`].
     pub fn shutdown_limit(&self) -> Duration {
         Duration::from_secs(self.shutdown_seconds)
+    }
+
+    /// [`Self::header_timeout_ms`].
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// [`Self::body_timeout_ms`].
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// [`Self::keep_alive_timeout_ms`].
+    pub fn keep_alive_timeout(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_timeout_ms)
     }
 
     /// [`Self::connector_timeout_ms`].

@@ -4,9 +4,7 @@ use crate::app::App;
 use crate::flow::background;
 use crate::telemetry::{Metrics, Worker};
 use crate::{callbacks, http};
-use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -51,16 +49,12 @@ async fn serve_gracefully(app: Arc<App>, listener: TcpListener) -> anyhow::Resul
         tracing::warn!(%error, "the public URL is not recorded");
     }
     let workers = start_workers(&app);
-    let router = http::router(app.clone());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(app.shutdown.clone().cancelled_owned())
-        .await;
+    let served = http::serve(app.clone(), listener).await;
     app.shutdown.cancel();
     app.tasks.close();
     app.tasks.wait().await;
     workers.join_all().await;
-    served.context("the listener failed")
+    served
 }
 
 fn start_workers(app: &Arc<App>) -> JoinSet<()> {

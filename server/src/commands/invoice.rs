@@ -120,7 +120,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     let app = App::open(common.config).await?;
     let project = project.find(&app).await?;
     let (inside, id) = (app.clone(), InvoiceId::from_unique(new_id::unique()));
-    let created = Detached::spawn(&app.tasks, None, |detached| async move {
+    let created = Detached::spawn(&app.tasks, |detached| async move {
         create_invoice(&detached, &inside, &project, id, order, Origin::Server).await
     });
     let created = created.await.context("the command was interrupted")?;

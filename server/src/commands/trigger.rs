@@ -68,9 +68,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         project,
         kind,
     };
-    let done = Detached::spawn(&app.tasks, None, |detached| async move {
-        work.run(&detached).await
-    });
+    let done = Detached::spawn(
+        &app.tasks,
+        |detached| async move { work.run(&detached).await },
+    );
     let event = done.await.context("the command was interrupted")??;
     match event {
         Some(event) if args.common.json => print_json(&event),

@@ -1,6 +1,8 @@
 //! What every call to a payment system needs.
 
 use super::cache::Cache;
+use super::error::Postponed;
+use super::subject::Subject;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
@@ -27,12 +29,27 @@ pub struct Ctx<'a> {
 }
 
 impl Ctx<'_> {
-    /// Whether the account may carry a payment with this id of the payment system. A webhook that
-    /// names another payment needs no call.
-    pub async fn may_know(&self, reference: &str) -> bool {
+    /// Whether the account carries the payment that a webhook is about. A webhook about another payment
+    /// needs no call. Our ids are stored before the payment system has them; its own ids are stored once
+    /// it has answered, so that it may name a payment before this server knows it.
+    ///
+    /// # Errors
+    /// When that cannot be looked up now.
+    pub async fn carries(&self, subject: &Subject) -> Result<bool, Postponed> {
         match self.known {
-            Some(known) => known.may_know(&self.account.kind, reference).await,
-            None => true,
+            Some(known) => known.carries(self.account, subject).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Counts a call that is made for a webhook before anything proves that the payment system sent it.
+    ///
+    /// # Errors
+    /// When too many calls were made for webhooks about this payment.
+    pub fn count_unproven(&self, subject: &Subject) -> Result<(), Postponed> {
+        match self.known {
+            Some(known) if !known.may_call(subject) => Err(Postponed::TooManyCalls),
+            _ => Ok(()),
         }
     }
 }
@@ -40,7 +57,12 @@ impl Ctx<'_> {
 /// Looks up the payments of this server.
 #[async_trait]
 pub trait KnownPayments: Send + Sync {
-    /// Whether a connector of this kind may carry a payment with this reference: `false` only if it
-    /// certainly does not.
-    async fn may_know(&self, kind: &str, reference: &str) -> bool;
+    /// Whether an account carries a payment.
+    ///
+    /// # Errors
+    /// When that cannot be looked up now.
+    async fn carries(&self, account: &Account, subject: &Subject) -> Result<bool, Postponed>;
+
+    /// Whether another call may be made for a webhook about this payment that nothing proves.
+    fn may_call(&self, subject: &Subject) -> bool;
 }

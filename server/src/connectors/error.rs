@@ -102,6 +102,25 @@ pub enum WebhookError {
     /// system should send the webhook again.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The webhook is about a payment that is not the account's, and was not verified: that would take a
+    /// call. It is answered as received.
+    #[error("about a payment that is not the account's")]
+    Unmatched,
+    /// The webhook cannot be processed now. The payment system should send it again.
+    #[error("postponed: {0}")]
+    Postponed(#[from] Postponed),
+}
+
+/// Why a webhook cannot be processed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Postponed {
+    /// Whether the account carries the payment cannot be looked up.
+    #[error("the payment cannot be looked up")]
+    Lookup,
+    /// Nothing proves who sent the webhook, and the payment system was called too often for webhooks
+    /// about this payment.
+    #[error("too many calls were made for webhooks about this payment")]
+    TooManyCalls,
 }
 
 /// Why a webhook's signature is not valid.

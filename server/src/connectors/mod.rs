@@ -16,6 +16,7 @@ mod paypal;
 mod sandbox;
 mod signature;
 mod stripe;
+mod subject;
 mod transport;
 mod types;
 
@@ -24,13 +25,14 @@ pub use cache::Cache;
 pub use connector::{Capabilities, Connector};
 pub use context::{Account, Ctx, KnownPayments};
 pub use error::{
-    CallError, Cause, InvalidCredentials, MalformedWebhook, SignatureError, WebhookError,
+    CallError, Cause, InvalidCredentials, MalformedWebhook, Postponed, SignatureError, WebhookError,
 };
 pub use instrumented::Instrumented;
+pub use subject::{PaymentKey, Subject};
 pub use transport::http_client;
 pub use types::{
-    ClientInfo, DashboardRefund, DisputeUpdate, NewPayment, NewRefund, PaymentKey, PaymentRef,
-    PaymentUpdate, RefundOutcome, Reversal, WebhookEvent, WebhookMessage,
+    ClientInfo, DashboardRefund, DisputeUpdate, NewPayment, NewRefund, PaymentRef, PaymentUpdate,
+    RefundOutcome, Reversal, WebhookEvent, WebhookMessage,
 };
 
 use std::sync::Arc;

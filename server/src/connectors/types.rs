@@ -11,6 +11,7 @@ use till_shared::payment::{DeclineCode, Method, PaymentStatus};
 use till_shared::widget::{BrowserInfo, CardData, Verification};
 
 pub use super::context::Ctx;
+pub use super::subject::{PaymentKey, Subject};
 
 /// A payment to create at a payment system.
 pub struct NewPayment<'a> {
@@ -159,15 +160,6 @@ pub struct WebhookMessage {
     pub events: Vec<WebhookEvent>,
 }
 
-/// The payment that a webhook is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PaymentKey {
-    /// By our id.
-    Ours(PaymentId),
-    /// By the payment system's id of the payment.
-    Theirs(String),
-}
-
 /// A refund that was made in the payment system's dashboard.
 #[derive(Debug, Clone)]
 pub struct DashboardRefund {
@@ -218,4 +210,19 @@ pub enum WebhookEvent {
     Reversal(PaymentKey, Reversal),
     /// A payment changed. If it is not final, its state is to be fetched from the payment system.
     Refetch(PaymentId),
+}
+
+impl WebhookEvent {
+    /// The payment or the refund that it is about.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Payment(id, _) | Self::Refetch(id) => {
+                Subject::Payment(PaymentKey::Ours(id.clone()))
+            }
+            Self::Refund(id, _) => Subject::Refund(id.clone()),
+            Self::DashboardRefund(key, _) | Self::Dispute(key, _) | Self::Reversal(key, _) => {
+                Subject::Payment(key.clone())
+            }
+        }
+    }
 }

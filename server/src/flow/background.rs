@@ -86,7 +86,7 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
     }
     for refund in app.store.claim_due_refunds(now, lease, free()).await? {
         let app = app.clone();
-        Detached::spawn(tasks, None, |detached| async move {
+        Detached::spawn(tasks, |detached| async move {
             if let Err(error) = submit_refund(&detached, &app, &refund).await {
                 tracing::error!(
                     refund = %refund.id, payment = %refund.payment, project = %refund.project,

@@ -8,10 +8,9 @@ use super::payments::{apply_payment_update, apply_reversal};
 use super::refunds::{apply_dashboard_refund, apply_refund_outcome};
 use crate::app::App;
 use crate::clock;
-use crate::connectors::{PaymentKey, WebhookError, WebhookEvent, WebhookMessage};
+use crate::connectors::{Subject, WebhookError, WebhookEvent, WebhookMessage};
 use crate::domain::Timing;
 use crate::store::connector_accounts::AccountRow;
-use crate::store::payments::PaymentRow;
 use crate::telemetry::Webhook as Outcome;
 use axum::http::HeaderMap;
 use till_shared::problem::ProblemType;
@@ -36,10 +35,21 @@ pub async fn receive(
     let row = row.ok_or_else(|| Error::not_found("connector account"))?;
     let (connector, account) = open_account(app, &row)?;
     let timing = Timing::at(clock::now_ms());
-    let messages = connector
-        .parse_webhook(&app.ctx(&account), headers, body, timing)
-        .await
-        .map_err(|error| reject(app, &row, error))?;
+    let ctx = app.ctx(&account);
+    let messages = match connector.parse_webhook(&ctx, headers, body, timing).await {
+        Ok(messages) => messages,
+        Err(WebhookError::Unmatched) => {
+            let (connector, account) = (&row.kind, &row.account);
+            tracing::info!(
+                connector,
+                account,
+                "webhook about a payment that is not this account's"
+            );
+            app.metrics.webhook(connector, Outcome::Unmatched);
+            vec![]
+        }
+        Err(error) => return Err(reject(app, &row, error)),
+    };
     let mut result = Ok(());
     for message in messages {
         // An event that can't be applied yet does not delay the rest of the batch.
@@ -69,6 +79,13 @@ fn reject(app: &App, account: &AccountRow, error: WebhookError) -> Error {
             Error::problem(
                 ProblemType::Unavailable,
                 "Your API did not answer a request to verify this webhook. Send it again.",
+            ),
+        ),
+        WebhookError::Postponed(_) | WebhookError::Unmatched => (
+            Outcome::Failed,
+            Error::problem(
+                ProblemType::Unavailable,
+                "The webhook cannot be processed now. Send it again.",
             ),
         ),
     };
@@ -126,9 +143,12 @@ async fn apply(
     webhook: &str,
     event: WebhookEvent,
 ) -> Result<Applied> {
-    let payment = payment_of(app, account, &event).await?;
-    let carried = |p: &PaymentRow| p.connector == account.kind && p.account == account.account;
-    let Some(payment) = payment.filter(carried) else {
+    let subject = event.subject();
+    if let Subject::Refund(refund) = &subject {
+        Span::current().record("refund", refund.as_str());
+    }
+    let payment = app.carried_payment(&account.kind, &account.account, &subject);
+    let Some(payment) = payment.await? else {
         tracing::info!("webhook about a payment that is not this account's");
         return Ok(Applied::NotOurs);
     };
@@ -154,32 +174,4 @@ async fn apply(
         }
     }
     Ok(Applied::Known)
-}
-
-/// The payment that an event is about; `None` if there is none.
-async fn payment_of(
-    app: &App,
-    account: &AccountRow,
-    event: &WebhookEvent,
-) -> Result<Option<PaymentRow>> {
-    let id = match event {
-        WebhookEvent::Payment(payment, _) | WebhookEvent::Refetch(payment) => payment,
-        WebhookEvent::Refund(refund, _) => {
-            Span::current().record("refund", refund.as_str());
-            let Some(refund) = app.store.refund(refund).await? else {
-                return Ok(None);
-            };
-            return Ok(app.store.payment(&refund.payment).await?);
-        }
-        WebhookEvent::DashboardRefund(key, _)
-        | WebhookEvent::Dispute(key, _)
-        | WebhookEvent::Reversal(key, _) => match key {
-            PaymentKey::Ours(payment) => payment,
-            PaymentKey::Theirs(reference) => {
-                let found = app.store.payment_by_reference(&account.kind, reference);
-                return Ok(found.await?);
-            }
-        },
-    };
-    Ok(app.store.payment(id).await?)
 }

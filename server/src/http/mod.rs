@@ -2,6 +2,7 @@
 //! one function of `flow` and maps its result.
 
 mod api;
+mod connections;
 mod middleware;
 mod openapi;
 mod operator;
@@ -21,16 +22,21 @@ use middleware::extract::LARGEST_BODY;
 use middleware::limits::{self, ConcurrencyLimit};
 use middleware::{body, browser, request_id};
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The longest time between two chunks of a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Serves all routes until [`App::shutdown`] is cancelled. Then accepts no more connections, and returns
+/// when the responses in progress have been sent.
+///
+/// # Errors
+/// Never: a listener that fails is tried again.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    connections::serve(router(app.clone()), app, listener).await
+}
 
 /// All routes of the server.
-pub(crate) fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>) -> Router {
     // Webhooks have permits of their own: any number of buyers leaves room for them.
     let limit = || {
         let limit = ConcurrencyLimit::new(&app, app.config.max_requests);
@@ -55,7 +61,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(from_fn(body::reject_compressed))
         .layer(from_fn(browser::pages_for_people))
         .layer(from_fn_with_state(app.clone(), request_id::with_request_id))

@@ -1,6 +1,7 @@
 //! Webhooks of the payment providers, each verified by the provider's scheme over the raw body.
 
 use super::middleware::extract::{Path, body};
+use super::middleware::limits::RequestPermit;
 use super::openapi::problems;
 use crate::app::App;
 use crate::flow::{Result, connector_webhooks};
@@ -35,10 +36,12 @@ problems!(WebhookProblems: InvalidRequest, Unauthorized, NotFound, PayloadTooLar
         WebhookProblems))]
 async fn receive(
     State(app): State<Arc<App>>,
+    permit: RequestPermit,
     Path((kind, account)): Path<(String, String)>,
     headers: HeaderMap,
     bytes: std::result::Result<Bytes, BytesRejection>,
 ) -> Result<&'static str> {
     let bytes = bytes.map_err(body)?;
+    permit.share(format_args!("{kind} {account}"))?;
     connector_webhooks::receive(&app, &kind, &account, &headers, &bytes).await
 }

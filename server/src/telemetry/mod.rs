@@ -6,8 +6,8 @@ mod text;
 mod trace_context;
 
 pub use metrics::{
-    Backlog, Callback, ConnectorCall, METRICS_TYPE, Metrics, OrderCheck, RefundEnd, Request,
-    Snapshot, SubscriberGuard, Webhook, Worker,
+    Backlog, Callback, ConnectorCall, METRICS_TYPE, Metrics, OpenGuard, OrderCheck, RefundEnd,
+    Request, Snapshot, Webhook, Worker,
 };
 pub use trace_context::continue_trace;
 

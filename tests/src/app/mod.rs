@@ -164,10 +164,11 @@ impl TestApp {
         Api::new(&self.api.url, &keys)
     }
 
-    /// Creates another project with its own endpoint.
+    /// Creates another project with its own endpoint. It has an account at the sandbox, or at the one that
+    /// the arguments name.
     pub async fn project_at(&self, endpoint: &str, args: &[&str]) -> Result<Keys> {
         let mut all: Vec<_> = args.iter().map(ToString::to_string).collect();
-        if !self.sandbox.is_empty() {
+        if !self.sandbox.is_empty() && !args.contains(&"--sandbox") {
             all.extend(["--sandbox".into(), self.sandbox.clone()]);
         }
         create_project(&self.home, endpoint, &all).await

@@ -7,19 +7,22 @@ use super::model::{Notification, Refund};
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
 use crate::connectors::metadata;
 use crate::connectors::types::{
-    Ctx, PaymentKey, PaymentUpdate, RefundOutcome, WebhookEvent, WebhookMessage,
+    Ctx, PaymentKey, PaymentUpdate, RefundOutcome, Subject, WebhookEvent, WebhookMessage,
 };
 
-/// Fetches the payment that a webhook names, if the account may carry it.
+/// Fetches the payment that a webhook names, if the account carries it.
 pub async fn parse(ctx: &Ctx<'_>, body: &[u8]) -> Result<Vec<WebhookMessage>, WebhookError> {
     let notification: Notification =
         serde_urlencoded::from_bytes(body).map_err(MalformedWebhook::from)?;
     let id = notification.id;
     let unique = id.strip_prefix("tr_").unwrap_or_default();
     let possible = !unique.is_empty() && unique.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !possible || !ctx.may_know(&id).await {
+    let subject = Subject::Payment(PaymentKey::Theirs(id.clone()));
+    // Mollie sends the webhook again if it names a payment before its response to the creation came.
+    if !possible || !ctx.carries(&subject).await? {
         return Err(SignatureError::UnknownPayment.into());
     }
+    ctx.count_unproven(&subject)?;
     let api = Api::new(ctx)?;
     let payment = api.payment(&id).await?;
     let mut payment = payment.ok_or(SignatureError::UnknownPayment)?;

@@ -3,7 +3,7 @@
 use super::model::Credentials;
 use crate::connectors::error::{SignatureError, WebhookError};
 use crate::connectors::transport::send;
-use crate::connectors::types::Ctx;
+use crate::connectors::types::{Ctx, Subject};
 use crate::domain::Timing;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
@@ -21,9 +21,11 @@ const HOSTS: [&str; 4] = [
 /// How the domain names that certificates are issued for end.
 const DOMAIN: &str = ".paypal.com";
 
-/// The PEM certificates at a URL, which must be on PayPal's hosts or the account's base URL.
+/// The PEM certificates at a URL, which must be on PayPal's hosts or the account's base URL. `subject` is
+/// what the webhook is about that names the URL.
 pub async fn fetch(
     ctx: &Ctx<'_>,
+    subject: &Subject,
     credentials: &Credentials,
     url: &str,
 ) -> Result<Arc<[u8]>, WebhookError> {
@@ -37,6 +39,7 @@ pub async fn fetch(
     if let Some(pem) = ctx.cache.certificates.get(url).await {
         return Ok(pem);
     }
+    ctx.count_unproven(subject)?;
     let response = send(ctx.http.get(parsed)).await?;
     if !response.status.is_success() {
         return Err(SignatureError::UnreadableCertificate.into());

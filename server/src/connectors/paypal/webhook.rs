@@ -6,7 +6,7 @@ use super::event::Event;
 use super::model::Credentials;
 use super::transmission::Transmission;
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
-use crate::connectors::types::{Ctx, PaymentKey, WebhookEvent, WebhookMessage};
+use crate::connectors::types::{Ctx, Subject, WebhookMessage};
 use crate::connectors::{credentials, json};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
@@ -24,27 +24,19 @@ pub async fn parse(
     let transmission = Transmission::read(headers, timing)?;
     let event: Event = json::from_slice(body).map_err(MalformedWebhook::from)?;
     let id = event.id.clone();
+    let reported = event.reported().map_err(MalformedWebhook::from)?;
+    if reported.is_empty() {
+        return Ok(vec![]);
+    }
     let mut events = vec![];
-    for event in event.reported().map_err(MalformedWebhook::from)? {
-        if may_be_ours(ctx, &event).await {
+    for event in reported {
+        if ctx.carries(&event.subject()).await? {
             events.push(event);
         }
     }
-    if events.is_empty() {
-        return Ok(vec![]);
-    }
-    verify(ctx, &transmission, body, timing).await?;
+    let first = events.first().ok_or(WebhookError::Unmatched)?;
+    verify(ctx, &first.subject(), &transmission, body, timing).await?;
     Ok(vec![WebhookMessage { id, events }])
-}
-
-/// Whether an event may be about a payment of ours. One that names our id is.
-async fn may_be_ours(ctx: &Ctx<'_>, event: &WebhookEvent) -> bool {
-    match event {
-        WebhookEvent::DashboardRefund(PaymentKey::Theirs(capture), _)
-        | WebhookEvent::Dispute(PaymentKey::Theirs(capture), _)
-        | WebhookEvent::Reversal(PaymentKey::Theirs(capture), _) => ctx.may_know(capture).await,
-        _ => true,
-    }
 }
 
 /// Verifies the signature with the certificate that the webhook names. If the certificate comes
@@ -53,6 +45,7 @@ async fn may_be_ours(ctx: &Ctx<'_>, event: &WebhookEvent) -> bool {
 /// <https://developer.paypal.com/api/rest/webhooks/rest/#link-messagesignature>
 async fn verify(
     ctx: &Ctx<'_>,
+    subject: &Subject,
     transmission: &Transmission<'_>,
     body: &[u8],
     timing: Timing,
@@ -61,7 +54,7 @@ async fn verify(
     let signature = STANDARD.decode(transmission.signature);
     let signature = signature.map_err(|_| SignatureError::Malformed)?;
     let url = transmission.certificate_url;
-    let certificates = certificate::fetch(ctx, &credentials, url).await?;
+    let certificates = certificate::fetch(ctx, subject, &credentials, url).await?;
     let (id, time, webhook) = (transmission.id, transmission.time, &credentials.webhook_id);
     let signed = format!("{id}|{time}|{webhook}|{}", crc32fast::hash(body));
     let verified = certificate::verify(
@@ -73,6 +66,7 @@ async fn verify(
     );
     match verified {
         Err(SignatureError::UntrustedCertificate) if certificate::is_alone(&certificates) => {
+            ctx.count_unproven(subject)?;
             let signed = Api::new(ctx)?.verify_webhook(transmission, body).await?;
             Ok(signed.then_some(()).ok_or(SignatureError::Mismatch)?)
         }

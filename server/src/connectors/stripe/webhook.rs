@@ -6,8 +6,10 @@
 
 use super::api::Api;
 use super::model::{Charge, Credentials, Dispute, Event, Object, Refund, Session};
-use crate::connectors::error::{CallError, MalformedWebhook, WebhookError};
-use crate::connectors::types::{Ctx, PaymentKey, PaymentUpdate, WebhookEvent, WebhookMessage};
+use crate::connectors::error::{MalformedWebhook, WebhookError};
+use crate::connectors::types::{
+    Ctx, PaymentKey, PaymentUpdate, Subject, WebhookEvent, WebhookMessage,
+};
 use crate::connectors::{credentials, json, metadata, signature};
 use crate::domain::Timing;
 use axum::http::HeaderMap;
@@ -71,13 +73,14 @@ fn dispute_event(dispute: Dispute) -> Option<WebhookEvent> {
 /// The refunds of a charge. Webhooks of API versions before 2024-10-28 report a refund of a charge
 /// as `charge.refunded` only, and those since 2022-11-15 do not contain the refund.
 /// <https://docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update>
-async fn refunds_of(ctx: &Ctx<'_>, charge: Charge) -> Result<Vec<WebhookEvent>, CallError> {
+async fn refunds_of(ctx: &Ctx<'_>, charge: Charge) -> Result<Vec<WebhookEvent>, WebhookError> {
     let Some(intent) = charge.payment_intent else {
         return Ok(vec![]);
     };
+    let subject = Subject::Payment(PaymentKey::Theirs(intent.clone()));
     let refunds = match charge.refunds {
         Some(list) if !list.has_more => list.data,
-        _ if ctx.may_know(&intent).await => Api::new(ctx)?.refunds(&intent).await?,
+        _ if ctx.carries(&subject).await? => Api::new(ctx)?.refunds(&intent).await?,
         _ => vec![],
     };
     Ok(refunds.into_iter().filter_map(refund_event).collect())

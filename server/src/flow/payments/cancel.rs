@@ -55,6 +55,13 @@ async fn cancel_at_provider(app: &App, payment: &PaymentRow) -> Result<PaymentRo
             ));
         }
     }
+    let permit = app.call_permit(&payment.connector, &payment.account);
+    let _permit = permit.ok_or_else(|| {
+        Error::problem(
+            ProblemType::Unavailable,
+            "The payment system is overloaded. Nothing was changed. Try again in a moment.",
+        )
+    })?;
     let (connector, account) = account_of(app, payment).await?;
     let response = connector
         .cancel(&app.ctx(&account), &payment_ref(app, payment))

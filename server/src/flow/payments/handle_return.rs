@@ -64,6 +64,12 @@ async fn fetch_returned(
     if !payment.status.is_live() {
         return Ok(payment.clone());
     }
+    let Some(_permit) = app.call_permit(&payment.connector, &payment.account) else {
+        tracing::warn!(
+            "the account is at its limit of calls: the payment is left to the reconciler"
+        );
+        return Ok(payment.clone());
+    };
     let (connector, account) = account_of(app, payment).await?;
     let ctx = app.ctx(&account);
     let response = connector

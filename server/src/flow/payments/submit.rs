@@ -135,10 +135,7 @@ async fn submit(
     fix: &FixPayment,
     client: &ClientInfo,
 ) -> Result<Submission> {
-    let Some(_permit) = app
-        .account_limits
-        .try_acquire(&account.kind, &account.account)
-    else {
+    let Some(_permit) = app.call_permit(&account.kind, &account.account) else {
         return Ok(Submission::RateLimited);
     };
     // An account with its own page receives no card data, also as the next one after another.

@@ -2,6 +2,7 @@
 
 use super::error::unauthorized;
 use super::extract::id;
+use super::limits::RequestPermit;
 use super::request_id::record_order;
 use crate::app::App;
 use crate::flow::invoices::InvoiceRow;
@@ -41,7 +42,7 @@ impl FromRequestParts<Arc<App>> for Secret {
             })?;
         let project = projects::find_by_secret_key(app, key.token()).await?;
         let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
-        Span::current().record("project", project.id.as_str());
+        begin(parts, &project)?;
         Ok(Self(project))
     }
 }
@@ -73,7 +74,7 @@ impl FromRequestParts<Arc<App>> for FromPage {
                 "Creating an invoice from a page requires a check_url in the project's settings.";
             return Err(Error::problem(ProblemType::Forbidden, detail));
         }
-        Span::current().record("project", project.id.as_str());
+        begin(parts, &project)?;
         Ok(Self(project))
     }
 }
@@ -115,10 +116,16 @@ impl FromRequestParts<Arc<App>> for Client {
                 "The client token has ended: the invoice was paid, canceled or expired more than a day ago.",
             ));
         }
-        Span::current().record("project", project.id.as_str());
+        begin(parts, &project)?;
         record_order(&invoice.order_id);
         Ok(Self { project, invoice })
     }
+}
+
+/// Records the project of a request for the log, and counts the request as one of the project's.
+fn begin(parts: &Parts, project: &Project) -> Result<(), Error> {
+    Span::current().record("project", project.id.as_str());
+    RequestPermit::of(parts)?.share(&project.id)
 }
 
 async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> Result<T, Error> {

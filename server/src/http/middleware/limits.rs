@@ -1,48 +1,48 @@
-//! Sheds load: requests beyond the limit get 503.
+//! Sheds load: requests beyond the limits get 503.
 
+use super::permit_body::PermitBody;
 use super::request_id;
-use crate::app::App;
+use super::request_permit::{of_limit, overloaded};
+use crate::app::{App, KeyedPermit};
 use crate::flow::{Detached, Error};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
-use till_shared::problem::ProblemType;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::TaskTracker;
+use till_shared::id::InvoiceId;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// How many requests are worked on at once.
-#[derive(Clone)]
-pub struct ConcurrencyLimit {
-    permits: Arc<Semaphore>,
-    tasks: TaskTracker,
-}
+pub use super::request_permit::{ConcurrencyLimit, RequestPermit};
 
-impl ConcurrencyLimit {
-    /// A limit for some routes of the server.
-    pub fn new(app: &App, permits: usize) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(permits)),
-            tasks: app.tasks.clone(),
-        }
-    }
-}
+/// The most streams of live events of one invoice. A widget beyond it polls.
+const MAX_STREAMS_OF_INVOICE: usize = 8;
 
 /// The middleware. Each request is worked on in a task of its own, which holds the permit and goes on
 /// to its end when the client disconnects. Without a permit the request is rejected; nothing has been
-/// read or changed then.
+/// changed then.
 pub async fn limit(
     State(limit): State<ConcurrencyLimit>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let Ok(permit) = limit.permits.try_acquire_owned() else {
+    let (tasks, body_timeout) = (limit.tasks.clone(), limit.body_timeout);
+    let Some(permit) = RequestPermit::try_acquire(limit) else {
         return overloaded().into_response();
     };
-    let task = Detached::spawn(&limit.tasks, Some(permit), |detached| {
-        request.extensions_mut().insert(detached);
-        request_id::propagate(next.run(request))
+    let task = Detached::spawn(&tasks, |detached| {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(detached);
+        parts.extensions.insert(permit.clone());
+        let body = PermitBody::new(body, permit.clone(), body_timeout);
+        let response = next.run(Request::from_parts(parts, Body::new(body)));
+        request_id::propagate(async move {
+            let response = response.await;
+            if permit.was_rejected() {
+                return overloaded().into_response();
+            }
+            response
+        })
     });
     match task.await {
         Ok(response) => response,
@@ -54,23 +54,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Detached {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let detached = parts.extensions.get::<Self>().cloned();
-        detached.ok_or_else(|| anyhow::anyhow!("the route has no concurrency limit").into())
+        of_limit(parts)
     }
 }
 
-fn overloaded() -> Error {
-    Error::problem(
-        ProblemType::Unavailable,
-        "The server is overloaded. Nothing was changed. Try again in a moment.",
-    )
+/// The permits of a stream of live events, held as long as the stream.
+pub struct StreamPermit {
+    _permit: OwnedSemaphorePermit,
+    _of_invoice: KeyedPermit<InvoiceId>,
 }
 
-/// A permit for a subscriber of live events, held as long as the stream.
+/// Acquires the permits for a stream of live events.
 ///
 /// # Errors
-/// `unavailable` at the limit of subscribers. The client can poll instead.
-pub fn subscribe(app: &App) -> Result<OwnedSemaphorePermit, Error> {
-    let permits = app.subscribers.clone();
-    permits.try_acquire_owned().map_err(|_| overloaded())
+/// `unavailable` at the limit of streams, of the server or of the invoice. The client can poll instead.
+pub fn subscribe(app: &App, invoice: &InvoiceId) -> Result<StreamPermit, Error> {
+    let permit = app.subscribers.clone().try_acquire_owned();
+    let streams = &app.streams_of_invoice;
+    let of_invoice = streams.try_acquire(invoice.clone(), MAX_STREAMS_OF_INVOICE);
+    Ok(StreamPermit {
+        _permit: permit.map_err(|_| overloaded())?,
+        _of_invoice: of_invoice.ok_or_else(overloaded)?,
+    })
 }

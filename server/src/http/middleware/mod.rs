@@ -11,5 +11,7 @@ pub mod form_fields;
 pub mod idempotency;
 pub mod json_body;
 pub mod limits;
+mod permit_body;
 mod refusal;
 pub mod request_id;
+mod request_permit;

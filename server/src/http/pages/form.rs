@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::flow::invoices::create_invoice;
 use crate::flow::projects::Project;
 use crate::flow::{Detached, projects};
+use crate::http::middleware::limits::RequestPermit;
 use crate::http::middleware::request_id::record_order;
 use crate::http::openapi::PageProblems;
 use crate::new_id;
@@ -115,6 +116,7 @@ struct PayForm {
 async fn pay(
     State(app): State<Arc<App>>,
     detached: Detached,
+    permit: RequestPermit,
     Lang(texts): Lang,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -124,6 +126,8 @@ async fn pay(
     let texts = texts.preferring(form.value("locale"));
     let project = find_project(&app, texts, &form).await?;
     Span::current().record("project", project.id.as_str());
+    let shared = permit.share(&project.id);
+    shared.map_err(|_| Message::trouble(texts))?;
     let back = back_url(&project, &headers);
     let rejected = |rejection| reject(texts, rejection, back.clone());
     let origin = form.authenticate(&app, texts, &project).map_err(rejected)?;

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::flow::payments::{BuyerReturn, handle_return};
 use crate::flow::{Detached, Error};
 use crate::http::middleware::extract::Path;
+use crate::http::middleware::limits::RequestPermit;
 use crate::http::openapi::PageProblems;
 use axum::Form;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -28,6 +29,9 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 /// Names and values. `payment` and `state` are the server's own.
 type Pairs = Vec<(String, String)>;
 
+/// The task that works on the request, and its permit.
+type Task = (Detached, RequestPermit);
+
 /// Return from the verification form
 ///
 /// The payment provider redirects the buyer to this page. The server fetches the payment's status from
@@ -45,13 +49,13 @@ type Pairs = Vec<(String, String)>;
         PageProblems))]
 async fn by_link(
     app: State<Arc<App>>,
-    detached: Detached,
+    task: Task,
     Lang(texts): Lang,
     invoice: Result<Path<String>, Error>,
     query: Result<Query<Pairs>, QueryRejection>,
 ) -> Result<Response, Message> {
     let Query(query) = query.map_err(|_| Message::no_invoice(texts))?;
-    respond(app, detached, texts, invoice, query).await
+    respond(app, task, texts, invoice, query).await
 }
 
 /// Return from the verification form, by POST
@@ -70,7 +74,7 @@ async fn by_link(
         PageProblems))]
 async fn by_form(
     app: State<Arc<App>>,
-    detached: Detached,
+    task: Task,
     Lang(texts): Lang,
     invoice: Result<Path<String>, Error>,
     query: Result<Query<Pairs>, QueryRejection>,
@@ -80,12 +84,12 @@ async fn by_form(
     let Query(mut query) = query.map_err(|_| none())?;
     let Form(form) = form.map_err(|_| none())?;
     query.extend(form);
-    respond(app, detached, texts, invoice, query).await
+    respond(app, task, texts, invoice, query).await
 }
 
 async fn respond(
     State(app): State<Arc<App>>,
-    detached: Detached,
+    (detached, permit): Task,
     texts: &'static Texts,
     invoice: Result<Path<String>, Error>,
     mut query: Pairs,
@@ -93,6 +97,8 @@ async fn respond(
     let none = || Message::no_invoice(texts);
     let Path(invoice) = invoice.map_err(|_| none())?;
     let (project, found) = find(&app, texts, &invoice).await?;
+    let shared = permit.share(&project.id);
+    shared.map_err(|_| Message::trouble(texts))?;
     let invoice = found.id;
     let own = |name: &str| {
         let value = query.iter().find(|(n, _)| n == name).map(|(_, v)| v);

@@ -4,8 +4,8 @@
 use crate::app::App;
 use crate::flow::projects::Project;
 use crate::flow::{Error, widget};
-use crate::http::middleware::limits;
-use crate::telemetry::SubscriberGuard;
+use crate::http::middleware::limits::{self, StreamPermit};
+use crate::telemetry::OpenGuard;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -13,7 +13,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::InvoiceId;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -30,21 +29,21 @@ struct Subscriber {
     /// The version the client has. The id of an event is the version of the invoice in it.
     seen: Option<i64>,
     first: bool,
-    _permit: OwnedSemaphorePermit,
-    _gauge: SubscriberGuard,
+    _permit: StreamPermit,
+    _gauge: OpenGuard,
 }
 
 /// Streams the events of an invoice after `Last-Event-ID`.
 ///
 /// # Errors
-/// `unavailable` at the limit of subscribers.
+/// `unavailable` at the limit of streams.
 pub fn events(
     app: Arc<App>,
     project: Project,
     invoice: InvoiceId,
     headers: &HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Error> {
-    let permit = limits::subscribe(&app)?;
+    let permit = limits::subscribe(&app, &invoice)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let subscriber = Subscriber {
         changes: app.invoice_changes.subscribe(),

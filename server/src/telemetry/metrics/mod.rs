@@ -53,6 +53,8 @@ pub struct Metrics {
     callbacks: Durations<Outcome>,
     callbacks_failed: Counter,
     subscribers: Gauge,
+    connections: Gauge,
+    connections_rejected: Counter,
     worker_panics: Counters<WorkerLabel>,
     /// When each worker last panicked (milliseconds).
     panicked_at: Mutex<HashMap<Worker, i64>>,
@@ -111,6 +113,12 @@ impl Metrics {
                 "Callbacks that will not be tried again unless they are resent",
             ),
             subscribers: add(all, "till_event_watchers", "Open streams of live events"),
+            connections: add(all, "till_connections", "Open connections of clients"),
+            connections_rejected: add(
+                all,
+                "till_connections_rejected",
+                "Connections that were closed because the client has too many",
+            ),
             worker_panics: add(
                 all,
                 "till_worker_panics",
@@ -245,9 +253,18 @@ impl Metrics {
     }
 
     /// Counts an open stream of live events, until the guard is dropped.
-    pub fn subscriber(&self) -> SubscriberGuard {
-        self.subscribers.inc();
-        SubscriberGuard(self.subscribers.clone())
+    pub fn subscriber(&self) -> OpenGuard {
+        OpenGuard::new(&self.subscribers)
+    }
+
+    /// Counts an open connection, until the guard is dropped.
+    pub fn connection(&self) -> OpenGuard {
+        OpenGuard::new(&self.connections)
+    }
+
+    /// Counts a connection that was closed because its client has too many.
+    pub fn connection_rejected(&self) {
+        self.connections_rejected.inc();
     }
 
     /// Counts a background worker that panicked.
@@ -286,10 +303,17 @@ impl Metrics {
     }
 }
 
-/// Counts as an open stream of live events until it is dropped.
-pub struct SubscriberGuard(Gauge);
+/// Counts as open until it is dropped.
+pub struct OpenGuard(Gauge);
 
-impl Drop for SubscriberGuard {
+impl OpenGuard {
+    fn new(open: &Gauge) -> Self {
+        open.inc();
+        Self(open.clone())
+    }
+}
+
+impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

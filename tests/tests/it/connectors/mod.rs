@@ -18,3 +18,4 @@ mod scripted;
 mod shop;
 mod signatures;
 mod stripe;
+mod unproven;

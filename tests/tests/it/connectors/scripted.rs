@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use till_server::connectors::{
     Account, Cache, CallError, ClientInfo, Connector, Ctx, KnownPayments, NewPayment, NewRefund,
-    PaymentRef, PaymentUpdate, Reference, RefundOutcome, WebhookError, WebhookEvent, by_kind,
-    http_client,
+    PaymentRef, PaymentUpdate, Postponed, Reference, RefundOutcome, Subject, WebhookError,
+    WebhookEvent, by_kind, http_client,
 };
 use till_server::domain::Timing;
 use till_shared::buyer::Buyer;
@@ -63,18 +63,22 @@ pub struct Scripted {
 struct Known(bool);
 
 impl KnownPayments for Known {
-    fn may_know<'a, 'b, 'c, 'd>(
+    fn carries<'a, 'b, 'c, 'd>(
         &'a self,
-        _: &'b str,
-        _: &'c str,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'd>>
+        _: &'b Account,
+        _: &'c Subject,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Postponed>> + Send + 'd>>
     where
         'a: 'd,
         'b: 'd,
         'c: 'd,
         Self: 'd,
     {
-        Box::pin(std::future::ready(self.0))
+        Box::pin(std::future::ready(Ok(self.0)))
+    }
+
+    fn may_call(&self, _: &Subject) -> bool {
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod chaos_postgres;
+mod clients;
 mod dead_endpoint;
 mod disk_full;
 mod many_servers;
@@ -9,5 +10,6 @@ mod one_connection;
 mod overload;
 mod races;
 mod resumed_calls;
+mod shares;
 mod shutdown;
 mod state_machine;

@@ -82,7 +82,7 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     let share = CONCURRENT_CALLS.to_string();
     let setup = Setup {
         sandbox_relay: Some(&relay),
-        settings: &["--max-account-calls", &share, "--max-requests", "24"],
+        settings: &["--max-account-calls", &share, "--max-requests", "48"],
         ..Setup::default()
     };
     let app = TestApp::set_up(setup).await?;
@@ -102,11 +102,11 @@ async fn goodput_holds_and_nothing_is_lost() -> Result<()> {
     Ok(())
 }
 
+/// The permits of three projects of which each takes as many as it may: half of those that are free.
+const SHARES: [usize; 3] = [2, 1, 1];
+
 /// Starts an app whose request limit is exhausted by calls that get no response.
-async fn start_at_limit(
-    relay: &Relay,
-    limit: usize,
-) -> Result<(TestApp, Vec<JoinHandle<Result<Answer>>>)> {
+async fn start_at_limit(relay: &Relay) -> Result<(TestApp, Vec<JoinHandle<Result<Answer>>>)> {
     let hanging = Arc::new(AtomicUsize::new(0));
     let counted = hanging.clone();
     relay.inject(move |method, path| {
@@ -116,32 +116,37 @@ async fn start_at_limit(
         }
         Fault::None
     });
-    let number = limit.to_string();
+    let limit = SHARES.iter().sum::<usize>().to_string();
     let setup = Setup {
         sandbox_relay: Some(relay),
-        settings: &["--max-requests", &number, "--connector-timeout-ms", "60000"],
+        settings: &["--max-requests", &limit, "--connector-timeout-ms", "60000"],
         ..Setup::default()
     };
     let app = TestApp::set_up(setup).await?;
     let mut calls = vec![];
-    for order in 0..limit {
-        let opened = app.api.invoice(&order.to_string()).await?;
-        let api = app.api.clone();
-        calls.push(tokio::spawn(async move {
-            api.pay(&opened, &card(APPROVED)).await
-        }));
+    for share in SHARES {
+        let sandbox = ["--sandbox", &relay.url];
+        let keys = app.project_at(&app.project.url, &sandbox).await?;
+        let api = Api::new(&app.api.url, &keys)?;
+        for order in 0..share {
+            let opened = api.invoice(&order.to_string()).await?;
+            let api = api.clone();
+            calls.push(tokio::spawn(async move {
+                api.pay(&opened, &card(APPROVED)).await
+            }));
+            until("the call to be pending", async || {
+                Ok(hanging.load(Ordering::Relaxed) == calls.len())
+            })
+            .await?;
+        }
     }
-    until("all calls to be pending", async || {
-        Ok(hanging.load(Ordering::Relaxed) == limit)
-    })
-    .await?;
     Ok((app, calls))
 }
 
 #[tokio::test]
 async fn webhooks_and_health_checks_are_served_at_the_limit() -> Result<()> {
     let relay = Relay::start().await?;
-    let (app, calls) = start_at_limit(&relay, 4).await?;
+    let (app, calls) = start_at_limit(&relay).await?;
     let request = |method, path: &str| app.api.request(method, path);
     let call = send(app.api.secret(Method::GET, "/v1/invoices")).await?;
     call.problem(503, "unavailable")?;
@@ -294,7 +299,8 @@ async fn a_client_that_disconnects_does_not_free_its_permit() -> Result<()> {
 async fn disconnecting_clients_do_not_exceed_the_limit() -> Result<()> {
     const LIMIT: usize = 2;
     const BUYERS: usize = 8;
-    let (app, calls) = slow(&LIMIT.to_string()).await?;
+    // Of one project's requests.
+    let (app, calls) = slow(&(2 * LIMIT - 1).to_string()).await?;
     let mut invoices = vec![];
     for order in 0..BUYERS {
         invoices.push(app.api.invoice(&order.to_string()).await?);

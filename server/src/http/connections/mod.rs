@@ -1,0 +1,153 @@
+//! Connections: accepts them up to the limits, serves HTTP/1.1 and HTTP/2 on them, and closes those
+//! that have no request for too long.
+
+mod admission;
+mod requests;
+
+use crate::app::App;
+use admission::{Admission, Admitted};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use requests::Requests;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::task::TaskTracker;
+
+/// The largest head of an HTTP/1.1 request, in bytes.
+const LARGEST_HEAD: usize = 64 * 1024;
+/// The largest header list of an HTTP/2 request, in bytes.
+const LARGEST_HEADER_LIST: u32 = 32 * 1024;
+/// The concurrent streams of an HTTP/2 connection: the fewest that RFC 9113 section 6.5.2 recommends.
+const MAX_STREAMS: u32 = 100;
+/// The streams that an HTTP/2 client may reset before they are served (CVE-2023-44487).
+const MAX_RESETS: usize = 20;
+/// The streams of an HTTP/2 connection that may be reset because of the client's errors.
+const MAX_ERRORS: usize = 100;
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to answer.
+const PING: Duration = Duration::from_secs(20);
+/// How long a client may read nothing of what is sent to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long requests that are under way may take to arrive on a connection that is being closed.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What all connections share.
+struct Server {
+    app: Arc<App>,
+    router: TowerToHyperService<Router>,
+    builder: Builder<TokioExecutor>,
+    admission: Admission,
+}
+
+/// Serves the routes until [`App::shutdown`] is cancelled. Then accepts no more connections, and returns
+/// when the responses in progress have been sent.
+///
+/// # Errors
+/// Never: a listener that fails is tried again.
+pub async fn serve<L>(router: Router, app: Arc<App>, mut listener: L) -> anyhow::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+{
+    let server = Arc::new(Server {
+        router: TowerToHyperService::new(router),
+        builder: builder(),
+        admission: Admission::new(&app.config),
+        app,
+    });
+    let connections = TaskTracker::new();
+    loop {
+        let next = async {
+            let permit = server.admission.permit().await?;
+            anyhow::Ok((permit, listener.accept().await))
+        };
+        let (permit, (io, peer)) = tokio::select! {
+            next = next => next?,
+            () = server.app.shutdown.cancelled() => break,
+        };
+        let Some(admitted) = server.admission.admit(permit, peer.ip()) else {
+            server.app.metrics.connection_rejected();
+            continue;
+        };
+        connections.spawn(server.clone().connection(io, peer, admitted));
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(LARGEST_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(LARGEST_HEADER_LIST)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_ERRORS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}
+
+impl Server {
+    /// Serves a connection to its end.
+    async fn connection<I>(self: Arc<Self>, io: I, peer: SocketAddr, _admitted: Admitted)
+    where
+        I: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let _gauge = self.app.metrics.connection();
+        let requests = Requests::default();
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            let in_progress = requests.begin();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let response = self.router.call(request);
+            async move {
+                let response = response.await?;
+                Ok::<_, std::convert::Infallible>(response.map(|body| in_progress.until_sent(body)))
+            }
+        });
+        let mut io = TimeoutStream::new(io);
+        io.set_write_timeout(Some(WRITE_TIMEOUT));
+        let io = TokioIo::new(Box::pin(io));
+        let mut connection = pin!(self.builder.serve_connection(io, service));
+        let (head, keep_alive) = (
+            self.app.config.header_timeout(),
+            self.app.config.keep_alive_timeout(),
+        );
+        tokio::select! {
+            ended = connection.as_mut() => return report(peer, ended),
+            () = self.app.shutdown.cancelled() => {}
+            () = requests.idle(head, keep_alive, &self.admission.crowded) => {
+                if !requests.served_any() {
+                    tracing::debug!(%peer, "a connection without a request was closed");
+                    return;
+                }
+            }
+        }
+        connection.as_mut().graceful_shutdown();
+        let crowded = Notify::new();
+        tokio::select! {
+            ended = connection => report(peer, ended),
+            () = requests.idle(GRACE, GRACE, &crowded) => {}
+        }
+    }
+}
+
+/// Logs why a connection ended, if not as the client and the server agreed.
+fn report<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection broke");
+    }
+}
