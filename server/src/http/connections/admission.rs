@@ -93,7 +93,7 @@ fn network(address: IpAddr) -> IpNet {
 
 /// As many connections as the settings allow, if the process may open as many files.
 fn max_connections(allowed: usize) -> usize {
-    let files = rlimit::increase_nofile_limit(u64::MAX).map(|files| usize::try_from(files));
+    let files = rlimit::increase_nofile_limit(u64::MAX).map(usize::try_from);
     let Ok(Ok(files)) = files else {
         return allowed;
     };
