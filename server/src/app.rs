@@ -8,7 +8,9 @@ use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::sign::valid_secrets;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
-use crate::connectors::{self, Account, Ctx, KnownPayments, PaymentKey, Postponed, Subject};
+use crate::connectors::{
+    self, Account, Carrier, Ctx, KnownPayments, PaymentKey, Postponed, Subject,
+};
 use crate::crypto::Keys;
 use crate::store::payments::PaymentRow;
 use crate::store::{self, Store};
@@ -180,17 +182,16 @@ impl App {
             .map_or(i64::MAX / 2, |ms| ms + LEASE_MARGIN_MS)
     }
 
-    /// The payment that a webhook is about, if the account carries it.
+    /// The payment that a webhook of a connector of this kind is about, regardless of its account.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn carried_payment(
+    pub(crate) async fn payment_of(
         &self,
         kind: &str,
-        account: &str,
         subject: &Subject,
     ) -> store::Result<Option<PaymentRow>> {
-        let found = match subject {
+        Ok(match subject {
             Subject::Payment(PaymentKey::Ours(id)) => self.store.payment(id).await?,
             Subject::Payment(PaymentKey::Theirs(reference)) => {
                 self.store.payment_by_reference(kind, reference).await?
@@ -199,8 +200,7 @@ impl App {
                 Some(refund) => self.store.payment(&refund.payment).await?,
                 None => None,
             },
-        };
-        Ok(found.filter(|payment| payment.connector == kind && payment.account == account))
+        })
     }
 
     /// Acquires a permit for a buyer's call to an account. `None` if the account is at its limit.
@@ -257,13 +257,19 @@ async fn check_key(store: &Store, keys: &Keys) -> anyhow::Result<()> {
 
 #[async_trait]
 impl KnownPayments for App {
-    async fn carries(&self, account: &Account, subject: &Subject) -> Result<bool, Postponed> {
-        let found = self.carried_payment(&account.kind, &account.id, subject);
+    async fn carrier(&self, account: &Account, subject: &Subject) -> Result<Carrier, Postponed> {
+        let found = self.payment_of(&account.kind, subject);
         let found = found.await.map_err(|error| {
             tracing::error!(%error, "looking up the payment of a webhook failed");
             Postponed::Lookup
         })?;
-        Ok(found.is_some())
+        Ok(match found {
+            Some(payment) if payment.is_carried_by(&account.kind, &account.id) => {
+                Carrier::ThisAccount
+            }
+            Some(_) => Carrier::AnotherAccount,
+            None => Carrier::Unknown,
+        })
     }
 
     fn may_call(&self, subject: &Subject) -> bool {

@@ -29,17 +29,24 @@ pub struct Ctx<'a> {
 }
 
 impl Ctx<'_> {
-    /// Whether the account carries the payment that a webhook is about. A webhook about another payment
-    /// needs no call. Our ids are stored before the payment system has them; its own ids are stored once
-    /// it has answered, so that it may name a payment before this server knows it.
+    /// Which account carries the payment that a webhook is about. A webhook about another account's payment
+    /// needs no call.
+    ///
+    /// # Errors
+    /// When that cannot be looked up now.
+    pub async fn carrier(&self, subject: &Subject) -> Result<Carrier, Postponed> {
+        match self.known {
+            Some(known) => known.carrier(self.account, subject).await,
+            None => Ok(Carrier::ThisAccount),
+        }
+    }
+
+    /// Whether the account carries the payment that a webhook is about.
     ///
     /// # Errors
     /// When that cannot be looked up now.
     pub async fn carries(&self, subject: &Subject) -> Result<bool, Postponed> {
-        match self.known {
-            Some(known) => known.carries(self.account, subject).await,
-            None => Ok(true),
-        }
+        Ok(self.carrier(subject).await? == Carrier::ThisAccount)
     }
 
     /// Counts a call that is made for a webhook before anything proves that the payment system sent it.
@@ -54,6 +61,18 @@ impl Ctx<'_> {
     }
 }
 
+/// Which account carries a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The account that the webhook is for.
+    ThisAccount,
+    /// Another account of this server.
+    AnotherAccount,
+    /// This server knows no such payment. Our ids are stored before the payment system has them. Its own are
+    /// stored when it has answered, so that it may name a payment before this server knows its id.
+    Unknown,
+}
+
 /// Looks up the payments of this server.
 #[async_trait]
 pub trait KnownPayments: Send + Sync {
@@ -61,7 +80,7 @@ pub trait KnownPayments: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be looked up now.
-    async fn carries(&self, account: &Account, subject: &Subject) -> Result<bool, Postponed>;
+    async fn carrier(&self, account: &Account, subject: &Subject) -> Result<Carrier, Postponed>;
 
     /// Whether another call may be made for a webhook about this payment that nothing proves.
     fn may_call(&self, subject: &Subject) -> bool;

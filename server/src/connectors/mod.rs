@@ -23,7 +23,7 @@ mod types;
 pub use crate::domain::reference::{Reference, ReferenceObject};
 pub use cache::Cache;
 pub use connector::{Capabilities, Connector};
-pub use context::{Account, Ctx, KnownPayments};
+pub use context::{Account, Carrier, Ctx, KnownPayments};
 pub use error::{
     CallError, Cause, InvalidCredentials, MalformedWebhook, Postponed, SignatureError, WebhookError,
 };

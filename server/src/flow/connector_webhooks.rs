@@ -11,6 +11,7 @@ use crate::clock;
 use crate::connectors::{Subject, WebhookError, WebhookEvent, WebhookMessage};
 use crate::domain::Timing;
 use crate::store::connector_accounts::AccountRow;
+use crate::store::payments::PaymentRow;
 use crate::telemetry::Webhook as Outcome;
 use axum::http::HeaderMap;
 use till_shared::problem::ProblemType;
@@ -147,8 +148,9 @@ async fn apply(
     if let Subject::Refund(refund) = &subject {
         Span::current().record("refund", refund.as_str());
     }
-    let payment = app.carried_payment(&account.kind, &account.account, &subject);
-    let Some(payment) = payment.await? else {
+    let payment = app.payment_of(&account.kind, &subject).await?;
+    let carried = |p: &PaymentRow| p.is_carried_by(&account.kind, &account.account);
+    let Some(payment) = payment.filter(carried) else {
         tracing::info!("webhook about a payment that is not this account's");
         return Ok(Applied::NotOurs);
     };

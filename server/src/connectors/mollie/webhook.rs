@@ -4,6 +4,7 @@
 
 use super::api::Api;
 use super::model::{Notification, Refund};
+use crate::connectors::context::Carrier;
 use crate::connectors::error::{MalformedWebhook, SignatureError, WebhookError};
 use crate::connectors::metadata;
 use crate::connectors::types::{
@@ -18,9 +19,16 @@ pub async fn parse(ctx: &Ctx<'_>, body: &[u8]) -> Result<Vec<WebhookMessage>, We
     let unique = id.strip_prefix("tr_").unwrap_or_default();
     let possible = !unique.is_empty() && unique.bytes().all(|b| b.is_ascii_alphanumeric());
     let subject = Subject::Payment(PaymentKey::Theirs(id.clone()));
-    // Mollie sends the webhook again if it names a payment before its response to the creation came.
-    if !possible || !ctx.carries(&subject).await? {
-        return Err(SignatureError::UnknownPayment.into());
+    let carrier = if possible {
+        ctx.carrier(&subject).await?
+    } else {
+        Carrier::Unknown
+    };
+    match carrier {
+        Carrier::ThisAccount => {}
+        Carrier::AnotherAccount => return Err(WebhookError::Unmatched),
+        // Mollie sends the webhook again: it may be about a payment whose creation it has not answered yet.
+        Carrier::Unknown => return Err(SignatureError::UnknownPayment.into()),
     }
     ctx.count_unproven(&subject)?;
     let api = Api::new(ctx)?;

@@ -91,6 +91,13 @@ pub struct PaymentRow {
     pub updated_at: i64,
 }
 
+impl PaymentRow {
+    /// Whether an account of a payment system carries the payment.
+    pub fn is_carried_by(&self, kind: &str, account: &str) -> bool {
+        self.connector == kind && self.account == account
+    }
+}
+
 impl FromRow<'_, AnyRow> for PaymentRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {

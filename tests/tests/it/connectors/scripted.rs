@@ -13,9 +13,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use till_server::connectors::{
-    Account, Cache, CallError, ClientInfo, Connector, Ctx, KnownPayments, NewPayment, NewRefund,
-    PaymentRef, PaymentUpdate, Postponed, Reference, RefundOutcome, Subject, WebhookError,
-    WebhookEvent, by_kind, http_client,
+    Account, Cache, CallError, Carrier, ClientInfo, Connector, Ctx, KnownPayments, NewPayment,
+    NewRefund, PaymentRef, PaymentUpdate, Postponed, Reference, RefundOutcome, Subject,
+    WebhookError, WebhookEvent, by_kind, http_client,
 };
 use till_server::domain::Timing;
 use till_shared::buyer::Buyer;
@@ -63,18 +63,23 @@ pub struct Scripted {
 struct Known(bool);
 
 impl KnownPayments for Known {
-    fn carries<'a, 'b, 'c, 'd>(
+    fn carrier<'a, 'b, 'c, 'd>(
         &'a self,
         _: &'b Account,
         _: &'c Subject,
-    ) -> Pin<Box<dyn Future<Output = Result<bool, Postponed>> + Send + 'd>>
+    ) -> Pin<Box<dyn Future<Output = Result<Carrier, Postponed>> + Send + 'd>>
     where
         'a: 'd,
         'b: 'd,
         'c: 'd,
         Self: 'd,
     {
-        Box::pin(std::future::ready(Ok(self.0)))
+        let carrier = if self.0 {
+            Carrier::ThisAccount
+        } else {
+            Carrier::Unknown
+        };
+        Box::pin(std::future::ready(Ok(carrier)))
     }
 
     fn may_call(&self, _: &Subject) -> bool {

@@ -94,13 +94,11 @@ async fn a_mollie_payment_is_not_fetched_for_every_webhook_that_names_it() -> Re
     let payment = text(&fixed["payment"]["id"])?;
     let entry = shop.system.mock.entry(&payment).context("no payment")?;
     let name = |account: &str, id: &str| send(shop.webhook(account).form(&[("id", id)]));
-    // Neither unknown to this server nor another account's.
-    name("main", "tr_unknown")
-        .await?
-        .problem(401, "unauthorized")?;
-    name("other", &entry.reference)
-        .await?
-        .problem(401, "unauthorized")?;
+    // Mollie sends it again: the creation of the payment may not have been answered yet.
+    let unknown = name("main", "tr_unknown").await?;
+    unknown.problem(401, "unauthorized")?;
+    let of_another = name("other", &entry.reference).await?;
+    ensure!(of_another.status == 200, "{of_another:?}");
     ensure!(shop.calls() == 0, "{} calls", shop.calls());
     let mut answers = vec![];
     for _ in 0..WEBHOOKS {
