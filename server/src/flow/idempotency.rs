@@ -2,10 +2,53 @@
 
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::store::idempotency_keys::Claim;
+use crate::crypto::Keys;
+use crate::store::idempotency_keys::{Claim, NewAnswer, NewClaim};
 use crate::{clock, new_id};
+use secrecy::ExposeSecret;
 use serde::Serialize;
+use till_shared::id::InvoiceId;
+use till_shared::invoice::{Invoice, PageOrderInvoice};
 use till_shared::problem::ProblemType;
+use till_shared::refund::Refund;
+use till_shared::widget::FixedPayment;
+
+/// How long a key is kept, in milliseconds: 30 days. After that the same key begins anew.
+pub const KEPT: i64 = 30 * 86_400_000;
+/// How long a server of before the encrypted responses rejects a request that was answered, in
+/// milliseconds: a day, in which an upgrade ends. After that it runs the request again, with the same
+/// object, as after a crash.
+const REJECTED_BY_OLD_SERVERS: i64 = 86_400_000;
+
+/// A response that is kept under an idempotency key.
+pub trait Response: Serialize {
+    /// The invoice that it is about. It is kept beside the response, which is removed with the buyer's data.
+    fn invoice(&self) -> &InvoiceId;
+}
+
+impl Response for Invoice {
+    fn invoice(&self) -> &InvoiceId {
+        &self.id
+    }
+}
+
+impl Response for PageOrderInvoice {
+    fn invoice(&self) -> &InvoiceId {
+        &self.id
+    }
+}
+
+impl Response for FixedPayment {
+    fn invoice(&self) -> &InvoiceId {
+        &self.payment.invoice
+    }
+}
+
+impl Response for Refund {
+    fn invoice(&self) -> &InvoiceId {
+        &self.invoice
+    }
+}
 
 /// A request that creates something.
 pub struct IdempotentRequest {
@@ -40,24 +83,31 @@ pub async fn run_once<T, W, F>(
     work: W,
 ) -> Result<StoredResponse>
 where
-    T: Serialize,
+    T: Response,
     W: FnOnce(String) -> F,
     F: Future<Output = Result<(u16, T)>>,
 {
     let Some(key) = request.key else {
-        return respond(work(new_id::unique()).await?);
+        let (status, value) = work(new_id::unique()).await?;
+        return respond(status, &value);
     };
     let scope = &request.scope;
-    let hash = app.keys.fingerprint(&[request.content.as_bytes()]);
     let now = clock::now_ms();
-    // Time for an order check and for a call to a payment provider.
-    let lease = now + 2 * app.call_lease_ms();
-    let claim = app
-        .store
-        .claim_key(scope, &key, &hash, new_id::unique(), now, lease);
+    let hash = app.keys.fingerprint(&[request.content.as_bytes()]);
+    let claim = app.store.claim_key(NewClaim {
+        scope,
+        key: &key,
+        request_hash: &hash,
+        object: new_id::unique(),
+        now,
+        // Time for an order check and for a call to a payment provider.
+        lease_until: now + 2 * app.call_lease_ms(),
+        expired: now - KEPT,
+    });
     let object = match claim.await? {
         Claim::Start { object } => object,
-        Claim::Answered { status, body } => {
+        Claim::Encrypted(answer) => return Ok(decrypt(&app.keys, scope, &key, &answer)?),
+        Claim::Plain { status, body } => {
             return Ok(StoredResponse {
                 status,
                 body,
@@ -78,10 +128,14 @@ where
         }
     };
     match work(object).await {
-        Ok(result) => {
-            let response = respond(result)?;
-            let StoredResponse { status, body, .. } = &response;
-            app.store.answer_key(scope, &key, *status, body).await?;
+        Ok((status, value)) => {
+            let response = respond(status, &value)?;
+            let answer = NewAnswer {
+                encrypted: &encrypt(&app.keys, scope, &key, &response)?,
+                invoice: value.invoice(),
+                lease_until: clock::now_ms() + REJECTED_BY_OLD_SERVERS,
+            };
+            app.store.answer_key(scope, &key, answer).await?;
             Ok(response)
         }
         Err(error @ Error::Problem { .. }) => {
@@ -97,10 +151,36 @@ where
     }
 }
 
-fn respond<T: Serialize>((status, value): (u16, T)) -> Result<StoredResponse> {
+fn respond<T: Serialize>(status: u16, value: &T) -> Result<StoredResponse> {
     Ok(StoredResponse {
         status,
-        body: serde_json::to_string(&value).map_err(anyhow::Error::from)?,
+        body: serde_json::to_string(value).map_err(anyhow::Error::from)?,
         replayed: false,
+    })
+}
+
+/// The associated data of an encrypted response.
+fn context(scope: &str, key: &str) -> String {
+    format!("idempotency_keys/{scope}/{key}")
+}
+
+/// Encrypts a response: it has the client token and the buyer's data.
+fn encrypt(
+    keys: &Keys,
+    scope: &str,
+    key: &str,
+    response: &StoredResponse,
+) -> anyhow::Result<String> {
+    let plain = serde_json::to_string(&(response.status, &response.body))?;
+    keys.encrypt(&context(scope, key), &plain)
+}
+
+fn decrypt(keys: &Keys, scope: &str, key: &str, answer: &str) -> anyhow::Result<StoredResponse> {
+    let plain = keys.decrypt(&context(scope, key), answer)?;
+    let (status, body) = serde_json::from_str(plain.expose_secret())?;
+    Ok(StoredResponse {
+        status,
+        body,
+        replayed: true,
     })
 }

@@ -18,7 +18,8 @@ macro_rules! columns {
     () => {
         "id, project, coalesce(former_order_id, order_id) as order_id, order_hash, amount, currency, description, items, buyer, \
          locale, success_url, failure_url, metadata, method, status, amount_refunded, \
-         checked, event_seq, version, created_at, expires_at, paid_at, from_browser, ended_at"
+         checked, event_seq, version, created_at, expires_at, paid_at, from_browser, ended_at, \
+         buyer_removed_at"
     };
 }
 
@@ -73,6 +74,8 @@ pub struct InvoiceRow {
     /// When it was paid, canceled or expired (milliseconds). `None` also if it ended under a version
     /// that did not store this.
     pub ended_at: Option<i64>,
+    /// When the buyer's data were removed (milliseconds). Read only: `buyer_data` removes them.
+    pub buyer_removed_at: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for InvoiceRow {
@@ -104,6 +107,7 @@ impl FromRow<'_, AnyRow> for InvoiceRow {
             paid_at: row.try_get("paid_at")?,
             from_browser: row.flag("from_browser")?,
             ended_at: row.try_get("ended_at")?,
+            buyer_removed_at: row.try_get("buyer_removed_at")?,
         })
     }
 }
@@ -114,6 +118,8 @@ pub enum Inserted {
     New,
     /// The project has an invoice with this order id already.
     OrderIdTaken,
+    /// There is an invoice with this id already: an earlier attempt of the same call inserted it.
+    Known,
 }
 
 /// Selects invoices of a list.
@@ -171,6 +177,7 @@ pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
         Err(e) if violates(&e, "invoices_order_id", "invoices.order_id") => {
             Ok(Inserted::OrderIdTaken)
         }
+        Err(e) if violates(&e, "invoices_pkey", "invoices.id") => Ok(Inserted::Known),
         Err(e) => Err(e.into()),
     }
 }

@@ -52,9 +52,11 @@ pub async fn find_same_order(
 
 /// The fields of the order's data that differ. What the buyer has filled in meanwhile is not the
 /// order's. Of an order from a browser, only the amount is compared: neither does the first one keep
-/// out the next, nor does a browser learn what the earlier order says.
+/// out the next, nor does a browser learn what the earlier order says. Nor is anything else left to
+/// compare once the buyer's data were removed.
 fn differences(known: &InvoiceRow, new: &InvoiceRow) -> Vec<FieldError> {
-    let compared = !known.from_browser && !new.from_browser;
+    let removed = known.buyer_removed_at.is_some();
+    let compared = !known.from_browser && !new.from_browser && !removed;
     let of_buyer = |field: &BuyerField| {
         let given = new.buyer.get(*field);
         let differs = compared && given.is_some() && given != known.buyer.get(*field);
@@ -134,9 +136,20 @@ pub async fn insert(app: &App, project: &Project, row: InvoiceRow) -> Result<(In
         for invoice in &earlier {
             invoices::release_order_id(&mut tx, &invoice.id).await?;
         }
-        if let Inserted::New = invoices::insert(&mut tx, &row).await? {
-            tx.commit().await.map_err(anyhow::Error::from)?;
-            return Ok((row, true));
+        match invoices::insert(&mut tx, &row).await? {
+            Inserted::New => {
+                tx.commit().await.map_err(anyhow::Error::from)?;
+                return Ok((row, true));
+            }
+            // An earlier attempt of the same call was interrupted, and its invoice has ended meanwhile.
+            Inserted::Known => {
+                drop(tx);
+                let known = app.store.project_invoice(&project.id, &row.id).await?;
+                return known
+                    .map(|known| (known, true))
+                    .ok_or_else(|| Error::not_found("invoice"));
+            }
+            Inserted::OrderIdTaken => {}
         }
     }
     drop(tx);

@@ -141,6 +141,7 @@ fn draft(
         paid_at: None,
         from_browser,
         ended_at: None,
+        buyer_removed_at: None,
     })
 }
 

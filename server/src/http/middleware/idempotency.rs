@@ -1,13 +1,12 @@
 //! `Idempotency-Key`: a request that is sent again has one effect and one response.
 
 use crate::app::App;
-use crate::flow::idempotency::{IdempotentRequest, run_once};
+use crate::flow::idempotency::{self, IdempotentRequest, run_once};
 use crate::flow::{Error, Result};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Type};
@@ -40,7 +39,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 impl IntoParams for Key {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let text = "1 to 255 visible characters. A request that is sent again with the same key has no \
-                    further effect and gets the first response, with `Idempotent-Replayed: true`";
+                    further effect and gets the first response, with `Idempotent-Replayed: true`. \
+                    A key is kept for 30 days";
         let value = ObjectBuilder::new()
             .schema_type(Type::String)
             .min_length(Some(1))
@@ -69,7 +69,7 @@ pub struct Call {
 /// Runs a call once for its key; see [`run_once`].
 pub async fn once<T, W, F>(app: &App, call: Call, work: W) -> Result<Response>
 where
-    T: Serialize,
+    T: idempotency::Response,
     W: FnOnce(String) -> F,
     F: Future<Output = Result<(StatusCode, T)>>,
 {

@@ -10,6 +10,7 @@ mod events;
 mod fixation;
 mod form_input;
 mod html_form;
+mod idempotency;
 mod input;
 mod input_words;
 mod json_api;

@@ -147,6 +147,8 @@ struct Data {
     waiting: Opened,
     paid: Opened,
     key_used: String,
+    /// The response under that key.
+    response: String,
 }
 
 async fn create_data(app: &TestApp, name: &str) -> Result<Data> {
@@ -165,6 +167,7 @@ async fn create_data(app: &TestApp, name: &str) -> Result<Data> {
         waiting,
         paid,
         key_used,
+        response: answer.text,
     })
 }
 
@@ -174,6 +177,7 @@ async fn assert_usable(app: &TestApp, data: &Data) -> Result<()> {
     let request = request.header("idempotency-key", &data.key_used);
     let again = send(request.json(&card(APPROVED))).await?;
     ensure!(again.header("idempotent-replayed") == "true", "{again:?}");
+    ensure!(again.text == data.response, "{again:?}");
     let shown = send(api.widget(Method::GET, &data.waiting, ""))
         .await?
         .json();
@@ -218,6 +222,21 @@ async fn an_old_server_can_run_during_the_upgrade() -> Result<()> {
         .await
 }
 
+/// The version of the schema from which on responses are stored encrypted.
+const ENCRYPTED_RESPONSES: i64 = 12;
+
+/// Stores the response to the call with a key as a server of before the encrypted responses did.
+async fn store_response(store: &AnyPool, data: &Data, columns: &str) -> Result<()> {
+    let sql =
+        format!("update idempotency_keys set status = 201, body = $1{columns} where key = $2");
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(&data.response)
+        .bind(&data.key_used)
+        .execute(store)
+        .await?;
+    Ok(())
+}
+
 async fn upgrade_from(version: i64) -> Result<()> {
     // The endpoint fails while the old server runs, so callbacks stay pending.
     let mut app = TestApp::start().await?;
@@ -236,12 +255,19 @@ async fn upgrade_from(version: i64) -> Result<()> {
     for table in TABLES {
         copy_rows(&written, &store, table, &of_invoices(table, &first, true)).await?;
     }
+    let plain = version < ENCRYPTED_RESPONSES;
+    if plain {
+        store_response(&store, &before, "").await?;
+    }
     app.move_to(old);
     app.restart().await?;
     // Without `select *`, prepared statements survive the added column.
     let store = app.store().await?;
     for table in TABLES {
         copy_rows(&written, &store, table, &of_invoices(table, &first, false)).await?;
+    }
+    if plain {
+        store_response(&store, &after, ", answer = null, invoice = null").await?;
     }
     app.project
         .respond_to_callbacks(|_| StatusCode::NO_CONTENT.into_response());
