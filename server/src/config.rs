@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
+use clap::builder::RangedI64ValueParser;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use std::net::{IpAddr, SocketAddr};
@@ -113,6 +114,15 @@ pub struct Config {
     /// longer than a proxy in front of the server keeps its connections.
     #[arg(long, env = "TILL_KEEP_ALIVE_TIMEOUT_MS", default_value_t = 75_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub keep_alive_timeout_ms: u64,
+
+    /// How long a buyer's data are kept after the invoice has ended, in days. Amounts, order ids, statuses
+    /// and references stay.
+    #[arg(long, env = "TILL_BUYER_DATA_DAYS", default_value_t = 730, value_parser = days())]
+    pub buyer_data_days: u32,
+
+    /// How long the data of delivered events and the delivery attempts are kept, in days.
+    #[arg(long, env = "TILL_EVENT_DATA_DAYS", default_value_t = 90, value_parser = days())]
+    pub event_data_days: u32,
 
     /// How long work in progress may take to finish after SIGTERM, in seconds. Unfinished work is
     /// resumed at the next start, or by another server.
@@ -229,6 +239,11 @@ fn limit(text: &str) -> Result<usize, String> {
         0 => Err("must be at least 1".into()),
         limit => Ok(limit.min(Semaphore::MAX_PERMITS)),
     }
+}
+
+/// A retention: a day to a hundred years.
+fn days() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=36_500)
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -41,6 +41,9 @@ enum Command {
     /// Find callbacks, and send them again
     #[command(subcommand)]
     Event(commands::event::Command),
+    /// Remove a buyer's data
+    #[command(subcommand)]
+    Buyer(commands::buyer::Command),
     /// Copy an SQLite database while the server runs
     Backup(Box<commands::backup::Args>),
     /// Sign simple HTML forms
@@ -93,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Invoice(command) => commands::invoice::run(command).await,
         Command::Payment(command) => commands::payment::run(command).await,
         Command::Event(command) => commands::event::run(command).await,
+        Command::Buyer(command) => commands::buyer::run(command).await,
         Command::Backup(args) => commands::backup::run(*args).await,
         Command::Form(command) => commands::form::run(command).await,
         Command::Test(command) => commands::test_clock::run(command).await,

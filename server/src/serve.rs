@@ -1,7 +1,7 @@
 //! The life of a serving process: its HTTP server, its background workers and its shutdown.
 
 use crate::app::App;
-use crate::flow::background;
+use crate::flow::{background, retention};
 use crate::telemetry::{Metrics, Worker};
 use crate::{callbacks, http};
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -70,9 +70,11 @@ fn start_workers(app: &Arc<App>) -> JoinSet<()> {
     workers.spawn(supervisor.clone().run(Worker::Reconciler, move || {
         background::run(reconciled.clone())
     }));
-    workers.spawn(supervisor.run(Worker::Subscriber, move || {
+    workers.spawn(supervisor.clone().run(Worker::Subscriber, move || {
         background::follow_other_servers(subscribed.clone())
     }));
+    let app = app.clone();
+    workers.spawn(supervisor.run(Worker::Retention, move || retention::run(app.clone())));
     workers
 }
 

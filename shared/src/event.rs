@@ -172,6 +172,11 @@ pub struct SentEvent {
     /// When it was first delivered, RFC 3339 UTC.
     #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub delivered_at: Option<String>,
+    /// When the data were removed, RFC 3339 UTC: the event was older than its retention, or its buyer was
+    /// forgotten. `data` is empty then, and the event can no longer be resent. Absent otherwise.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_removed_at: Option<String>,
 }
 
 /// An attempt to deliver a callback.

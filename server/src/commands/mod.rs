@@ -1,6 +1,7 @@
 //! The commands of the command line.
 
 pub mod backup;
+pub mod buyer;
 mod common;
 pub mod connector;
 pub mod demo;

@@ -96,10 +96,14 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
 /// Their retry schedules start over.
 ///
 /// # Errors
-/// `not-found` if the project has no such event; `invalid-request` that names `notify_url` if it has
-/// no endpoint.
+/// `not-found` if the project has no such event; `invalid-request` that names `event` if its data were
+/// removed, or `notify_url` if the project has no endpoint.
 pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<ResentEvent> {
-    get(app, project, id).await?;
+    let event = get(app, project, id).await?;
+    if event.data_removed_at.is_some() {
+        let message = "the event's data were removed: it can no longer be sent";
+        return Err(Error::field("event", "data_removed", message));
+    }
     let mut tx = begin_sending(app, project).await?;
     let now = clock::now_ms();
     let rows = event_resends::resend_one(&mut tx, &project.id, id, now).await?;

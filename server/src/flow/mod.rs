@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod background;
 mod buyer;
+pub mod buyer_data;
 pub mod check_order;
 pub mod connector_check;
 pub mod connector_webhooks;
@@ -25,6 +26,7 @@ pub mod project_body;
 pub mod projects;
 mod redirect;
 pub mod refunds;
+pub mod retention;
 mod settings;
 pub mod test_clock;
 mod urls;

@@ -140,9 +140,10 @@ impl Store {
     }
 }
 
-/// `synchronous = full`: with `normal` a power cut may lose a committed payment.
+/// `synchronous = full`: with `normal` a power cut may lose a committed payment. `secure_delete`: what is
+/// removed is overwritten, and does not stay in unused parts of the file.
 const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
-    pragma foreign_keys = on; pragma busy_timeout = 10000;";
+    pragma foreign_keys = on; pragma busy_timeout = 10000; pragma secure_delete = on;";
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \

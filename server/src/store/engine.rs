@@ -36,4 +36,12 @@ impl Engine {
             Self::Postgres => " for update skip locked",
         }
     }
+
+    /// As [`Self::for_update`], and leaves out rows that are locked already.
+    pub(super) fn for_update_skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " for no key update skip locked",
+        }
+    }
 }

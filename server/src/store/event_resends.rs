@@ -55,6 +55,7 @@ pub async fn select(
 ) -> Result<Vec<EventId>> {
     let sql = format!(
         "select id from events where project = $1 and state = '{}'
+         and data_removed_at is null
          and ($2 is null or type = $2) and ($3 is null or id > $3)
          and ($4 is null or created_at > $4) order by id limit $5",
         filter.state
@@ -115,16 +116,18 @@ pub async fn resend_one(
 }
 
 /// The statement that makes callbacks due. Its parameters are the project, the current time, and
-/// those of the condition `selected`.
+/// those of the condition `selected`. Callbacks whose data were removed are not sent: the last condition
+/// also holds for one whose data are being removed.
 fn resend_sql(selected: &str) -> String {
     let running = "leased_until = next_attempt_at and leased_until > $2";
     format!(
         "with selected as
-             (select id, invoice, sequence from events where project = $1 and {selected})
+             (select id, invoice, sequence from events
+              where project = $1 and data_removed_at is null and {selected})
          update events set state = 'pending', refused_until = null,
              resent_after = case when {running} then resent_after else attempts end,
              next_attempt_at = case when {running} then next_attempt_at else $2 end
-         where id in (select id from selected union
+         where data_removed_at is null and id in (select id from selected union
              select earlier.id from selected join events earlier
                  on earlier.invoice = selected.invoice and earlier.sequence < selected.sequence
              where earlier.state in ('pending', 'unsent'))

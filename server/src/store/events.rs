@@ -12,7 +12,7 @@ use till_shared::id::{EventId, InvoiceId, ProjectId};
 macro_rules! columns {
     () => {
         "id, project, invoice, sequence, type, body, about, state, attempts, resent_after, \
-         next_attempt_at, created_at, delivered_at"
+         next_attempt_at, created_at, delivered_at, data_removed_at"
     };
 }
 
@@ -95,6 +95,8 @@ pub struct EventRow {
     pub next_attempt_at: Option<i64>,
     /// When it was delivered (milliseconds).
     pub delivered_at: Option<i64>,
+    /// When the data were removed from the body (milliseconds).
+    pub data_removed_at: Option<i64>,
 }
 
 impl FromRow<'_, AnyRow> for EventRow {
@@ -105,6 +107,7 @@ impl FromRow<'_, AnyRow> for EventRow {
             state: row.parse("state")?,
             next_attempt_at: row.try_get("next_attempt_at")?,
             delivered_at: row.try_get("delivered_at")?,
+            data_removed_at: row.try_get("data_removed_at")?,
         })
     }
 }
@@ -269,9 +272,10 @@ impl Store {
         .await?)
     }
 
-    /// Counts a project's callbacks that wait for an endpoint.
+    /// Counts a project's callbacks that wait for an endpoint and can still be sent.
     pub async fn count_unsent_events(&self, project: &ProjectId) -> Result<i64> {
-        let sql = "select count(*) from events where project = $1 and state = 'unsent'";
+        let sql = "select count(*) from events where project = $1 and state = 'unsent'
+             and data_removed_at is null";
         Ok(sqlx::query_scalar(sql)
             .bind(project.as_str())
             .fetch_one(self.pool())

@@ -77,6 +77,7 @@ pub fn event(row: &EventRow, attempts: Vec<Attempt>) -> serde_json::Result<SentE
         attempts: attempts.into_iter().map(attempt).collect(),
         next_attempt_at: row.next_attempt_at.map(rfc3339),
         delivered_at: row.delivered_at.map(rfc3339),
+        data_removed_at: row.data_removed_at.map(rfc3339),
     })
 }
 

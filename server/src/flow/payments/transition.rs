@@ -86,7 +86,10 @@ pub(super) async fn apply_audited(
         tracing::error!("the payment system's payment pays another payment: the report is ignored");
         return Ok(Some(payment));
     }
-    let update = details::abandonment(app, &payment, update);
+    let mut update = details::abandonment(app, &payment, update);
+    if invoice.buyer_removed_at.is_some() {
+        update.card = None;
+    }
     let now = clock::now_ms();
     let incoming = details::verified_status(app, &payment, &update);
     let context = PaymentContext {

@@ -122,7 +122,8 @@ problems!(ReadProblems: Unauthorized, NotFound);
 /// Retrieve an event with its delivery attempts
 ///
 /// The body as it is sent, the delivery state, and every attempt with the first 1 KiB of the
-/// response.
+/// response. `data` and the attempts are removed after their retention: `data` is then empty, and
+/// `data_removed_at` is set.
 #[utoipa::path(get, path = "/v1/events/{event}", operation_id = "getEvent",
     tag = "events", security(("secret_key" = [])),
     params(("event" = EventId, Path, description = "The event's id")),
@@ -142,7 +143,7 @@ problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
 ///
 /// Sends the event now, whether it was delivered or not. Earlier events of the same invoice that are
 /// `pending` or `unsent` are sent before it; `sending` lists all of them. If delivery fails, the retry
-/// schedule starts over.
+/// schedule starts over. An event whose data were removed (`data_removed_at`) cannot be resent.
 #[utoipa::path(post, path = "/v1/events/{event}/resend", operation_id = "resendEvent",
     tag = "events",
     security(("secret_key" = [])),

@@ -69,6 +69,8 @@ pub enum Worker {
     Reconciler,
     /// Receives the changes that other servers make.
     Subscriber,
+    /// Removes data that are older than their retention.
+    Retention,
 }
 
 /// What became of an attempt to deliver a callback.

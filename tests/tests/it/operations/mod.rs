@@ -6,5 +6,6 @@ mod command_line;
 mod commands;
 mod logs;
 mod metrics;
+mod retention;
 mod traces;
 mod upgrade;
