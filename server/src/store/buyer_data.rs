@@ -212,7 +212,7 @@ impl Store {
         };
         let last = format!(
             "select max(id) from
-             (select id from {table} where project = $1 and id > $2 order by id limit $3) some"
+             (select id from {table} where project = $1 and id > $2 order by id limit $3) searched"
         );
         let last: Option<String> = sqlx::query_scalar(AssertSqlSafe(last))
             .bind(project.as_str())
