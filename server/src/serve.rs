@@ -93,11 +93,14 @@ impl Supervisor {
         let mut delays = RESTART.build();
         loop {
             let started = Instant::now();
-            let Err(error) = tokio::spawn(start()).await else {
+            if tokio::spawn(start()).await.is_ok() {
                 return;
-            };
+            }
             self.metrics.worker_panicked(worker);
-            tracing::error!(worker = <&str>::from(worker), %error, "a background worker panicked");
+            tracing::error!(
+                worker = <&str>::from(worker),
+                "a background worker panicked"
+            );
             if started.elapsed() > STABLE {
                 delays = RESTART.build();
             }

@@ -2,6 +2,7 @@
 //! secrets or anything that a buyer typed.
 
 mod metrics;
+mod panics;
 mod text;
 mod trace_context;
 
@@ -9,6 +10,7 @@ pub use metrics::{
     Backlog, Callback, ConnectorCall, METRICS_TYPE, Metrics, OpenGuard, OrderCheck, RefundEnd,
     Request, Snapshot, Webhook, Worker,
 };
+pub use panics::panic_reason;
 pub use trace_context::continue_trace;
 
 use anyhow::Context;
@@ -39,8 +41,8 @@ pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
-/// Starts logging to standard error, and exporting spans to an OpenTelemetry `collector`, given as
-/// its OTLP/HTTP base URL. Without a collector no spans are kept.
+/// Starts logging to standard error, panics included, and exporting spans to an OpenTelemetry
+/// `collector`, given as its OTLP/HTTP base URL. Without a collector no spans are kept.
 ///
 /// # Errors
 /// When the collector's URL is invalid.
@@ -51,6 +53,7 @@ pub fn start(format: LogFormat, collector: Option<&str>) -> anyhow::Result<Telem
         .with(log(format))
         .with(tracer.map(exported))
         .init();
+    panics::log_panics();
     Ok(Telemetry { traces })
 }
 

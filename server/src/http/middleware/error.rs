@@ -3,6 +3,7 @@
 use super::refusal::Refusal;
 use super::request_id;
 use crate::flow::Error;
+use crate::telemetry::panic_reason;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -90,10 +91,5 @@ pub async fn method_not_allowed(method: Method, uri: Uri) -> Error {
 
 /// The response when a handler panics.
 pub fn panicked(cause: Box<dyn Any + Send>) -> Response {
-    let message = cause
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| cause.downcast_ref::<String>().cloned());
-    let message = message.unwrap_or_else(|| "no message".into());
-    Error::Internal(anyhow::anyhow!("panicked: {message}")).into_response()
+    Error::Internal(anyhow::anyhow!("panicked: {}", panic_reason(&*cause))).into_response()
 }

@@ -1,5 +1,6 @@
 //! Sheds load: requests beyond the limits get 503.
 
+use super::error::panicked;
 use super::permit_body::PermitBody;
 use super::request_id;
 use super::request_permit::{of_limit, overloaded};
@@ -46,7 +47,10 @@ pub async fn limit(
     });
     match task.await {
         Ok(response) => response,
-        Err(error) => Error::Internal(error.into()).into_response(),
+        Err(error) => match error.try_into_panic() {
+            Ok(cause) => panicked(cause),
+            Err(error) => Error::Internal(error.into()).into_response(),
+        },
     }
 }
 
