@@ -1,10 +1,12 @@
 //! The settings of a server, from flags and environment variables.
 
+use crate::private_file;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use ipnet::IpNet;
 use secrecy::SecretString;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -183,7 +185,9 @@ impl Config {
             return Ok(SecretString::from(text));
         }
         let key = crate::new_id::signing_secret()?.replace("whsec_", "");
-        write_private(&path, &key).with_context(|| format!("can't write {path}"))?;
+        private_file::create(&path)
+            .and_then(|mut file| file.write_all(key.as_bytes()))
+            .with_context(|| format!("can't write {path}"))?;
         Ok(SecretString::from(key))
     }
 
@@ -257,13 +261,4 @@ fn operator_token(text: &str) -> Result<SecretString, String> {
         16.. => Ok(SecretString::from(text)),
         _ => Err("must have at least 16 characters: create one with `openssl rand -hex 24`".into()),
     }
-}
-
-fn write_private(path: &str, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }

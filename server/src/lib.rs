@@ -13,6 +13,7 @@ pub mod domain;
 pub mod flow;
 pub mod http;
 pub mod new_id;
+pub mod private_file;
 pub mod sandbox;
 pub mod serve;
 pub mod store;

@@ -17,6 +17,7 @@ use till_shared::payment::Method;
 use till_shared::problem::FieldError;
 use till_shared::text::{Layout, check_shown};
 use till_shared::widget::CardEntry;
+use url::Url;
 
 /// The longest label of an account, in characters.
 const MAX_LABEL: usize = 100;
@@ -260,6 +261,9 @@ async fn account_row(
     connector
         .check_credentials(&read)
         .map_err(|error| AccountError::invalid("credentials", error.to_string()))?;
+    if let Some(url) = read["base_url"].as_str() {
+        check_base_url(url, app.config.dev)?;
+    }
     let capabilities = connector.capabilities();
     let card_entry = match (new.card_entry, stored) {
         (Some(entry), _) => Some(entry),
@@ -275,6 +279,19 @@ async fn account_row(
         currencies: new.currencies.iter().map(|c| c.code().to_owned()).collect(),
         card_entry,
     })
+}
+
+/// Keys and card data are sent to this URL.
+fn check_base_url(url: &str, dev: bool) -> std::result::Result<(), AccountError> {
+    let url = Url::parse(url);
+    match url.as_ref().map(Url::scheme) {
+        Ok("https") => Ok(()),
+        Ok("http") if dev => Ok(()),
+        _ => Err(AccountError::invalid(
+            "credentials",
+            "base_url must be an https URL; http is allowed with --dev only",
+        )),
+    }
 }
 
 /// The message of a kind of connector that does not exist.

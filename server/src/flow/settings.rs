@@ -23,7 +23,7 @@ pub fn normalize(mut settings: Settings, dev: bool) -> Result<Settings> {
     } else if let Err(error) = text::check_shown(&settings.name, Layout::Line, MAX_NAME) {
         errors.push(FieldError::new("name", error.code(), error.to_string()));
     }
-    normalize_origins(&mut settings, &mut errors);
+    normalize_origins(&mut settings, dev, &mut errors);
     check_urls(&settings, dev, &mut errors);
     if settings.notify_events.contains(&EventType::OrderCheck) {
         let message = "must not contain order.check, which is sent to check_url";
@@ -57,11 +57,15 @@ pub fn normalize(mut settings: Settings, dev: bool) -> Result<Settings> {
     }
 }
 
-fn normalize_origins(settings: &mut Settings, errors: &mut Vec<FieldError>) {
+fn normalize_origins(settings: &mut Settings, dev: bool, errors: &mut Vec<FieldError>) {
     let mut origins: Vec<String> = vec![];
     for (i, text) in settings.allowed_origins.iter().enumerate() {
         match origin::normalize(text) {
             Ok(origin) if origins.contains(&origin) => {}
+            Ok(origin) if !dev && origin.starts_with("http:") => {
+                let message = "must be https; http is allowed with --dev only";
+                errors.push(invalid(&format!("allowed_origins[{i}]"), message));
+            }
             Ok(origin) => origins.push(origin),
             Err(error) => errors.push(invalid(&format!("allowed_origins[{i}]"), error.to_string())),
         }

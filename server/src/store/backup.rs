@@ -1,5 +1,6 @@
 //! Backups of an SQLite database that is in use. For PostgreSQL there is `pg_dump`.
 
+use crate::private_file;
 use anyhow::{Context, bail, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -20,7 +21,8 @@ pub async fn backup(url: &str, to: &Path) -> anyhow::Result<()> {
     let mut part = to.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));
     let part = Path::new(&part);
-    private(part).with_context(|| format!("can't write {}", part.display()))?;
+    // The copy contains buyers' data.
+    private_file::create(part).with_context(|| format!("can't write {}", part.display()))?;
     let done = copy(url, part).await.and_then(|()| {
         fs::File::open(part)?.sync_all()?;
         Ok(fs::rename(part, to)?)
@@ -48,13 +50,4 @@ async fn copy(url: &str, to: &Path) -> anyhow::Result<()> {
     copy.close().await?;
     ensure!(integrity == "ok", "the copy is damaged: {integrity}");
     Ok(())
-}
-
-/// Creates an empty file that only its owner can read: the copy contains buyers' data.
-fn private(path: &Path) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
 }

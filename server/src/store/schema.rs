@@ -2,9 +2,12 @@
 
 use super::engine::Engine;
 use super::error::{Result, StoreError, is_unsupported};
+use crate::private_file;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, Connection};
+use std::str::FromStr;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -15,6 +18,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub async fn migrate(url: &str) -> Result<()> {
     sqlx::any::install_default_drivers();
     let engine = Engine::of(url)?;
+    if engine == Engine::Sqlite {
+        keep_private(url)?;
+    }
     let url = match engine {
         Engine::Sqlite if !url.contains("mode=") => {
             let separator = if url.contains('?') { '&' } else { '?' };
@@ -27,6 +33,23 @@ pub async fn migrate(url: &str) -> Result<()> {
         .when(|error| engine == Engine::Postgres && error.is_transient())
         .notify(|error, _| tracing::warn!(%error, "the database can't be migrated yet"))
         .await
+}
+
+/// Creates an SQLite file that does not exist yet, so that only its owner can read it, and warns of one
+/// that others can read. SQLite gives its journal the permissions of the database.
+fn keep_private(url: &str) -> Result<()> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    let file = options.get_filename();
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Ok(());
+    }
+    // What keeps a file from being created keeps SQLite from opening it, which it reports.
+    let created = private_file::create(file).is_ok();
+    if !created && private_file::is_shared(file) {
+        let file = file.display();
+        tracing::warn!(%file, "other users of this machine can read the database: run `chmod 600`");
+    }
+    Ok(())
 }
 
 async fn try_migrate(engine: Engine, url: &str) -> Result<()> {

@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use till_tests::TestApp;
+use till_tests::app::ENCRYPTION_KEY;
 use till_tests::client::{Keys, send};
 use till_tests::process::binary;
 
@@ -85,6 +88,62 @@ async fn the_server_requires_an_encryption_key() -> Result<()> {
         std::fs::read_dir(dir.path())?.next().is_none(),
         "files were left behind"
     );
+    Ok(())
+}
+
+/// Outside development mode, cards, keys and orders travel encrypted, and only the server's own user reads
+/// its database.
+#[tokio::test]
+async fn what_is_not_private_is_refused_outside_development_mode() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let create = async |args: &[&str]| -> Result<(bool, String)> {
+        let output = tokio::process::Command::new(binary()?)
+            .args(["project", "create", "--name", "Shop"])
+            .args(["--public-url", "https://till.example"])
+            .args(args)
+            .env_remove("TILL_DEV")
+            .env("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY)
+            .env("DATABASE_URL", "sqlite:till.db")
+            .current_dir(dir.path())
+            .output()
+            .await?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Ok((output.status.success(), stderr.into_owned()))
+    };
+    for origin in ["http://shop.example", "HTTP://127.0.0.1:80"] {
+        let (done, stderr) = create(&["--origin", origin]).await?;
+        let says = stderr.contains("allowed_origins[0] must be https");
+        ensure!(!done && says, "{origin}: {stderr}");
+    }
+    let account = dir.path().join("account.json");
+    for base_url in [
+        "http://sandbox.example",
+        "http://127.0.0.1:8788",
+        "ftp://sandbox.example",
+        "sandbox",
+    ] {
+        let credentials = json!({ "base_url": base_url, "api_key": "k", "webhook_secret": "s" });
+        let described = json!({ "kind": "sandbox", "account": "a", "credentials": credentials });
+        std::fs::write(&account, described.to_string())?;
+        let (done, stderr) = create(&["--connector", "account.json"]).await?;
+        let says = stderr.contains("connectors[0].credentials base_url must be an https URL");
+        ensure!(!done && says, "{base_url}: {stderr}");
+    }
+    let allowed = [
+        "--origin",
+        "https://shop.example",
+        "--origin",
+        "https://shop.example:8443",
+    ];
+    let (done, stderr) = create(&allowed).await?;
+    ensure!(done && !stderr.contains("chmod"), "{stderr}");
+
+    let database = dir.path().join("till.db");
+    let mode = std::fs::metadata(&database)?.permissions().mode();
+    ensure!(mode & 0o777 == 0o600, "{mode:o}");
+    std::fs::set_permissions(&database, Permissions::from_mode(0o644))?;
+    let (done, stderr) = create(&[]).await?;
+    ensure!(done && stderr.contains("chmod 600"), "{stderr}");
     Ok(())
 }
 
