@@ -33,10 +33,11 @@ pub fn signature<T: AsRef<[u8]>>(
     Ok(hex::encode(mac))
 }
 
-/// The first field that can't be signed because it contains a line feed: two different forms would
-/// have the same signature.
+/// The first field that can't be signed because it contains a line feed, or its name an equals sign: two
+/// different forms would have the same signature.
 pub fn unsignable(fields: &[(String, String)]) -> Option<&str> {
-    let ambiguous = |(name, value): &&(String, String)| name.contains('\n') || value.contains('\n');
+    let ambiguous =
+        |(name, value): &&(String, String)| name.contains(['\n', '=']) || value.contains('\n');
     fields.iter().find(ambiguous).map(|(name, _)| name.as_str())
 }
 
@@ -61,6 +62,32 @@ pub fn is_signed<T: AsRef<[u8]>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// A form whose fields look like the ends of other fields.
+    fn form() -> impl Strategy<Value = BTreeMap<String, String>> {
+        let text = r"[a=\n\[\]]{0,4}";
+        let name = prop_oneof![
+            text.prop_map(|key| format!("metadata[{key}]")),
+            Just("a".into())
+        ];
+        prop::collection::btree_map(name, text, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_two_forms_never_have_one_signature(one in form(), other in form()) {
+            let secret = SecretString::from("whsec_a2V5");
+            let fields = |form: &BTreeMap<String, String>| -> Vec<_> { form.clone().into_iter().collect() };
+            let (one_fields, other_fields) = (fields(&one), fields(&other));
+            if unsignable(&one_fields).is_none() && unsignable(&other_fields).is_none() {
+                let equal = signature(&secret, &one_fields).unwrap()
+                    == signature(&secret, &other_fields).unwrap();
+                prop_assert_eq!(equal, one == other);
+            }
+        }
+    }
 
     /// Computed with OpenSSL:
     /// `printf 'amount=19.99\nmetadata[a]=ä\norder_id=1' | openssl dgst -sha256 -hmac key`.

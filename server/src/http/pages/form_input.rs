@@ -137,7 +137,10 @@ impl Form {
             return check_url.map(|_| Origin::Browser).ok_or_else(invalid);
         };
         if let Some(field) = unsignable(&self.sent) {
-            tracing::warn!(field, "a signed form must not contain line breaks");
+            tracing::warn!(
+                field,
+                "a signed form must not contain line breaks, nor an equals sign in a name"
+            );
             return Err(Rejection::field(&texts.form_field, field));
         }
         match self.is_signed(app, project, given) {
