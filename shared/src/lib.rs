@@ -6,6 +6,8 @@ pub mod buyer;
 pub mod card;
 pub mod dispute;
 pub mod event;
+#[cfg(test)]
+mod fuzz;
 pub mod id;
 pub mod invoice;
 mod known;

@@ -8,6 +8,8 @@ mod connector;
 mod context;
 mod credentials;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod instrumented;
 mod json;
 mod metadata;

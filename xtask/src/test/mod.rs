@@ -38,6 +38,8 @@ const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
+/// The tests with random data.
+const FUZZ: &str = "test(/(^|::)fuzz_/)";
 /// The tests wait more than they compute: for timeouts, retries and what a browser draws.
 const TESTS_PER_CORE: usize = 2;
 
@@ -116,6 +118,24 @@ pub fn contract(cases: u32, seed: Option<u128>) -> Result<()> {
         command.env("TILL_CONTRACT_SEED", seed.to_string());
     }
     process::run(&mut command)
+}
+
+/// `cargo xtask fuzz`: runs the tests with random data longer, with optimizations.
+pub fn fuzz(cases: u32) -> Result<()> {
+    let nextest = setup::nextest()?;
+    process::run(
+        process::command(nextest)
+            .args([
+                "nextest",
+                "run",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--release",
+            ])
+            .args(["--profile", "fuzz", "-E", FUZZ])
+            .env("PROPTEST_CASES", cases.to_string()),
+    )
 }
 
 /// How many tests run at a time.
