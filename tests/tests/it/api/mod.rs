@@ -1,5 +1,6 @@
 //! The HTTP API: the JSON API, the HTML form, the widget's calls, callbacks.
 
+mod access;
 mod at_creation;
 mod browser_orders;
 mod browser_reads;
