@@ -2,6 +2,7 @@
 //!
 //! Every task installs what it needs first. `setup` installs everything at once.
 
+mod audit;
 mod dist;
 mod measure;
 mod paths;
@@ -57,6 +58,9 @@ enum Task {
     Widget,
     /// Build an archive with the server, its manual pages, and the licenses of all libraries
     Dist,
+    /// Check the licenses, versions and sources of all libraries, and whether they have known
+    /// vulnerabilities
+    Audit,
     /// Call a server with 10,000 requests that the OpenAPI document allows and forbids, and check that
     /// it responds as the document says
     Contract {
@@ -66,6 +70,12 @@ enum Task {
         /// The seed of the generator, as a failed run prints it; another one each time by default
         #[arg(long)]
         seed: Option<u128>,
+    },
+    /// Send random data to everything that reads data from outside
+    Fuzz {
+        /// The number of cases of each test
+        #[arg(long, default_value_t = 10_000_000)]
+        cases: u32,
     },
     /// Take the screenshots of the README in docs/images again
     Pictures,
@@ -138,7 +148,9 @@ fn main() -> ExitCode {
         }),
         Task::Widget => tasks::widget(),
         Task::Dist => dist::dist(),
+        Task::Audit => audit::audit(),
         Task::Contract { cases, seed } => test::contract(cases, seed),
+        Task::Fuzz { cases } => test::fuzz(cases),
         Task::Pictures => test::pictures(),
         Task::Serve { args } => tasks::serve(&args),
         Task::Lint => tasks::lint(),
