@@ -27,7 +27,7 @@ pub fn audit() -> Result<()> {
     }
     process::run_step(
         advisories,
-        command(&deny).args(["check", "--disable-fetch", "advisories"]),
+        command(&deny).args(["--offline", "check", "advisories"]),
     )
 }
 

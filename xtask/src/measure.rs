@@ -59,7 +59,7 @@ pub fn bench_server(seconds: u32) -> Result<()> {
         Ok(bench)
     };
     process::run(&mut bench()?)?;
-    let database = postgres.start()?;
+    let database = postgres.start(None)?;
     let mut again = bench()?;
     database.apply(&mut again);
     process::run(&mut again)

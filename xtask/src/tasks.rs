@@ -55,7 +55,7 @@ pub fn chaos(args: &[String]) -> Result<()> {
         Ok(chaos)
     };
     process::run(&mut chaos()?)?;
-    let database = postgres.start()?;
+    let database = postgres.start(None)?;
     let mut again = chaos()?;
     database.apply(&mut again);
     process::run(&mut again)

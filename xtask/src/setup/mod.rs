@@ -126,11 +126,6 @@ pub fn deny() -> Result<PathBuf> {
     tools::deny()
 }
 
-/// Finds or installs cargo-cyclonedx, which lists libraries as a software bill of materials.
-pub fn cyclonedx() -> Result<PathBuf> {
-    tools::cyclonedx()
-}
-
 /// Finds or installs the target of a statically linked program.
 pub fn static_target() -> Result<static_target::Target> {
     static_target::ensure()

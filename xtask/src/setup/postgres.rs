@@ -73,9 +73,11 @@ impl Drop for Running {
 }
 
 impl Postgres {
-    /// Starts a server on a free local port, without a password.
-    pub fn start(&self) -> Result<Running> {
-        let dir = parent().join(format!("till-postgres-{}", std::process::id()));
+    /// Starts a server on a free local port, without a password. Its data are in a new directory inside of
+    /// `dir`, or of one on disk.
+    pub fn start(&self, dir: Option<&Path>) -> Result<Running> {
+        let parent = dir.map_or_else(on_disk, Path::to_path_buf);
+        let dir = parent.join(format!("till-postgres-{}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let user = unprivileged()?;
         if let Some((uid, gid)) = user {
@@ -119,10 +121,10 @@ impl Postgres {
     }
 }
 
-/// The directory for the server's data. Not where the tests have theirs: a database is 300 files, and
+/// The directory on disk for the server's data. Not where the tests have theirs: a database is 300 files, and
 /// ext4 without a journal searches long for an inode in a directory in which many files were deleted
 /// in the last minutes.
-fn parent() -> PathBuf {
+fn on_disk() -> PathBuf {
     let other = PathBuf::from("/var/tmp");
     if other.is_dir() {
         other

@@ -11,7 +11,6 @@ use crate::{paths, process};
 const TRUNK: &str = "0.21.14";
 const ABOUT: &str = "0.9.3";
 const DENY: &str = "0.20.2";
-const CYCLONEDX: &str = "0.5.9";
 const TWIGGY: &str = "0.8.0";
 const NEXTEST: &str = "0.9.143";
 /// The npm package of wasm-opt. Distributions often package a version that is too old for rustc.
@@ -101,20 +100,6 @@ pub fn deny() -> Result<PathBuf> {
             program: "cargo-deny",
             version: DENY,
             duration: "about five minutes",
-            options: &["--locked"],
-        },
-    )
-}
-
-/// Finds or installs cargo-cyclonedx.
-pub fn cyclonedx() -> Result<PathBuf> {
-    ensure_crate(
-        &paths::cache()?.join("tools"),
-        &Crate {
-            name: "cargo-cyclonedx",
-            program: "cargo-cyclonedx",
-            version: CYCLONEDX,
-            duration: "about two minutes",
             options: &["--locked"],
         },
     )

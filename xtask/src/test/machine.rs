@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -84,11 +84,12 @@ impl Machine {
         self.missing.iter().filter(move |m| applies(m.tests))
     }
 
-    /// Starts the database's server, where it has one and this machine has it.
-    pub fn start(&self, database: Database) -> Result<Option<RunningPostgres>> {
+    /// Starts the database's server, where it has one and this machine has it. Its data are in `dir`, if
+    /// there is one.
+    pub fn start(&self, database: Database, dir: Option<&Path>) -> Result<Option<RunningPostgres>> {
         let postgres = self.postgres.as_ref();
         let postgres = postgres.filter(|_| database == Database::Postgres);
-        postgres.map(Postgres::start).transpose()
+        postgres.map(|postgres| postgres.start(dir)).transpose()
     }
 
     /// Whether there is a browser.

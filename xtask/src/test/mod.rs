@@ -2,6 +2,7 @@
 
 mod leftovers;
 mod machine;
+mod scratch;
 mod summary;
 
 use std::env;
@@ -16,6 +17,7 @@ use crate::setup::{self, WASM_TARGET, WidgetTools};
 use crate::tasks::{cargo, lint_with, server};
 use crate::{paths, process, widget};
 use machine::{Database, Machine};
+use scratch::Scratch;
 use summary::Summary;
 
 /// What to run.
@@ -164,7 +166,9 @@ impl Runner<'_> {
         if report.exists() {
             fs::remove_file(&report)?;
         }
-        let running = machine.start(database)?;
+        let scratch = Scratch::in_memory();
+        let dir = scratch.as_ref().map(Scratch::dir);
+        let running = machine.start(database, dir)?;
         println!("Tests on {database}:");
         let mut command = self.command("run");
         command
@@ -177,6 +181,9 @@ impl Runner<'_> {
             .env("RUST_LIB_BACKTRACE", "0");
         machine.apply(&mut command);
         leftovers::mark(&mut command);
+        if let Some(dir) = dir {
+            command.env("TMPDIR", dir);
+        }
         if let Some(running) = &running {
             running.apply(&mut command);
         }
