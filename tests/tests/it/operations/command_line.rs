@@ -112,7 +112,7 @@ async fn what_is_not_private_is_refused_outside_development_mode() -> Result<()>
     };
     for origin in ["http://shop.example", "HTTP://127.0.0.1:80"] {
         let (done, stderr) = create(&["--origin", origin]).await?;
-        let says = stderr.contains("allowed_origins[0] must be https");
+        let says = stderr.contains("allowed_origins[0]: must be https");
         ensure!(!done && says, "{origin}: {stderr}");
     }
     let account = dir.path().join("account.json");
@@ -126,7 +126,7 @@ async fn what_is_not_private_is_refused_outside_development_mode() -> Result<()>
         let described = json!({ "kind": "sandbox", "account": "a", "credentials": credentials });
         std::fs::write(&account, described.to_string())?;
         let (done, stderr) = create(&["--connector", "account.json"]).await?;
-        let says = stderr.contains("connectors[0].credentials base_url must be an https URL");
+        let says = stderr.contains("connectors[0].credentials: base_url must be an https URL");
         ensure!(!done && says, "{base_url}: {stderr}");
     }
     let allowed = [

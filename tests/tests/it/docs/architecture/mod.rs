@@ -50,7 +50,14 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("demo", &[]),
 ];
 /// The modules that every module may use.
-const COMMON: [&str; 5] = ["clock", "new_id", "crypto", "config", "telemetry"];
+const COMMON: [&str; 6] = [
+    "clock",
+    "new_id",
+    "private_file",
+    "crypto",
+    "config",
+    "telemetry",
+];
 
 #[test]
 fn dependencies_are_one_way() -> Result<()> {
