@@ -23,6 +23,7 @@ pub fn write<T: Serialize>(value: &T) -> Option<String> {
 }
 
 #[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
