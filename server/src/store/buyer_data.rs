@@ -185,15 +185,9 @@ impl FromRow<'_, AnyRow> for Candidate {
 }
 
 impl Store {
-    /// Whether [`lock_due`] would find an invoice. SQLite locks the database for a transaction that may
-    /// write.
+    /// Whether [`lock_due`] would find an invoice.
     pub async fn any_buyer_data_due(&self, until: i64) -> Result<bool> {
-        let sql = format!("select 1 {} limit 1", due());
-        let any: Option<i32> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(until)
-            .fetch_optional(self.pool())
-            .await?;
-        Ok(any.is_some())
+        self.any_row(&due(), until).await
     }
 
     /// Returns texts of a project in which the buyer with this email address may be named, among the

@@ -1,7 +1,7 @@
 //! The table `events`: data that are removed from the bodies. What stays is an event without data, which
 //! servers of every version can read.
 
-use super::column::Columns;
+use super::column::{Columns, to_json};
 use super::{Result, Store, Tx};
 use crate::clock;
 use sqlx::any::AnyRow;
@@ -64,7 +64,7 @@ async fn remove(tx: &mut Tx, rows: Vec<Envelope>, now: i64) -> Result<i64> {
             "update events set body = $1, data_removed_at = $2
              where id = $3 and state <> 'pending' and data_removed_at is null",
         )
-        .bind(super::column::to_json(&event)?)
+        .bind(to_json(&event)?)
         .bind(now)
         .bind(event.id.as_str())
         .execute(tx.conn())
@@ -98,21 +98,15 @@ impl Store {
     async fn remove_data_in(&self, state: &str, until: i64, now: i64) -> Result<i64> {
         // With the conditions of the index `events_with_data`.
         let due = format!(
-            "state = '{state}' and created_at <= $1 and data_removed_at is null
-             and state <> 'pending'"
+            "from events where state = '{state}' and created_at <= $1 and data_removed_at is null
+             and state <> 'pending' order by created_at"
         );
-        // SQLite locks the database for a transaction that may write.
-        let any = format!("select 1 from events where {due} order by created_at limit 1");
-        let any: Option<i32> = sqlx::query_scalar(AssertSqlSafe(any))
-            .bind(until)
-            .fetch_optional(self.pool())
-            .await?;
-        if any.is_none() {
+        if !self.any_row(&due, until).await? {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
         let sql = format!(
-            "select {COLUMNS} from events where {due} order by created_at limit $2{}",
+            "select {COLUMNS} {due} limit $2{}",
             self.engine.for_update_skip_locked()
         );
         let rows: Vec<Envelope> = sqlx::query_as(AssertSqlSafe(sql))

@@ -1,6 +1,7 @@
 //! Removal of what is older than its retention, a bounded number of rows at a time. Each statement finds
 //! its rows by an index made for it, and leaves out rows that another server is working on.
 
+use super::engine::Engine;
 use super::{Result, Store};
 use sqlx::AssertSqlSafe;
 
@@ -89,19 +90,13 @@ impl Store {
             at,
             due,
         } = kind.statement();
-        // SQLite locks the database for a statement that may write, even if it then finds no row.
         // The order makes PostgreSQL use the index, also where its statistics are old.
-        let rows = format!("from {table} where {at} <= $1 and {due} order by {at} limit");
-        let any = format!("select 1 {rows} 1");
-        let any: Option<i32> = sqlx::query_scalar(AssertSqlSafe(any))
-            .bind(until)
-            .fetch_optional(self.pool())
-            .await?;
-        if any.is_none() {
+        let rows = format!("from {table} where {at} <= $1 and {due} order by {at}");
+        if !self.any_row(&rows, until).await? {
             return Ok(0);
         }
         let remove = format!(
-            "{action} where ({key}) in (select {key} {rows} $2{})",
+            "{action} where ({key}) in (select {key} {rows} limit $2{})",
             self.engine.skip_locked()
         );
         let done = sqlx::query(AssertSqlSafe(remove))
@@ -112,11 +107,22 @@ impl Store {
         Ok(i64::try_from(done.rows_affected()).unwrap_or(BATCH))
     }
 
+    /// Whether there is a row to remove. `rows` begins with `from`, and its parameter is `until`. It is asked
+    /// first, because SQLite locks the database for what may write, even if it then finds no row.
+    pub(super) async fn any_row(&self, rows: &str, until: i64) -> Result<bool> {
+        let any: Option<i32> =
+            sqlx::query_scalar(AssertSqlSafe(format!("select 1 {rows} limit 1")))
+                .bind(until)
+                .fetch_optional(self.pool())
+                .await?;
+        Ok(any.is_some())
+    }
+
     /// Writes what SQLite's log (`-wal`) still has into the database file and empties the log, which keeps
     /// what was removed until it is overwritten. Returns whether it is empty: another connection may be
     /// using it. PostgreSQL removes old rows itself.
     pub async fn empty_log(&self) -> Result<bool> {
-        if self.engine == super::engine::Engine::Postgres {
+        if self.engine == Engine::Postgres {
             return Ok(true);
         }
         let busy: i64 = sqlx::query_scalar("pragma wal_checkpoint(truncate)")
