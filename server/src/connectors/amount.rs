@@ -18,8 +18,8 @@ pub fn with_decimals(money: Money, decimals: u32) -> Result<i64, CallError> {
     units.ok_or(CallError::NotSent(Cause::InexactAmount(money)))
 }
 
-/// Money from an integer with `decimals` decimals; `None` if it is not a whole number of minor
-/// units.
+/// Money from an integer with `decimals` decimals; `None` if it is negative, or not a whole number of
+/// minor units.
 pub fn from_decimals(amount: i64, decimals: u32, currency: Currency) -> Option<Money> {
     let own = currency.exponent();
     let factor = 10_i64.pow(own.abs_diff(decimals));
@@ -28,7 +28,7 @@ pub fn from_decimals(amount: i64, decimals: u32, currency: Currency) -> Option<M
     } else {
         (amount % factor == 0).then(|| amount / factor)?
     };
-    Some(Money { amount, currency })
+    (amount >= 0).then_some(Money { amount, currency })
 }
 
 /// The amount as a decimal string with exactly `decimals` decimals: `19.99`, `500`.
@@ -80,6 +80,7 @@ mod tests {
         let isk = "ISK".parse().unwrap();
         assert_eq!(from_decimals(500, 2, isk), Some(money(5, "ISK")));
         assert_eq!(from_decimals(550, 2, isk), None);
+        assert_eq!(from_decimals(-500, 2, isk), None);
         let mga = "MGA".parse().unwrap();
         assert_eq!(from_decimals(10, 0, mga), Some(money(1000, "MGA")));
     }

@@ -3,6 +3,7 @@
 use super::model::{
     Dispute, DisputeStatus, ErrorResponse, Payment, Refund, RefundStatus, Reversal, Status,
 };
+use crate::connectors::amount::from_decimals;
 use crate::connectors::error::{CallError, Cause};
 use crate::connectors::transport::ErrorBody;
 use crate::connectors::types::{
@@ -12,12 +13,17 @@ use crate::domain::reference::Reference;
 use reqwest::StatusCode;
 use till_shared::dispute;
 use till_shared::id::PaymentId;
-use till_shared::money::Money;
+use till_shared::money::{Currency, Money};
 use till_shared::payment::PaymentStatus;
 use till_shared::widget::Verification;
 
 /// Errors that say that an earlier request created something.
 const CREATED_BEFORE: [&str; 2] = ["idempotency_key_reused", "reference_exists"];
+
+/// An amount, in minor units; `None` if it is negative.
+fn money(amount: i64, currency: Currency) -> Option<Money> {
+    from_decimals(amount, currency.exponent(), currency)
+}
 
 impl From<Payment> for PaymentUpdate {
     fn from(payment: Payment) -> Self {
@@ -33,17 +39,14 @@ impl From<Payment> for PaymentUpdate {
             Some(form) => Verification::Redirect { url: form.url },
             None => Verification::None,
         };
-        Self {
+        let update = Self {
             reference: Some(Reference::payment(payment.id)),
-            status,
             decline: payment.decline_code,
             verification,
-            money: Some(Money {
-                amount: payment.amount,
-                currency: payment.currency,
-            }),
             card: payment.card,
-        }
+            ..Self::status(status)
+        };
+        update.with_amount(money(payment.amount, payment.currency))
     }
 }
 
@@ -75,10 +78,7 @@ impl From<Refund> for DashboardRefund {
         Self {
             outcome: (&refund).into(),
             reference: refund.id,
-            money: Some(Money {
-                amount: refund.amount,
-                currency: refund.currency,
-            }),
+            money: money(refund.amount, refund.currency),
         }
     }
 }
@@ -93,10 +93,7 @@ impl From<Dispute> for DisputeUpdate {
                 DisputeStatus::Won => dispute::DisputeStatus::Won,
                 DisputeStatus::Lost => dispute::DisputeStatus::Lost,
             },
-            money: Some(Money {
-                amount: dispute.amount,
-                currency: dispute.currency,
-            }),
+            money: money(dispute.amount, dispute.currency),
             reason: dispute.reason,
             respond_by: dispute.respond_by.map(|time| time.as_millisecond()),
         }
@@ -107,10 +104,7 @@ impl From<Reversal> for types::Reversal {
     fn from(reversal: Reversal) -> Self {
         Self {
             reference: reversal.id,
-            money: Some(Money {
-                amount: reversal.amount,
-                currency: reversal.currency,
-            }),
+            money: money(reversal.amount, reversal.currency),
         }
     }
 }
