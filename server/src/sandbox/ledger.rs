@@ -53,20 +53,23 @@ pub(super) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .max_connections(8)
         .connect_with(options)
         .await?;
+    // One connection for all statements: another one may still know the tables as they were.
+    let mut connection = pool.acquire().await?;
     sqlx::raw_sql(include_str!("schema.sql"))
-        .execute(&pool)
+        .execute(&mut *connection)
         .await?;
     for (table, column, statement) in ADDED_COLUMNS {
         let exists: bool =
             sqlx::query_scalar("select count(*) > 0 from pragma_table_info($1) where name = $2")
                 .bind(table)
                 .bind(column)
-                .fetch_one(&pool)
+                .fetch_one(&mut *connection)
                 .await?;
         if !exists {
-            sqlx::query(statement).execute(&pool).await?;
+            sqlx::query(statement).execute(&mut *connection).await?;
         }
     }
+    drop(connection);
     Ok(pool)
 }
 

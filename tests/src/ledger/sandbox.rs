@@ -132,14 +132,15 @@ impl TestApp {
         self.tell(&event, payment, data).await
     }
 
-    /// Takes back an amount of a payment without a dispute, once: updates the sandbox's ledger and sends
-    /// a signed webhook. Returns the response to the webhook.
+    /// Takes back an amount of a payment without a dispute: updates the sandbox's ledger and sends a
+    /// signed webhook. Returns the response to the webhook.
     pub async fn reverse(&self, payment: &Value, amount: i64) -> Result<Answer> {
-        let id = format!("sbv_{}", text(&payment["id"])?);
+        let before = &payment["amount_reversed"];
+        let id = format!("sbv_{}_{before}", text(&payment["id"])?);
         let (db, reference) = (open(self).await?, text(&payment["reference"])?);
-        let inserted = sqlx::query(
+        sqlx::query(
             "insert into reversals (id, payment, amount, currency, created_at)
-             values ($1, $2, $3, $4, 0) on conflict do nothing",
+             values ($1, $2, $3, $4, 0)",
         )
         .bind(&id)
         .bind(&reference)
@@ -147,13 +148,11 @@ impl TestApp {
         .bind(text(&payment["currency"])?)
         .execute(&db)
         .await?;
-        if inserted.rows_affected() == 1 {
-            sqlx::query("update payments set reversed = reversed + $1 where id = $2")
-                .bind(amount)
-                .bind(&reference)
-                .execute(&db)
-                .await?;
-        }
+        sqlx::query("update payments set reversed = reversed + $1 where id = $2")
+            .bind(amount)
+            .bind(&reference)
+            .execute(&db)
+            .await?;
         let data = json!({ "reversal": {
             "id": id, "amount": amount, "currency": payment["currency"],
         } });

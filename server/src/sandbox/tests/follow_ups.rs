@@ -136,13 +136,16 @@ async fn an_earlier_ledger_is_opened() {
     let dir = std::env::temp_dir().join(format!("till-sandbox-{}", uuid::Uuid::now_v7()));
     let path = dir.join("ledger.db");
     let pool = ledger::open(&path).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
     for statement in [
         "alter table payments drop column reversed",
         "alter table refunds drop column status",
         "alter table refunds drop column dashboard",
     ] {
-        sqlx::query(statement).execute(&pool).await.unwrap();
+        let altered = sqlx::query(statement).execute(&mut *connection).await;
+        altered.unwrap();
     }
+    drop(connection);
     pool.close().await;
     let pool = ledger::open(&path).await.unwrap();
     for statement in [
