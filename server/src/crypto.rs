@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use till_shared::id::{InvoiceId, PaymentId};
+use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -35,6 +35,7 @@ pub struct Keys {
     client_token: SecretBox<[u8; 32]>,
     return_state: SecretBox<[u8; 32]>,
     fingerprint: SecretBox<[u8; 32]>,
+    attempts: SecretBox<[u8; 32]>,
     check: SecretBox<[u8; 32]>,
 }
 
@@ -67,6 +68,7 @@ impl Keys {
             client_token: derive("till client token"),
             return_state: derive("till return state"),
             fingerprint: derive("till request fingerprint"),
+            attempts: derive("till payment attempts"),
             check: derive("till key check"),
         }
     }
@@ -156,6 +158,15 @@ impl Keys {
     /// found.
     pub fn check_value(&self) -> String {
         hex::encode(self.check.expose_secret())
+    }
+
+    /// Returns a keyed hash by which a project's attempts to pay are counted: of a card's number or of an
+    /// address, which nobody can find from it without the server's key. `kind` says what the value is.
+    pub fn attempt_hash(&self, project: &ProjectId, kind: &str, value: &str) -> String {
+        let parts = [project.as_str(), kind, value].map(str::as_bytes);
+        let separated = [parts[0], b"\0", parts[1], b"\0", parts[2]];
+        let mac = hmac_sha256(self.attempts.expose_secret(), &separated);
+        hex::encode(&mac[..16])
     }
 
     /// Returns a keyed hash that identifies a request, which nobody can find by trying all possible

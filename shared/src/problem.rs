@@ -38,6 +38,8 @@ pub enum ProblemType {
     InvoiceCanceled,
     /// Another payment of the invoice is in progress.
     PaymentInProgress,
+    /// There were too many attempts to pay; `retry_after` says when the next one may be made.
+    TooManyAttempts,
     /// The payment is final and cannot be changed.
     PaymentFinal,
     /// The payment cannot be refunded by this amount.
@@ -83,6 +85,7 @@ impl ProblemType {
             | Self::PaymentInProgress
             | Self::PaymentFinal
             | Self::NotRefundable => 409,
+            Self::TooManyAttempts => 429,
             Self::MethodUnavailable | Self::OrderRejected => 422,
             Self::OrderCheckUnavailable => 502,
             Self::Internal => 500,
@@ -107,6 +110,7 @@ impl ProblemType {
             Self::InvoiceExpired => "The invoice has expired",
             Self::InvoiceCanceled => "The invoice was canceled",
             Self::PaymentInProgress => "A payment is in progress",
+            Self::TooManyAttempts => "Too many attempts to pay",
             Self::PaymentFinal => "The payment is final",
             Self::NotRefundable => "The payment cannot be refunded",
             Self::MethodUnavailable => "The payment method is not available",
@@ -149,6 +153,10 @@ pub struct Reason {
     /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// When to try again, in seconds from now. Also in the header `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub retry_after: Option<u32>,
 }
 
 impl Reason {

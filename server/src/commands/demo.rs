@@ -13,7 +13,7 @@ use till_server::demo::{self, ShopConfig};
 use till_server::flow::projects::create_project;
 use till_server::sandbox::Sandbox;
 use till_server::serve::serve;
-use till_server::store::projects::{Settings, WidgetSettings};
+use till_server::store::projects::{AttemptLimits, Settings, WidgetSettings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,7 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
         failure_url: None,
         invoice_ttl_seconds: 3600,
         widget: WidgetSettings::default(),
+        attempt_limits: AttemptLimits::default(),
     };
     let account = sandbox_account(&sandbox.url).await?;
     let created = create_project(&app, settings, vec![account]).await;

@@ -1,5 +1,6 @@
-//! The rules of invoices, payments and refunds as pure functions: no clock, no store, no network.
+//! The rules of invoices, payments, refunds and attempts to pay as pure functions: no clock, no store, no network.
 
+pub mod attempts;
 pub mod dispute;
 pub mod invoice;
 pub mod payment;

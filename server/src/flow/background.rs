@@ -1,4 +1,5 @@
-//! The background jobs: live payments are polled, refunds are submitted, and invoices expire.
+//! The background jobs: live payments are polled, refunds are submitted, invoices expire, and old attempts to
+//! pay are deleted.
 
 use super::detached::Detached;
 use super::error::Result;
@@ -7,6 +8,7 @@ use super::payments::reconcile::poll_status;
 use super::refunds::submit_refund;
 use crate::app::App;
 use crate::clock;
+use crate::domain::attempts;
 use crate::store::StoreError;
 use backon::{ConstantBuilder, Retryable};
 use std::sync::Arc;
@@ -95,6 +97,8 @@ async fn round(app: &Arc<App>, tasks: &TaskTracker) -> Result<()> {
             }
         });
     }
+    let kept = now - attempts::KEPT_MS;
+    app.store.prune_payment_attempts(kept, BATCH).await?;
     for invoice in app.store.overdue_invoices(now, BATCH).await? {
         if let Err(error) = expire_invoice(app, &invoice).await {
             tracing::error!(%invoice, %error, "expiring the invoice failed");

@@ -19,6 +19,8 @@ pub enum Error {
         detail: String,
         /// The invalid fields.
         errors: Vec<FieldError>,
+        /// When to try again, in seconds from now.
+        retry_after: Option<u32>,
     },
     /// An internal failure, reported to the log only.
     #[error(transparent)]
@@ -32,6 +34,18 @@ impl Error {
             kind,
             detail: detail.into(),
             errors: vec![],
+            retry_after: None,
+        }
+    }
+
+    /// The buyer has to wait for so many seconds before the next attempt to pay.
+    pub fn too_many_attempts(seconds: u32) -> Self {
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        Self::Problem {
+            kind: ProblemType::TooManyAttempts,
+            detail: format!("There were too many attempts to pay. Try again in {seconds} {unit}."),
+            errors: vec![],
+            retry_after: Some(seconds),
         }
     }
 
@@ -48,6 +62,7 @@ impl Error {
             kind: ProblemType::InvalidRequest,
             detail,
             errors,
+            retry_after: None,
         }
     }
 

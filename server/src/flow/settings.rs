@@ -4,7 +4,7 @@ use super::error::{Error, Result};
 use super::invoices::order::TTL_SECONDS;
 use super::urls::check_url;
 use super::{locale, origin};
-use crate::store::projects::Settings;
+use crate::store::projects::{AttemptLimits, Settings};
 use till_shared::event::EventType;
 use till_shared::problem::FieldError;
 use till_shared::text::{self, Layout};
@@ -35,6 +35,7 @@ pub fn normalize(mut settings: Settings, dev: bool) -> Result<Settings> {
         let message = format!("must be from {min} to {max} seconds, not {seconds}");
         errors.push(invalid("invoice_ttl_seconds", message));
     }
+    check_attempt_limits(&settings.attempt_limits, &mut errors);
     let widget = &mut settings.widget;
     if widget
         .accent
@@ -83,6 +84,20 @@ fn check_urls(settings: &Settings, dev: bool, errors: &mut Vec<FieldError>) {
     ] {
         if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, dev)) {
             errors.push(invalid(field, error.to_string()));
+        }
+    }
+}
+
+fn check_attempt_limits(limits: &AttemptLimits, errors: &mut Vec<FieldError>) {
+    for (name, limit) in [
+        ("invoice", limits.invoice),
+        ("address", limits.address),
+        ("card", limits.card),
+        ("project", limits.project),
+    ] {
+        if let Some(limit) = limit.filter(|limit| *limit > AttemptLimits::MAX) {
+            let message = format!("must be from 0 to {}, not {limit}", AttemptLimits::MAX);
+            errors.push(invalid(&format!("attempt_limits.{name}"), message));
         }
     }
 }

@@ -120,6 +120,7 @@ fn example(kind: ProblemType) -> Problem {
             r#type: format!("/problems/{kind}"),
             detail: "What happened in this case.".into(),
             errors,
+            retry_after: (kind == ProblemType::TooManyAttempts).then_some(60),
         },
         title: kind.title().to_owned(),
         status: kind.status(),

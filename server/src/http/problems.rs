@@ -97,6 +97,14 @@ const fn entry(kind: ProblemType) -> Entry {
             "Wait for the payment to end: read it, or wait for the callback. A payment that waits for \
              the buyer can be canceled in the widget.",
         ),
+        ProblemType::TooManyAttempts => (
+            "There were too many attempts to pay with this card, for this invoice, from this address or in \
+             this project. Waits protect buyers and merchants against the testing of stolen cards. Nothing \
+             was charged.",
+            "Wait as long as `Retry-After` says and send the request again; `retry_after` has the same \
+             number of seconds. The widget tells the buyer. The project's `attempt_limits` say how many \
+             declines are free.",
+        ),
         ProblemType::PaymentFinal => (
             "The payment has ended, and its status does not change any more.",
             "Read the payment: its `status` is the outcome. To return the money of a payment that \

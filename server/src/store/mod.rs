@@ -26,6 +26,7 @@ pub mod idempotency_keys;
 mod installation;
 pub mod invoices;
 mod notify;
+pub mod payment_attempts;
 pub mod payments;
 pub mod projects;
 pub mod refunds;

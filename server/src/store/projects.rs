@@ -2,6 +2,7 @@
 
 use super::column::{Columns, to_json};
 use super::{Result, Store, Tx};
+use crate::domain::attempts::Scope;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -52,6 +53,31 @@ impl Default for WidgetSettings {
     }
 }
 
+/// How many declined attempts to pay are free before a buyer has to wait. An attempt that is not declined
+/// counts a fifth, and one that succeeds does not count. 0 turns a limit off; null is the default, which in
+/// a test project is 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct AttemptLimits {
+    /// For one invoice, within 24 hours. The default is 10.
+    #[schema(maximum = 1_000_000)]
+    pub invoice: Option<u32>,
+    /// From one client address, or one IPv6 network of 64 bits, within an hour. The default is 20.
+    #[schema(maximum = 1_000_000)]
+    pub address: Option<u32>,
+    /// With one card, within 24 hours. The default is 5.
+    #[schema(maximum = 1_000_000)]
+    pub card: Option<u32>,
+    /// In the whole project, within an hour. Only declines count. The default is 500.
+    #[schema(maximum = 1_000_000)]
+    pub project: Option<u32>,
+}
+
+impl AttemptLimits {
+    /// The largest number.
+    pub const MAX: u32 = 1_000_000;
+}
+
 /// The settings of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
@@ -93,6 +119,9 @@ pub struct Settings {
     /// Fields the buyer must fill in unless the order has them.
     #[serde(default)]
     pub required_buyer_fields: Vec<BuyerField>,
+    /// How many declined attempts to pay are free before a buyer has to wait.
+    #[serde(default)]
+    pub attempt_limits: AttemptLimits,
     /// Whether this is a test project: no real money moves.
     #[serde(default)]
     pub test: bool,
@@ -106,6 +135,19 @@ impl Settings {
     /// Returns whether the project wants events of a type.
     pub fn wants(&self, kind: EventType) -> bool {
         self.notify_events.is_empty() || self.notify_events.contains(&kind)
+    }
+
+    /// Returns how many declined attempts to pay are free; 0 if they are not limited. In test projects,
+    /// everybody pays with the same few cards.
+    pub fn free_declines(&self, scope: Scope) -> u32 {
+        let limits = &self.attempt_limits;
+        let set = match scope {
+            Scope::Invoice => limits.invoice,
+            Scope::Address => limits.address,
+            Scope::Card => limits.card,
+            Scope::Project => limits.project,
+        };
+        set.unwrap_or(if self.test { 0 } else { scope.free() })
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Scope<'a> {
 ///
 /// A payment that is being submitted and a callback that is being sent keep their times: they belong to
 /// a call that is running now, which a lease guards.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 8] = [
     "update invoices set created_at = created_at - $1, expires_at = expires_at - $1,
          paid_at = paid_at - $1, ended_at = ended_at - $1, version = version + 1
      where project = $2 and ($3 is null or id = $3)",
@@ -31,6 +31,7 @@ const STATEMENTS: [&str; 7] = [
          next_check_at = next_check_at - $1
      where project = $2 and ($3 is null or invoice = $3)
      and not (status = 'created' and next_check_at is not null and next_check_at > $4)",
+    "update payment_attempts set at = at - $1 where project = $2 and ($3 is null or invoice = $3)",
     "update refunds set created_at = created_at - $1, updated_at = updated_at - $1,
          next_attempt_at = next_attempt_at - $1
      where project = $2 and ($3 is null or payment in (select id from payments where invoice = $3))",

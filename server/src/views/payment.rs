@@ -5,7 +5,7 @@ use crate::store::disputes::DisputeRow;
 use crate::store::payments::PaymentRow;
 use crate::store::refunds::RefundRow;
 use till_shared::dispute::Dispute;
-use till_shared::payment::{Payment, ShownPayment};
+use till_shared::payment::{DeclineCode, Payment, ShownPayment};
 use till_shared::refund::Refund;
 use till_shared::widget::{FixedPayment, Verification};
 
@@ -32,10 +32,15 @@ pub fn payment(row: &PaymentRow) -> Payment {
     }
 }
 
-/// A payment with what the buyer has to do for it.
+/// A payment with what the buyer has to do for it, for the buyer's browser. Who may be testing a stolen card
+/// is not told why it was declined.
 pub fn fixed_payment(row: &PaymentRow) -> FixedPayment {
+    let mut payment = payment(row);
+    if row.suspicious && row.decline.is_some() {
+        payment.shown.decline = Some(DeclineCode::CardDeclined.into());
+    }
     FixedPayment {
-        payment: payment(row),
+        payment,
         verification: if row.status.is_live() {
             row.verification.clone()
         } else {

@@ -5,7 +5,7 @@ use super::{FormAction, Session};
 use crate::api::{self, Failure};
 use crate::api::{Fixed, State};
 use crate::host;
-use crate::i18n::t;
+use crate::i18n::{plural, t};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use till_shared::invoice::InvoiceStatus;
@@ -84,6 +84,10 @@ impl Session {
                 }
                 // The project's message for the buyer.
                 Some(ProblemType::OrderRejected) => Some(problem.detail.clone()),
+                Some(ProblemType::TooManyAttempts) => {
+                    let minutes = problem.retry_after.unwrap_or(60).div_ceil(60);
+                    Some(plural("try_again_in", minutes))
+                }
                 Some(ProblemType::MethodUnavailable) => Some(t("decline_method_unavailable")),
                 // The state loaded below says what happened to the invoice.
                 Some(

@@ -62,6 +62,23 @@ pub(super) struct SettingArgs {
     #[arg(long)]
     logo_url: Option<String>,
 
+    /// How many declined attempts to pay for one invoice are free before the buyer has to wait; 0 for no
+    /// limit, empty for the default
+    #[arg(long, value_name = "N", value_parser = number)]
+    attempts_per_invoice: Option<Value>,
+
+    /// The same for attempts from one client address
+    #[arg(long, value_name = "N", value_parser = number)]
+    attempts_per_address: Option<Value>,
+
+    /// The same for attempts with one card
+    #[arg(long, value_name = "N", value_parser = number)]
+    attempts_per_card: Option<Value>,
+
+    /// The same for all attempts in the project
+    #[arg(long, value_name = "N", value_parser = number)]
+    attempts_per_project: Option<Value>,
+
     /// An account at a payment system, as a JSON file with kind, account, label, credentials,
     /// methods, currencies and card_entry; may be repeated, the preferred account first. An update
     /// replaces all accounts
@@ -115,6 +132,18 @@ impl SettingArgs {
         if let Some(seconds) = self.invoice_ttl_seconds {
             body.insert("invoice_ttl_seconds".into(), json!(seconds));
         }
+        let limits: Map<_, _> = [
+            ("invoice", self.attempts_per_invoice),
+            ("address", self.attempts_per_address),
+            ("card", self.attempts_per_card),
+            ("project", self.attempts_per_project),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| Some((name.to_owned(), given?)))
+        .collect();
+        if !limits.is_empty() {
+            body.insert("attempt_limits".into(), limits.into());
+        }
         if !widget.is_empty() {
             body.insert("widget".into(), widget.into());
         }
@@ -132,6 +161,17 @@ impl SettingArgs {
             body.insert("connectors".into(), connectors.into());
         }
         Ok(body)
+    }
+}
+
+/// Reads a number, or an empty text as null.
+fn number(text: &str) -> Result<Value, String> {
+    match text {
+        "" => Ok(Value::Null),
+        _ => text
+            .parse()
+            .map(|number: u32| number.into())
+            .map_err(|_| "must be a whole number, or empty for the default".into()),
     }
 }
 

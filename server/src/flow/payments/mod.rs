@@ -1,5 +1,6 @@
 //! Payments: created, routed to an account, and changed by what the payment system reports.
 
+mod attempts;
 mod cancel;
 mod details;
 mod fix;

@@ -1,5 +1,6 @@
 //! Payment fixation: creates a payment and submits it to a payment system.
 
+use super::attempts::admit;
 use super::fix::validate;
 use super::routing::{PaymentForm, accounts_for};
 use super::transition::apply_payment_update;
@@ -36,8 +37,8 @@ use tracing::field::Empty;
 /// outcome is left to the reconciler.
 ///
 /// # Errors
-/// When a field is invalid, the invoice takes no payment now, the project rejects the order, or no
-/// account supports the payment. Nothing has changed then.
+/// When a field is invalid, the invoice takes no payment now, the buyer has to wait after too many attempts,
+/// the project rejects the order, or no account supports the payment. Nothing has changed then.
 #[tracing::instrument(level = "error", skip_all,
     fields(invoice = %invoice.id, project = %project.id, method = %fix.method))]
 pub async fn fix_payment(
@@ -59,15 +60,34 @@ pub async fn fix_payment(
         browser: fix.browser.clone(),
         ..form.client()
     };
-    if !invoice.checked {
-        let waiting = match form {
-            PaymentForm::Widget(_) => WaitingFor::Buyer,
-            PaymentForm::Provider => WaitingFor::Server,
-        };
-        check_order(app, project, &invoice, waiting).await?;
+    let (waiting, suspicious) = match form {
+        PaymentForm::Widget(_) => {
+            let card = fix.card.as_ref();
+            let suspicious = admit(app, project, &invoice.id, &id, card, &client).await?;
+            (WaitingFor::Buyer, suspicious)
+        }
+        PaymentForm::Provider => (WaitingFor::Server, false),
+    };
+    let attempt = Attempt {
+        id: id.clone(),
+        first: None,
+        suspicious,
+    };
+    let submitted = async {
+        if !invoice.checked {
+            check_order(app, project, &invoice, waiting).await?;
+        }
+        submit_to_accounts(app, &accounts, &invoice, attempt, &buyer, &fix, &client).await
+    };
+    match submitted.await {
+        Ok(payment) => Ok(views::fixed_payment(&payment)),
+        Err(error) => {
+            if let Error::Problem { .. } = error {
+                app.store.delete_payment_attempt(&id).await?;
+            }
+            Err(error)
+        }
     }
-    let payment = submit_to_accounts(app, &accounts, &invoice, id, &buyer, &fix, &client).await?;
-    Ok(views::fixed_payment(&payment))
 }
 
 /// Submits to each account in turn until one may have charged. Returns the last payment.
@@ -75,16 +95,14 @@ async fn submit_to_accounts(
     app: &App,
     accounts: &[AccountRow],
     invoice: &InvoiceRow,
-    first: PaymentId,
+    mut attempt: Attempt,
     buyer: &Buyer,
     fix: &FixPayment,
     client: &ClientInfo,
 ) -> Result<PaymentRow> {
     let mut not_charged = None;
-    let mut attempt = Attempt {
-        id: first.clone(),
-        first: None,
-    };
+    let Attempt { id, suspicious, .. } = &attempt;
+    let (first, suspicious) = (id.clone(), *suspicious);
     for account in accounts {
         match submit(app, account, invoice, attempt, buyer, fix, client).await {
             Ok(Submission::Submitted(payment)) => return Ok(payment),
@@ -95,6 +113,7 @@ async fn submit_to_accounts(
         attempt = Attempt {
             id: PaymentId::from_unique(new_id::unique()),
             first: Some(first.clone()),
+            suspicious,
         };
     }
     not_charged.ok_or_else(|| {
@@ -105,12 +124,14 @@ async fn submit_to_accounts(
     })
 }
 
-/// The ids of a payment to create.
+/// A payment to create.
 struct Attempt {
-    /// Its own.
+    /// Its own id.
     id: PaymentId,
-    /// The first payment's of the same call, if this is a later one.
+    /// The first payment's id of the same call, if this is a later one.
     first: Option<PaymentId>,
+    /// Whether the browser is not told why it is declined.
+    suspicious: bool,
 }
 
 /// The outcome of submitting a payment to one account.
@@ -183,6 +204,7 @@ async fn insert_pending(
         review: None,
         called_off: false,
         first_attempt: attempt.first,
+        suspicious: attempt.suspicious,
         amount_refunded: 0,
         amount_reversed: 0,
         created_at: now,

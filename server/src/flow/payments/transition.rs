@@ -12,6 +12,7 @@ use crate::flow::refunds::pending_refund;
 use crate::store::Tx;
 use crate::store::audit_log::{self, AuditEntry};
 use crate::store::invoices::{self, InvoiceRow};
+use crate::store::payment_attempts;
 use crate::store::payments::{self, PaymentRow};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
@@ -115,6 +116,7 @@ pub(super) async fn apply_audited(
         change_payment(app, &mut payment, change, &update);
     }
     payments::save(&mut tx, &payment).await?;
+    count_attempt(&mut tx, &payment, before).await?;
     let mut ended = vec![];
     if let Some(change) = &change {
         change_invoice(app, &mut tx, &project, &mut invoice, &payment, change).await?;
@@ -133,6 +135,30 @@ pub(super) async fn apply_audited(
         report(app, &invoice, &payment, before);
     }
     Ok(Some(payment))
+}
+
+/// Counts an attempt to pay that was declined in full, and takes back one that succeeded. What a payment
+/// system never had counts no more than it did: it tells nothing about the card.
+async fn count_attempt(tx: &mut Tx, payment: &PaymentRow, before: PaymentStatus) -> Result<()> {
+    if payment.status == before {
+        return Ok(());
+    }
+    let attempt = payment.first_attempt.as_ref().unwrap_or(&payment.id);
+    match payment.status {
+        PaymentStatus::Succeeded => payment_attempts::delete(tx, attempt).await?,
+        PaymentStatus::Declined => {
+            payment_attempts::decline(tx, attempt, payment.updated_at).await?;
+        }
+        PaymentStatus::Failed if payment.reference.is_some() => {
+            payment_attempts::decline(tx, attempt, payment.updated_at).await?;
+        }
+        PaymentStatus::Failed
+        | PaymentStatus::Canceled
+        | PaymentStatus::Created
+        | PaymentStatus::RequiresVerification
+        | PaymentStatus::Processing => {}
+    }
+    Ok(())
 }
 
 /// Locks an invoice and every other one of the same order, always in the same order.

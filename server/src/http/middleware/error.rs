@@ -18,22 +18,28 @@ impl IntoResponse for Error {
                 kind,
                 detail,
                 errors,
-            } => document(kind, detail, errors),
+                retry_after,
+            } => document(kind, detail, errors, retry_after),
             Self::Internal(cause) if transient => {
                 tracing::error!(cause = format!("{cause:#}"), "database unavailable");
                 let detail = "The database is unavailable. Try again in a moment.";
-                document(ProblemType::Unavailable, detail.into(), vec![])
+                document(ProblemType::Unavailable, detail.into(), vec![], None)
             }
             Self::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "internal error");
                 let detail = "Internal error. Quote the request id when you report it.";
-                document(ProblemType::Internal, detail.into(), vec![])
+                document(ProblemType::Internal, detail.into(), vec![], None)
             }
         }
     }
 }
 
-fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Response {
+fn document(
+    kind: ProblemType,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<u32>,
+) -> Response {
     let refusal = Refusal {
         problem: kind,
         detail: detail.clone(),
@@ -44,6 +50,7 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
             r#type: format!("/problems/{kind}"),
             detail,
             errors,
+            retry_after,
         },
         title: kind.title().to_owned(),
         status: kind.status(),
@@ -64,6 +71,9 @@ fn document(kind: ProblemType, detail: String, errors: Vec<FieldError>) -> Respo
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
+    }
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }

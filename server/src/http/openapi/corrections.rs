@@ -23,7 +23,7 @@ const REQUESTS: [&str; 13] = [
 ];
 /// Objects that requests and responses share. A response may have more fields in a later version, so
 /// that requests have schemas of their own.
-const SHARED: [&str; 3] = ["Buyer", "Item", "WidgetSettings"];
+const SHARED: [&str; 4] = ["AttemptLimits", "Buyer", "Item", "WidgetSettings"];
 
 /// Corrects every operation and the schemas.
 pub fn apply(api: &mut OpenApi) {

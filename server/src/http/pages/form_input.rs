@@ -289,6 +289,7 @@ pub fn explain(texts: &Texts, error: Error) -> Rejection {
             kind,
             detail,
             errors,
+            ..
         } => (kind, detail, errors),
         Error::Internal(cause) => {
             tracing::error!(

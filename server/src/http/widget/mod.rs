@@ -121,12 +121,14 @@ async fn events(
 
 problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
     PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, InvoicePaid, InvoiceExpired,
-    InvoiceCanceled, PaymentInProgress, MethodUnavailable, OrderRejected, OrderCheckUnavailable);
+    InvoiceCanceled, PaymentInProgress, TooManyAttempts, MethodUnavailable, OrderRejected,
+    OrderCheckUnavailable);
 
 /// Payment fixation
 ///
 /// Creates a payment when the buyer presses Pay. At most one payment of an invoice is in progress at a
-/// time.
+/// time. After too many attempts that did not succeed, the buyer has to wait; the project's
+/// `attempt_limits` say after how many.
 #[utoipa::path(post, path = "/v1/widget/invoices/{invoice}/payments", operation_id = "fixPayment",
     tag = "widget",
     security(("client_token" = [])),

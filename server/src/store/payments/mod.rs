@@ -21,7 +21,7 @@ macro_rules! columns {
         concat!(
             "id, invoice, project, method, connector, account, reference, amount, currency, status, \
          decline_code, card, verification, checks, next_check_at, review, called_off, \
-         first_attempt, created_at, updated_at, \
+         first_attempt, suspicious, created_at, updated_at, \
          coalesce(reference_object, case \
              when status <> 'succeeded' and (connector = 'paypal' \
                  or connector = 'adyen' and reference like 'PL%' \
@@ -80,6 +80,8 @@ pub struct PaymentRow {
     pub called_off: bool,
     /// The first payment of the same call, if another account was tried before.
     pub first_attempt: Option<PaymentId>,
+    /// Whether the browser is not told why it is declined.
+    pub suspicious: bool,
     /// The refunded amount, in minor units. Read only: the table `refunds` has it.
     pub amount_refunded: i64,
     /// The amount that the payment system took back, in minor units. Read only: the table
@@ -122,6 +124,7 @@ impl FromRow<'_, AnyRow> for PaymentRow {
             review: row.parse_optional("review")?,
             called_off: row.flag("called_off")?,
             first_attempt: row.parse_optional("first_attempt")?,
+            suspicious: row.flag("suspicious")?,
             amount_refunded: row.try_get("amount_refunded")?,
             amount_reversed: row.try_get("amount_reversed")?,
             created_at: row.try_get("created_at")?,
@@ -148,8 +151,9 @@ pub enum Inserted {
 pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
     let done = sqlx::query(
         "insert into payments (id, invoice, project, method, connector, account, amount, currency,
-         status, card, verification, next_check_at, first_attempt, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         status, card, verification, next_check_at, first_attempt, suspicious, created_at,
+         updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(new.id.as_str())
     .bind(new.invoice.as_str())
@@ -164,6 +168,7 @@ pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
     .bind(to_json(&new.verification)?)
     .bind(new.next_check_at)
     .bind(new.first_attempt.as_ref().map(PaymentId::as_str))
+    .bind(i64::from(new.suspicious))
     .bind(new.created_at)
     .bind(new.updated_at)
     .execute(tx.conn())

@@ -30,6 +30,20 @@ pub enum OrderCheck {
     Unavailable,
 }
 
+/// The limit that an attempt to pay exceeded.
+#[derive(Clone, Copy, Debug, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum AttemptLimit {
+    /// Of the invoice.
+    Invoice,
+    /// Of the client's address.
+    Address,
+    /// Of the card.
+    Card,
+    /// Of the project.
+    Project,
+}
+
 /// What became of a payment system's webhook.
 #[derive(Clone, Copy, Debug, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
 #[strum(serialize_all = "snake_case")]
@@ -125,6 +139,11 @@ pub(super) struct ConnectorOutcome {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct Outcome {
     pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct LimitLabel {
+    pub limit: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

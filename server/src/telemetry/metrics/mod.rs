@@ -4,14 +4,14 @@ mod labels;
 mod registry;
 mod snapshot;
 
-pub use labels::{Callback, ConnectorCall, OrderCheck, RefundEnd, Webhook, Worker};
+pub use labels::{AttemptLimit, Callback, ConnectorCall, OrderCheck, RefundEnd, Webhook, Worker};
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as METRICS_TYPE;
 pub use snapshot::{Backlog, Snapshot};
 
 use crate::clock;
 use labels::{
-    AttemptLabels, CallLabels, ConnectorLabel, ConnectorOutcome, DeclineLabels, Outcome,
-    RequestLabels, WorkerLabel,
+    AttemptLabels, CallLabels, ConnectorLabel, ConnectorOutcome, DeclineLabels, LimitLabel,
+    Outcome, RequestLabels, WorkerLabel,
 };
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::Counter;
@@ -42,6 +42,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Durations<RequestLabels>,
     attempts: Counters<AttemptLabels>,
+    attempts_refused: Counters<LimitLabel>,
     payments: Counters<ConnectorOutcome>,
     declines: Counters<DeclineLabels>,
     held: Counters<ConnectorLabel>,
@@ -79,6 +80,11 @@ impl Metrics {
                 all,
                 "till_payment_attempts",
                 "Payments that were submitted to a payment system",
+            ),
+            attempts_refused: add(
+                all,
+                "till_payment_attempts_refused",
+                "Attempts to pay that have to wait, by the limit that they exceed",
             ),
             payments: add(all, "till_payments", "Payments that ended"),
             declines: add(all, "till_payment_declines", "Declined payments, by reason"),
@@ -132,6 +138,10 @@ impl Metrics {
     }
 
     fn start_at_zero<'a>(&self, connectors: impl IntoIterator<Item = &'a str>) {
+        for limit in AttemptLimit::VARIANTS {
+            let limit = limit.into();
+            let _ = self.attempts_refused.get_or_create(&LimitLabel { limit });
+        }
         for check in OrderCheck::VARIANTS {
             let outcome = check.into();
             let _ = self.order_checks.get_or_create(&Outcome { outcome });
@@ -181,6 +191,14 @@ impl Metrics {
             method: method.as_str(),
         };
         self.attempts.get_or_create(&labels).inc();
+    }
+
+    /// Counts an attempt to pay that has to wait.
+    pub fn attempt_refused(&self, limit: AttemptLimit) {
+        let limit = limit.into();
+        self.attempts_refused
+            .get_or_create(&LimitLabel { limit })
+            .inc();
     }
 
     /// Counts a payment that came to this status, if the status is final.

@@ -148,6 +148,18 @@ async fn invalid_settings_are_reported_by_field() -> Result<()> {
             json!({ "required_buyer_fields": ["shoe size"] }),
             "required_buyer_fields[0]",
         ),
+        (
+            json!({ "attempt_limits": { "card": 1_000_001 } }),
+            "attempt_limits.card",
+        ),
+        (
+            json!({ "attempt_limits": { "card": -1 } }),
+            "attempt_limits.card",
+        ),
+        (
+            json!({ "attempt_limits": { "cards": 1 } }),
+            "attempt_limits.cards",
+        ),
         (json!({ "version": "one" }), "version"),
         (
             sandbox(json!({ "kind": "piggy-bank" })),

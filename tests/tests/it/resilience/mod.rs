@@ -1,5 +1,6 @@
 //! Failures: crashes, overload, races, full disks and lost connections.
 
+mod card_testing;
 mod chaos;
 mod chaos_postgres;
 mod clients;

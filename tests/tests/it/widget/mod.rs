@@ -1,6 +1,7 @@
 //! The widget in a real browser.
 
 mod accessibility;
+mod attempts;
 mod buyer;
 mod card_entry;
 mod embedding;
