@@ -54,8 +54,8 @@ mod tests {
         }
 
         #[test]
-        fn fuzz_what_is_written_is_read(detail in ".{0,20}", kind in ".{0,10}") {
-            let reason = Reason { r#type: kind, detail, errors: vec![] };
+        fn fuzz_what_is_written_is_read(detail in ".{0,20}", kind in ".{0,10}", retry_after: Option<u32>) {
+            let reason = Reason { r#type: kind, detail, errors: vec![], retry_after };
             let written = write(&reason);
             prop_assert_eq!(written.and_then(|text| read::<Reason>(&text)), Some(reason));
         }

@@ -40,7 +40,11 @@ pub async fn delete(tx: &mut Tx, payment: &PaymentId) -> Result<()> {
 
 impl Store {
     /// Counts the other attempts of each scope within its window, in the order of [`Scope::ALL`].
-    pub async fn count_payment_attempts(&self, attempt: &Attempt<'_>, now: i64) -> Result<[Counted; 4]> {
+    pub async fn count_payment_attempts(
+        &self,
+        attempt: &Attempt<'_>,
+        now: i64,
+    ) -> Result<[Counted; 4]> {
         let rows: Vec<(String, i64, i64)> = sqlx::query_as(
             "select scope, cast(sum(points) as bigint), max(at) from (
                  select 'invoice' as scope, points, at from payment_attempts

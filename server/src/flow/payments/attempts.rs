@@ -49,7 +49,11 @@ pub async fn admit(
         let counted = app.store.count_payment_attempts(&attempt, now).await?;
         let (suspicious, rooms) =
             judge_all(limits, counted, now).map_err(|(ms, scope)| refuse(app, scope, ms))?;
-        if app.store.record_payment_attempt(&attempt, rooms, now).await? {
+        if app
+            .store
+            .record_payment_attempt(&attempt, rooms, now)
+            .await?
+        {
             return Ok(suspicious);
         }
     }

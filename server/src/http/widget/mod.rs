@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use fix_body::FixBody;
 use page_order::PageOrder;
 use std::sync::Arc;
+use till_shared::card;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::invoice::{Item, PageOrderInvoice, items_difference};
 use till_shared::widget::{BillingData, FixPayment, FixedPayment, WidgetState};
@@ -163,12 +164,15 @@ async fn fix(
 
 /// What identifies the call when it comes again: its content without the card's number, of which only the
 /// last four digits may be kept, and without its security code, of which nothing may (PCI DSS 4.0.1,
-/// requirements 3.3.1 and 3.5.1).
+/// requirements 3.3.1 and 3.5.1). That they are invalid is kept: such a call is another one.
 fn without_card_data(fix: &FixPayment) -> Result<String> {
     let mut fix = fix.clone();
-    if let Some(card) = &mut fix.card {
-        card.number = card.last4();
-        card.cvc = String::new();
+    if let Some(data) = &mut fix.card {
+        data.number.retain(|c| c != ' ' && c != '-');
+        let brand = card::check_number(&data.number);
+        let code = brand.and_then(|brand| card::check_cvc(&data.cvc, brand));
+        data.number = brand.map_or_else(|_| "invalid".into(), |_| data.last4());
+        data.cvc = if code.is_ok() { "valid" } else { "invalid" }.into();
     }
     Ok(serde_json::to_string(&fix).map_err(anyhow::Error::from)?)
 }

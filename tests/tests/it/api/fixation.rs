@@ -351,6 +351,19 @@ async fn a_key_does_not_depend_on_the_security_code() -> Result<()> {
     let mut later = card(APPROVED);
     later["card"]["exp_year"] = json!(2038);
     pay(&later).await?.problem(422, "idempotency-key-reused")?;
+    // An invalid card is not the one that was paid with.
+    for (field, invalid) in [
+        ("cvc", json!("")),
+        ("cvc", json!(null)),
+        ("cvc", json!("12345")),
+        ("cvc", json!("12a")),
+        ("number", json!("4242 4242 4242 4242 4242")),
+        ("number", json!("4242")),
+    ] {
+        let mut body = card(APPROVED);
+        body["card"][field] = invalid;
+        pay(&body).await?.problem(422, "idempotency-key-reused")?;
+    }
     Ok(())
 }
 
