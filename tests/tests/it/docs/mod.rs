@@ -5,5 +5,6 @@ mod examples;
 mod links;
 mod nginx;
 mod packages;
+mod security;
 mod snippets;
 mod walkthroughs;
