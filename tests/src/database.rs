@@ -17,8 +17,18 @@ pub struct Database {
 }
 
 impl Database {
-    /// Creates a database. An SQLite file is in `dir`.
+    /// Creates a database; on PostgreSQL, one with the tables, as `cargo xtask test` has migrated the
+    /// template of new databases. An SQLite file is in `dir`.
     pub async fn new(dir: &Path) -> Result<Self> {
+        Self::copied_from("template1", dir).await
+    }
+
+    /// Creates a database without tables. An SQLite file is in `dir`.
+    pub async fn empty(dir: &Path) -> Result<Self> {
+        Self::copied_from("template0", dir).await
+    }
+
+    async fn copied_from(template: &str, dir: &Path) -> Result<Self> {
         let Some(server) = std::env::var_os("TILL_TEST_POSTGRES") else {
             return Ok(Self::in_directory(dir));
         };
@@ -33,9 +43,11 @@ impl Database {
             MADE.fetch_add(1, Ordering::Relaxed)
         );
         let admin = connect(&format!("{server}/postgres")).await?;
-        sqlx::query(AssertSqlSafe(format!("create database {name}")))
-            .execute(&admin)
-            .await?;
+        sqlx::query(AssertSqlSafe(format!(
+            "create database {name} template {template}"
+        )))
+        .execute(&admin)
+        .await?;
         Ok(Self {
             url: format!("{server}/{name}"),
         })

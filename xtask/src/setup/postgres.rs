@@ -53,12 +53,20 @@ pub struct Running {
 }
 
 impl Running {
-    /// Sets the variables that the tests read: the URL without a database name, and the paths to crash the
-    /// server.
+    /// The URL of the server, without a database's name.
+    fn url(&self) -> String {
+        format!("postgres://till@127.0.0.1:{}", self.port)
+    }
+
+    /// The URL of the template that new databases are copies of.
+    pub fn template(&self) -> String {
+        format!("{}/template1", self.url())
+    }
+
+    /// Sets the variables that the tests read: the server's URL, and the paths to crash the server.
     pub fn apply(&self, command: &mut Command) {
-        let url = format!("postgres://till@127.0.0.1:{}", self.port);
         command
-            .env("TILL_TEST_POSTGRES", url)
+            .env("TILL_TEST_POSTGRES", self.url())
             .env("TILL_POSTGRES_BIN", &self.bin)
             .env("TILL_POSTGRES_DATA", self.dir.join("data"));
     }

@@ -169,6 +169,14 @@ impl Runner<'_> {
         let scratch = Scratch::in_memory();
         let dir = scratch.as_ref().map(Scratch::dir);
         let running = machine.start(database, dir)?;
+        if let Some(running) = &running {
+            // Each test has a database of its own. With the tables in the template, it has them at once.
+            let mut migrate = process::command(&self.server);
+            migrate
+                .args(["migrate", "--database-url"])
+                .arg(running.template());
+            process::output(&mut migrate)?;
+        }
         println!("Tests on {database}:");
         let mut command = self.command("run");
         command

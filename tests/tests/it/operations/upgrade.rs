@@ -249,7 +249,7 @@ async fn upgrade_from(version: i64) -> Result<()> {
     let written = app.store().await?;
 
     let directory = tempfile::tempdir()?;
-    let old = Database::new(directory.path()).await?;
+    let old = Database::empty(directory.path()).await?;
     let store = old.new_pool().await?;
     up_to(version).await?.run(&store).await?;
     for table in TABLES {
@@ -306,7 +306,7 @@ async fn commands_that_only_read_do_not_migrate() -> Result<()> {
     ensure!(app.terminate().await?);
     let written = app.store().await?;
     let directory = tempfile::tempdir()?;
-    let old = Database::new(directory.path()).await?;
+    let old = Database::empty(directory.path()).await?;
     let store = old.new_pool().await?;
     up_to(1).await?.run(&store).await?;
     for table in ["projects", "secret_keys", "connector_accounts"] {
