@@ -19,6 +19,12 @@ pub struct Config {
     #[arg(long, env = "TILL_LISTEN", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
 
+    /// The address of a second listener, for the operator only: `/metrics`, `/docs`, `/v1/projects` and
+    /// `/v1/payments/{id}/resolve` are served there, and no longer at `--listen`. Keep it in a private
+    /// network.
+    #[arg(long, env = "TILL_OPERATOR_LISTEN")]
+    pub operator_listen: Option<SocketAddr>,
+
     /// The URL at which browsers and payment systems reach this server; `http://` and the address if
     /// absent.
     #[arg(long, env = "TILL_PUBLIC_URL")]

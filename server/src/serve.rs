@@ -24,17 +24,22 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 const STABLE: Duration = Duration::from_secs(60);
 
 /// Serves until [`App::shutdown`] is cancelled. Then accepts no new work and waits for the work in
-/// progress, for at most [`shutdown_seconds`](crate::config::Config::shutdown_seconds).
+/// progress, for at most [`shutdown_seconds`](crate::config::Config::shutdown_seconds). The operator's
+/// calls have a listener of their own if there is one.
 ///
 /// # Errors
-/// When the listener fails.
-pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+/// When a listener fails.
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    operator: Option<TcpListener>,
+) -> anyhow::Result<()> {
     let deadline = async {
         app.shutdown.cancelled().await;
         sleep(app.config.shutdown_limit()).await;
     };
     tokio::select! {
-        served = serve_gracefully(app.clone(), listener) => served,
+        served = serve_gracefully(app.clone(), listener, operator) => served,
         () = deadline => {
             let tasks = app.tasks.len();
             tracing::warn!(tasks, "shutdown took too long: the remaining tasks were abandoned");
@@ -43,13 +48,17 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     }
 }
 
-async fn serve_gracefully(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+async fn serve_gracefully(
+    app: Arc<App>,
+    listener: TcpListener,
+    operator: Option<TcpListener>,
+) -> anyhow::Result<()> {
     // For the command line. Without it, commands take their own settings.
     if let Err(error) = app.store.record_public_url(&app.base_url).await {
         tracing::warn!(%error, "the public URL is not recorded");
     }
     let workers = start_workers(&app);
-    let served = http::serve(app.clone(), listener).await;
+    let served = http::serve(app.clone(), listener, operator).await;
     app.shutdown.cancel();
     app.tasks.close();
     app.tasks.wait().await;

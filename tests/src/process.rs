@@ -44,6 +44,8 @@ pub struct Running {
     child: Child,
     /// The awaited line after the awaited text.
     pub line: String,
+    /// The lines before it.
+    pub earlier: Vec<String>,
 }
 
 impl Running {
@@ -57,18 +59,24 @@ impl Running {
             .context("cannot be started")?;
         let out = child.stdout.take().context("no output")?;
         let mut lines = BufReader::new(out).lines();
+        let mut earlier = vec![];
         let line = async {
             while let Some(line) = lines.next_line().await? {
                 if let Some((_, rest)) = line.split_once(awaited) {
                     return Ok(rest.trim().to_owned());
                 }
+                earlier.push(line);
             }
             bail!("exited before it printed {awaited:?}")
         };
         let line = timeout(START, line).await.context("timed out")??;
         // The output is read until the end, because a full pipe blocks the program.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { child, line })
+        Ok(Self {
+            child,
+            line,
+            earlier,
+        })
     }
 
     /// Kills the process with SIGKILL.

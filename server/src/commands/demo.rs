@@ -98,7 +98,7 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
         println!("  widget  from `trunk serve`; start it in another terminal");
     }
     println!("  Press Ctrl-C to stop.");
-    serve(app, listener).await?;
+    serve(app, listener, None).await?;
     shop.await.context("the demo shop")??;
     sandbox.stop().await
 }
@@ -124,6 +124,7 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
         database_url: format!("sqlite:{}", data.join("till.db").display()),
         encryption_key: None,
         operator_token: None,
+        operator_listen: None,
         trusted_proxies: vec![],
         dev: true,
         live_widget: args.live,

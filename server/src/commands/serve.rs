@@ -13,14 +13,22 @@ pub async fn run(mut config: Config, stop: CancellationToken) -> anyhow::Result<
     let listener = listen(config.listen).await?;
     // With port 0 the system chooses one.
     config.listen = listener.local_addr()?;
+    let operator = match config.operator_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let app = App::new(config).await?;
+    if let Some(operator) = &operator {
+        println!("operator's calls on http://{}", operator.local_addr()?);
+    }
+    // Scripts wait for this line: it comes last.
     println!("listening on http://{}", app.config.listen);
     let shutdown = app.shutdown.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
         shutdown.cancel();
     });
-    serve(app, listener).await
+    serve(app, listener, operator).await
 }
 
 /// Listens on the address; an error names it.

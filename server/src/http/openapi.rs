@@ -202,15 +202,30 @@ fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
     api
 }
 
-/// `/openapi.json` and `/docs`. The document is completed at the first request for it: most servers
-/// are never asked for it.
+/// States that the operations are reached where the document is, and not at the public URL.
+pub fn at_this_listener(mut api: OpenApi) -> OpenApi {
+    for item in api.paths.paths.values_mut() {
+        let server = ServerBuilder::new()
+            .url("/")
+            .description(Some("The operator's listener"))
+            .build();
+        item.servers = Some(vec![server]);
+    }
+    api
+}
+
+/// `/openapi.json`. The document is completed at the first request for it: most servers are never asked
+/// for it.
 pub fn router(api: OpenApi, base_url: String) -> Router<Arc<App>> {
     let document = Arc::new(LazyLock::new(move || json!(complete(api, &base_url))));
+    Router::new().route(
+        "/openapi.json",
+        get(move || async move { Json(&**document).into_response() }),
+    )
+}
+
+/// `/docs`, the viewer of `/openapi.json`.
+pub fn viewer() -> Router<Arc<App>> {
     let viewer = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
-    Router::new()
-        .route(
-            "/openapi.json",
-            get(move || async move { Json(&**document).into_response() }),
-        )
-        .merge(viewer)
+    Router::new().merge(viewer)
 }

@@ -15,13 +15,21 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The routes.
-pub fn router() -> OpenApiRouter<Arc<App>> {
+/// The route to the sandbox, for developers.
+pub fn sandbox_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(sandbox))
+}
+
+/// The routes for the operator.
+pub fn metrics_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+/// The routes for load balancers.
+pub fn health_router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(healthz))
         .routes(routes!(readyz))
-        .routes(routes!(metrics))
-        .routes(routes!(sandbox))
 }
 
 /// Whether the process responds.

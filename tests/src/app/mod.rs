@@ -198,6 +198,17 @@ impl TestApp {
         Ok(command)
     }
 
+    /// Returns the base URL of the operator's listener, which a setting of the app asks for.
+    pub fn operator_url(&self) -> Result<String> {
+        let server = self.server.as_ref().context("no server")?;
+        let mut urls = server
+            .earlier
+            .iter()
+            .filter_map(|line| line.split_once(" on "));
+        let (_, url) = urls.next().context("no listener for the operator")?;
+        Ok(url.to_owned())
+    }
+
     /// Creates a request with the operator token.
     pub fn operator(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)

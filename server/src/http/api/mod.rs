@@ -13,7 +13,7 @@ use crate::app::App;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
-/// The routes.
+/// The routes for a project's server.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(invoices::router())
@@ -21,7 +21,12 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .merge(refunds::router())
         .merge(disputes::router())
         .merge(events::router())
+        .merge(test_clock::router())
+}
+
+/// The routes for the operator.
+pub fn operator_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .merge(projects::router())
         .merge(resolve::router())
-        .merge(test_clock::router())
 }

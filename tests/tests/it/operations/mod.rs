@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod command_line;
 mod commands;
+mod listeners;
 mod logs;
 mod metrics;
 mod retention;

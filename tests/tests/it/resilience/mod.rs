@@ -3,7 +3,7 @@
 mod card_testing;
 mod chaos;
 mod chaos_postgres;
-mod clients;
+pub mod clients;
 mod dead_endpoint;
 mod disk_full;
 mod many_servers;

@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// An address of a client.
-const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// How long a test waits for the server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,22 +23,28 @@ fn address(app: &TestApp) -> Result<SocketAddr> {
 }
 
 /// A connection of a client that writes HTTP itself.
-struct Client(TcpStream);
+pub struct Client(TcpStream);
 
 impl Client {
-    /// Connects from an address of the loopback network.
+    /// Connects to the server from an address of the loopback network.
     async fn connect(app: &TestApp, from: Ipv4Addr) -> Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind((from, 0).into())?;
-        Ok(Self(socket.connect(address(app)?).await?))
+        Self::connect_to(address(app)?, from).await
     }
 
-    async fn send(&mut self, text: &str) -> Result<()> {
+    /// Connects to a listener from an address of the loopback network.
+    pub async fn connect_to(listener: SocketAddr, from: Ipv4Addr) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        Ok(Self(socket.connect(listener).await?))
+    }
+
+    /// Writes to the connection.
+    pub async fn send(&mut self, text: &str) -> Result<()> {
         Ok(self.0.write_all(text.as_bytes()).await?)
     }
 
     /// Reads the head of a response and returns its first line.
-    async fn status(&mut self) -> Result<String> {
+    pub async fn status(&mut self) -> Result<String> {
         let mut head = vec![];
         while !head.ends_with(b"\r\n\r\n") {
             let byte = timeout(PATIENCE, self.0.read_u8())
@@ -93,13 +99,13 @@ impl Client {
 }
 
 /// The head of a request with a body that the client holds back until the server asks for it.
-fn expecting(method: &str, path: &str, key: &str, kind: &str) -> String {
+pub fn expecting(method: &str, path: &str, key: &str, kind: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nhost: till\r\nauthorization: Bearer {key}\r\norigin: https://shop.example\r\n\
          content-type: {kind}\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n"
     )
 }
 
-const JSON: &str = "application/json";
+pub const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-const CONTINUE: &str = "HTTP/1.1 100 Continue";
+pub const CONTINUE: &str = "HTTP/1.1 100 Continue";
