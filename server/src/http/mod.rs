@@ -16,14 +16,17 @@ pub use pages::check_form;
 use crate::app::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use axum::middleware::{from_fn, from_fn_with_state};
 use middleware::error::{method_not_allowed, not_found, panicked};
 use middleware::extract::LARGEST_BODY;
 use middleware::limits::{self, ConcurrencyLimit};
 use middleware::{body, browser, request_id};
+use pages::headers::strict_transport;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -60,7 +63,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(shared_routes());
     let (routes, api) = all.split_for_parts();
     let routes = routes.merge(openapi::viewer());
-    with_middleware(app, routes, api)
+    at_public_url(&app.clone(), with_middleware(app, routes, api))
 }
 
 /// The routes of the public listener, and those of the operator's. Each has permits of its own: any number
@@ -77,8 +80,9 @@ fn routers(app: &Arc<App>) -> (Router, Router) {
     };
     let public = public.merge(shared.clone());
     let own = own.merge(shared).merge(openapi::viewer());
+    let public = with_middleware(app.clone(), public, document(own_api.clone()));
     (
-        with_middleware(app.clone(), public, document(own_api.clone())),
+        at_public_url(app, public),
         with_middleware(
             app.clone(),
             own,
@@ -117,6 +121,15 @@ fn new_limit(app: &App) -> ConcurrencyLimit {
 
 fn limited(routes: Routes, limit: &ConcurrencyLimit) -> Routes {
     routes.layer(from_fn_with_state(limit.clone(), limits::limit))
+}
+
+/// Adds what holds for the host of the public URL only.
+fn at_public_url(app: &App, routes: Router) -> Router {
+    let strict = strict_transport(&app.base_url);
+    routes.layer(SetResponseHeaderLayer::overriding(
+        STRICT_TRANSPORT_SECURITY,
+        strict,
+    ))
 }
 
 /// Adds the OpenAPI document and what all routes share.

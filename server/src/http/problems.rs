@@ -3,7 +3,8 @@
 
 use super::middleware::extract::id;
 use super::openapi::problems;
-use super::pages::message::{nonce, page_headers};
+use super::pages::headers::{Features, Opener, page_headers};
+use super::pages::message::nonce;
 use crate::app::App;
 use crate::flow::Result;
 use axum::extract::Path;
@@ -159,7 +160,8 @@ async fn page(Path(kind): Path<String>) -> Result<Response> {
     let kind: ProblemType = id(&kind, "problem type")?;
     let nonce = nonce()?;
     let policy = format!("default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'");
-    Ok((page_headers(&policy), explain(kind, &nonce)).into_response())
+    let headers = page_headers(&policy, Features::None, Opener::Isolated);
+    Ok((headers, explain(kind, &nonce)).into_response())
 }
 
 fn explain(kind: ProblemType, nonce: &str) -> Markup {

@@ -7,8 +7,8 @@ mod text;
 mod trace_context;
 
 pub use metrics::{
-    AttemptLimit, Backlog, Callback, ConnectorCall, METRICS_TYPE, Metrics, OpenGuard, OrderCheck,
-    RefundEnd, Request, Snapshot, Webhook, Worker,
+    AttemptLimit, Backlog, Callback, ConnectorCall, CspDirective, METRICS_TYPE, Metrics, OpenGuard,
+    OrderCheck, RefundEnd, Request, Snapshot, Webhook, Worker,
 };
 pub use panics::panic_reason;
 pub use trace_context::continue_trace;

@@ -2,7 +2,8 @@
 
 use super::assets;
 use super::back::shop_url;
-use super::message::{Message, nonce, page_headers};
+use super::headers::{Features, Opener, page_headers};
+use super::message::{Message, nonce};
 use super::texts::{Accepted, Lang, Texts};
 use crate::app::App;
 use crate::flow::Error;
@@ -246,7 +247,15 @@ fn show(
     };
     let html = assets::page(&nonce, texts, &page).ok_or_else(|| Message::not_built(texts))?;
     let logo = settings.widget.logo_url.as_deref();
-    let headers = page_headers(&policy(&nonce, allowed, logo));
+    // A popup and the shop's page that opened it post messages to each other. The bank's window does so with
+    // the page that opened it.
+    let is_popup = param(query, "mode").is_some_and(|mode| mode == "popup");
+    let opener = if is_popup {
+        Opener::Shared
+    } else {
+        Opener::OpensWindows
+    };
+    let headers = page_headers(&policy(&nonce, allowed, logo), Features::Payment, opener);
     Ok((headers, Html(html)).into_response())
 }
 

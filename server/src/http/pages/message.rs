@@ -1,10 +1,11 @@
 //! A page with a message: an error or a form that was rejected. In the widget's place it also tells the
 //! page around it.
 
+use super::headers::{Features, Opener, page_headers};
 use super::texts::Texts;
 use crate::http::middleware::request_id;
 use crate::new_id;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -189,17 +190,10 @@ impl IntoResponse for Message {
              base-uri 'none'; form-action 'none'; frame-ancestors {}",
             self.page.as_deref().unwrap_or("'none'")
         );
-        (self.status, page_headers(&policy), self.html(&nonce)).into_response()
+        // The widget's windows show messages as well, and have no data in them to protect.
+        let headers = page_headers(&policy, Features::None, Opener::Shared);
+        (self.status, headers, self.html(&nonce)).into_response()
     }
-}
-
-/// The headers of every page: not cached, with a content security policy.
-pub fn page_headers(policy: &str) -> [(HeaderName, String); 3] {
-    [
-        (header::CACHE_CONTROL, "no-store".into()),
-        (header::CONTENT_SECURITY_POLICY, policy.into()),
-        (header::REFERRER_POLICY, "origin".into()),
-    ]
 }
 
 /// Makes a nonce for a content security policy.

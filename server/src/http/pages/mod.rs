@@ -2,8 +2,10 @@
 
 pub mod assets;
 mod back;
+mod csp_reports;
 mod form;
 mod form_input;
+pub mod headers;
 mod hosted;
 pub mod message;
 mod return_page;
@@ -21,4 +23,5 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .merge(form::router())
         .merge(hosted::router())
         .merge(return_page::router())
+        .merge(csp_reports::router())
 }

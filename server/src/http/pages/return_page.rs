@@ -2,8 +2,9 @@
 //! from the provider and does not read it from the URL. Inside the widget's frame or window, the page
 //! notifies the widget; otherwise it redirects the buyer.
 
+use super::headers::{Features, Opener, page_headers};
 use super::hosted::find;
-use super::message::{Message, nonce, page_headers};
+use super::message::{Message, nonce};
 use super::texts::{Lang, Texts};
 use crate::app::App;
 use crate::flow::payments::{BuyerReturn, handle_return};
@@ -122,7 +123,10 @@ async fn respond(
         "default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'"
     );
     let html = page(texts, &nonce, &invoice, &returned);
-    Ok((page_headers(&policy), html).into_response())
+    // The bank's page, which was in this window before, has no such policy as a rule. Any but the same value
+    // here would cut the connection to the widget that opened the window.
+    let headers = page_headers(&policy, Features::None, Opener::Shared);
+    Ok((headers, html).into_response())
 }
 
 fn page(texts: &Texts, nonce: &str, invoice: &InvoiceId, returned: &BuyerReturn) -> Markup {

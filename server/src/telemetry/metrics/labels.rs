@@ -2,7 +2,7 @@
 //! names a project, an order or a buyer.
 
 use prometheus_client::encoding::EncodeLabelSet;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// How a call to a payment system ended.
 #[derive(Clone, Copy, Debug, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
@@ -99,6 +99,37 @@ pub enum Callback {
     Unreachable,
 }
 
+/// A directive of a content security policy, under its own name (Content Security Policy Level 3, section
+/// 6, and Trusted Types).
+#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names are those of the specification")]
+pub enum CspDirective {
+    BaseUri,
+    ChildSrc,
+    ConnectSrc,
+    DefaultSrc,
+    FontSrc,
+    FormAction,
+    FrameAncestors,
+    FrameSrc,
+    ImgSrc,
+    ManifestSrc,
+    MediaSrc,
+    ObjectSrc,
+    RequireTrustedTypesFor,
+    ScriptSrc,
+    ScriptSrcAttr,
+    ScriptSrcElem,
+    StyleSrc,
+    StyleSrcAttr,
+    StyleSrcElem,
+    TrustedTypes,
+    WorkerSrc,
+    /// One that is not in this list, or none.
+    Other,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct RequestLabels {
     pub method: String,
@@ -171,4 +202,9 @@ impl ConnectorOutcome {
             outcome,
         }
     }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct DirectiveLabel {
+    pub directive: &'static str,
 }

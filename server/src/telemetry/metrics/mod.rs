@@ -4,14 +4,16 @@ mod labels;
 mod registry;
 mod snapshot;
 
-pub use labels::{AttemptLimit, Callback, ConnectorCall, OrderCheck, RefundEnd, Webhook, Worker};
+pub use labels::{
+    AttemptLimit, Callback, ConnectorCall, CspDirective, OrderCheck, RefundEnd, Webhook, Worker,
+};
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as METRICS_TYPE;
 pub use snapshot::{Backlog, Snapshot};
 
 use crate::clock;
 use labels::{
-    AttemptLabels, CallLabels, ConnectorLabel, ConnectorOutcome, DeclineLabels, LimitLabel,
-    Outcome, RequestLabels, WorkerLabel,
+    AttemptLabels, CallLabels, ConnectorLabel, ConnectorOutcome, DeclineLabels, DirectiveLabel,
+    LimitLabel, Outcome, RequestLabels, WorkerLabel,
 };
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::Counter;
@@ -57,6 +59,7 @@ pub struct Metrics {
     connections: Gauge,
     connections_rejected: Counter,
     worker_panics: Counters<WorkerLabel>,
+    csp_reports: Counters<DirectiveLabel>,
     /// When each worker last panicked (milliseconds).
     panicked_at: Mutex<HashMap<Worker, i64>>,
 }
@@ -130,6 +133,11 @@ impl Metrics {
                 "till_worker_panics",
                 "Background workers that panicked and were restarted",
             ),
+            csp_reports: add(
+                all,
+                "till_csp_reports",
+                "Browsers' reports of violations of the pages' content security policy",
+            ),
             panicked_at: Mutex::default(),
             registry,
         };
@@ -153,6 +161,12 @@ impl Metrics {
         for worker in Worker::VARIANTS {
             let worker = worker.into();
             let _ = self.worker_panics.get_or_create(&WorkerLabel { worker });
+        }
+        for directive in CspDirective::VARIANTS {
+            let directive = directive.into();
+            let _ = self
+                .csp_reports
+                .get_or_create(&DirectiveLabel { directive });
         }
         for connector in connectors {
             let label = ConnectorLabel::new(connector);
@@ -283,6 +297,14 @@ impl Metrics {
     /// Counts a connection that was closed because its client has too many.
     pub fn connection_rejected(&self) {
         self.connections_rejected.inc();
+    }
+
+    /// Counts a browser's report of a violation of a page's content security policy.
+    pub fn csp_report(&self, directive: CspDirective) {
+        let directive = directive.into();
+        self.csp_reports
+            .get_or_create(&DirectiveLabel { directive })
+            .inc();
     }
 
     /// Counts a background worker that panicked.

@@ -18,6 +18,7 @@ mod json_api;
 mod key_rotation;
 mod lists;
 mod openapi;
+mod page_headers;
 mod pages;
 mod people;
 mod problems;

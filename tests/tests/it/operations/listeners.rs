@@ -71,6 +71,7 @@ const OTHERS: &[(&str, bool, bool)] = &[
     ("/docs", false, true),
     ("/docs/", false, true),
     ("/docs/swagger-ui.css", false, true),
+    ("/pay/csp-reports", true, false),
     ("/", false, false),
 ];
 

@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod command_line;
 mod commands;
+mod csp_reports;
 mod listeners;
 mod logs;
 mod metrics;
