@@ -11,11 +11,11 @@ const ENDPOINT: &str = "csp";
 /// The features that no page uses (W3C Permissions Policy). Features that a page in a frame has without
 /// being granted them, such as `sync-xhr`, are not in the list: the widget shows banks' pages in a frame,
 /// and turning a feature off would turn it off for these.
-const UNUSED: &str = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), \
+const UNUSED: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), \
     clipboard-write=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), \
     hid=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), otp-credentials=(), \
-    publickey-credentials-create=(), screen-wake-lock=(), serial=(), usb=(), web-share=(), \
-    window-management=(), xr-spatial-tracking=()";
+    publickey-credentials-create=(), screen-wake-lock=(), serial=(), usb=(), window-management=(), \
+    xr-spatial-tracking=()";
 
 /// How long browsers connect by https only: two years, in seconds.
 const TWO_YEARS: &str = "max-age=63072000";

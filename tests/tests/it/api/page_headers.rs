@@ -8,8 +8,7 @@ use till_tests::cards::VERIFIED;
 use till_tests::client::{Answer, Api, card, send, text};
 
 /// Features that no page has: they read a device or the buyer's surroundings.
-const NEVER: [&str; 12] = [
-    "bluetooth",
+const NEVER: [&str; 11] = [
     "camera",
     "clipboard-read",
     "display-capture",
