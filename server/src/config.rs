@@ -1,6 +1,6 @@
 //! The settings of a server, from flags and environment variables.
 
-use crate::private_file;
+use crate::{private_file, store};
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
@@ -36,11 +36,13 @@ pub struct Config {
     #[arg(long = "trusted-proxy", env = "TILL_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The database: `sqlite:FILE`, or `postgres://...`, which several servers can share.
+    /// The database: `sqlite:FILE`, or `postgres://...`, which several servers can share. The connection
+    /// to PostgreSQL on another machine is encrypted, unless `sslmode` in the URL says otherwise.
     #[arg(
         long,
         env = "DATABASE_URL",
         default_value = "sqlite:till.db",
+        value_parser = store::database_url,
         hide_env_values = true
     )]
     pub database_url: String,

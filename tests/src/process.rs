@@ -79,6 +79,11 @@ impl Running {
         })
     }
 
+    /// Returns the id of the process; `None` if it has exited.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Kills the process with SIGKILL.
     pub async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)

@@ -11,6 +11,12 @@ pub enum StoreError {
     /// A migration failed.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// PostgreSQL offers no TLS, or a certificate that is not accepted.
+    #[error(
+        "no encrypted connection to PostgreSQL: {0}. Till connects to another machine with TLS. Turn on TLS \
+         there, or add sslmode=disable to DATABASE_URL if the network in between is yours alone"
+    )]
+    Tls(sqlx::Error),
     /// The URL names an unsupported database.
     #[error("DATABASE_URL must begin with sqlite: or postgres:")]
     Url,
@@ -39,13 +45,23 @@ pub fn is_transient(cause: &anyhow::Error) -> bool {
 }
 
 impl StoreError {
+    /// Why a connection could not be opened.
+    pub(super) fn opening(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Tls(_) => Self::Tls(error),
+            other => Self::Sql(other),
+        }
+    }
+
     /// Whether the database is unreachable, full or overloaded: the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Sql(error) | Self::Migrate(MigrateError::Execute(error)) => {
                 is_transient_sql(error)
             }
-            Self::Migrate(_) | Self::Url | Self::Outdated | Self::Corrupt(_) => false,
+            Self::Migrate(_) | Self::Tls(_) | Self::Url | Self::Outdated | Self::Corrupt(_) => {
+                false
+            }
         }
     }
 }

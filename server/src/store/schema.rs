@@ -54,7 +54,8 @@ fn keep_private(url: &str) -> Result<()> {
 
 async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
     // A connection without the pool's statement timeout: a migration takes as long as it needs.
-    let mut connection = AnyConnection::connect(url).await?;
+    let opened = AnyConnection::connect(url).await;
+    let mut connection = opened.map_err(StoreError::opening)?;
     let locking = match engine {
         Engine::Sqlite => true,
         Engine::Postgres => has_advisory_locks(&mut connection).await?,
@@ -89,7 +90,8 @@ async fn has_advisory_locks(connection: &mut AnyConnection) -> Result<bool> {
 /// # Errors
 /// [`StoreError::Outdated`] when one has not; when the database can't be opened.
 pub(super) async fn check(engine: Engine, url: &str) -> Result<()> {
-    let mut connection = AnyConnection::connect(url).await?;
+    let opened = AnyConnection::connect(url).await;
+    let mut connection = opened.map_err(StoreError::opening)?;
     let exists = match engine {
         Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
         Engine::Postgres => "select count(to_regclass('_sqlx_migrations'))",

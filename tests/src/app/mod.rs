@@ -225,6 +225,11 @@ impl TestApp {
         self.server.take().context("no server")?.kill().await
     }
 
+    /// Returns the id of the server's process; `None` if it does not run.
+    pub fn process_id(&self) -> Option<u32> {
+        self.server.as_ref()?.id()
+    }
+
     /// Starts another server on the same database.
     pub async fn another_server(&self) -> Result<Running> {
         serve(&self.home, "127.0.0.1:0", &self.settings).await

@@ -37,7 +37,7 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
     & not test(/^(connectors::(described|signatures)|api::contract)::/)";
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
-const POSTGRES_ONLY: &str = "test(/^resilience::chaos_postgres::/)";
+const POSTGRES_ONLY: &str = "test(/^(resilience::chaos_postgres|operations::database_tls)::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
 /// The tests with random data.

@@ -200,3 +200,18 @@ async fn the_text_log_says_why() -> Result<()> {
     }
     Ok(())
 }
+
+/// A core dump would have keys in it, and cards.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_crash_writes_no_memory() -> Result<()> {
+    let app = TestApp::start().await?;
+    let id = app.process_id().context("the server has ended")?;
+    let limits = std::fs::read_to_string(format!("/proc/{id}/limits"))?;
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let core: Vec<_> = core.unwrap_or_default().split_whitespace().collect();
+    ensure!(core.ends_with(&["0", "0", "bytes"]), "{limits}");
+    Ok(())
+}

@@ -5,6 +5,7 @@ mod backup;
 mod command_line;
 mod commands;
 mod csp_reports;
+mod database_tls;
 mod listeners;
 mod logs;
 mod metrics;
