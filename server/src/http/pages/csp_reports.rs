@@ -1,7 +1,6 @@
 //! Reports of violations of the pages' content security policy, which browsers send. Anyone can send one: a
 //! report is counted and logged, and changes nothing.
 
-use super::headers::REPORTS_PATH;
 use crate::app::App;
 use crate::flow::{Error, Result};
 use crate::telemetry::CspDirective;
@@ -36,7 +35,7 @@ static LOG: LazyLock<DefaultDirectRateLimiter> =
 /// The route. The OpenAPI document does not describe it, because only browsers call it.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     let limit = DefaultBodyLimit::max(LARGEST_BODY);
-    OpenApiRouter::new().route(REPORTS_PATH, post(receive).layer(limit))
+    OpenApiRouter::new().route("/pay/csp-reports", post(receive).layer(limit))
 }
 
 /// The body of `report-uri` (Content Security Policy Level 3, section 5.3).

@@ -2,9 +2,8 @@
 
 use axum::http::{HeaderName, HeaderValue, header};
 
-/// The path that takes reports of violations of the content security policy. It is part of no API: only
-/// browsers call it.
-pub const REPORTS_PATH: &str = "/pay/csp-reports";
+/// The path of [`super::csp_reports`].
+const REPORTS_PATH: &str = "/pay/csp-reports";
 /// The name of the endpoint in `Reporting-Endpoints`, which `report-to` refers to.
 const ENDPOINT: &str = "csp";
 
