@@ -1,6 +1,8 @@
 //! The settings of a server, from flags and environment variables.
 
-use crate::{private_file, store};
+mod database_url;
+
+use crate::private_file;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
@@ -42,7 +44,7 @@ pub struct Config {
         long,
         env = "DATABASE_URL",
         default_value = "sqlite:till.db",
-        value_parser = store::database_url,
+        value_parser = database_url::read,
         hide_env_values = true
     )]
     pub database_url: String,

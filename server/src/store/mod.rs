@@ -35,11 +35,9 @@ pub mod reversals;
 mod schema;
 pub mod secret_keys;
 pub mod test_clock;
-mod url;
 
 pub use backlog::ToReview;
 pub use database::{Store, Tx};
 pub use error::{Result, StoreError, is_transient};
 pub use notify::Changes;
 pub use schema::migrate;
-pub use url::database_url;

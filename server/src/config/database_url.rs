@@ -10,7 +10,7 @@ const MODES: [&str; 2] = ["sslmode", "ssl-mode"];
 /// Reads the URL of a database. PostgreSQL on another machine is reached with TLS only, unless the URL or
 /// the variable `PGSSLMODE` says otherwise: without either, the driver falls back to plain text, as
 /// PostgreSQL's own clients do (<https://www.postgresql.org/docs/current/libpq-ssl.html>).
-pub fn database_url(text: &str) -> Result<String, Infallible> {
+pub fn read(text: &str) -> Result<String, Infallible> {
     Ok(with_tls(text, std::env::var_os("PGSSLMODE").is_some()).unwrap_or_else(|| text.to_owned()))
 }
 
