@@ -39,7 +39,7 @@ fn is_local(url: &Url) -> bool {
         .parse()
         .is_ok_and(|address: IpAddr| address.is_loopback());
     let is_directory = host.starts_with('/') || host.starts_with("%2F") || host.starts_with("%2f");
-    host.is_empty() || host == "localhost" || is_loopback || is_directory
+    host.is_empty() || host.eq_ignore_ascii_case("localhost") || is_loopback || is_directory
 }
 
 #[cfg(test)]
@@ -79,6 +79,7 @@ mod tests {
             "mysql://db.example/till",
             "not a URL",
             "postgres://till@localhost/till",
+            "postgres://till@Localhost/till",
             "postgres://till@127.0.0.1:5432/till",
             "postgres://till@[::1]/till",
             "postgres:///till",

@@ -75,6 +75,8 @@ fn Frame(session: Session, url: String, name: String) -> impl IntoView {
                     id="verification-frame"
                     title=title
                     src=src
+                    // Banks check passkeys.
+                    allow="publickey-credentials-get *"
                     on:load=move |_| loaded.set(true)
                 ></iframe>
             }

@@ -57,6 +57,9 @@ async fn verified(mode: Mode, name: &'static str, screen: Screen) -> Result<()> 
     buyer.wait_for_screen("verification").await?;
     buyer.browser.enter_frame("#verification-frame").await?;
     buyer.browser.wait_for("#confirm").await?;
+    // Banks check passkeys, which every page around has to permit.
+    let permitted = "return document.featurePolicy.allowsFeature('publickey-credentials-get')";
+    ensure!(buyer.browser.run(permitted).await? == true);
     buyer.screenshot("verification").await?;
     buyer.browser.click("#confirm").await?;
     buyer.return_to_widget(mode).await?;
