@@ -52,10 +52,14 @@ fn keep_private(url: &str) -> Result<()> {
     Ok(())
 }
 
+async fn connect(url: &str) -> Result<AnyConnection> {
+    let opened = AnyConnection::connect(url).await;
+    opened.map_err(StoreError::opening)
+}
+
 async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
     // A connection without the pool's statement timeout: a migration takes as long as it needs.
-    let opened = AnyConnection::connect(url).await;
-    let mut connection = opened.map_err(StoreError::opening)?;
+    let mut connection = connect(url).await?;
     let locking = match engine {
         Engine::Sqlite => true,
         Engine::Postgres => has_advisory_locks(&mut connection).await?,
@@ -90,8 +94,7 @@ async fn has_advisory_locks(connection: &mut AnyConnection) -> Result<bool> {
 /// # Errors
 /// [`StoreError::Outdated`] when one has not; when the database can't be opened.
 pub(super) async fn check(engine: Engine, url: &str) -> Result<()> {
-    let opened = AnyConnection::connect(url).await;
-    let mut connection = opened.map_err(StoreError::opening)?;
+    let mut connection = connect(url).await?;
     let exists = match engine {
         Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
         Engine::Postgres => "select count(to_regclass('_sqlx_migrations'))",

@@ -101,8 +101,7 @@ async fn submit_to_accounts(
     client: &ClientInfo,
 ) -> Result<PaymentRow> {
     let mut not_charged = None;
-    let Attempt { id, suspicious, .. } = &attempt;
-    let (first, suspicious) = (id.clone(), *suspicious);
+    let (first, suspicious) = (attempt.id.clone(), attempt.suspicious);
     for account in accounts {
         match submit(app, account, invoice, attempt, buyer, fix, client).await {
             Ok(Submission::Submitted(payment)) => return Ok(payment),

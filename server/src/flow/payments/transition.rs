@@ -146,14 +146,11 @@ async fn count_attempt(tx: &mut Tx, payment: &PaymentRow, before: PaymentStatus)
     let attempt = payment.first_attempt.as_ref().unwrap_or(&payment.id);
     match payment.status {
         PaymentStatus::Succeeded => payment_attempts::delete(tx, attempt).await?,
-        PaymentStatus::Declined => {
+        PaymentStatus::Failed if payment.reference.is_none() => {}
+        PaymentStatus::Declined | PaymentStatus::Failed => {
             payment_attempts::decline(tx, attempt, payment.updated_at).await?;
         }
-        PaymentStatus::Failed if payment.reference.is_some() => {
-            payment_attempts::decline(tx, attempt, payment.updated_at).await?;
-        }
-        PaymentStatus::Failed
-        | PaymentStatus::Canceled
+        PaymentStatus::Canceled
         | PaymentStatus::Created
         | PaymentStatus::RequiresVerification
         | PaymentStatus::Processing => {}
