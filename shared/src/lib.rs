@@ -3,6 +3,7 @@
 //! argument.
 
 pub mod buyer;
+pub mod captcha;
 pub mod card;
 pub mod dispute;
 pub mod event;

@@ -133,6 +133,22 @@ pub struct ReturnedPayment {
     pub payment: PaymentId,
 }
 
+/// A message from the page with a captcha to the widget around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Solved {
+    /// The solution.
+    pub till_solved: SolvedCaptcha,
+}
+
+/// The content of the message that a captcha was solved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SolvedCaptcha {
+    /// The provider's token, for the payment fixation.
+    pub token: String,
+}
+
 /// The events of a widget, in the order in which they occur. `ready`, `paid` and `expired` occur at most
 /// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Problem documents, RFC 9457.
 
+use crate::captcha::Captcha;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -44,6 +45,8 @@ pub enum ProblemType {
     PaymentFinal,
     /// The payment cannot be refunded by this amount.
     NotRefundable,
+    /// The next attempt to pay has to come with the token of a captcha.
+    CaptchaRequired,
     /// The project has no account for this payment method and currency.
     MethodUnavailable,
     /// The project rejected the order.
@@ -72,7 +75,7 @@ impl ProblemType {
         match self {
             Self::InvalidRequest | Self::IdempotencyKeyReused => 422,
             Self::Unauthorized => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::CaptchaRequired => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
@@ -111,6 +114,7 @@ impl ProblemType {
             Self::InvoiceCanceled => "The invoice was canceled",
             Self::PaymentInProgress => "A payment is in progress",
             Self::TooManyAttempts => "Too many attempts to pay",
+            Self::CaptchaRequired => "A captcha is required",
             Self::PaymentFinal => "The payment is final",
             Self::NotRefundable => "The payment cannot be refunded",
             Self::MethodUnavailable => "The payment method is not available",
@@ -136,6 +140,9 @@ pub struct Problem {
     pub status: u16,
     /// The request id, also written to the log.
     pub request_id: String,
+    /// With `captcha-required`: the captcha to show to the buyer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captcha: Option<Captcha>,
 }
 
 /// The part of a problem document that the widget reads.

@@ -5,8 +5,8 @@ use crate::buyer::Buyer;
 use crate::invoice::Item;
 use crate::language::LANGUAGES;
 use crate::message::{
-    Destination, EventName, InvoiceAndToken, Names, Returned, ReturnedPayment, Size, TillEvent,
-    ToPage, ToWidget,
+    Destination, EventName, InvoiceAndToken, Names, Returned, ReturnedPayment, Size, Solved,
+    SolvedCaptcha, TillEvent, ToPage, ToWidget,
 };
 use crate::order::Order;
 use crate::payment::Method;
@@ -68,6 +68,8 @@ fn the_messages_match_the_types() {
         declare::<Destination>(),
         declare::<Returned>(),
         declare::<ReturnedPayment>(),
+        declare::<Solved>(),
+        declare::<SolvedCaptcha>(),
     ];
     check("widget/messages.d.ts", |_| {
         format!("{START}{}", declarations.concat().trim_end()) + "\n"

@@ -247,6 +247,9 @@ pub struct FixPayment {
     /// The buyer's browser, for 3-D Secure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<BrowserInfo>,
+    /// The token of a solved captcha, after `captcha-required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captcha_token: Option<String>,
 }
 
 /// The buyer's browser, as 3-D Secure needs it (EMV 3-D Secure, "Browser Data").

@@ -9,7 +9,9 @@ use leptos::task::spawn_local;
 use std::cell::RefCell;
 use std::rc::Rc;
 use till_shared::id::InvoiceId;
-use till_shared::message::{Destination, InvoiceAndToken, Returned, Size, ToPage, ToWidget};
+use till_shared::message::{
+    Destination, InvoiceAndToken, Returned, Size, Solved, ToPage, ToWidget,
+};
 use till_shared::widget::BrowserInfo;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -89,6 +91,8 @@ pub enum Heard {
     Offline,
     /// The buyer returned from the verification form.
     Returned,
+    /// The buyer solved the captcha. The token proves it.
+    Solved(String),
     /// The window has the focus again.
     Focused,
     /// After sleep, a lost network or another page. The known state may be outdated.
@@ -178,8 +182,14 @@ pub fn post(message: &ToPage) {
 fn heard(event: &MessageEvent) -> Option<Heard> {
     let text = || JSON::stringify(&event.data()).ok()?.as_string();
     // Also where the page has the origin of the widget.
-    if Ok(event.origin()) == location().origin() && json::read::<Returned>(&text()?).is_some() {
-        return Some(Heard::Returned);
+    if Ok(event.origin()) == location().origin() {
+        let text = text()?;
+        if json::read::<Returned>(&text).is_some() {
+            return Some(Heard::Returned);
+        }
+        if let Some(Solved { till_solved }) = json::read(&text) {
+            return Some(Heard::Solved(till_solved.token));
+        }
     }
     let (page, origin) = page()?;
     if event.origin() != origin || event.source().as_deref() != Some(page.as_ref()) {
@@ -338,6 +348,14 @@ pub fn close_window() {
 pub fn may_focus() -> bool {
     let coarse = window().match_media("(pointer: coarse)").ok().flatten();
     coarse.is_none_or(|query| !query.matches())
+}
+
+/// Presses the Pay button.
+pub fn press_pay() {
+    let pay = document().get_element_by_id("pay");
+    if let Some(pay) = pay.and_then(|pay| pay.dyn_into::<HtmlElement>().ok()) {
+        pay.click();
+    }
 }
 
 /// Returns a random idempotency key for one press of Pay.

@@ -3,8 +3,9 @@
 use super::guard::{GuardedResolver, check_url};
 use super::sign::signature;
 use crate::clock;
+use reqwest::RequestBuilder;
 use reqwest::dns::Resolve;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::EventId;
@@ -35,6 +36,17 @@ pub struct Answer {
     pub timed_out: bool,
     /// The first part of the body.
     pub body: Option<String>,
+}
+
+impl Answer {
+    /// There is no answer for this reason.
+    fn none(error: anyhow::Error) -> Self {
+        Self {
+            timed_out: is_timeout(&error),
+            error: Some(format!("{error:#}")),
+            ..Self::default()
+        }
+    }
 }
 
 impl Deliverer {
@@ -70,12 +82,29 @@ impl Deliverer {
     ) -> Answer {
         match self.try_post(url, id, body, secrets, limit).await {
             Ok(answer) => answer,
-            Err(error) => Answer {
-                timed_out: is_timeout(&error),
-                error: Some(format!("{error:#}")),
-                ..Answer::default()
-            },
+            Err(error) => Answer::none(error),
         }
+    }
+
+    /// Posts a form to a service that a project uses, with an API key or without, and waits at most `limit`
+    /// for the whole answer.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        api_key: Option<&SecretString>,
+        limit: Duration,
+    ) -> Answer {
+        let posted = async {
+            let url: Url = url.parse()?;
+            check_url(&url, self.dev)?;
+            let mut request = self.http.post(url).timeout(limit).form(form);
+            if let Some(key) = api_key {
+                request = request.header("x-api-key", key.expose_secret());
+            }
+            read(request, clock::now().as_second()).await
+        };
+        posted.await.unwrap_or_else(Answer::none)
     }
 
     async fn try_post(
@@ -89,7 +118,7 @@ impl Deliverer {
         let url: Url = url.parse()?;
         check_url(&url, self.dev)?;
         let seconds = clock::now().as_second();
-        let mut response = self
+        let request = self
             .http
             .post(url)
             .timeout(limit)
@@ -100,32 +129,38 @@ impl Deliverer {
                 "webhook-signature",
                 signature(secrets, id.as_str(), seconds, body)?,
             )
-            .body(body.to_owned())
-            .send()
-            .await
-            .map_err(|error| anyhow::Error::from(error.without_url()))?;
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| retry_after_seconds(v, seconds));
-        let mut body = Vec::new();
-        // The status counts even when the connection breaks before the body ends.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() >= MAX_BODY {
-                break;
-            }
-        }
-        Ok(Answer {
-            status: Some(response.status().as_u16()),
-            retry_after,
-            error: None,
-            timed_out: false,
-            // PostgreSQL does not store U+0000.
-            body: Some(sanitize(&String::from_utf8_lossy(&body))),
-        })
+            .body(body.to_owned());
+        read(request, seconds).await
     }
+}
+
+/// Sends a request and reads the answer. `seconds`: the current time, seconds since 1970-01-01 UTC.
+async fn read(request: RequestBuilder, seconds: i64) -> anyhow::Result<Answer> {
+    let mut response = request
+        .send()
+        .await
+        .map_err(|error| anyhow::Error::from(error.without_url()))?;
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| retry_after_seconds(v, seconds));
+    let mut body = Vec::new();
+    // The status counts even when the connection breaks before the body ends.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= MAX_BODY {
+            break;
+        }
+    }
+    Ok(Answer {
+        status: Some(response.status().as_u16()),
+        retry_after,
+        error: None,
+        timed_out: false,
+        // PostgreSQL does not store U+0000.
+        body: Some(sanitize(&String::from_utf8_lossy(&body))),
+    })
 }
 
 /// Parses `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.

@@ -290,6 +290,7 @@ mod tests {
             }))
             .unwrap(),
             notify_off: None,
+            captcha: None,
             version: 1,
             created_at: 1,
             id: id.clone(),

@@ -225,6 +225,7 @@ impl Trigger {
                 holder: None,
             }),
             browser: None,
+            captcha_token: None,
         };
         let found = find(&self.app, invoice).await.map_err(cli_error)?;
         let (_, row) = found.context("the invoice is gone")?;

@@ -2,6 +2,7 @@
 
 use crate::domain::invoice::NotPayable;
 use crate::store::{self, StoreError};
+use till_shared::captcha::Captcha;
 use till_shared::problem::{FieldError, ProblemType};
 
 /// The result of an operation.
@@ -21,6 +22,8 @@ pub enum Error {
         errors: Vec<FieldError>,
         /// When to try again, in seconds from now.
         retry_after: Option<u32>,
+        /// The captcha to solve before the next try.
+        captcha: Option<Box<Captcha>>,
     },
     /// An internal failure, reported to the log only.
     #[error(transparent)]
@@ -35,6 +38,7 @@ impl Error {
             detail: detail.into(),
             errors: vec![],
             retry_after: None,
+            captcha: None,
         }
     }
 
@@ -46,6 +50,18 @@ impl Error {
             detail: format!("There were too many attempts to pay. Try again in {seconds} {unit}."),
             errors: vec![],
             retry_after: Some(seconds),
+            captcha: None,
+        }
+    }
+
+    /// The next attempt to pay has to come with the token of this captcha.
+    pub fn captcha_required(captcha: Captcha) -> Self {
+        Self::Problem {
+            kind: ProblemType::CaptchaRequired,
+            detail: "Solve the captcha and send its token in captcha_token.".into(),
+            errors: vec![],
+            retry_after: None,
+            captcha: Some(Box::new(captcha)),
         }
     }
 
@@ -63,6 +79,7 @@ impl Error {
             detail,
             errors,
             retry_after: None,
+            captcha: None,
         }
     }
 

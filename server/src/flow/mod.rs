@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod background;
 mod buyer;
 pub mod buyer_data;
+pub mod captcha;
 pub mod check_order;
 pub mod connector_check;
 pub mod connector_webhooks;

@@ -1,20 +1,25 @@
 //! Projects as JSON: a new project, and a merge patch. The accounts are a field beside the settings.
 
 use super::accounts::NewAccount;
+use super::captcha::NewCaptcha;
 use super::error::Result;
 use super::input::{deserialize, tidy, tidy_patch};
 use super::projects::{ProjectUpdate, Settings};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Reads the settings and accounts of a new project.
+/// The settings, accounts and captcha of a new project.
+pub type NewProject = (Settings, Vec<NewAccount>, Option<NewCaptcha>);
+
+/// Reads the settings, accounts and captcha of a new project.
 ///
 /// # Errors
 /// `invalid-request` that names the fields.
-pub fn read_new(mut body: Map<String, Value>) -> Result<(Settings, Vec<NewAccount>)> {
+pub fn read_new(mut body: Map<String, Value>) -> Result<NewProject> {
     tidy(&mut body)?;
     let accounts = take_accounts(&mut body)?.unwrap_or_default();
-    Ok((deserialize(body)?, accounts))
+    let captcha = take_captcha(&mut body)?.flatten();
+    Ok((deserialize(body)?, accounts, captcha))
 }
 
 /// Reads a merge patch (RFC 7396) of a project.
@@ -31,6 +36,7 @@ pub fn read_update(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
     let Version { version } = deserialize(Map::from_iter([("version".into(), version)]))?;
     Ok(ProjectUpdate {
         accounts: take_accounts(&mut patch)?,
+        captcha: take_captcha(&mut patch)?,
         version,
         notify_again: patch.contains_key("notify_url"),
         settings: Box::new(move |known| {
@@ -42,6 +48,19 @@ pub fn read_update(mut patch: Map<String, Value>) -> Result<ProjectUpdate> {
             }
         }),
     })
+}
+
+/// Takes the captcha out of a body. Null removes the project's.
+fn take_captcha(body: &mut Map<String, Value>) -> Result<Option<Option<NewCaptcha>>> {
+    #[derive(Deserialize)]
+    struct Captcha {
+        captcha: Option<NewCaptcha>,
+    }
+    let Some(captcha) = body.remove("captcha") else {
+        return Ok(None);
+    };
+    let Captcha { captcha } = deserialize(Map::from_iter([("captcha".into(), captcha)]))?;
+    Ok(Some(captcha))
 }
 
 /// Takes the accounts out of a body. The remaining fields are the settings.

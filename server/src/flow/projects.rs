@@ -2,6 +2,7 @@
 //! is a hash or a ciphertext.
 
 use super::accounts::{self, NewAccount, card_entry};
+use super::captcha::{self, NewCaptcha};
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use super::settings::{normalize, warnings};
@@ -18,6 +19,8 @@ use till_shared::text::{self, Layout};
 pub type Project = projects::Project;
 /// A project's settings.
 pub type Settings = projects::Settings;
+/// A project's captcha.
+pub type CaptchaSettings = projects::CaptchaSettings;
 /// A project as the operator sees it.
 pub type ProjectView = views::ProjectView;
 
@@ -100,14 +103,17 @@ pub struct CreatedProject {
 /// Creates a project.
 ///
 /// # Errors
-/// When a setting or an account is invalid.
+/// When a setting, the captcha or an account is invalid.
 pub async fn create_project(
     app: &App,
     settings: Settings,
     accounts: Vec<NewAccount>,
+    captcha: Option<NewCaptcha>,
 ) -> Result<CreatedProject> {
     let settings = normalize(settings, app.config.dev)?;
     let id = ProjectId::from_unique(new_id::unique());
+    let captcha = captcha.map(|new| captcha::settings(app, &id, new, None));
+    let captcha = captcha.transpose()?;
     let (sk, signing_secret) = (new_id::key("sk_")?, new_id::signing_secret()?);
     let now = clock::now_ms();
     let project = Project {
@@ -118,6 +124,7 @@ pub async fn create_project(
         }],
         settings,
         notify_off: None,
+        captcha,
         version: 1,
         created_at: now,
         id,
@@ -143,6 +150,8 @@ pub struct ProjectUpdate {
     pub settings: Box<ChangeSettings>,
     /// The new accounts, which replace the current ones.
     pub accounts: Option<Vec<NewAccount>>,
+    /// The new captcha, or none.
+    pub captcha: Option<Option<NewCaptcha>>,
     /// The version that the project must have.
     pub version: Option<i64>,
     /// Whether to turn on an endpoint that was turned off because it answered 410.
@@ -172,6 +181,11 @@ pub async fn update_project(
         project.notify_off = None;
     }
     project.settings = settings;
+    if let Some(captcha) = update.captcha {
+        let known = project.captcha.as_ref();
+        let new = captcha.map(|new| captcha::settings(app, id, new, known));
+        project.captcha = new.transpose()?;
+    }
     projects::save(&mut tx, &mut project).await?;
     if let Some(accounts) = update.accounts {
         accounts::replace(app, &mut tx, id, accounts).await?;

@@ -13,6 +13,7 @@ use axum::routing::get;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use till_shared::captcha::{Captcha, CaptchaKind};
 use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
@@ -125,6 +126,14 @@ fn example(kind: ProblemType) -> Problem {
         title: kind.title().to_owned(),
         status: kind.status(),
         request_id: "req_01900000000070008000000000000001".into(),
+        captcha: (kind == ProblemType::CaptchaRequired).then(|| Captcha {
+            kind: CaptchaKind::Turnstile,
+            site_key: "1x00000000000000000000AA".into(),
+            script_url: "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit"
+                .into(),
+            page_url: "https://till.example/pay/inv_01900000000070008000000000000001/captcha"
+                .into(),
+        }),
     }
 }
 

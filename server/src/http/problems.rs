@@ -106,6 +106,13 @@ const fn entry(kind: ProblemType) -> Entry {
              number of seconds. The widget tells the buyer. The project's `attempt_limits` say how many \
              declines are free.",
         ),
+        ProblemType::CaptchaRequired => (
+            "After several declines, the buyer has to show that a person pays. `captcha` names the captcha of \
+             the project, and `captcha.page_url` a page that shows it. Also sent if the token of the request \
+             was rejected by the captcha's provider. Nothing was charged.",
+            "Show the captcha and send the request again with its token in `captcha_token`. The widget does \
+             both.",
+        ),
         ProblemType::PaymentFinal => (
             "The payment has ended, and its status does not change any more.",
             "Read the payment: its `status` is the outcome. To return the money of a payment that \

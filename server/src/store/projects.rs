@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::buyer::BuyerField;
+use till_shared::captcha::CaptchaKind;
 use till_shared::event::EventType;
 use till_shared::id::ProjectId;
 use till_shared::widget::{OpenMode, Theme};
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "id, pk, signing_secrets, settings, notify_off, version, created_at"
+        "id, pk, signing_secrets, settings, notify_off, captcha, version, created_at"
     };
 }
 
@@ -161,6 +162,21 @@ pub struct EncryptedSecret {
     pub until: Option<i64>,
 }
 
+/// A project's captcha, which suspicious attempts to pay have to solve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptchaSettings {
+    /// The kind.
+    pub kind: CaptchaKind,
+    /// The public key of the site at the provider.
+    pub site_key: String,
+    /// The encrypted secret key, in base64.
+    pub secret: String,
+    /// The URL at which a token is checked, if it is not the provider's own.
+    pub verify_url: Option<String>,
+    /// The URL of the script, if it is not the provider's own.
+    pub script_url: Option<String>,
+}
+
 /// A project, with encrypted signing secrets.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -174,6 +190,8 @@ pub struct Project {
     pub settings: Settings,
     /// When its endpoint answered 410, which turned callbacks off (milliseconds).
     pub notify_off: Option<i64>,
+    /// The captcha.
+    pub captcha: Option<CaptchaSettings>,
     /// The number of changes.
     pub version: i64,
     /// When it was created (milliseconds).
@@ -196,6 +214,7 @@ impl FromRow<'_, AnyRow> for Project {
             signing_secrets: row.json("signing_secrets")?,
             settings: row.json("settings")?,
             notify_off: row.try_get("notify_off")?,
+            captcha: row.json_optional("captcha")?,
             version: row.try_get("version")?,
             created_at: row.try_get("created_at")?,
         })
@@ -205,13 +224,14 @@ impl FromRow<'_, AnyRow> for Project {
 /// Inserts a project.
 pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     sqlx::query(
-        "insert into projects (id, pk, signing_secrets, settings, created_at)
-         values ($1, $2, $3, $4, $5)",
+        "insert into projects (id, pk, signing_secrets, settings, captcha, created_at)
+         values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(new.id.as_str())
     .bind(&new.pk)
     .bind(to_json(&new.signing_secrets)?)
     .bind(to_json(&new.settings)?)
+    .bind(new.captcha.as_ref().map(to_json).transpose()?)
     .bind(new.created_at)
     .execute(tx.conn())
     .await?;
@@ -222,12 +242,13 @@ pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
 pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     row.version += 1;
     sqlx::query(
-        "update projects set signing_secrets = $1, settings = $2, notify_off = $3, version = $4
-         where id = $5",
+        "update projects set signing_secrets = $1, settings = $2, notify_off = $3, captcha = $4,
+         version = $5 where id = $6",
     )
     .bind(to_json(&row.signing_secrets)?)
     .bind(to_json(&row.settings)?)
     .bind(row.notify_off)
+    .bind(row.captcha.as_ref().map(to_json).transpose()?)
     .bind(row.version)
     .bind(row.id.as_str())
     .execute(tx.conn())

@@ -2,8 +2,9 @@
 
 use crate::clock::rfc3339;
 use crate::store::connector_accounts::AccountRow;
-use crate::store::projects::{Project, Settings};
+use crate::store::projects::{CaptchaSettings, Project, Settings};
 use serde::Serialize;
+use till_shared::captcha::CaptchaKind;
 use till_shared::id::ProjectId;
 use till_shared::payment::Method;
 use till_shared::widget::CardEntry;
@@ -25,6 +26,9 @@ pub struct ProjectView {
     pub settings: Settings,
     /// Its accounts at payment systems, in order of preference.
     pub connectors: Vec<ConnectorView>,
+    /// The captcha that suspicious attempts to pay have to solve.
+    #[schema(required)]
+    pub captcha: Option<CaptchaView>,
     /// Since when `notify_url` is turned off because it answered 410; RFC 3339 UTC.
     #[schema(required, format = DateTime)]
     pub notify_off_since: Option<String>,
@@ -60,6 +64,30 @@ pub struct ConnectorView {
     pub card_entry: CardEntry,
 }
 
+/// A captcha, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaptchaView {
+    /// Its kind.
+    pub kind: CaptchaKind,
+    /// The public key of the site at the provider.
+    pub site_key: String,
+    /// The URL at which a token is checked; null for the provider's own.
+    #[schema(required)]
+    pub verify_url: Option<String>,
+    /// The URL of the script; null for the provider's own.
+    #[schema(required)]
+    pub script_url: Option<String>,
+}
+
+fn captcha(captcha: &CaptchaSettings) -> CaptchaView {
+    CaptchaView {
+        kind: captcha.kind,
+        site_key: captcha.site_key.clone(),
+        verify_url: captcha.verify_url.clone(),
+        script_url: captcha.script_url.clone(),
+    }
+}
+
 /// A project with its accounts, where the buyer enters a card for each, and the number of its unsent
 /// events.
 pub fn project(
@@ -74,6 +102,7 @@ pub fn project(
         pk: row.pk.clone(),
         settings: row.settings.clone(),
         connectors: accounts.iter().map(connector).collect(),
+        captcha: row.captcha.as_ref().map(captcha),
         notify_off_since: row.notify_off.map(rfc3339),
         unsent_events,
         warnings,

@@ -2,6 +2,7 @@
 //! APIs over a shared ledger.
 
 pub mod adyen;
+pub mod captcha;
 mod entry;
 pub mod mock;
 pub mod mollie;

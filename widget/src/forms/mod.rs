@@ -62,6 +62,7 @@ impl Forms {
             buyer: buyer?,
             card: card?,
             browser: host::browser().filter(|_| is_card),
+            captcha_token: None,
         })
     }
 

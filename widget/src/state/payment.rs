@@ -1,7 +1,7 @@
 //! Submitting and canceling a payment.
 
 use super::notice::payment_notice;
-use super::{FormAction, Session};
+use super::{Captcha, FormAction, Session};
 use crate::api::{self, Failure};
 use crate::api::{Fixed, State};
 use crate::host;
@@ -17,11 +17,15 @@ use till_shared::widget::{FixPayment, Verification};
 impl Session {
     /// Submits a payment, when the buyer presses Pay. Does nothing while another one is being submitted.
     /// `external`: the method continues on a page that cannot be shown in a frame.
-    pub fn pay(self, fix: FixPayment, external: bool) {
+    pub fn pay(self, mut fix: FixPayment, external: bool) {
         if self.sending.get_untracked() {
             return;
         }
         self.sending.set(true);
+        if let Captcha::Solved(token) = self.captcha.get_untracked() {
+            fix.captcha_token = Some(token);
+        }
+        self.captcha.set(Captcha::None);
         self.banner.set(None);
         self.form_action.set(FormAction::None);
         // Browsers allow a window only during the click. Its URL follows.
@@ -88,6 +92,10 @@ impl Session {
                     let minutes = problem.retry_after.unwrap_or(60).div_ceil(60);
                     Some(plural("try_again_in", minutes))
                 }
+                Some(ProblemType::CaptchaRequired) => {
+                    self.captcha.set(Captcha::Shown);
+                    Some(t("captcha"))
+                }
                 Some(ProblemType::MethodUnavailable) => Some(t("decline_method_unavailable")),
                 // The state loaded below says what happened to the invoice.
                 Some(
@@ -103,7 +111,17 @@ impl Session {
         let code = failure.kind().map(ProblemType::as_str);
         self.post_with(ToPage::Error, Some("error"), code, failure.detail());
         self.banner.set(banner);
-        self.reload().await;
+        if self.captcha.get_untracked() == Captcha::None {
+            self.reload().await;
+        }
+    }
+
+    /// Submits the form with the token of a solved captcha.
+    pub(super) fn solved(self, token: String) {
+        if self.captcha.get_untracked() == Captcha::Shown {
+            self.captcha.set(Captcha::Solved(token));
+            host::press_pay();
+        }
     }
 
     /// Opens the verification form in a separate window. Browsers may block it outside of a click.

@@ -173,9 +173,9 @@ fn print_secret(name: &str, words: &str, secret: &str, as_json: bool) {
 async fn create(new: Create) -> anyhow::Result<()> {
     let mut body = new.settings.body().await?;
     body.insert("name".into(), new.name.into());
-    let (settings, accounts) = read_new(body).map_err(cli_error)?;
+    let (settings, accounts, captcha) = read_new(body).map_err(cli_error)?;
     let app = App::migrated(new.common.config).await?;
-    let created = create_project(&app, settings, accounts).await;
+    let created = create_project(&app, settings, accounts, captcha).await;
     let CreatedProject {
         project,
         sk,

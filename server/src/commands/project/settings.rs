@@ -85,6 +85,11 @@ pub(super) struct SettingArgs {
     #[arg(long = "connector", value_name = "FILE")]
     connectors: Vec<PathBuf>,
 
+    /// A captcha for suspicious attempts to pay, as a JSON file with kind, site_key, secret, verify_url and
+    /// script_url; an empty value removes it
+    #[arg(long, value_name = "FILE")]
+    captcha: Option<PathBuf>,
+
     /// Open an account at the sandbox payment system with this URL and use it
     #[arg(long, value_name = "URL")]
     sandbox: Option<url::Url>,
@@ -149,6 +154,14 @@ impl SettingArgs {
         }
         if let Some(test) = self.test.or(self.sandbox.as_ref().map(|_| true)) {
             body.insert("test".into(), test.into());
+        }
+        if let Some(file) = &self.captcha {
+            let captcha = if file.as_os_str().is_empty() {
+                Value::Null
+            } else {
+                read_file(file)?
+            };
+            body.insert("captcha".into(), captcha);
         }
         let mut connectors = vec![];
         for file in &self.connectors {

@@ -48,6 +48,7 @@ pub async fn find_same_order(
         detail: "An earlier order of this project has this order_id and other data.".into(),
         errors,
         retry_after: None,
+        captcha: None,
     })
 }
 

@@ -197,6 +197,7 @@ async fn submit_payment(
         buyer: Buyer::default(),
         card: None,
         browser: None,
+        captcha_token: None,
     };
     let payment = PaymentId::from_unique(new_id::unique());
     let form = PaymentForm::Provider;

@@ -5,31 +5,33 @@ use crate::app::App;
 use crate::clock;
 use crate::connectors::ClientInfo;
 use crate::domain::attempts::{Counted, Room, Scope, Verdict, judge};
+use crate::flow::captcha;
 use crate::flow::error::{Error, Result};
 use crate::store::payment_attempts::Attempt;
 use crate::store::projects::Project;
 use crate::telemetry::AttemptLimit;
 use std::net::{IpAddr, Ipv6Addr};
 use till_shared::id::{InvoiceId, PaymentId};
-use till_shared::widget::CardData;
+use till_shared::widget::FixPayment;
 
 /// The bits of an IPv6 address that name the client's network: a client has all addresses of it.
 const IPV6_NETWORK: u128 = !0 << 64;
 
 /// How often an attempt is judged again because others took its room.
-const TRIES: usize = 3;
+const TRIES: usize = 4;
 
 /// Records an attempt to pay. Returns whether it is suspicious: the browser is then not told why the payment
 /// is declined.
 ///
 /// # Errors
-/// `too-many-attempts` if the buyer has to wait first. Nothing is recorded then.
+/// `too-many-attempts` if the buyer has to wait first; `captcha-required` if the attempt is suspicious and
+/// comes without the token of the project's captcha. Nothing is recorded then.
 pub async fn admit(
     app: &App,
     project: &Project,
     invoice: &InvoiceId,
     payment: &PaymentId,
-    card: Option<&CardData>,
+    fix: &FixPayment,
     client: &ClientInfo,
 ) -> Result<bool> {
     let limits = Scope::ALL.map(|scope| (scope, project.settings.free_declines(scope)));
@@ -42,13 +44,25 @@ pub async fn admit(
         project: &project.id,
         invoice,
         address: hash("address", &network(client.ip)),
-        card: card.map(|card| hash("card", &card.number)),
+        card: fix.card.as_ref().map(|card| hash("card", &card.number)),
     };
+    // A captcha that still has to be solved.
+    let mut captcha = project.captcha.as_ref();
+    // Who solved it does not wait for what others do in the project.
+    let mut solves = captcha.is_some();
     for _ in 0..TRIES {
         let now = clock::now_ms();
         let counted = app.store.count_payment_attempts(&attempt, now).await?;
-        let (suspicious, rooms) =
-            judge_all(limits, counted, now).map_err(|(ms, scope)| refuse(app, scope, ms))?;
+        let (suspicious, rooms) = judge_all(limits, counted, now, solves)
+            .map_err(|(ms, scope)| refuse(app, scope, ms))?;
+        if let Some(unsolved) = captcha.filter(|_| suspicious) {
+            let token = fix.captcha_token.as_deref();
+            let solved = captcha::check(app, project, unsolved, invoice, token, client.ip);
+            solves = solved.await?;
+            captcha = None;
+            // The provider took its time.
+            continue;
+        }
         if app
             .store
             .record_payment_attempt(&attempt, rooms, now)
@@ -61,11 +75,12 @@ pub async fn admit(
 }
 
 /// Returns whether the attempt is suspicious, and what it may find when it is recorded. Otherwise the
-/// longest wait, in milliseconds, and its scope.
+/// longest wait, in milliseconds, and its scope. `solves`: whether it comes with a solved captcha.
 fn judge_all(
     limits: [(Scope, u32); 4],
     counted: [Counted; 4],
     now: i64,
+    solves: bool,
 ) -> std::result::Result<(bool, [Room; 4]), (i64, Scope)> {
     let mut longest: Option<(i64, Scope)> = None;
     let mut any_suspicious = false;
@@ -75,6 +90,10 @@ fn judge_all(
             Verdict::Pass { suspicious, room } => {
                 any_suspicious |= suspicious;
                 room
+            }
+            Verdict::Wait(_) if scope == Scope::Project && solves => {
+                any_suspicious = true;
+                Room::ANY
             }
             Verdict::Wait(ms) => {
                 if longest.is_none_or(|(known, _)| ms > known) {

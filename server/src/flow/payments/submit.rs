@@ -62,8 +62,7 @@ pub async fn fix_payment(
     };
     let (waiting, suspicious) = match form {
         PaymentForm::Widget(_) => {
-            let card = fix.card.as_ref();
-            let suspicious = admit(app, project, &invoice.id, &id, card, &client).await?;
+            let suspicious = admit(app, project, &invoice.id, &id, &fix, &client).await?;
             (WaitingFor::Buyer, suspicious)
         }
         PaymentForm::Provider => (WaitingFor::Server, false),

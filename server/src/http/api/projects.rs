@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use till_shared::id::ProjectId;
-use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::schema::{OneOfBuilder, SchemaType};
 use utoipa::openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +41,8 @@ struct ProjectBody;
 impl ToSchema for ProjectBody {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((ConnectorBody::name().into_owned(), ConnectorBody::schema()));
+        schemas.push((CaptchaBody::name().into_owned(), CaptchaBody::schema()));
+        CaptchaBody::schemas(schemas);
         ConnectorBody::schemas(schemas);
         Settings::schemas(schemas);
     }
@@ -56,6 +58,15 @@ impl PartialSchema for ProjectBody {
                 .build();
             let connectors = Schema::from(connectors).into();
             object.properties.insert("connectors".into(), connectors);
+            let captcha = OneOfBuilder::new()
+                .item(ObjectBuilder::new().schema_type(Type::Null))
+                .item(Ref::from_schema_name(CaptchaBody::name()))
+                .description(Some(
+                    "The captcha that suspicious attempts to pay have to solve. In an update, null removes it.",
+                ))
+                .build();
+            let captcha = Schema::from(captcha).into();
+            object.properties.insert("captcha".into(), captcha);
             object.description = Some("A project's settings and accounts.".into());
         }
         schema
@@ -113,6 +124,26 @@ struct ConnectorBody {
     card_entry: Option<till_shared::widget::CardEntry>,
 }
 
+/// The captcha that suspicious attempts to pay have to solve.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only for the OpenAPI document")]
+struct CaptchaBody {
+    kind: till_shared::captcha::CaptchaKind,
+    /// The public key of your site at the provider.
+    #[schema(pattern = "^[!-~]{1,500}$")]
+    site_key: String,
+    /// The secret key of your site at the provider; for Friendly Captcha, an API key. Stored encrypted and
+    /// never returned. Absent in an update with the same `kind` and `verify_url`: unchanged.
+    #[schema(pattern = "^[!-~]{1,500}$")]
+    secret: Option<String>,
+    /// The URL at which a token is checked. Absent: the provider's own.
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
+    verify_url: Option<String>,
+    /// The URL of the script. Absent: the provider's own.
+    #[schema(pattern = r"^https?://[^\s/?#]+")]
+    script_url: Option<String>,
+}
+
 /// The schema of an account's credentials: texts, which may have line breaks, as certificates do.
 fn credentials() -> Object {
     let text = |pattern| {
@@ -163,12 +194,12 @@ async fn create(
     [(HeaderName, &'static str); 1],
     Json<NewProjectView>,
 )> {
-    let (settings, accounts) = project_body::read_new(body.value)?;
+    let (settings, accounts, captcha) = project_body::read_new(body.value)?;
     let CreatedProject {
         project,
         sk,
         signing_secret,
-    } = create_project(&app, settings, accounts).await?;
+    } = create_project(&app, settings, accounts, captcha).await?;
     log_warnings(&project);
     let created = NewProjectView {
         project,

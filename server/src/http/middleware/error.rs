@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use std::any::Any;
+use till_shared::captcha::Captcha;
 use till_shared::problem::{FieldError, Problem, ProblemType, Reason};
 
 impl IntoResponse for Error {
@@ -19,16 +20,17 @@ impl IntoResponse for Error {
                 detail,
                 errors,
                 retry_after,
-            } => document(kind, detail, errors, retry_after),
+                captcha,
+            } => document(kind, detail, errors, retry_after, captcha),
             Self::Internal(cause) if transient => {
                 tracing::error!(cause = format!("{cause:#}"), "database unavailable");
                 let detail = "The database is unavailable. Try again in a moment.";
-                document(ProblemType::Unavailable, detail.into(), vec![], None)
+                document(ProblemType::Unavailable, detail.into(), vec![], None, None)
             }
             Self::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "internal error");
                 let detail = "Internal error. Quote the request id when you report it.";
-                document(ProblemType::Internal, detail.into(), vec![], None)
+                document(ProblemType::Internal, detail.into(), vec![], None, None)
             }
         }
     }
@@ -39,6 +41,7 @@ fn document(
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<u32>,
+    captcha: Option<Box<Captcha>>,
 ) -> Response {
     let refusal = Refusal {
         problem: kind,
@@ -55,6 +58,7 @@ fn document(
         title: kind.title().to_owned(),
         status: kind.status(),
         request_id: request_id::current().map_or_else(String::new, |id| id.to_string()),
+        captcha: captcha.map(|captcha| *captcha),
     };
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Extension(refusal), Json(problem)).into_response();

@@ -6,9 +6,10 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, SchemaType};
 use utoipa::openapi::{ArrayBuilder, Components, Object, OpenApi, Ref, RefOr, Schema, Type};
 
 /// The objects of request bodies. Their unknown fields are an error.
-const REQUESTS: [&str; 13] = [
+const REQUESTS: [&str; 14] = [
     "AdvanceBody",
     "BrowserInfo",
+    "CaptchaBody",
     "Card",
     "ConnectorBody",
     "FixBody",

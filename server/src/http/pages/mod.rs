@@ -2,6 +2,7 @@
 
 pub mod assets;
 mod back;
+mod captcha;
 mod csp_reports;
 mod form;
 mod form_input;
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 /// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
+        .merge(captcha::router())
         .merge(form::router())
         .merge(hosted::router())
         .merge(return_page::router())

@@ -25,6 +25,8 @@ pub struct FixBody {
     card: Option<Card>,
     /// The buyer's browser, for 3-D Secure and fraud checks.
     browser: Option<BrowserInfo>,
+    /// The token of a solved captcha, after the problem `captcha-required`.
+    captcha_token: Option<String>,
     /// As `buyer.email`.
     email: Option<String>,
     /// As `buyer.name`.
@@ -132,6 +134,7 @@ impl From<FixBody> for FixPayment {
                 holder: card.holder,
             }),
             browser: body.browser,
+            captcha_token: body.captcha_token,
         }
     }
 }

@@ -122,7 +122,7 @@ async fn events(
 
 problems!(FixProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
     PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, InvoicePaid, InvoiceExpired,
-    InvoiceCanceled, PaymentInProgress, TooManyAttempts, MethodUnavailable, OrderRejected,
+    InvoiceCanceled, PaymentInProgress, TooManyAttempts, CaptchaRequired, MethodUnavailable, OrderRejected,
     OrderCheckUnavailable);
 
 /// Payment fixation
@@ -162,11 +162,13 @@ async fn fix(
     .await
 }
 
-/// What identifies the call when it comes again: its content without the card's number, of which only the
-/// last four digits may be kept, and without its security code, of which nothing may (PCI DSS 4.0.1,
-/// requirements 3.3.1 and 3.5.1). That they are invalid is kept: such a call is another one.
+/// What identifies the call when it comes again: its content without the token of a captcha, without the
+/// card's number, of which only the last four digits may be kept, and without its security code, of which
+/// nothing may (PCI DSS 4.0.1, requirements 3.3.1 and 3.5.1). That they are invalid is kept: such a call is
+/// another one.
 fn without_card_data(fix: &FixPayment) -> Result<String> {
     let mut fix = fix.clone();
+    fix.captcha_token = None;
     if let Some(data) = &mut fix.card {
         data.number.retain(|c| c != ' ' && c != '-');
         let brand = card::check_number(&data.number);

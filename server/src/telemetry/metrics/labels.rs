@@ -44,6 +44,20 @@ pub enum AttemptLimit {
     Project,
 }
 
+/// What became of an attempt to pay that has to come with a captcha's token.
+#[derive(Clone, Copy, Debug, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum CaptchaCheck {
+    /// It came without a token.
+    Required,
+    /// The provider confirmed the token.
+    Solved,
+    /// The provider rejected the token.
+    Rejected,
+    /// The provider gave no usable answer.
+    Unavailable,
+}
+
 /// What became of a payment system's webhook.
 #[derive(Clone, Copy, Debug, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
 #[strum(serialize_all = "snake_case")]

@@ -5,7 +5,11 @@ mod registry;
 mod snapshot;
 
 pub use labels::{
+<<<<<<< HEAD
     AttemptLimit, Callback, ConnectorCall, CspDirective, OrderCheck, RefundEnd, Webhook, Worker,
+=======
+    AttemptLimit, Callback, CaptchaCheck, ConnectorCall, OrderCheck, RefundEnd, Webhook, Worker,
+>>>>>>> 4dc88ed (A captcha for suspicious attempts to pay, unfinished: compiles, never run. Its page has the origin of the card's fields, which a script of a provider could read)
 };
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as METRICS_TYPE;
 pub use snapshot::{Backlog, Snapshot};
@@ -45,6 +49,7 @@ pub struct Metrics {
     requests: Durations<RequestLabels>,
     attempts: Counters<AttemptLabels>,
     attempts_refused: Counters<LimitLabel>,
+    captchas: Counters<Outcome>,
     payments: Counters<ConnectorOutcome>,
     declines: Counters<DeclineLabels>,
     held: Counters<ConnectorLabel>,
@@ -88,6 +93,11 @@ impl Metrics {
                 all,
                 "till_payment_attempts_refused",
                 "Attempts to pay that have to wait, by the limit that they exceed",
+            ),
+            captchas: add(
+                all,
+                "till_captchas",
+                "Attempts to pay that have to come with the token of a captcha, by what came",
             ),
             payments: add(all, "till_payments", "Payments that ended"),
             declines: add(all, "till_payment_declines", "Declined payments, by reason"),
@@ -149,6 +159,10 @@ impl Metrics {
         for limit in AttemptLimit::VARIANTS {
             let limit = limit.into();
             let _ = self.attempts_refused.get_or_create(&LimitLabel { limit });
+        }
+        for captcha in CaptchaCheck::VARIANTS {
+            let outcome = captcha.into();
+            let _ = self.captchas.get_or_create(&Outcome { outcome });
         }
         for check in OrderCheck::VARIANTS {
             let outcome = check.into();
@@ -213,6 +227,12 @@ impl Metrics {
         self.attempts_refused
             .get_or_create(&LimitLabel { limit })
             .inc();
+    }
+
+    /// Counts an attempt to pay that has to come with a captcha's token.
+    pub fn captcha(&self, check: CaptchaCheck) {
+        let outcome = check.into();
+        self.captchas.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts a payment that came to this status, if the status is final.

@@ -1,12 +1,20 @@
-//! What the widget says after too many attempts to pay.
+//! What the widget does after too many attempts to pay.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use till_tests::browser::Screen;
 use till_tests::browser::hosted::Hosted;
+use till_tests::browser::{Browser, Screen};
 use till_tests::cards::{APPROVED, CARD_DECLINED};
 use till_tests::client::{card, send};
+use till_tests::providers::captcha::{CaptchaProvider, SITE_KEY};
+
+async fn enter_card(browser: &Browser) -> Result<()> {
+    for (css, text) in [("#number", APPROVED), ("#expiry", "1239"), ("#cvc", "123")] {
+        browser.type_into(css, text).await?;
+    }
+    Ok(())
+}
 
 #[tokio::test]
 async fn the_buyer_is_told_when_to_try_again() -> Result<()> {
@@ -16,9 +24,7 @@ async fn the_buyer_is_told_when_to_try_again() -> Result<()> {
     let opened = api.invoice("1").await?;
     api.pay(&opened, &card(CARD_DECLINED)).await?;
     hosted.show(&opened, "?locale=de", "form").await?;
-    for (css, text) in [("#number", APPROVED), ("#expiry", "1239"), ("#cvc", "123")] {
-        browser.type_into(css, text).await?;
-    }
+    enter_card(browser).await?;
     browser.click("#pay").await?;
     let told = "return document.querySelector('#error-banner')?.textContent.startsWith('Zu viele')";
     browser.until("the banner", told).await?;
@@ -33,5 +39,38 @@ async fn the_buyer_is_told_when_to_try_again() -> Result<()> {
     ensure!(advanced.status == 200, "{advanced:?}");
     browser.click("#pay").await?;
     browser.wait_for("main [data-screen=paid]").await?;
+    hosted.browser.close().await
+}
+
+/// The widget shows the project's captcha, and pays with the token of the solution.
+#[tokio::test]
+async fn a_suspicious_buyer_solves_a_captcha() -> Result<()> {
+    let provider = CaptchaProvider::start().await?;
+    let file = provider.file("turnstile")?;
+    let args = ["--attempts-per-invoice", "2", "--captcha", &file];
+    let hosted = Hosted::with(Screen::Phone, &args, &[]).await?;
+    let (api, browser) = (&hosted.app.api, &hosted.browser);
+    let opened = api.invoice("1").await?;
+    api.pay(&opened, &card(CARD_DECLINED)).await?;
+    hosted.show(&opened, "", "form").await?;
+    enter_card(browser).await?;
+    browser.click("#pay").await?;
+    browser.enter_frame("#captcha").await?;
+    browser.wait_for("#solve").await?;
+    ensure!(provider.forms().is_empty());
+    browser.leave_frames().await?;
+    let banner = browser.wait_for("#error-banner").await?.text().await?;
+    ensure!(banner == "Please confirm that you are human.", "{banner}");
+    browser.screenshot("captcha-360").await?;
+    browser.enter_frame("#captcha").await?;
+    browser.click("#solve").await?;
+    browser.leave_frames().await?;
+    browser.wait_for("main [data-screen=paid]").await?;
+    let forms = provider.forms();
+    let token = format!("solved for {SITE_KEY}");
+    ensure!(
+        forms.len() == 1 && forms[0]["response"] == token,
+        "{forms:?}"
+    );
     hosted.browser.close().await
 }

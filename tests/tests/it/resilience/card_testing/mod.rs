@@ -1,5 +1,6 @@
 //! Thieves who try stolen cards in a payment form, and honest buyers meanwhile.
 
+mod captcha;
 mod counting;
 
 use anyhow::{Result, ensure};
