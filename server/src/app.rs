@@ -50,6 +50,8 @@ pub struct App {
     pub config: Config,
     /// The server's public URL, without a trailing slash.
     pub base_url: String,
+    /// The origin of the captchas' pages, if there is one.
+    pub captcha_origin: Option<String>,
     /// The HTTP client for payment systems.
     pub http: reqwest::Client,
     /// What connectors keep between calls.
@@ -84,6 +86,7 @@ impl App {
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         // Invalid settings must not change the database.
         let base_url = config.base_url()?;
+        config.captcha_origin()?;
         let keys = Keys::from_base64(&config.key()?)?;
         store::migrate(&config.database_url).await?;
         let store = Store::open(&config.database_url, config.database_connections).await?;
@@ -142,6 +145,7 @@ impl App {
         base_url: String,
         keys: Keys,
     ) -> anyhow::Result<Arc<Self>> {
+        let captcha_origin = config.captcha_origin()?;
         let keys = Arc::new(keys);
         let metrics = Arc::new(Metrics::new(
             connectors::REGISTRY.iter().map(|(kind, _)| *kind),
@@ -160,6 +164,7 @@ impl App {
             store,
             keys,
             base_url,
+            captcha_origin,
             http: connectors::http_client(config.connector_timeout())?,
             connector_cache: connectors::Cache::default(),
             outbox: Arc::new(outbox),

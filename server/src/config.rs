@@ -32,6 +32,12 @@ pub struct Config {
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
+    /// A second URL at which browsers reach this server, with another host name than the public URL, such
+    /// as `https://captcha.till.example`. The captchas of projects are shown there, so that the scripts of
+    /// their providers cannot read the payment form. Without it, no captcha is shown.
+    #[arg(long, env = "TILL_CAPTCHA_URL")]
+    pub captcha_url: Option<Url>,
+
     /// A proxy in front of this server, as an address or a network such as 10.0.0.0/8; may be
     /// repeated. Its `X-Forwarded-For` or `Forwarded` header says which address a buyer has. The
     /// environment variable takes a list separated by commas.
@@ -174,6 +180,33 @@ impl Config {
             None => format!("http://{}", self.listen),
         };
         text.trim_end_matches('/').to_owned()
+    }
+
+    /// Returns the origin of the captchas' pages.
+    ///
+    /// # Errors
+    /// When it is not an origin of its own, or not https and http is not allowed by `--dev`.
+    pub fn captcha_origin(&self) -> anyhow::Result<Option<String>> {
+        let Some(url) = &self.captcha_url else {
+            return Ok(None);
+        };
+        let public = Url::parse(&self.any_base_url())?;
+        if url.origin() == public.origin() {
+            bail!(
+                "--captcha-url must have another host name than the public URL: the browser keeps the \
+                 captcha's script away from the payment form by their origins"
+            );
+        }
+        if !(url.scheme() == "https" || self.dev && url.scheme() == "http") {
+            bail!("--captcha-url must be https; http is allowed with --dev only");
+        }
+        let origin = url.origin().ascii_serialization();
+        if url.as_str().trim_end_matches('/') != origin {
+            bail!(
+                "--captcha-url must be a scheme and a host name, such as https://captcha.till.example"
+            );
+        }
+        Ok(Some(origin))
     }
 
     /// Returns the encryption key. With `--dev` and no key set, it is read from the file beside the

@@ -26,6 +26,11 @@ impl CaptchaKind {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Whether the provider's script is a module.
+    pub fn has_module(self) -> bool {
+        self == Self::FriendlyCaptcha
+    }
 }
 
 /// The captcha that a payment fixation has to come with.
@@ -39,8 +44,8 @@ pub struct Captcha {
     /// The URL of the provider's script.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub script_url: String,
-    /// The URL of Till's page that shows the captcha. In a frame of a page of the same server, it posts the
-    /// token to that page.
+    /// The URL of Till's page that shows the captcha. In a frame of the payment page, it posts the token to
+    /// that page.
     #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub page_url: String,
 }

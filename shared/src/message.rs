@@ -133,20 +133,22 @@ pub struct ReturnedPayment {
     pub payment: PaymentId,
 }
 
-/// A message from the page with a captcha to the widget around it.
+/// A message from the page with a captcha to the payment page around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Solved {
-    /// The solution.
-    pub till_solved: SolvedCaptcha,
+pub struct FromCaptcha {
+    /// The captcha's state.
+    pub till_captcha: CaptchaState,
 }
 
-/// The content of the message that a captcha was solved.
+/// The state of a captcha.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct SolvedCaptcha {
-    /// The provider's token, for the payment fixation.
-    pub token: String,
+pub struct CaptchaState {
+    /// The height that it needs, in CSS pixels.
+    pub height: u32,
+    /// When it is solved, the provider's token for the payment fixation.
+    pub token: Option<String>,
 }
 
 /// The events of a widget, in the order in which they occur. `ready`, `paid` and `expired` occur at most

@@ -5,8 +5,8 @@ use crate::buyer::Buyer;
 use crate::invoice::Item;
 use crate::language::LANGUAGES;
 use crate::message::{
-    Destination, EventName, InvoiceAndToken, Names, Returned, ReturnedPayment, Size, Solved,
-    SolvedCaptcha, TillEvent, ToPage, ToWidget,
+    CaptchaState, Destination, EventName, FromCaptcha, InvoiceAndToken, Names, Returned,
+    ReturnedPayment, Size, TillEvent, ToPage, ToWidget,
 };
 use crate::order::Order;
 use crate::payment::Method;
@@ -68,8 +68,8 @@ fn the_messages_match_the_types() {
         declare::<Destination>(),
         declare::<Returned>(),
         declare::<ReturnedPayment>(),
-        declare::<Solved>(),
-        declare::<SolvedCaptcha>(),
+        declare::<FromCaptcha>(),
+        declare::<CaptchaState>(),
     ];
     check("widget/messages.d.ts", |_| {
         format!("{START}{}", declarations.concat().trim_end()) + "\n"

@@ -10,14 +10,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use till_shared::id::InvoiceId;
 use till_shared::message::{
-    Destination, InvoiceAndToken, Returned, Size, Solved, ToPage, ToWidget,
+    Destination, FromCaptcha, InvoiceAndToken, Returned, Size, ToPage, ToWidget,
 };
 use till_shared::widget::BrowserInfo;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Event, HtmlElement, KeyboardEvent, MessageEvent, PageTransitionEvent, ResizeObserver,
-    UrlSearchParams, Window,
+    Event, HtmlElement, HtmlIFrameElement, KeyboardEvent, MessageEvent, PageTransitionEvent,
+    ResizeObserver, UrlSearchParams, Window,
 };
 
 #[wasm_bindgen]
@@ -182,14 +182,16 @@ pub fn post(message: &ToPage) {
 fn heard(event: &MessageEvent) -> Option<Heard> {
     let text = || JSON::stringify(&event.data()).ok()?.as_string();
     // Also where the page has the origin of the widget.
-    if Ok(event.origin()) == location().origin() {
-        let text = text()?;
-        if json::read::<Returned>(&text).is_some() {
-            return Some(Heard::Returned);
-        }
-        if let Some(Solved { till_solved }) = json::read(&text) {
-            return Some(Heard::Solved(till_solved.token));
-        }
+    if Ok(event.origin()) == location().origin() && json::read::<Returned>(&text()?).is_some() {
+        return Some(Heard::Returned);
+    }
+    if let Some(frame) = captcha_frame()
+        && let Some(inside) = frame.content_window()
+        && event.source().as_deref() == Some(inside.as_ref())
+    {
+        let FromCaptcha { till_captcha } = json::read(&text()?)?;
+        frame.set_height(&till_captcha.height.to_string());
+        return till_captcha.token.map(Heard::Solved);
     }
     let (page, origin) = page()?;
     if event.origin() != origin || event.source().as_deref() != Some(page.as_ref()) {
@@ -348,6 +350,11 @@ pub fn close_window() {
 pub fn may_focus() -> bool {
     let coarse = window().match_media("(pointer: coarse)").ok().flatten();
     coarse.is_none_or(|query| !query.matches())
+}
+
+fn captcha_frame() -> Option<HtmlIFrameElement> {
+    let frame = document().get_element_by_id("captcha")?;
+    frame.dyn_into().ok()
 }
 
 /// Presses the Pay button.

@@ -125,6 +125,7 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
         encryption_key: None,
         operator_token: None,
         operator_listen: None,
+        captcha_url: None,
         trusted_proxies: vec![],
         dev: true,
         live_widget: args.live,

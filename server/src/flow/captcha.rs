@@ -49,12 +49,12 @@ const fn provider(kind: CaptchaKind) -> Provider {
     let (verify_url, script_url, sources): (_, _, &[&str]) = match kind {
         CaptchaKind::Turnstile => (
             "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-            "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit",
+            "https://challenges.cloudflare.com/turnstile/v0/api.js",
             &[],
         ),
         CaptchaKind::Hcaptcha => (
             "https://api.hcaptcha.com/siteverify",
-            "https://js.hcaptcha.com/1/api.js?render=explicit",
+            "https://js.hcaptcha.com/1/api.js",
             &["https://hcaptcha.com", "https://*.hcaptcha.com"],
         ),
         CaptchaKind::FriendlyCaptcha => (
@@ -81,6 +81,18 @@ impl CaptchaSettings {
     pub fn script_url(&self) -> &str {
         let own = self.script_url.as_deref();
         own.unwrap_or(provider(self.kind).script_url)
+    }
+
+    /// The URL of the provider's script for a page whose function `tillCaptcha` renders the captcha. Modules
+    /// are ready when they are loaded.
+    pub fn page_script(&self) -> String {
+        let mut script = self.script_url().to_owned();
+        if !self.kind.has_module() {
+            let start = if script.contains('?') { '&' } else { '?' };
+            script.push(start);
+            script.push_str("render=explicit&onload=tillCaptcha");
+        }
+        script
     }
 
     /// The sources that the provider's script loads from, for a content security policy.
@@ -159,6 +171,12 @@ pub fn settings(
     })
 }
 
+/// The URL of the page with the captcha for an invoice. `None` if the server has no origin for it.
+pub fn page_url(app: &App, invoice: &InvoiceId) -> Option<String> {
+    let origin = app.captcha_origin.as_ref()?;
+    Some(format!("{origin}/pay/{invoice}/captcha"))
+}
+
 /// The associated data of a captcha's encrypted secret.
 fn secret_context(project: &ProjectId) -> String {
     format!("projects/{project}/captcha")
@@ -169,12 +187,12 @@ fn secret_context(project: &ProjectId) -> String {
 /// same.
 ///
 /// # Errors
-/// `captcha-required` if there is no token, or the provider rejects it.
+/// `captcha-required`, with the URL of the captcha's page, if there is no token, or the provider rejects it.
 pub async fn check(
     app: &App,
     project: &Project,
     captcha: &CaptchaSettings,
-    invoice: &InvoiceId,
+    page_url: String,
     token: Option<&str>,
     address: Option<IpAddr>,
 ) -> Result<bool> {
@@ -191,7 +209,7 @@ pub async fn check(
             kind: captcha.kind,
             site_key: captcha.site_key.clone(),
             script_url: captcha.script_url().to_owned(),
-            page_url: format!("{}/pay/{invoice}/captcha", app.base_url),
+            page_url,
         })),
     }
 }

@@ -86,7 +86,7 @@ async fn view(app: &App, project: &Project) -> Result<ProjectView> {
     };
     let accounts: Vec<_> = accounts.into_iter().map(with_entry).collect();
     let unsent_events = app.store.count_unsent_events(&project.id).await?;
-    let warnings = warnings(&project.settings, accounts.len());
+    let warnings = warnings(app, project, accounts.len());
     Ok(views::project(project, &accounts, unsent_events, warnings))
 }
 

@@ -4,7 +4,8 @@ use super::error::{Error, Result};
 use super::invoices::order::TTL_SECONDS;
 use super::urls::check_url;
 use super::{locale, origin};
-use crate::store::projects::{AttemptLimits, Settings};
+use crate::app::App;
+use crate::store::projects::{AttemptLimits, Project, Settings};
 use till_shared::event::EventType;
 use till_shared::problem::FieldError;
 use till_shared::text::{self, Layout};
@@ -112,7 +113,7 @@ fn is_hex_color(text: &str) -> bool {
 }
 
 /// What keeps a project from taking payments as its settings say, one sentence each.
-pub fn warnings(settings: &Settings, accounts: usize) -> Vec<String> {
+pub fn warnings(app: &App, project: &Project, accounts: usize) -> Vec<String> {
     let mut warnings = vec![];
     if accounts == 0 {
         warnings.push(
@@ -121,7 +122,11 @@ pub fn warnings(settings: &Settings, accounts: usize) -> Vec<String> {
                 .into(),
         );
     }
-    if let Some(tag) = &settings.widget.locale
+    if project.captcha.is_some() && app.captcha_origin.is_none() {
+        warnings
+            .push("The captcha is not shown without TILL_CAPTCHA_URL, which is not set.".into());
+    }
+    if let Some(tag) = &project.settings.widget.locale
         && !locale::is_translated(tag)
     {
         warnings.push(format!(

@@ -22,6 +22,7 @@ use middleware::error::{method_not_allowed, not_found, panicked};
 use middleware::extract::LARGEST_BODY;
 use middleware::limits::{self, ConcurrencyLimit};
 use middleware::{body, browser, request_id};
+use pages::captcha::keep_apart;
 use pages::headers::strict_transport;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -141,6 +142,7 @@ fn with_middleware(app: Arc<App>, routes: Router<Arc<App>>, api: OpenApi) -> Rou
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(body::reject_compressed))
+        .layer(from_fn_with_state(app.clone(), keep_apart))
         .layer(from_fn(browser::pages_for_people))
         .layer(from_fn_with_state(app.clone(), request_id::with_request_id))
         .with_state(app)

@@ -129,10 +129,10 @@ fn example(kind: ProblemType) -> Problem {
         captcha: (kind == ProblemType::CaptchaRequired).then(|| Captcha {
             kind: CaptchaKind::Turnstile,
             site_key: "1x00000000000000000000AA".into(),
-            script_url: "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit"
-                .into(),
-            page_url: "https://till.example/pay/inv_01900000000070008000000000000001/captcha"
-                .into(),
+            script_url: "https://challenges.cloudflare.com/turnstile/v0/api.js".into(),
+            page_url:
+                "https://captcha.till.example/pay/inv_01900000000070008000000000000001/captcha"
+                    .into(),
         }),
     }
 }

@@ -7,12 +7,8 @@ mod text;
 mod trace_context;
 
 pub use metrics::{
-<<<<<<< HEAD
-    AttemptLimit, Backlog, Callback, ConnectorCall, CspDirective, METRICS_TYPE, Metrics, OpenGuard,
-=======
-    AttemptLimit, Backlog, Callback, CaptchaCheck, ConnectorCall, METRICS_TYPE, Metrics, OpenGuard,
->>>>>>> 4dc88ed (A captcha for suspicious attempts to pay, unfinished: compiles, never run. Its page has the origin of the card's fields, which a script of a provider could read)
-    OrderCheck, RefundEnd, Request, Snapshot, Webhook, Worker,
+    AttemptLimit, Backlog, Callback, CaptchaCheck, ConnectorCall, CspDirective, METRICS_TYPE,
+    Metrics, OpenGuard, OrderCheck, RefundEnd, Request, Snapshot, Webhook, Worker,
 };
 pub use panics::panic_reason;
 pub use trace_context::continue_trace;

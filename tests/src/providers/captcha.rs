@@ -16,16 +16,23 @@ pub const SITE_KEY: &str = "site-key-of-the-shop";
 /// The secret key of the site.
 pub const SECRET: &str = "captcha-secret-of-the-shop";
 
-/// A script with the interface of Turnstile's. A click solves the captcha.
-const SCRIPT: &str = r#"window.turnstile = {
+/// A script with the interface of Turnstile's. A click solves the captcha. Beside that it tries to read the
+/// card in the page around it, and says what it found.
+const SCRIPT: &str = r##"window.turnstile = {
   render(box, { sitekey, callback }) {
     const button = document.createElement("button");
     button.id = "solve";
     button.textContent = "I am human";
     button.onclick = () => callback(`solved for ${sitekey}`);
+    try {
+      button.dataset.stolen = parent.document.querySelector("#number").value;
+    } catch (error) {
+      button.dataset.stolen = error.name;
+    }
     box.append(button);
   },
-};"#;
+};
+window[new URL(document.currentScript.src).searchParams.get("onload")]();"##;
 
 type Answer = Box<dyn Fn() -> Response + Send>;
 

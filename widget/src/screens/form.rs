@@ -104,7 +104,7 @@ fn CaptchaFrame() -> impl IntoView {
     let invoice = api::invoice();
     let invoice = invoice.as_ref().map_or("", |invoice| invoice.as_str());
     let src = ["/pay/", invoice, "/captcha"].concat();
-    view! { <iframe id="captcha" title=t("captcha") src=src></iframe> }
+    view! { <iframe id="captcha" title=t("captcha") src=src height="90"></iframe> }
 }
 
 fn method_fields(forms: Forms) -> Option<Once> {

@@ -46,8 +46,9 @@ pub async fn admit(
         address: hash("address", &network(client.ip)),
         card: fix.card.as_ref().map(|card| hash("card", &card.number)),
     };
-    // A captcha that still has to be solved.
-    let mut captcha = project.captcha.as_ref();
+    // A captcha that still has to be solved, and its page.
+    let page = captcha::page_url(app, invoice);
+    let mut captcha = project.captcha.as_ref().zip(page);
     // Who solved it does not wait for what others do in the project.
     let mut solves = captcha.is_some();
     for _ in 0..TRIES {
@@ -55,11 +56,9 @@ pub async fn admit(
         let counted = app.store.count_payment_attempts(&attempt, now).await?;
         let (suspicious, rooms) = judge_all(limits, counted, now, solves)
             .map_err(|(ms, scope)| refuse(app, scope, ms))?;
-        if let Some(unsolved) = captcha.filter(|_| suspicious) {
+        if let Some((settings, page)) = captcha.take_if(|_| suspicious) {
             let token = fix.captcha_token.as_deref();
-            let solved = captcha::check(app, project, unsolved, invoice, token, client.ip);
-            solves = solved.await?;
-            captcha = None;
+            solves = captcha::check(app, project, settings, page, token, client.ip).await?;
             // The provider took its time.
             continue;
         }

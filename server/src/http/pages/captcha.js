@@ -1,22 +1,26 @@
 (() => {
   const box = document.getElementById("captcha");
-  const { kind, siteKey: sitekey, script } = box.dataset;
-  const height = (pixels) => {
-    if (window.frameElement) window.frameElement.style.height = `${pixels}px`;
+  const { kind, siteKey: sitekey, page } = box.dataset;
+  const LOW = 90;
+  // The challenge of hCaptcha is larger than its checkbox.
+  const HIGH = 620;
+  const post = (height, token = null) => parent.postMessage({ till_captcha: { height, token } }, page);
+  const solved = (token) => post(LOW, token);
+  // The provider's script calls it when it is ready, as its URL asks.
+  window.tillCaptcha = () => {
+    const settings = { sitekey, callback: solved };
+    if (kind === "hcaptcha") {
+      settings["open-callback"] = () => post(HIGH);
+      settings["close-callback"] = () => post(LOW);
+    }
+    window[kind].render(box, settings);
   };
-  const solved = (token) => parent.postMessage({ till_solved: { token } }, location.origin);
-  const element = document.createElement("script");
-  element.src = script;
   if (kind === "friendly_captcha") {
-    element.type = "module";
-    element.onload = () => {
-      box.addEventListener("frc:widget.complete", (event) => solved(event.detail.response));
-      window.frcaptcha.createWidget({ element: box, sitekey, startMode: "auto" });
-    };
-  } else {
-    // The challenge of hCaptcha is larger than its checkbox.
-    const open = { "open-callback": () => height(620), "close-callback": () => height(90) };
-    element.onload = () => window[kind].render(box, { sitekey, callback: solved, ...open });
+    box.addEventListener("frc:widget.complete", (event) => solved(event.detail.response));
+    addEventListener("load", () => window.frcaptcha?.createWidget({ element: box, sitekey, startMode: "auto" }));
   }
-  document.head.append(element);
+  // A script that cannot be loaded; the event does not bubble.
+  addEventListener("error", ({ target }) => {
+    if (target.tagName === "SCRIPT") document.getElementById("failed").hidden = false;
+  }, true);
 })();

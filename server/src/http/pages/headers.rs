@@ -45,6 +45,16 @@ pub enum Opener {
 /// The headers of every page: not cached, with a content security policy whose violations are reported, and
 /// which keeps scripts from turning text into code (W3C Trusted Types).
 pub fn page_headers(policy: &str, features: Features, opener: Opener) -> [(HeaderName, String); 6] {
+    let policy = format!("{policy}; require-trusted-types-for 'script'; trusted-types 'none'");
+    headers_with_scripts_of_others(&policy, features, opener)
+}
+
+/// As [`page_headers`], for a page with somebody else's script, which may turn text into code.
+pub fn headers_with_scripts_of_others(
+    policy: &str,
+    features: Features,
+    opener: Opener,
+) -> [(HeaderName, String); 6] {
     let used = match features {
         Features::None => "payment=(), publickey-credentials-get=()",
         Features::Payment => "payment=(self), publickey-credentials-get=*",
@@ -58,10 +68,7 @@ pub fn page_headers(policy: &str, features: Features, opener: Opener) -> [(Heade
         (header::CACHE_CONTROL, "no-store".into()),
         (
             header::CONTENT_SECURITY_POLICY,
-            format!(
-                "{policy}; require-trusted-types-for 'script'; trusted-types 'none'; \
-                 report-uri {REPORTS_PATH}; report-to {ENDPOINT}"
-            ),
+            format!("{policy}; report-uri {REPORTS_PATH}; report-to {ENDPOINT}"),
         ),
         (header::REFERRER_POLICY, "origin".into()),
         (

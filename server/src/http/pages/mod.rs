@@ -2,7 +2,7 @@
 
 pub mod assets;
 mod back;
-mod captcha;
+pub mod captcha;
 mod csp_reports;
 mod form;
 mod form_input;

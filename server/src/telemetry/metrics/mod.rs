@@ -5,11 +5,8 @@ mod registry;
 mod snapshot;
 
 pub use labels::{
-<<<<<<< HEAD
-    AttemptLimit, Callback, ConnectorCall, CspDirective, OrderCheck, RefundEnd, Webhook, Worker,
-=======
-    AttemptLimit, Callback, CaptchaCheck, ConnectorCall, OrderCheck, RefundEnd, Webhook, Worker,
->>>>>>> 4dc88ed (A captcha for suspicious attempts to pay, unfinished: compiles, never run. Its page has the origin of the card's fields, which a script of a provider could read)
+    AttemptLimit, Callback, CaptchaCheck, ConnectorCall, CspDirective, OrderCheck, RefundEnd,
+    Webhook, Worker,
 };
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE as METRICS_TYPE;
 pub use snapshot::{Backlog, Snapshot};

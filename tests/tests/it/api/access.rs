@@ -65,6 +65,7 @@ const ACCESS: &[(&str, Access)] = &[
     ("getPaymentPage", Access::Public),
     ("redirectToPaymentPage", Access::Public),
     ("getPaymentFrame", Access::Public),
+    ("getCaptcha", Access::Public),
     ("getWidgetTexts", Access::Public),
     ("getWidgetFile", Access::Public),
     ("getEmbedScript", Access::Public),

@@ -43,6 +43,7 @@ const PUBLIC: &[&str] = &[
     "getPaymentPage",
     "redirectToPaymentPage",
     "getPaymentFrame",
+    "getCaptcha",
     "getWidgetTexts",
     "getWidgetFile",
     "getEmbedScript",

@@ -3,10 +3,12 @@
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
+use till_tests::app::{Setup, TestApp};
 use till_tests::browser::hosted::Hosted;
 use till_tests::browser::{Browser, Screen};
 use till_tests::cards::{APPROVED, CARD_DECLINED};
 use till_tests::client::{card, send};
+use till_tests::faults::relay::Relay;
 use till_tests::providers::captcha::{CaptchaProvider, SITE_KEY};
 
 async fn enter_card(browser: &Browser) -> Result<()> {
@@ -42,13 +44,24 @@ async fn the_buyer_is_told_when_to_try_again() -> Result<()> {
     hosted.browser.close().await
 }
 
-/// The widget shows the project's captcha, and pays with the token of the solution.
+/// The widget shows the project's captcha, and pays with the token of the solution. The provider's script
+/// has an origin of its own, and cannot read the card.
 #[tokio::test]
 async fn a_suspicious_buyer_solves_a_captcha() -> Result<()> {
     let provider = CaptchaProvider::start().await?;
     let file = provider.file("turnstile")?;
-    let args = ["--attempts-per-invoice", "2", "--captcha", &file];
-    let hosted = Hosted::with(Screen::Phone, &args, &[]).await?;
+    let relay = Relay::start().await?;
+    let elsewhere = relay.url.replace("127.0.0.1", "localhost");
+    let setup = Setup {
+        project_args: &["--attempts-per-invoice", "2", "--captcha", &file],
+        settings: &["--captcha-url", &elsewhere],
+        server_relay: Some(&relay),
+        ..Setup::default()
+    };
+    let hosted = Hosted {
+        app: TestApp::set_up(setup).await?,
+        browser: Browser::start(Screen::Phone).await?,
+    };
     let (api, browser) = (&hosted.app.api, &hosted.browser);
     let opened = api.invoice("1").await?;
     api.pay(&opened, &card(CARD_DECLINED)).await?;
@@ -56,7 +69,9 @@ async fn a_suspicious_buyer_solves_a_captcha() -> Result<()> {
     enter_card(browser).await?;
     browser.click("#pay").await?;
     browser.enter_frame("#captcha").await?;
-    browser.wait_for("#solve").await?;
+    let solve = browser.wait_for("#solve").await?;
+    let stolen = solve.attr("data-stolen").await?.unwrap_or_default();
+    ensure!(stolen == "SecurityError", "{stolen}");
     ensure!(provider.forms().is_empty());
     browser.leave_frames().await?;
     let banner = browser.wait_for("#error-banner").await?.text().await?;

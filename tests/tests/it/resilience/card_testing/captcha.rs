@@ -12,11 +12,21 @@ use till_tests::client::{Answer, Opened, card, send};
 use till_tests::metrics::Metrics;
 use till_tests::providers::captcha::{CaptchaProvider, SECRET, SITE_KEY};
 
+/// The settings of a server that shows captchas.
+const SETTINGS: [&str; 4] = [
+    "--trusted-proxy",
+    "127.0.0.1",
+    "--captcha-url",
+    CAPTCHA_ORIGIN,
+];
+/// The origin of the captchas' pages.
+const CAPTCHA_ORIGIN: &str = "http://captcha.till.example:8787";
+
 /// A project that asks for a captcha after two declines of an invoice, and has one with a decline.
 async fn suspicious(provider: &CaptchaProvider) -> Result<(TestApp, Opened)> {
     let file = provider.file("turnstile")?;
     let args = ["--captcha", &file, "--attempts-per-invoice", "4"];
-    let app = TestApp::with_settings(&args, &["--trusted-proxy", "127.0.0.1"]).await?;
+    let app = TestApp::with_settings(&args, &SETTINGS).await?;
     let opened = app.api.invoice("1").await?;
     for _ in 0..2 {
         ended(&pay(&app, &opened, CARD_DECLINED, None).await?, "declined")?;
@@ -42,7 +52,7 @@ async fn a_captcha_is_asked_for_when_suspicion_rises() -> Result<()> {
     let answer = pay(&app, &opened, APPROVED, None).await?;
     answer.problem(403, "captcha-required")?;
     let captcha = &answer.json()["captcha"];
-    let page = format!("{}/pay/{}/captcha", app.api.url, opened.id);
+    let page = format!("{CAPTCHA_ORIGIN}/pay/{}/captcha", opened.id);
     ensure!(
         *captcha
             == json!({ "kind": "turnstile", "site_key": SITE_KEY,
@@ -157,7 +167,8 @@ async fn a_provider_that_fails_does_not_stop_buyers() -> Result<()> {
 async fn each_kind_is_asked_in_its_own_way() -> Result<()> {
     let provider = CaptchaProvider::start().await?;
     let file = provider.file("friendly_captcha")?;
-    let app = TestApp::with(&["--attempts-per-invoice", "2", "--captcha", &file]).await?;
+    let args = ["--attempts-per-invoice", "2", "--captcha", &file];
+    let app = TestApp::with_settings(&args, &["--captcha-url", CAPTCHA_ORIGIN]).await?;
     let opened = app.api.invoice("1").await?;
     ended(&pay(&app, &opened, CARD_DECLINED, None).await?, "declined")?;
     ended(
@@ -171,13 +182,22 @@ async fn each_kind_is_asked_in_its_own_way() -> Result<()> {
     Ok(())
 }
 
-/// Only the payment pages of this project may show the page, and only the provider's script runs in it.
+/// Only the payment pages of this project may show the page, and only the provider's script runs in it. Its
+/// origin has nothing else.
 #[tokio::test]
-async fn the_page_admits_the_provider_of_this_project() -> Result<()> {
+async fn the_page_has_an_origin_of_its_own() -> Result<()> {
     let provider = CaptchaProvider::start().await?;
     let (app, opened) = suspicious(&provider).await?;
-    let page = async |path: &str| send(app.api.request(Method::GET, path)).await;
-    let shown = page(&format!("/pay/{}/captcha", opened.id)).await?;
+    let at = async |host: &str, path: &str| {
+        send(app.api.request(Method::GET, path).header("host", host)).await
+    };
+    let (own, public) = ("captcha.till.example:8787", "till.example");
+    let path = format!("/pay/{}/captcha", opened.id);
+    let elsewhere = at(public, &path).await?;
+    ensure!(elsewhere.status == 303, "{elsewhere:?}");
+    ensure!(elsewhere.header("location") == format!("{CAPTCHA_ORIGIN}{path}"));
+
+    let shown = at("CAPTCHA.till.example:8787", &path).await?;
     ensure!(shown.status == 200, "{shown:?}");
     let policy = shown.header("content-security-policy");
     let directive = |name: &str| {
@@ -186,7 +206,8 @@ async fn the_page_admits_the_provider_of_this_project() -> Result<()> {
             .map(str::to_owned)
             .context(name.to_owned())
     };
-    ensure!(directive("frame-ancestors")? == "frame-ancestors 'self' https://shop.example");
+    let ancestors = format!("frame-ancestors {} https://shop.example", app.api.url);
+    ensure!(directive("frame-ancestors")? == ancestors, "{policy}");
     for name in ["script-src", "frame-src", "connect-src"] {
         ensure!(directive(name)?.contains(&provider.url), "{policy}");
     }
@@ -196,17 +217,99 @@ async fn the_page_admits_the_provider_of_this_project() -> Result<()> {
     );
     ensure!(!shown.text.contains(SECRET));
     // The page with the card's fields does not admit it.
-    let form = page(&format!("/pay/{}", opened.id)).await?;
+    let form = at(public, &format!("/pay/{}", opened.id)).await?;
     ensure!(
-        !form
-            .header("content-security-policy")
-            .contains(&provider.url)
+        form.status == 200
+            && !form
+                .header("content-security-policy")
+                .contains(&provider.url)
     );
+    for path in [
+        &format!("/pay/{}", opened.id),
+        "/pay/frame",
+        "/till.js",
+        "/healthz",
+        "/v1/projects",
+        "/v1/invoices",
+        "/docs/",
+        "/",
+    ] {
+        let other = at(own, path).await?;
+        ensure!(other.status == 404, "{path}: {other:?}");
+    }
 
-    let other = app.another_project().await?;
-    let without = other.invoice("1").await?;
-    let missing = page(&format!("/pay/{}/captcha", without.id)).await?;
-    ensure!(missing.status == 404, "{missing:?}");
+    let without = app.another_project().await?.invoice("1").await?;
+    for host in [own, public] {
+        let missing = at(host, &format!("/pay/{}/captcha", without.id)).await?;
+        ensure!(missing.status == 404, "{host}: {missing:?}");
+    }
+    Ok(())
+}
+
+/// A repeated call, under the idempotency key of the call that was told to solve a captcha, is not answered
+/// with that.
+#[tokio::test]
+async fn the_token_may_come_under_the_same_idempotency_key() -> Result<()> {
+    let provider = CaptchaProvider::start().await?;
+    let (app, opened) = suspicious(&provider).await?;
+    let pay = async |token: Option<&str>| {
+        let mut body = card(APPROVED);
+        body["captcha_token"] = token.into();
+        let request = app.api.widget(Method::POST, &opened, "/payments");
+        let request = request.header("idempotency-key", "one-press");
+        send(request.header("x-forwarded-for", THIEF).json(&body)).await
+    };
+    pay(None).await?.problem(403, "captcha-required")?;
+    ended(&pay(Some("solved")).await?, "succeeded")?;
+    let first = pay(Some("solved")).await?;
+    ended(&first, "succeeded")?;
+    ensure!(provider.forms().len() == 1, "{:?}", provider.forms());
+    Ok(())
+}
+
+/// Without an origin for it, a captcha is not asked for: nobody could solve it.
+#[tokio::test]
+async fn a_server_without_the_origin_asks_for_no_captcha() -> Result<()> {
+    let provider = CaptchaProvider::start().await?;
+    let file = provider.file("hcaptcha")?;
+    let app = TestApp::with(&["--captcha", &file, "--attempts-per-invoice", "2"]).await?;
+    let opened = app.api.invoice("1").await?;
+    ended(&pay(&app, &opened, CARD_DECLINED, None).await?, "declined")?;
+    ended(&pay(&app, &opened, APPROVED, None).await?, "succeeded")?;
+    let path = format!("/v1/projects/{}", app.keys.id);
+    let shown = send(app.operator(Method::GET, &path)).await?;
+    let warnings = shown.json()["warnings"].to_string();
+    ensure!(warnings.contains("TILL_CAPTCHA_URL"), "{warnings}");
+    Ok(())
+}
+
+/// The browser separates origins by scheme, host and port.
+#[tokio::test]
+async fn the_origin_must_be_another_one() -> Result<()> {
+    let app = TestApp::start().await?;
+    for (url, reason) in [
+        (app.api.url.as_str(), "another host name"),
+        (
+            "https://captcha.till.example/path",
+            "a scheme and a host name",
+        ),
+        (
+            "https://captcha.till.example/?a",
+            "a scheme and a host name",
+        ),
+        ("ftp://captcha.till.example", "https"),
+    ] {
+        let args = [
+            "project",
+            "list",
+            "--public-url",
+            &app.api.url,
+            "--captcha-url",
+            url,
+        ];
+        let error = app.till(&args).await?.err().unwrap_or_default();
+        ensure!(error.contains(reason), "{url}: {error}");
+    }
     Ok(())
 }
 
