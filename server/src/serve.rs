@@ -57,6 +57,9 @@ async fn serve_gracefully(
     if let Err(error) = app.store.record_public_url(&app.base_url).await {
         tracing::warn!(%error, "the public URL is not recorded");
     }
+    if let Err(error) = http::record_embed_script(&app).await {
+        tracing::warn!(%error, "the version of the embed script is not recorded: later versions of Till cannot serve it");
+    }
     let workers = start_workers(&app);
     let served = http::serve(app.clone(), listener, operator).await;
     app.shutdown.cancel();

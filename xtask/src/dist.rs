@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::setup::{self, WASM_TARGET};
-use crate::{paths, process, tasks, widget};
+use crate::{archive, paths, process, sbom, tasks, widget};
 
 /// What the archive contains besides the program and what is made from it.
 const FILES: [(&str, &str); 7] = [
@@ -29,13 +29,17 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "till.fish"),
 ];
 
-/// Builds the archive and its checksum in `target/dist`.
+/// Builds the archive and its checksum in `target/dist`. Builds of one commit with one compiler are equal,
+/// byte for byte, wherever they are made.
 pub fn dist() -> Result<()> {
     let tools = setup::widget_tools()?;
     let about = setup::about()?;
+    let cyclonedx = setup::cyclonedx()?;
+    let time = source_time()?;
     widget::build(&tools)?;
     let target = setup::static_target()?;
     let mut build = tasks::cargo("build --release --locked --workspace --bin till");
+    without_paths(&mut build)?;
     if let Some(target) = &target.installed {
         build.args(["--target", target]);
     }
@@ -67,24 +71,38 @@ pub fn dist() -> Result<()> {
             .arg(dir.join("man/man1")),
     )?;
     for (part, target) in [("server", target.name()), ("widget", WASM_TARGET)] {
+        let bill = dir.join(format!("SBOM-{part}.cdx.json"));
+        sbom::write(&cyclonedx, part, target, time, &bill)?;
         process::run_step(
             &format!("collecting the licenses of the {part}'s libraries"),
             licenses(&about, part, target).arg(dir.join(format!("LICENSES-{part}.txt"))),
         )?;
     }
-    let archive = format!("{name}.tar.gz");
-    process::run(
-        process::command("tar")
-            .arg("-C")
-            .arg(&output)
-            .args(["-czf"])
-            .arg(output.join(&archive))
-            .arg(&name),
-    )?;
+    let archive = archive::pack(&output, &name, time)?;
     let checksum = checksum(&output, &archive)?;
     write(&output.join(format!("{archive}.sha256")), &checksum)?;
     println!("{}", output.join(&archive).display());
     println!("SHA-256 {checksum}");
+    Ok(())
+}
+
+/// The time of the commit, or of the environment variable `SOURCE_DATE_EPOCH`
+/// (<https://reproducible-builds.org/docs/source-date-epoch/>); seconds since 1970-01-01 UTC.
+fn source_time() -> Result<u64> {
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let commit = || process::output(process::command("git").args(["log", "-1", "--format=%ct"]));
+    let text = given.map_or_else(commit, Ok)?;
+    text.trim()
+        .parse()
+        .context("the time of the sources is unknown: set SOURCE_DATE_EPOCH")
+}
+
+/// Keeps the directories of this machine out of the program, which has the paths of its sources.
+fn without_paths(build: &mut Command) -> Result<()> {
+    let registry = paths::cargo_bin()?.with_file_name("registry");
+    let flags = [(paths::workspace(), "/till"), (registry, "/registry")]
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     Ok(())
 }
 

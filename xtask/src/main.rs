@@ -2,11 +2,13 @@
 //!
 //! Every task installs what it needs first. `setup` installs everything at once.
 
+mod archive;
 mod audit;
 mod dist;
 mod measure;
 mod paths;
 mod process;
+mod sbom;
 mod setup;
 mod tasks;
 mod test;
@@ -56,7 +58,8 @@ enum Task {
     },
     /// Build the widget into dist/, which the server's build embeds
     Widget,
-    /// Build an archive with the server, its manual pages, and the licenses of all libraries
+    /// Build an archive with the server, its manual pages, and the libraries of all parts with their
+    /// licenses. Builds of one commit are equal, byte for byte
     Dist,
     /// Check the licenses, versions and sources of all libraries, and whether they have known
     /// vulnerabilities

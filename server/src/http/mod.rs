@@ -12,6 +12,7 @@ mod webhooks;
 mod widget;
 
 pub use pages::check_form;
+pub use pages::embed::record as record_embed_script;
 
 use crate::app::App;
 use axum::Router;

@@ -16,6 +16,7 @@ pub mod connector_accounts;
 mod connector_webhooks;
 mod database;
 pub mod disputes;
+mod embed_scripts;
 mod engine;
 mod error;
 pub mod event_attempts;

@@ -121,6 +121,11 @@ pub fn about() -> Result<PathBuf> {
     tools::about()
 }
 
+/// Finds or installs cargo-cyclonedx, which lists libraries.
+pub fn cyclonedx() -> Result<PathBuf> {
+    tools::cyclonedx()
+}
+
 /// Finds or installs cargo-deny, which checks libraries against `deny.toml`.
 pub fn deny() -> Result<PathBuf> {
     tools::deny()

@@ -10,6 +10,7 @@ use crate::{paths, process};
 
 const TRUNK: &str = "0.21.14";
 const ABOUT: &str = "0.9.3";
+const CYCLONEDX: &str = "0.5.9";
 const DENY: &str = "0.20.2";
 const TWIGGY: &str = "0.8.0";
 const NEXTEST: &str = "0.9.143";
@@ -87,6 +88,20 @@ pub fn about() -> Result<PathBuf> {
             version: ABOUT,
             duration: "about three minutes",
             options: &["--locked", "--features", "cli"],
+        },
+    )
+}
+
+/// Finds or installs cargo-cyclonedx.
+pub fn cyclonedx() -> Result<PathBuf> {
+    ensure_crate(
+        &paths::cache()?.join("tools"),
+        &Crate {
+            name: "cargo-cyclonedx",
+            program: "cargo-cyclonedx",
+            version: CYCLONEDX,
+            duration: "about two minutes",
+            options: &["--locked"],
         },
     )
 }

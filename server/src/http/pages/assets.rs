@@ -26,7 +26,7 @@ const BACK_LINK: &str = "<a id=back></a>";
 /// Where the page finds the texts if no server rendered it, under `trunk serve`; in `index.html`.
 const TEXTS_PATH: &str = "/v1/widget/texts";
 /// For files with a hash of the content in their name.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For files with a fixed name.
 const REVALIDATE: &str = "public, max-age=300, must-revalidate";
 
@@ -164,6 +164,17 @@ async fn till_d_ts(headers: HeaderMap) -> Result<Response> {
     file(EMBED, "till.d.ts", REVALIDATE, &headers)
 }
 
+/// The embed script of this build. `None` if it was built without the widget.
+pub fn embed_script() -> Option<&'static str> {
+    let script = EMBED.iter().find(|asset| asset.name == "till.js")?;
+    std::str::from_utf8(script.plain).ok()
+}
+
+/// The embed script of this build, at an address that has no other content.
+pub fn embed_version(request: &HeaderMap) -> Result<Response> {
+    file(EMBED, "till.js", IMMUTABLE, request)
+}
+
 fn file(
     assets: &'static [Asset],
     name: &str,
@@ -175,20 +186,28 @@ fn file(
     Ok(serve(asset, caching, request))
 }
 
+/// The headers of public files: any page may load them.
+pub fn public(caching: &'static str) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (header::CACHE_CONTROL, HeaderValue::from_static(caching)),
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        ),
+    ]
+}
+
 fn serve(asset: &'static Asset, caching: &'static str, request: &HeaderMap) -> Response {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::from_iter(public(caching));
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(header::CACHE_CONTROL, caching);
     set(header::ETAG, asset.etag);
     set(header::VARY, "accept-encoding");
-    // The files are public: any page may load them.
-    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    set(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "cross-origin",
-    );
     let cached: Option<IfNoneMatch> = request.typed_get();
     let current: Option<ETag> = asset.etag.parse().ok();
     if let (Some(cached), Some(current)) = (cached, current)

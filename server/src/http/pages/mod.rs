@@ -4,6 +4,7 @@ pub mod assets;
 mod back;
 pub mod captcha;
 mod csp_reports;
+pub mod embed;
 mod form;
 mod form_input;
 pub mod headers;
@@ -22,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(captcha::router())
+        .merge(embed::router())
         .merge(form::router())
         .merge(hosted::router())
         .merge(return_page::router())

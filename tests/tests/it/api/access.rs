@@ -66,6 +66,8 @@ const ACCESS: &[(&str, Access)] = &[
     ("redirectToPaymentPage", Access::Public),
     ("getPaymentFrame", Access::Public),
     ("getCaptcha", Access::Public),
+    ("getEmbedVersion", Access::Public),
+    ("getEmbedScriptVersion", Access::Public),
     ("getWidgetTexts", Access::Public),
     ("getWidgetFile", Access::Public),
     ("getEmbedScript", Access::Public),

@@ -1,8 +1,11 @@
 //! Pages and assets, live events, and provider webhooks.
 
 use anyhow::{Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::json;
+use sha2::{Digest as _, Sha256, Sha384};
 use till_tests::TestApp;
 use till_tests::cards::{APPROVED, INSUFFICIENT_FUNDS, VERIFIED};
 use till_tests::client::{Answer, card, send, text};
@@ -237,5 +240,77 @@ async fn a_decline_does_not_repeat_the_order_check() -> Result<()> {
     })
     .await?;
     ensure!(app.project.checks().len() == 1);
+    Ok(())
+}
+
+/// Each version of the embed script has an address of its own, whose content never changes. After an upgrade
+/// it is served from the database, and not if somebody changed it there.
+#[tokio::test]
+async fn versions_of_the_embed_script_stay_available() -> Result<()> {
+    let app = TestApp::start().await?;
+    let current = get(&app, "/till.json", &[]).await?;
+    ensure!(current.header("cache-control") == "no-cache", "{current:?}");
+    let current = current.json();
+    let src = current["src"].as_str().unwrap_or_default();
+    let path = src.strip_prefix(&app.api.url).unwrap_or_default();
+    let script = get(&app, path, &[]).await?;
+    let floating = get(&app, "/till.js", &[]).await?;
+    ensure!(
+        script.status == 200 && script.text == floating.text,
+        "{src}"
+    );
+    let hash = STANDARD.encode(Sha384::digest(&script.text));
+    ensure!(
+        current["integrity"] == format!("sha384-{hash}"),
+        "{current}"
+    );
+    ensure!(script.header("cache-control").contains("immutable"));
+    ensure!(script.header("access-control-allow-origin") == "*");
+
+    // The version of a server that used this database before.
+    let earlier = format!("{}// earlier", script.text);
+    let hash = hex::encode(Sha256::digest(&earlier));
+    let name = format!("till-0.0.9-{}.js", &hash[..32]);
+    let store = app.store().await?;
+    let insert = "insert into embed_scripts (name, script, created_at) values ($1, $2, 1)";
+    let query = sqlx::query(insert).bind(&name).bind(&earlier);
+    query.execute(&store).await?;
+    let path = format!("/embed/{name}");
+    for (accepted, coding) in [("br", "br"), ("gzip", "gzip"), ("identity", "")] {
+        let answer = get(&app, &path, &[("accept-encoding", accepted)]).await?;
+        ensure!(answer.status == 200, "{answer:?}");
+        ensure!(answer.header("content-encoding") == coding, "{answer:?}");
+        ensure!(answer.header("cache-control").contains("immutable"));
+        ensure!(answer.header("access-control-allow-origin") == "*");
+        ensure!(answer.header("content-type").starts_with("text/javascript"));
+    }
+    ensure!(get(&app, &path, &[]).await?.text == earlier);
+
+    let change = "update embed_scripts set script = 'alert(1)' where name = $1";
+    sqlx::query(change).bind(&name).execute(&store).await?;
+    for missing in [&path, "/embed/till-0.0.1-0.js", "/embed/till.js"] {
+        let answer = get(&app, missing, &[]).await?;
+        answer.problem(404, "not-found")?;
+    }
+    ensure!(
+        app.log()
+            .contains("the embed script in the database was changed")
+    );
+    Ok(())
+}
+
+/// A server of a later version, which has another embed script, serves the one that this server recorded.
+#[tokio::test]
+async fn a_server_records_its_embed_script() -> Result<()> {
+    let app = TestApp::start().await?;
+    let current = get(&app, "/till.json", &[]).await?.json();
+    let name = current["src"].as_str().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let recorded = "select script from embed_scripts where name = $1";
+    let recorded: String = sqlx::query_scalar(recorded)
+        .bind(name)
+        .fetch_one(&app.store().await?)
+        .await?;
+    ensure!(recorded == get(&app, "/till.js", &[]).await?.text);
     Ok(())
 }

@@ -47,6 +47,8 @@ const PUBLIC: &[&str] = &[
     "getWidgetTexts",
     "getWidgetFile",
     "getEmbedScript",
+    "getEmbedVersion",
+    "getEmbedScriptVersion",
     "getEmbedTypes",
     "getSandbox",
 ];

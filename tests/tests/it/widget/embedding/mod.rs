@@ -7,6 +7,7 @@ mod failure;
 mod forms;
 mod messages;
 mod page_frame;
+mod pinned;
 mod popup;
 mod refused;
 mod remembered;
