@@ -27,7 +27,8 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(captcha))
 }
 
-const PATH: &str = "/pay/{invoice}/captcha";
+/// The page, and the browsers' reports about it.
+const PATHS: [&str; 2] = ["/pay/{invoice}/captcha", "/pay/csp-reports"];
 const SCRIPT: &str = include_str!("captcha.js");
 
 /// Whether the request is at the origin of the captchas' pages.
@@ -45,7 +46,7 @@ pub async fn keep_apart(
         .captcha_origin
         .as_deref()
         .is_some_and(|origin| is_at(&request, origin));
-    if here && path.is_none_or(|path| path.as_str() != PATH) {
+    if here && path.is_none_or(|path| !PATHS.contains(&path.as_str())) {
         return Err(Error::not_found("page"));
     }
     request.extensions_mut().insert(AtCaptchaOrigin(here));

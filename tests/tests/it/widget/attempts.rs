@@ -10,6 +10,7 @@ use till_tests::cards::{APPROVED, CARD_DECLINED};
 use till_tests::client::{card, send};
 use till_tests::faults::relay::Relay;
 use till_tests::providers::captcha::{CaptchaProvider, SITE_KEY};
+use till_tests::wait::until;
 
 async fn enter_card(browser: &Browser) -> Result<()> {
     for (css, text) in [("#number", APPROVED), ("#expiry", "1239"), ("#cvc", "123")] {
@@ -68,10 +69,14 @@ async fn a_suspicious_buyer_solves_a_captcha() -> Result<()> {
     hosted.show(&opened, "", "form").await?;
     enter_card(browser).await?;
     browser.click("#pay").await?;
-    browser.enter_frame("#captcha").await?;
-    let solve = browser.wait_for("#solve").await?;
-    let stolen = solve.attr("data-stolen").await?.unwrap_or_default();
-    ensure!(stolen == "SecurityError", "{stolen}");
+    // The frame changes its process when it gets its origin.
+    let shown = async || {
+        browser.leave_frames().await?;
+        browser.enter_frame("#captcha").await?;
+        let stolen = browser.run("return document.querySelector('#solve')?.dataset.stolen");
+        Ok(stolen.await? == "SecurityError")
+    };
+    until("the captcha, which read nothing", shown).await?;
     ensure!(provider.forms().is_empty());
     browser.leave_frames().await?;
     let banner = browser.wait_for("#error-banner").await?.text().await?;
