@@ -79,6 +79,22 @@
       delete requests[invoice];
       return sent;
     },
+    // Shows the captcha, whose page has an origin of its own, until the buyer has solved it. Returns the token.
+    solve: (url) => new Promise((resolve) => {
+      const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("captcha"));
+      const hear = ({ source, data }) => {
+        const captcha = source === frame.contentWindow && data?.till_captcha;
+        if (!captcha) return;
+        frame.height = captcha.height;
+        if (!captcha.token) return;
+        removeEventListener("message", hear);
+        frame.hidden = true;
+        resolve(captcha.token);
+      };
+      addEventListener("message", hear);
+      frame.src = url;
+      frame.hidden = false;
+    }),
     handOver() {
       stop();
       removeEventListener("message", keep);

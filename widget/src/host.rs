@@ -9,15 +9,13 @@ use leptos::task::spawn_local;
 use std::cell::RefCell;
 use std::rc::Rc;
 use till_shared::id::InvoiceId;
-use till_shared::message::{
-    Destination, FromCaptcha, InvoiceAndToken, Returned, Size, ToPage, ToWidget,
-};
+use till_shared::message::{Destination, InvoiceAndToken, Returned, Size, ToPage, ToWidget};
 use till_shared::widget::BrowserInfo;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Event, HtmlElement, HtmlIFrameElement, KeyboardEvent, MessageEvent, PageTransitionEvent,
-    ResizeObserver, UrlSearchParams, Window,
+    Event, HtmlElement, KeyboardEvent, MessageEvent, PageTransitionEvent, ResizeObserver,
+    UrlSearchParams, Window,
 };
 
 #[wasm_bindgen]
@@ -42,6 +40,9 @@ extern "C" {
     /// The response to the first request for billing data, once for each invoice.
     #[wasm_bindgen(method)]
     fn billing(this: &Boot, invoice: &str) -> Option<Promise>;
+    /// Shows the captcha of this URL. Resolves with the token of its solution.
+    #[wasm_bindgen(method)]
+    fn solve(this: &Boot, url: &str) -> Promise;
     /// Ends the work of `boot.js`. Returns the messages that arrived until now.
     #[wasm_bindgen(method, js_name = handOver)]
     fn hand_over(this: &Boot) -> Array;
@@ -91,8 +92,6 @@ pub enum Heard {
     Offline,
     /// The buyer returned from the verification form.
     Returned,
-    /// The buyer solved the captcha. The token proves it.
-    Solved(String),
     /// The window has the focus again.
     Focused,
     /// After sleep, a lost network or another page. The known state may be outdated.
@@ -184,14 +183,6 @@ fn heard(event: &MessageEvent) -> Option<Heard> {
     // Also where the page has the origin of the widget.
     if Ok(event.origin()) == location().origin() && json::read::<Returned>(&text()?).is_some() {
         return Some(Heard::Returned);
-    }
-    if let Some(frame) = captcha_frame()
-        && let Some(inside) = frame.content_window()
-        && event.source().as_deref() == Some(inside.as_ref())
-    {
-        let FromCaptcha { till_captcha } = json::read(&text()?)?;
-        frame.set_height(&till_captcha.height.to_string());
-        return till_captcha.token.map(Heard::Solved);
     }
     let (page, origin) = page()?;
     if event.origin() != origin || event.source().as_deref() != Some(page.as_ref()) {
@@ -352,9 +343,10 @@ pub fn may_focus() -> bool {
     coarse.is_none_or(|query| !query.matches())
 }
 
-fn captcha_frame() -> Option<HtmlIFrameElement> {
-    let frame = document().get_element_by_id("captcha")?;
-    frame.dyn_into().ok()
+/// Shows the captcha of this URL. Returns the token of its solution.
+pub async fn solve_captcha(url: &str) -> Option<String> {
+    let solved = BOOT.with(|boot| boot.solve(url));
+    JsFuture::from(solved).await.ok()?.as_string()
 }
 
 /// Presses the Pay button.

@@ -181,6 +181,8 @@ fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
         (Problem::name(), Problem::schema()),
         (Reason::name(), Reason::schema()),
         (FieldError::name(), FieldError::schema()),
+        (Captcha::name(), Captcha::schema()),
+        (CaptchaKind::name(), CaptchaKind::schema()),
         (ProblemType::name(), ProblemType::schema()),
     ];
     for (name, schema) in schemas {

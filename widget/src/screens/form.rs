@@ -2,14 +2,13 @@
 
 use super::parts::Message;
 use super::summary::price;
-use crate::api;
 use crate::focus::focus_id;
 use crate::forms::{
     BuyerFields, CardFields, Forms, MethodChoice, field_to_correct, page_label, page_text,
 };
 use crate::i18n::{fill, t};
 use crate::once::{Once, effect, once, reactive};
-use crate::state::{Captcha, FormAction, Session};
+use crate::state::{FormAction, Session};
 use gloo_timers::future::TimeoutFuture;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -65,9 +64,6 @@ fn Form(session: Session, forms: Forms, bill: Bill) -> impl IntoView {
         .then(|| once(move || view! { <BuyerFields form=forms.buyer missing/> }));
     let choice = (methods.len() > 1)
         .then(|| once(move || view! { <MethodChoice methods chosen=forms.method/> }));
-    let captcha = move || {
-        (session.captcha.get() == Captcha::Shown).then(|| once(|| view! { <CaptchaFrame/> }))
-    };
     let note = move || {
         if forms.is_card() {
             t("safe")
@@ -89,22 +85,13 @@ fn Form(session: Session, forms: Forms, bill: Bill) -> impl IntoView {
                 {choice}
                 <div>{reactive(move || method_fields(forms))}</div>
             </fieldset>
-            <div>{reactive(captcha)}</div>
+            <iframe id="captcha" title=t("captcha") height="90" hidden></iframe>
             <button id="pay" class="main" type="submit" disabled=reactive(move || sending.get())>
                 {reactive(move || pay_label(session, forms, &amount))}
             </button>
             <p class="safe">{reactive(note)}</p>
         </form>
     }
-}
-
-/// The page with the project's captcha. It posts the token when the buyer has solved it.
-#[component]
-fn CaptchaFrame() -> impl IntoView {
-    let invoice = api::invoice();
-    let invoice = invoice.as_ref().map_or("", |invoice| invoice.as_str());
-    let src = ["/pay/", invoice, "/captcha"].concat();
-    view! { <iframe id="captcha" title=t("captcha") src=src height="90"></iframe> }
 }
 
 fn method_fields(forms: Forms) -> Option<Once> {

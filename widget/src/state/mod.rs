@@ -35,17 +35,6 @@ pub enum FormAction {
     ClearCard,
 }
 
-/// The captcha of the next attempt to pay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Captcha {
-    /// None is asked for.
-    None,
-    /// The buyer has to solve it.
-    Shown,
-    /// The buyer solved it, with this token.
-    Solved(String),
-}
-
 /// The state of the widget.
 #[derive(Clone, Copy)]
 pub struct Session {
@@ -59,8 +48,8 @@ pub struct Session {
     pub sending: RwSignal<bool>,
     /// The message above the form.
     pub banner: RwSignal<Option<String>>,
-    /// The captcha.
-    pub captcha: RwSignal<Captcha>,
+    /// The token of a solved captcha, for the next attempt to pay.
+    pub captcha_token: RwSignal<Option<String>>,
     /// The next action of the form.
     pub form_action: RwSignal<FormAction>,
     /// Whether the verification form is open in a separate window.
@@ -84,7 +73,7 @@ impl Session {
             submitted: RwSignal::new(None),
             sending: RwSignal::new(false),
             banner: RwSignal::new(None),
-            captcha: RwSignal::new(Captcha::None),
+            captcha_token: RwSignal::new(None),
             form_action: RwSignal::new(FormAction::None),
             window_open: RwSignal::new(false),
             closing: RwSignal::new(false),
@@ -123,7 +112,6 @@ impl Session {
             Heard::Close | Heard::Escape => self.ask_to_close(),
             Heard::Offline => self.offline.set(true),
             Heard::Returned => self.refresh(),
-            Heard::Solved(token) => self.solved(token),
             Heard::Focused => self.on_back(),
             Heard::Resumed => {
                 live::reconnect();

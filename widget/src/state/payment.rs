@@ -1,7 +1,7 @@
 //! Submitting and canceling a payment.
 
 use super::notice::payment_notice;
-use super::{Captcha, FormAction, Session};
+use super::{FormAction, Session};
 use crate::api::{self, Failure};
 use crate::api::{Fixed, State};
 use crate::host;
@@ -22,10 +22,8 @@ impl Session {
             return;
         }
         self.sending.set(true);
-        if let Captcha::Solved(token) = self.captcha.get_untracked() {
-            fix.captcha_token = Some(token);
-        }
-        self.captcha.set(Captcha::None);
+        fix.captcha_token = self.captcha_token.get_untracked();
+        self.captcha_token.set(None);
         self.banner.set(None);
         self.form_action.set(FormAction::None);
         // Browsers allow a window only during the click. Its URL follows.
@@ -92,10 +90,7 @@ impl Session {
                     let minutes = problem.retry_after.unwrap_or(60).div_ceil(60);
                     Some(plural("try_again_in", minutes))
                 }
-                Some(ProblemType::CaptchaRequired) => {
-                    self.captcha.set(Captcha::Shown);
-                    Some(t("captcha"))
-                }
+                Some(ProblemType::CaptchaRequired) => Some(t("captcha")),
                 Some(ProblemType::MethodUnavailable) => Some(t("decline_method_unavailable")),
                 // The state loaded below says what happened to the invoice.
                 Some(
@@ -111,15 +106,19 @@ impl Session {
         let code = failure.kind().map(ProblemType::as_str);
         self.post_with(ToPage::Error, Some("error"), code, failure.detail());
         self.banner.set(banner);
-        if self.captcha.get_untracked() == Captcha::None {
+        if failure.kind() == Some(ProblemType::CaptchaRequired) {
+            spawn_local(self.solve_captcha());
+        } else {
             self.reload().await;
         }
     }
 
-    /// Submits the form with the token of a solved captcha.
-    pub(super) fn solved(self, token: String) {
-        if self.captcha.get_untracked() == Captcha::Shown {
-            self.captcha.set(Captcha::Solved(token));
+    /// Shows the captcha, and submits the form again when the buyer has solved it.
+    async fn solve_captcha(self) {
+        let invoice = api::invoice().map(|invoice| invoice.to_string());
+        let url = ["/pay/", &invoice.unwrap_or_default(), "/captcha"].concat();
+        if let Some(token) = host::solve_captcha(&url).await {
+            self.captcha_token.set(Some(token));
             host::press_pay();
         }
     }

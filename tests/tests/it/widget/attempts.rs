@@ -66,7 +66,10 @@ async fn a_suspicious_buyer_solves_a_captcha() -> Result<()> {
     let (api, browser) = (&hosted.app.api, &hosted.browser);
     let opened = api.invoice("1").await?;
     api.pay(&opened, &card(CARD_DECLINED)).await?;
-    hosted.show(&opened, "", "form").await?;
+    // At the public URL, whose pages alone may show the captcha.
+    let address = format!("{}/pay/{}#token={}", relay.url, opened.id, opened.token);
+    browser.goto(&address).await?;
+    browser.wait_for("main [data-screen=form]").await?;
     enter_card(browser).await?;
     browser.click("#pay").await?;
     // The frame changes its process when it gets its origin.

@@ -44,7 +44,10 @@ fn order(number: &str) -> Value {
 /// The widget in its states, with the texts of the project and the order.
 #[tokio::test]
 async fn the_widget_shows_markup_as_text() -> Result<()> {
-    let hosted = Hosted::with(Screen::Desk, &["--name", MARKUP], &[]).await?;
+    let hosted = Hosted::start(Screen::Desk).await?;
+    hosted
+        .set_setting("$.name", &json!(MARKUP).to_string())
+        .await?;
     let (api, browser) = (&hosted.app.api, &hosted.browser);
     for (number, paid_with, screen) in [
         ("form", "", "form"),
@@ -84,7 +87,10 @@ async fn the_widget_shows_markup_as_text() -> Result<()> {
 /// The pages that are no widget: messages about links and forms, problems, and the documentation.
 #[tokio::test]
 async fn pages_show_markup_as_text() -> Result<()> {
-    let hosted = Hosted::with(Screen::Desk, &["--name", MARKUP], &[]).await?;
+    let hosted = Hosted::start(Screen::Desk).await?;
+    hosted
+        .set_setting("$.name", &json!(MARKUP).to_string())
+        .await?;
     let (url, browser) = (&hosted.app.api.url, &hosted.browser);
     let markup: String = url::form_urlencoded::byte_serialize(MARKUP.as_bytes()).collect();
     let path = markup.replace('+', "%20");
