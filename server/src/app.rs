@@ -1,11 +1,11 @@
 //! The composition root: everything a running server holds, made once at startup.
 
+mod key_check;
 mod keyed_limit;
 
 pub(crate) use keyed_limit::{KeyedLimit, KeyedPermit};
 
 use crate::callbacks::deliver::Deliverer;
-use crate::callbacks::sign::valid_secrets;
 use crate::callbacks::worker::Outbox;
 use crate::config::Config;
 use crate::connectors::{
@@ -15,9 +15,9 @@ use crate::crypto::Keys;
 use crate::store::payments::PaymentRow;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
-use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use key_check::check_keys;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
@@ -35,10 +35,6 @@ const UNPROVEN_CALLS: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(5
 
 /// The number of payments from which those without recent calls are forgotten.
 const MANY_SUBJECTS: usize = 10_000;
-
-/// The error of a server or a command that has another encryption key than the database.
-const OTHER_KEY: &str = "TILL_ENCRYPTION_KEY is not the key that this database was set up with. Start with that \
-    key: without it, the stored signing secrets and credentials cannot be read";
 
 /// The parts of a running server.
 pub struct App {
@@ -85,12 +81,13 @@ impl App {
     /// When a setting is invalid or the database can't be migrated or opened.
     pub async fn new(config: Config) -> anyhow::Result<Arc<Self>> {
         // Invalid settings must not change the database.
+        let config = config.with_files()?;
         let base_url = config.base_url()?;
         config.captcha_origin()?;
-        let keys = Keys::from_base64(&config.key()?)?;
+        let keys = config.keys()?;
         store::migrate(&config.database_url).await?;
         let store = Store::open(&config.database_url, config.database_connections).await?;
-        check_key(&store, &keys).await?;
+        check_keys(&store, &keys).await?;
         Self::with(config, store, base_url, keys)
     }
 
@@ -99,9 +96,10 @@ impl App {
     /// # Errors
     /// When a setting is invalid or the database can't be migrated or opened.
     pub async fn migrated(config: Config) -> anyhow::Result<Arc<Self>> {
-        config.command_key()?;
+        let config = config.with_files()?;
+        let keys = config.command_keys()?;
         store::migrate(&config.database_url).await?;
-        Self::open(config).await
+        Self::open_with(config, keys).await
     }
 
     /// Opens the database without migrating it, for commands.
@@ -109,9 +107,14 @@ impl App {
     /// # Errors
     /// When a setting is invalid, the database can't be opened, or its schema is older.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
-        let keys = Keys::from_base64(&config.command_key()?)?;
+        let config = config.with_files()?;
+        let keys = config.command_keys()?;
+        Self::open_with(config, keys).await
+    }
+
+    async fn open_with(config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
         let app = Self::for_command(config, keys).await?;
-        check_key(&app.store, &app.keys).await?;
+        check_keys(&app.store, &app.keys).await?;
         Ok(app)
     }
 
@@ -126,7 +129,8 @@ impl App {
 
     /// A command acts as the servers that use the same database: at their public URL, and in development
     /// mode if they do.
-    async fn for_command(mut config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
+    async fn for_command(config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
+        let mut config = config.with_files()?;
         let store = Store::open(&config.database_url, config.database_connections).await?;
         let recorded = store.public_url().await?;
         // A server without development mode has no such URL.
@@ -243,21 +247,6 @@ impl App {
         self.outbox.wake.notify_one();
         self.background_wake.notify_one();
     }
-}
-
-/// Checks that the database's secrets were encrypted with this key. A database that has no check value yet
-/// is checked by its newest secret, and gets one.
-async fn check_key(store: &Store, keys: &Keys) -> anyhow::Result<()> {
-    let own = keys.check_value();
-    if store.key_check().await?.is_none() {
-        if let [project, ..] = store.list_projects(None, 1).await?.as_slice() {
-            valid_secrets(keys, project).context(OTHER_KEY)?;
-        }
-        store.record_key_check(&own).await?;
-    }
-    // Another server may have been first.
-    ensure!(store.key_check().await?.as_ref() == Some(&own), OTHER_KEY);
-    Ok(())
 }
 
 #[async_trait]

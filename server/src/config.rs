@@ -1,15 +1,21 @@
 //! The settings of a server, from flags and environment variables.
 
 mod database_url;
+mod encryption;
+mod secret_source;
+mod tls;
 
-use crate::private_file;
-use anyhow::{Context, bail};
+pub use encryption::EncryptionKeys;
+pub use tls::TlsFiles;
+
+use crate::crypto::Keys;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use ipnet::IpNet;
-use secrecy::SecretString;
-use std::io::Write;
+use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::Url;
@@ -27,8 +33,8 @@ pub struct Config {
     #[arg(long, env = "TILL_OPERATOR_LISTEN")]
     pub operator_listen: Option<SocketAddr>,
 
-    /// The URL at which browsers and payment systems reach this server; `http://` and the address if
-    /// absent.
+    /// The URL at which browsers and payment systems reach this server. If absent, it is made of the
+    /// address, with `https://` if the server has a certificate, and `http://` if not.
     #[arg(long, env = "TILL_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
@@ -59,15 +65,36 @@ pub struct Config {
     #[arg(long, env = "TILL_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_connections: u32,
 
-    /// The key that encrypts credentials and signing secrets at rest: 32 bytes in base64, from
-    /// `openssl rand -base64 32`. With `--dev` a key is created and stored beside the database.
-    #[arg(long, env = "TILL_ENCRYPTION_KEY", hide_env_values = true)]
-    pub encryption_key: Option<SecretString>,
+    /// A file with the URL of `--database-url`, which may contain a password.
+    #[arg(
+        long,
+        env = "DATABASE_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "database_url"
+    )]
+    pub database_url_file: Option<PathBuf>,
+
+    /// The encryption keys.
+    #[command(flatten)]
+    pub encryption: EncryptionKeys,
+
+    /// The certificate of the listeners.
+    #[command(flatten)]
+    pub tls: TlsFiles,
 
     /// The bearer token for `/v1/projects`, at least 16 characters. Without a token these calls are
     /// disabled.
     #[arg(long, env = "TILL_OPERATOR_TOKEN", hide_env_values = true, value_parser = operator_token)]
     pub operator_token: Option<SecretString>,
+
+    /// A file with the token of `--operator-token`.
+    #[arg(
+        long,
+        env = "TILL_OPERATOR_TOKEN_FILE",
+        value_name = "FILE",
+        conflicts_with = "operator_token"
+    )]
+    pub operator_token_file: Option<PathBuf>,
 
     /// Development mode: permits http and loopback addresses for callbacks and payment systems.
     #[arg(long, env = "TILL_DEV")]
@@ -177,7 +204,7 @@ impl Config {
     pub fn any_base_url(&self) -> String {
         let text = match &self.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{}", self.listen),
+            None => format!("{}://{}", self.scheme(), self.listen),
         };
         text.trim_end_matches('/').to_owned()
     }
@@ -209,42 +236,41 @@ impl Config {
         Ok(Some(origin))
     }
 
-    /// Returns the encryption key. With `--dev` and no key set, it is read from the file beside the
-    /// database, which is created if it does not exist.
+    /// Returns the settings with the secrets that files contain. It can be called again.
     ///
     /// # Errors
-    /// When no key is set, or its file can't be written.
-    pub fn key(&self) -> anyhow::Result<SecretString> {
-        if let Some(key) = &self.encryption_key {
-            return Ok(key.clone());
+    /// When a file can't be read, or a token is too short.
+    pub fn with_files(mut self) -> anyhow::Result<Self> {
+        if let Some(file) = self.database_url_file.take() {
+            let url = secret_source::from_file("DATABASE_URL_FILE", &file)?;
+            self.database_url = database_url::read(url.expose_secret())?;
         }
-        let (true, Some(path)) = (self.dev, self.key_file()) else {
-            bail!(
-                "TILL_ENCRYPTION_KEY is not set. It encrypts credentials and signing secrets: create \
-                 one with `openssl rand -base64 32` and keep it safe"
-            );
-        };
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            return Ok(SecretString::from(text));
+        if let Some(file) = self.operator_token_file.take() {
+            const SETTING: &str = "TILL_OPERATOR_TOKEN_FILE";
+            let token = secret_source::from_file(SETTING, &file)?;
+            let token = operator_token(token.expose_secret());
+            self.operator_token = Some(token.map_err(|error| anyhow!("{SETTING}: {error}"))?);
         }
-        let key = crate::new_id::signing_secret()?.replace("whsec_", "");
-        private_file::create(&path)
-            .and_then(|mut file| file.write_all(key.as_bytes()))
-            .with_context(|| format!("can't write {path}"))?;
-        Ok(SecretString::from(key))
+        Ok(self)
     }
 
-    /// Returns the encryption key for a command, which takes the one of a server in development mode
+    /// Returns the encryption keys of a server. With `--dev` and no key set, the key is read from the file
+    /// beside the database, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// When no key is set, one can't be read or is no key, or its file can't be written.
+    pub fn keys(&self) -> anyhow::Result<Keys> {
+        let file = self.key_file().filter(|_| self.dev);
+        self.encryption.keys(file.as_deref(), true)
+    }
+
+    /// Returns the encryption keys for a command, which takes the one of a server in development mode
     /// without `--dev`.
     ///
     /// # Errors
-    /// When no key is set, or its file can't be written.
-    pub fn command_key(&self) -> anyhow::Result<SecretString> {
-        let of_server = self.key_file().filter(|_| self.encryption_key.is_none());
-        match of_server.map(std::fs::read_to_string) {
-            Some(Ok(text)) => Ok(SecretString::from(text)),
-            Some(Err(_)) | None => self.key(),
-        }
+    /// As [`Self::keys`].
+    pub fn command_keys(&self) -> anyhow::Result<Keys> {
+        self.encryption.keys(self.key_file().as_deref(), self.dev)
     }
 
     /// The file beside an SQLite database that has the encryption key in development mode.
@@ -252,6 +278,15 @@ impl Config {
         let file = self.database_url.strip_prefix("sqlite:")?;
         let file = file.trim_start_matches("//");
         Some(format!("{}.key", file.split('?').next().unwrap_or(file)))
+    }
+
+    /// The scheme of the listeners' URLs.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        }
     }
 
     /// [`Self::shutdown_seconds`].

@@ -46,6 +46,9 @@ enum Command {
     Buyer(commands::buyer::Command),
     /// Copy an SQLite database while the server runs
     Backup(Box<commands::backup::Args>),
+    /// Replace the encryption key
+    #[command(subcommand)]
+    Keys(commands::keys::Command),
     /// Sign simple HTML forms
     #[command(subcommand)]
     Form(commands::form::Command),
@@ -98,6 +101,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Event(command) => commands::event::run(command).await,
         Command::Buyer(command) => commands::buyer::run(command).await,
         Command::Backup(args) => commands::backup::run(*args).await,
+        Command::Keys(command) => commands::keys::run(command).await,
         Command::Form(command) => commands::form::run(command).await,
         Command::Test(command) => commands::test_clock::run(command).await,
         Command::Trigger(args) => commands::trigger::run(*args).await,

@@ -4,7 +4,7 @@
 use crate::tools::installed;
 use anyhow::{Context, Result, ensure};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyPool, AssertSqlSafe};
+use sqlx::{AnyPool, AssertSqlSafe, Column, Row};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -89,6 +89,35 @@ impl Database {
 /// Whether tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
     std::env::var_os("TILL_TEST_POSTGRES").is_some()
+}
+
+/// Returns the columns of all tables with a value that contains one of the texts, such as
+/// `invoices.buyer`.
+pub async fn columns_with(store: &AnyPool, texts: &[&str]) -> Result<Vec<String>> {
+    let tables = if on_postgres() {
+        "select cast(table_name as text) from information_schema.tables
+         where table_schema = 'public'"
+    } else {
+        "select name from sqlite_schema where type = 'table'"
+    };
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(store).await?;
+    ensure!(tables.len() > 10, "{tables:?}");
+    let mut found = vec![];
+    for table in tables.iter().filter(|table| *table != "_sqlx_migrations") {
+        let sql = format!("select * from {table}");
+        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(store).await? {
+            for column in row.columns() {
+                let value = row.try_get::<Option<String>, _>(column.name());
+                let value = value.ok().flatten().unwrap_or_default();
+                if texts.iter().any(|text| value.contains(text)) {
+                    found.push(format!("{table}.{}", column.name()));
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// Stops the tests' PostgreSQL server without a clean shutdown and restarts it.

@@ -2,7 +2,7 @@
 //! valid secret.
 
 use crate::clock;
-use crate::crypto::Keys;
+use crate::crypto::{AssociatedData, EncryptedColumn, Keys};
 use crate::store::projects::Project;
 use anyhow::Context;
 use base64::Engine;
@@ -12,8 +12,8 @@ use standardwebhooks::Webhook;
 use till_shared::id::ProjectId;
 
 /// The associated data of a project's encrypted signing secrets ([`Keys::encrypt`]).
-pub fn secret_context(id: &ProjectId) -> String {
-    format!("projects/{id}/signing_secret")
+pub fn secret_context(id: &ProjectId) -> AssociatedData {
+    EncryptedColumn::SigningSecrets.row([id.as_str(), ""])
 }
 
 /// Decrypts the signing secrets of a project that are valid now, the newest first.

@@ -16,7 +16,7 @@ pub struct Args {
 
 /// Copies the database and prints the path of the copy.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    backup::backup(&args.config.database_url, &args.to).await?;
+    backup::backup(&args.config.with_files()?.database_url, &args.to).await?;
     println!("{}", args.to.display());
     Ok(())
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use till_server::app::App;
-use till_server::config::Config;
+use till_server::config::{Config, EncryptionKeys, TlsFiles};
 use till_server::demo::{self, ShopConfig};
 use till_server::flow::projects::create_project;
 use till_server::sandbox::Sandbox;
@@ -122,8 +122,11 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
         listen: listener.local_addr()?,
         public_url: args.live.then(|| TRUNK.parse()).transpose()?,
         database_url: format!("sqlite:{}", data.join("till.db").display()),
-        encryption_key: None,
+        database_url_file: None,
+        encryption: EncryptionKeys::default(),
+        tls: TlsFiles::default(),
         operator_token: None,
+        operator_token_file: None,
         operator_listen: None,
         captcha_url: None,
         trusted_proxies: vec![],

@@ -12,5 +12,5 @@ pub struct Args {
 
 /// Brings the database's schema up to date.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    Ok(store::migrate(&args.config.database_url).await?)
+    Ok(store::migrate(&args.config.with_files()?.database_url).await?)
 }

@@ -9,6 +9,7 @@ pub mod event;
 pub mod form;
 pub mod generate;
 pub mod invoice;
+pub mod keys;
 pub mod migrate;
 pub mod payment;
 pub mod project;

@@ -5,6 +5,7 @@ use super::input::shown_text;
 use crate::app::App;
 use crate::clock;
 use crate::connectors::{self, Account, Capabilities, Connector, Instrumented, PaymentRef};
+use crate::crypto::{AssociatedData, EncryptedColumn};
 use crate::store::Tx;
 use crate::store::connector_accounts::{self, AccountRow, Written};
 use crate::store::payments::PaymentRow;
@@ -23,8 +24,8 @@ use url::Url;
 const MAX_LABEL: usize = 100;
 
 /// The associated data that an account's credentials are encrypted with.
-fn associated_data(kind: &str, account: &str) -> String {
-    format!("connector_accounts/{kind}/{account}")
+fn associated_data(kind: &str, account: &str) -> AssociatedData {
+    EncryptedColumn::Credentials.row([kind, account])
 }
 
 /// The connector of an account, and the account with its credentials decrypted.

@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::crypto::Keys;
+use crate::crypto::{AssociatedData, EncryptedColumn, Keys};
 use crate::store::idempotency_keys::{Claim, NewAnswer, NewClaim};
 use crate::{clock, new_id};
 use secrecy::ExposeSecret;
@@ -93,11 +93,11 @@ where
     };
     let scope = &request.scope;
     let now = clock::now_ms();
-    let hash = app.keys.fingerprint(&[request.content.as_bytes()]);
+    let hashes = app.keys.fingerprints(&[request.content.as_bytes()]);
     let claim = app.store.claim_key(NewClaim {
         scope,
         key: &key,
-        request_hash: &hash,
+        request_hashes: &hashes,
         object: new_id::unique(),
         now,
         // Time for an order check and for a call to a payment provider.
@@ -160,8 +160,8 @@ fn respond<T: Serialize>(status: u16, value: &T) -> Result<StoredResponse> {
 }
 
 /// The associated data of an encrypted response.
-fn context(scope: &str, key: &str) -> String {
-    format!("idempotency_keys/{scope}/{key}")
+fn context(scope: &str, key: &str) -> AssociatedData {
+    EncryptedColumn::Responses.row([scope, key])
 }
 
 /// Encrypts a response: it has the client token and the buyer's data.

@@ -11,6 +11,7 @@ pub mod connector_check;
 pub mod connector_webhooks;
 mod detached;
 pub mod disputes;
+pub mod encryption_keys;
 pub mod error;
 pub mod events;
 pub mod form_signature;

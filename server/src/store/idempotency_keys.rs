@@ -37,8 +37,9 @@ pub struct NewClaim<'a> {
     pub scope: &'a str,
     /// The key.
     pub key: &'a str,
-    /// The fingerprint of the request.
-    pub request_hash: &'a str,
+    /// The fingerprints of the request, one for each of the server's keys. The first is recorded; any of
+    /// them identifies the request.
+    pub request_hashes: &'a [String],
     /// The unique part of the id of the object that the request creates, unless the key has one.
     pub object: String,
     /// The current time (milliseconds).
@@ -80,7 +81,7 @@ impl Store {
         )
         .bind(new.scope)
         .bind(new.key)
-        .bind(new.request_hash)
+        .bind(new.request_hashes.first())
         .bind(new.lease_until)
         .bind(new.now)
         .bind(&new.object)
@@ -99,7 +100,9 @@ impl Store {
         .fetch_optional(self.pool())
         .await?;
         match known {
-            Some(row) if row.request_hash != new.request_hash => return Ok(Claim::OtherRequest),
+            Some(row) if !new.request_hashes.contains(&row.request_hash) => {
+                return Ok(Claim::OtherRequest);
+            }
             Some(KeyRow {
                 answer: Some(answer),
                 ..

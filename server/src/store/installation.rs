@@ -23,6 +23,15 @@ impl Store {
         Ok(sqlx::query_scalar(sql).fetch_optional(self.pool()).await?)
     }
 
+    /// Records the check value of the encryption key in place of an earlier one.
+    pub async fn replace_key_check(&self, value: &str) -> Result<()> {
+        sqlx::query("update installation set value = $1 where name = 'key_check'")
+            .bind(value)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
     /// Records the check value of the encryption key, unless another server was first.
     pub async fn record_key_check(&self, value: &str) -> Result<()> {
         sqlx::query(

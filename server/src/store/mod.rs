@@ -17,6 +17,8 @@ mod connector_webhooks;
 mod database;
 pub mod disputes;
 mod embed_scripts;
+pub mod encrypted_values;
+pub mod encryption_keys;
 mod engine;
 mod error;
 pub mod event_attempts;

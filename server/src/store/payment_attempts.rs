@@ -2,6 +2,7 @@
 
 use super::{Result, Store, Tx};
 use crate::domain::attempts::{ATTEMPT_POINTS, Counted, DECLINE_POINTS, Room, Scope};
+use sqlx::AssertSqlSafe;
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 
 /// An attempt to pay.
@@ -12,10 +13,36 @@ pub struct Attempt<'a> {
     pub project: &'a ProjectId,
     /// The invoice.
     pub invoice: &'a InvoiceId,
-    /// A keyed hash of the client's address.
-    pub address: String,
-    /// A keyed hash of the card's number, if this server has it.
-    pub card: Option<String>,
+    /// Keyed hashes of the client's address, one for each of the server's keys. The first is recorded; an
+    /// attempt with any of them is from the same client.
+    pub addresses: Vec<String>,
+    /// Keyed hashes of the card's number in the same way; none if this server does not have it.
+    pub cards: Vec<String>,
+}
+
+impl Attempt<'_> {
+    /// The lists of the addresses' and of the cards' placeholders, of which `first` is the first. The values
+    /// are [`Self::hashes`].
+    fn lists(&self, first: usize) -> (String, String) {
+        let cards = first + self.addresses.len();
+        (
+            placeholders(first, self.addresses.len()),
+            placeholders(cards, self.cards.len()),
+        )
+    }
+
+    fn hashes(&self) -> impl Iterator<Item = &String> {
+        self.addresses.iter().chain(&self.cards)
+    }
+}
+
+/// A list of `count` placeholders from `$first` on. Nothing is in the list of none.
+fn placeholders(first: usize, count: usize) -> String {
+    let names: Vec<_> = (first..first + count).map(|n| format!("${n}")).collect();
+    match names.as_slice() {
+        [] => "(null)".into(),
+        names => format!("({})", names.join(", ")),
+    }
 }
 
 /// Counts an attempt in full, as its payment was declined.
@@ -45,32 +72,32 @@ impl Store {
         attempt: &Attempt<'_>,
         now: i64,
     ) -> Result<[Counted; 4]> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        let (addresses, cards) = attempt.lists(8);
+        let sql = format!(
             "select scope, cast(sum(points) as bigint), max(at) from (
                  select 'invoice' as scope, points, at from payment_attempts
-                 where invoice = $1 and at > $2 and payment <> $9
+                 where invoice = $1 and at > $2 and payment <> $7
                  union all
                  select 'address' as scope, points, at from payment_attempts
-                 where address = $3 and at > $4 and payment <> $9
+                 where address in {addresses} and at > $3 and payment <> $7
                  union all
                  select 'card' as scope, points, at from payment_attempts
-                 where card = $5 and at > $6 and payment <> $9
+                 where card in {cards} and at > $4 and payment <> $7
                  union all
                  select 'project' as scope, points, at from payment_attempts
-                 where project = $7 and at > $8 and points > 1 and payment <> $9
-             ) as counted group by scope",
-        )
-        .bind(attempt.invoice.as_str())
-        .bind(now - Scope::Invoice.window())
-        .bind(&attempt.address)
-        .bind(now - Scope::Address.window())
-        .bind(attempt.card.as_deref())
-        .bind(now - Scope::Card.window())
-        .bind(attempt.project.as_str())
-        .bind(now - Scope::Project.window())
-        .bind(attempt.payment.as_str())
-        .fetch_all(self.pool())
-        .await?;
+                 where project = $5 and at > $6 and points > 1 and payment <> $7
+             ) as counted group by scope"
+        );
+        let query = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(attempt.invoice.as_str())
+            .bind(now - Scope::Invoice.window())
+            .bind(now - Scope::Address.window())
+            .bind(now - Scope::Card.window())
+            .bind(attempt.project.as_str())
+            .bind(now - Scope::Project.window())
+            .bind(attempt.payment.as_str());
+        let query = attempt.hashes().fold(query, |query, hash| query.bind(hash));
+        let rows: Vec<(String, i64, i64)> = query.fetch_all(self.pool()).await?;
         let counted = |name: &str| {
             let row = rows.iter().find(|(scope, ..)| scope == name);
             row.map_or_else(Counted::default, |(_, points, newest)| Counted {
@@ -90,31 +117,34 @@ impl Store {
         [invoice, address, card, project]: [Room; 4],
         now: i64,
     ) -> Result<bool> {
-        let done = sqlx::query(
+        let (addresses, cards) = attempt.lists(16);
+        let sql = format!(
             "insert into payment_attempts (payment, project, invoice, address, card, points, at)
              select $1, $2, $3, $4, $5, $6, $7
              where (select coalesce(sum(points), 0) from payment_attempts
                     where invoice = $3 and at > $8 and payment <> $1) < $9
              and (select coalesce(sum(points), 0) from payment_attempts
-                  where address = $4 and at > $10 and payment <> $1) < $11
+                  where address in {addresses} and at > $10 and payment <> $1) < $11
              and (select coalesce(sum(points), 0) from payment_attempts
-                  where card = $5 and at > $12 and payment <> $1) < $13
+                  where card in {cards} and at > $12 and payment <> $1) < $13
              and (select coalesce(sum(points), 0) from payment_attempts
                   where project = $2 and at > $14 and points > 1 and payment <> $1) < $15
-             on conflict (payment) do update set at = excluded.at",
-        )
-        .bind(attempt.payment.as_str())
-        .bind(attempt.project.as_str())
-        .bind(attempt.invoice.as_str())
-        .bind(&attempt.address)
-        .bind(attempt.card.as_deref())
-        .bind(ATTEMPT_POINTS)
-        .bind(now);
+             on conflict (payment) do update set at = excluded.at"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(attempt.payment.as_str())
+            .bind(attempt.project.as_str())
+            .bind(attempt.invoice.as_str())
+            .bind(attempt.addresses.first())
+            .bind(attempt.cards.first())
+            .bind(ATTEMPT_POINTS)
+            .bind(now);
         let rooms = [invoice, address, card, project];
-        let done = rooms
-            .iter()
-            .fold(done, |query, room| query.bind(room.since).bind(room.points));
-        Ok(done.execute(self.pool()).await?.rows_affected() == 1)
+        let query = rooms.iter().fold(query, |query, room| {
+            query.bind(room.since).bind(room.points)
+        });
+        let query = attempt.hashes().fold(query, |query, hash| query.bind(hash));
+        Ok(query.execute(self.pool()).await?.rows_affected() == 1)
     }
 
     /// Deletes an attempt that came to nothing: no payment system was called.

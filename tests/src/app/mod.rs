@@ -235,6 +235,13 @@ impl TestApp {
         serve(&self.home, "127.0.0.1:0", &self.settings).await
     }
 
+    /// Starts another server on the same database, with further settings.
+    pub async fn another_server_with(&self, settings: &[&str]) -> Result<Running> {
+        let further = settings.iter().map(ToString::to_string);
+        let all: Vec<_> = self.settings.iter().cloned().chain(further).collect();
+        serve(&self.home, "127.0.0.1:0", &all).await
+    }
+
     /// Kills the sandbox with SIGKILL.
     pub async fn crash_sandbox(&mut self) -> Result<()> {
         self.sandbox_process

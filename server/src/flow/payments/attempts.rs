@@ -38,13 +38,16 @@ pub async fn admit(
     if limits.iter().all(|(_, free)| *free == 0) {
         return Ok(false);
     }
-    let hash = |kind: &str, value: &str| app.keys.attempt_hash(&project.id, kind, value);
+    let hashes = |kind: &str, value: &str| app.keys.attempt_hashes(&project.id, kind, value);
     let attempt = Attempt {
         payment,
         project: &project.id,
         invoice,
-        address: hash("address", &network(client.ip)),
-        card: fix.card.as_ref().map(|card| hash("card", &card.number)),
+        addresses: hashes("address", &network(client.ip)),
+        cards: fix
+            .card
+            .as_ref()
+            .map_or_else(Vec::new, |card| hashes("card", &card.number)),
     };
     // A captcha that still has to be solved, and its page.
     let page = captcha::page_url(app, invoice);

@@ -165,7 +165,7 @@ async fn another_encryption_key_is_refused() -> Result<()> {
     let create = ["project", "create", "--dev", "--name", "Other"];
     for args in [&serve[..], &create[..]] {
         let (done, stderr) = with_key(args).await?;
-        let says = stderr.contains("TILL_ENCRYPTION_KEY is not the key that this database");
+        let says = stderr.contains("neither TILL_ENCRYPTION_KEY nor in TILL_DECRYPTION_KEYS");
         ensure!(!done && says, "{args:?}: {stderr}");
     }
     // Also of a database that was set up before the key was recorded.

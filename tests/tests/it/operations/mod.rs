@@ -6,6 +6,7 @@ mod command_line;
 mod commands;
 mod csp_reports;
 mod database_tls;
+pub mod encryption_keys;
 mod listeners;
 mod logs;
 mod metrics;

@@ -4,11 +4,11 @@ use anyhow::{Context, Result, ensure};
 use axum::response::IntoResponse;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{AnyPool, AssertSqlSafe, Column, Row};
+use sqlx::{AnyPool, AssertSqlSafe};
 use till_tests::TestApp;
 use till_tests::cards::APPROVED;
 use till_tests::client::{Api, Opened, card, send, text};
-use till_tests::database::on_postgres;
+use till_tests::database::{columns_with, on_postgres};
 use till_tests::wait::until;
 
 /// What is in every marked text, and the last digits of the buyer's card.
@@ -128,31 +128,7 @@ pub async fn age(app: &TestApp, days: i64) -> Result<()> {
 
 /// Returns the columns of all tables that have a mark.
 pub async fn marked_columns(app: &TestApp) -> Result<Vec<String>> {
-    let store = app.store().await?;
-    let tables = if on_postgres() {
-        "select cast(table_name as text) from information_schema.tables
-         where table_schema = 'public'"
-    } else {
-        "select name from sqlite_schema where type = 'table'"
-    };
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&store).await?;
-    ensure!(tables.len() > 10, "{tables:?}");
-    let mut marked = vec![];
-    for table in tables.iter().filter(|table| *table != "_sqlx_migrations") {
-        let sql = format!("select * from {table}");
-        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&store).await? {
-            for column in row.columns() {
-                let text = row.try_get::<Option<String>, _>(column.name());
-                let text = text.ok().flatten().unwrap_or_default();
-                if MARKS.iter().any(|mark| text.contains(mark)) {
-                    marked.push(format!("{table}.{}", column.name()));
-                }
-            }
-        }
-    }
-    marked.sort();
-    marked.dedup();
-    Ok(marked)
+    columns_with(&app.store().await?, &MARKS).await
 }
 
 /// Returns the marks in the files of an SQLite database, once its log is empty.

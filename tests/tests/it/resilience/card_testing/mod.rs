@@ -3,6 +3,7 @@
 mod captcha;
 mod counting;
 
+use crate::operations::encryption_keys::ROTATED;
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
@@ -299,5 +300,19 @@ async fn two_servers_share_the_counts() -> Result<()> {
         let order = format!("refused-{i}");
         refused(&pay_new(api, &order, CARD_DECLINED, THIEF).await?, 60)?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_encryption_key_keeps_the_counts() -> Result<()> {
+    let app = limited("--attempts-per-card", "2").await?;
+    for (i, address) in ["203.0.113.1", "203.0.113.2"].into_iter().enumerate() {
+        let answer = pay_new(&app.api, &i.to_string(), CARD_DECLINED, address).await?;
+        ended(&answer, "declined")?;
+    }
+    let rotated = app.another_server_with(&ROTATED).await?;
+    let api = Api::new(&rotated.line, &app.keys)?;
+    let answer = pay_new(&api, "rotated", CARD_DECLINED, "203.0.113.3").await?;
+    refused(&answer, 60)?;
     Ok(())
 }
