@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::flow::{background, retention};
+use crate::http::Tls;
 use crate::telemetry::{Metrics, Worker};
 use crate::{callbacks, http};
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -25,7 +26,7 @@ const STABLE: Duration = Duration::from_secs(60);
 
 /// Serves until [`App::shutdown`] is cancelled. Then accepts no new work and waits for the work in
 /// progress, for at most [`shutdown_seconds`](crate::config::Config::shutdown_seconds). The operator's
-/// calls have a listener of their own if there is one.
+/// calls have a listener of their own if there is one. Both speak HTTPS if there is a certificate.
 ///
 /// # Errors
 /// When a listener fails.
@@ -33,13 +34,14 @@ pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     operator: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
 ) -> anyhow::Result<()> {
     let deadline = async {
         app.shutdown.cancelled().await;
         sleep(app.config.shutdown_limit()).await;
     };
     tokio::select! {
-        served = serve_gracefully(app.clone(), listener, operator) => served,
+        served = serve_gracefully(app.clone(), listener, operator, tls) => served,
         () = deadline => {
             let tasks = app.tasks.len();
             tracing::warn!(tasks, "shutdown took too long: the remaining tasks were abandoned");
@@ -52,6 +54,7 @@ async fn serve_gracefully(
     app: Arc<App>,
     listener: TcpListener,
     operator: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
 ) -> anyhow::Result<()> {
     // For the command line. Without it, commands take their own settings.
     if let Err(error) = app.store.record_public_url(&app.base_url).await {
@@ -61,7 +64,7 @@ async fn serve_gracefully(
         tracing::warn!(%error, "the version of the embed script is not recorded: later versions of Till cannot serve it");
     }
     let workers = start_workers(&app);
-    let served = http::serve(app.clone(), listener, operator).await;
+    let served = http::serve(app.clone(), listener, operator, tls).await;
     app.shutdown.cancel();
     app.tasks.close();
     app.tasks.wait().await;

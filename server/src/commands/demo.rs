@@ -98,7 +98,7 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
         println!("  widget  from `trunk serve`; start it in another terminal");
     }
     println!("  Press Ctrl-C to stop.");
-    serve(app, listener, None).await?;
+    serve(app, listener, None, None).await?;
     shop.await.context("the demo shop")??;
     sandbox.stop().await
 }

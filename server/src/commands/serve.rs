@@ -5,6 +5,7 @@ use rlimit::Resource;
 use std::net::SocketAddr;
 use till_server::app::App;
 use till_server::config::Config;
+use till_server::http::Tls;
 use till_server::serve::serve;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,10 @@ pub async fn run(mut config: Config, stop: CancellationToken) -> anyhow::Result<
     if let Err(error) = Resource::CORE.set(0, 0) {
         tracing::warn!(%error, "core dumps are not turned off");
     }
+    let tls = Tls::new(&config)?;
+    if let Some(tls) = &tls {
+        tls.renew(stop.clone())?;
+    }
     let listener = listen(config.listen).await?;
     // With port 0 the system chooses one.
     config.listen = listener.local_addr()?;
@@ -23,17 +28,18 @@ pub async fn run(mut config: Config, stop: CancellationToken) -> anyhow::Result<
         None => None,
     };
     let app = App::new(config).await?;
+    let scheme = app.config.scheme();
     if let Some(operator) = &operator {
-        println!("operator's calls on http://{}", operator.local_addr()?);
+        println!("operator's calls on {scheme}://{}", operator.local_addr()?);
     }
     // Scripts wait for this line: it comes last.
-    println!("listening on http://{}", app.config.listen);
+    println!("listening on {scheme}://{}", app.config.listen);
     let shutdown = app.shutdown.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
         shutdown.cancel();
     });
-    serve(app, listener, operator).await
+    serve(app, listener, operator, tls).await
 }
 
 /// Listens on the address; an error names it.

@@ -11,6 +11,7 @@ mod problems;
 mod webhooks;
 mod widget;
 
+pub use connections::Tls;
 pub use pages::check_form;
 pub use pages::embed::record as record_embed_script;
 
@@ -37,7 +38,7 @@ type Routes = OpenApiRouter<Arc<App>>;
 
 /// Serves all routes until [`App::shutdown`] is cancelled. Then accepts no more connections, and returns
 /// when the responses in progress have been sent. If there is a listener for the operator, the operator's
-/// routes are served there and not at the other one.
+/// routes are served there and not at the other one. Both have the same certificate, if there is one.
 ///
 /// # Errors
 /// Never: a listener that fails is tried again.
@@ -45,14 +46,15 @@ pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     operator: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
 ) -> anyhow::Result<()> {
     let Some(operator) = operator else {
-        return connections::serve(router(app.clone()), app, listener).await;
+        return connections::serve(router(app.clone()), app, listener, tls).await;
     };
     let (public, own) = routers(&app);
     tokio::try_join!(
-        connections::serve(public, app.clone(), listener),
-        connections::serve(own, app.clone(), operator),
+        connections::serve(public, app.clone(), listener, tls.clone()),
+        connections::serve(own, app.clone(), operator, tls),
     )?;
     Ok(())
 }

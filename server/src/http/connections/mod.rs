@@ -1,8 +1,11 @@
-//! Connections: accepts them up to the limits, serves HTTP/1.1 and HTTP/2 on them, and closes those
-//! that have no request for too long.
+//! Connections: accepts them up to the limits, serves HTTP/1.1 and HTTP/2 on them, over TLS if the server has
+//! a certificate, and closes those that have no request for too long.
 
 mod admission;
 mod requests;
+mod tls;
+
+pub use tls::Tls;
 
 use crate::app::App;
 use admission::{Admission, Admitted};
@@ -16,12 +19,15 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use requests::Requests;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::server::TlsStream;
 use tokio_util::task::TaskTracker;
 
 /// The largest head of an HTTP/1.1 request, in bytes.
@@ -41,12 +47,21 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests that are under way may take to arrive on a connection that is being closed.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The response to a client that speaks HTTP where HTTPS is expected, as Go's net/http has it.
+const PLAIN_HTTP: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Connection: close\r\n\r\nThis is an HTTPS server. The request was sent with HTTP.\n";
+
+/// A connection whose client reads what is sent to it.
+type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
+
 /// What all connections share.
 struct Server {
     app: Arc<App>,
     router: TowerToHyperService<Router>,
     builder: Builder<TokioExecutor>,
     admission: Admission,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Serves the routes until [`App::shutdown`] is cancelled. Then accepts no more connections, and returns
@@ -54,21 +69,24 @@ struct Server {
 ///
 /// # Errors
 /// Never: a listener that fails is tried again.
-pub async fn serve<L>(router: Router, app: Arc<App>, mut listener: L) -> anyhow::Result<()>
-where
-    L: Listener<Addr = SocketAddr>,
-{
+pub async fn serve(
+    router: Router,
+    app: Arc<App>,
+    mut listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+) -> anyhow::Result<()> {
     let server = Arc::new(Server {
         router: TowerToHyperService::new(router),
         builder: builder(),
         admission: Admission::new(&app.config),
         app,
+        tls,
     });
     let connections = TaskTracker::new();
     loop {
         let next = async {
             let permit = server.admission.permit().await?;
-            anyhow::Ok((permit, listener.accept().await))
+            anyhow::Ok((permit, Listener::accept(&mut listener).await))
         };
         let (permit, (io, peer)) = tokio::select! {
             next = next => next?,
@@ -102,12 +120,32 @@ fn builder() -> Builder<TokioExecutor> {
 }
 
 impl Server {
-    /// Serves a connection to its end.
-    async fn connection<I>(self: Arc<Self>, io: I, peer: SocketAddr, _admitted: Admitted)
-    where
-        I: AsyncRead + AsyncWrite + Send + 'static,
-    {
+    /// Serves a connection to its end. The handshake and the head of the first request share one deadline.
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _admitted: Admitted) {
         let _gauge = self.app.metrics.connection();
+        let deadline = Instant::now() + self.app.config.header_timeout();
+        let mut socket = TimeoutStream::new(stream);
+        socket.set_write_timeout(Some(WRITE_TIMEOUT));
+        let socket = Box::pin(socket);
+        let Some(tls) = &self.tls else {
+            return self.requests(socket, peer, deadline).await;
+        };
+        let encrypted = tokio::select! {
+            encrypted = timeout_at(deadline, handshake(tls, socket)) => encrypted,
+            () = self.app.shutdown.cancelled() => return,
+        };
+        match encrypted {
+            Ok(Ok(io)) => self.requests(io, peer, deadline).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        }
+    }
+
+    /// Serves the requests of a connection, the first of which has to arrive by the deadline.
+    async fn requests<I>(&self, io: I, peer: SocketAddr, deadline: Instant)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let requests = Requests::default();
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
             let in_progress = requests.begin();
@@ -118,12 +156,9 @@ impl Server {
                 Ok::<_, std::convert::Infallible>(response.map(|body| in_progress.until_sent(body)))
             }
         });
-        let mut io = TimeoutStream::new(io);
-        io.set_write_timeout(Some(WRITE_TIMEOUT));
-        let io = TokioIo::new(Box::pin(io));
-        let mut connection = pin!(self.builder.serve_connection(io, service));
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
         let (head, keep_alive) = (
-            self.app.config.header_timeout(),
+            deadline.saturating_duration_since(Instant::now()),
             self.app.config.keep_alive_timeout(),
         );
         tokio::select! {
@@ -143,6 +178,22 @@ impl Server {
             () = requests.idle(GRACE, GRACE, &crowded) => {}
         }
     }
+}
+
+/// Encrypts a connection. A client that speaks HTTP is told that this is an HTTPS server.
+async fn handshake(tls: &Tls, mut socket: Socket) -> std::io::Result<TlsStream<Socket>> {
+    let mut first = [0];
+    let is_empty = socket.get_ref().peek(&mut first).await? == 0;
+    // A method begins with a capital letter, and TLS with 22 (RFC 8446 section 5.1).
+    if is_empty || !first[0].is_ascii_uppercase() {
+        return tls.accept(socket).await;
+    }
+    socket.write_all(PLAIN_HTTP).await?;
+    socket.shutdown().await?;
+    // If what the client sent were left unread, the system would reset the connection, and the client might
+    // not get the response.
+    let _ = timeout(GRACE, copy(&mut socket, &mut sink())).await;
+    Err(std::io::Error::other("the client spoke HTTP"))
 }
 
 /// Logs why a connection ended, if not as the client and the server agreed.

@@ -11,5 +11,6 @@ mod listeners;
 mod logs;
 mod metrics;
 mod retention;
+pub mod tls;
 mod traces;
 mod upgrade;

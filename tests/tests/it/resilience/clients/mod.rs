@@ -4,6 +4,7 @@ mod http2;
 mod idle;
 mod many;
 mod slow;
+mod tls;
 
 use anyhow::{Context, Result, ensure};
 use std::net::{Ipv4Addr, SocketAddr};
