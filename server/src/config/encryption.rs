@@ -32,6 +32,7 @@ pub struct EncryptionKeys {
         long,
         env = "TILL_ENCRYPTION_KEY_COMMAND",
         value_name = "COMMAND",
+        hide_env_values = true,
         conflicts_with_all = ["encryption_key", "encryption_key_file"]
     )]
     pub encryption_key_command: Option<String>,
@@ -62,6 +63,7 @@ pub struct EncryptionKeys {
         long,
         env = "TILL_DECRYPTION_KEYS_COMMAND",
         value_name = "COMMAND",
+        hide_env_values = true,
         conflicts_with_all = ["decryption_keys", "decryption_keys_file"]
     )]
     pub decryption_keys_command: Option<String>,
