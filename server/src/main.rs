@@ -7,6 +7,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 use till_server::telemetry::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites all memory that is freed, so that no library leaves a card or a key in it.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 /// Take payments on your own site, through your own server.
 #[derive(Parser)]

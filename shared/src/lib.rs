@@ -5,6 +5,7 @@
 pub mod buyer;
 pub mod captcha;
 pub mod card;
+pub mod card_data;
 pub mod dispute;
 pub mod event;
 #[cfg(test)]

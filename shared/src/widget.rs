@@ -1,6 +1,7 @@
 //! The types of the widget API: requests and responses between the widget and the server.
 
 use crate::buyer::{Buyer, BuyerField};
+pub use crate::card_data::CardData;
 use crate::id::InvoiceId;
 use crate::invoice::{InvoiceStatus, Item};
 use crate::known::{self, Known};
@@ -290,37 +291,6 @@ impl fmt::Debug for FixPayment {
         f.debug_struct("FixPayment")
             .field("method", &self.method)
             .finish_non_exhaustive()
-    }
-}
-
-/// The card as the buyer entered it. Its `Debug` output is redacted to keep it out of logs.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CardData {
-    /// The card number, digits only.
-    pub number: String,
-    /// The expiry month, 1 to 12.
-    pub exp_month: u8,
-    /// The expiry year, two or four digits.
-    pub exp_year: u16,
-    /// The security code.
-    pub cvc: String,
-    /// The name on the card.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub holder: Option<String>,
-}
-
-impl CardData {
-    /// Returns the last four digits of the number, which may be stored and shown.
-    pub fn last4(&self) -> String {
-        let digits: Vec<_> = self.number.chars().filter(char::is_ascii_digit).collect();
-        digits[digits.len().saturating_sub(4)..].iter().collect()
-    }
-}
-
-impl fmt::Debug for CardData {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CardData(redacted)")
     }
 }
 

@@ -218,7 +218,7 @@ impl Trigger {
             method: Method::Card,
             buyer: Buyer::default(),
             card: Some(CardData {
-                number: number.to_owned(),
+                number: number.into(),
                 exp_month: 12,
                 exp_year: year + 3,
                 cvc: "123".into(),

@@ -48,10 +48,10 @@ impl CardForm {
         }
         let (exp_month, exp_year) = input::month_and_year(&expiry);
         Ok(CardData {
-            number,
+            number: number.into(),
             exp_month,
             exp_year: card::full_year(exp_year, clock::month_and_year().1),
-            cvc,
+            cvc: cvc.into(),
             holder: Some(holder).filter(|h| !h.is_empty()),
         })
     }

@@ -90,7 +90,7 @@ fn check_card(card: &mut CardData, errors: &mut Vec<FieldError>) {
             message,
         ));
     };
-    card.number.retain(|c| c != ' ' && c != '-');
+    card.remove_separators();
     let brand = card::check_number(&card.number).unwrap_or_else(|error| {
         invalid("number", error);
         card::Brand::of(&card.number)

@@ -3,6 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use till_shared::buyer::Buyer;
+use till_shared::card_data::SecretText;
 use till_shared::payment::Method;
 use till_shared::widget::{BrowserInfo, CardData, FixPayment};
 use utoipa::ToSchema;
@@ -36,7 +37,8 @@ pub struct FixBody {
     /// As `buyer.country`.
     country: Option<String>,
     /// As `card.number`.
-    number: Option<String>,
+    #[schema(value_type = Option<String>)]
+    number: Option<SecretText>,
     #[serde(default, deserialize_with = "whole_number")]
     #[schema(schema_with = beside_month)]
     exp_month: u16,
@@ -44,7 +46,8 @@ pub struct FixBody {
     #[schema(schema_with = beside_year)]
     exp_year: u16,
     /// As `card.cvc`.
-    cvc: Option<String>,
+    #[schema(value_type = Option<String>)]
+    cvc: Option<SecretText>,
     /// As `card.holder`.
     holder: Option<String>,
 }
@@ -55,8 +58,8 @@ pub struct FixBody {
 pub struct Card {
     /// The card number. Spaces and hyphens are ignored.
     #[serde(default)]
-    #[schema(required, pattern = "^[ -]*([0-9][ -]*){12,19}$")]
-    number: String,
+    #[schema(required, value_type = String, pattern = "^[ -]*([0-9][ -]*){12,19}$")]
+    number: SecretText,
     #[serde(default, deserialize_with = "whole_number")]
     #[schema(required, schema_with = month)]
     exp_month: u16,
@@ -65,8 +68,8 @@ pub struct Card {
     exp_year: u16,
     /// The security code.
     #[serde(default)]
-    #[schema(required, pattern = "^[0-9]{3,4}$")]
-    cvc: String,
+    #[schema(required, value_type = String, pattern = "^[0-9]{3,4}$")]
+    cvc: SecretText,
     /// The name on the card.
     #[schema(max_length = 200)]
     holder: Option<String>,
