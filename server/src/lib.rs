@@ -12,6 +12,7 @@ pub mod demo;
 pub mod domain;
 pub mod flow;
 pub mod http;
+pub mod jwe;
 pub mod new_id;
 pub mod private_file;
 pub mod sandbox;

@@ -81,6 +81,27 @@ impl fmt::Debug for CardData {
     }
 }
 
+/// The key to which a browser encrypts the card: a JSON Web Key (RFC 7517) on the curve P-256, for
+/// `ECDH-ES`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CardEncryptionKey {
+    /// The type of the key: `EC`.
+    pub kty: String,
+    /// The curve: `P-256`.
+    pub crv: String,
+    /// The first coordinate, 32 bytes in base64url.
+    pub x: String,
+    /// The second coordinate, 32 bytes in base64url.
+    pub y: String,
+    /// The id of the key, which the JWE names.
+    pub kid: String,
+    /// What the key is for: `enc`.
+    pub r#use: String,
+    /// The algorithm: `ECDH-ES`.
+    pub alg: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use crate::buyer::{Buyer, BuyerField};
 pub use crate::card_data::CardData;
+use crate::card_data::CardEncryptionKey;
 use crate::id::InvoiceId;
 use crate::invoice::{InvoiceStatus, Item};
 use crate::known::{self, Known};
@@ -148,6 +149,10 @@ pub struct BillingData {
     /// The state of the invoice.
     #[serde(flatten)]
     pub state: WidgetState,
+    /// The key to which the widget encrypts a card. Absent where no card is entered in our payment form.
+    /// It changes every day and is accepted for at least a day more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_encryption_key: Option<CardEncryptionKey>,
 }
 
 /// A line of the bill: an item, or the difference between the items and the amount.
@@ -245,6 +250,9 @@ pub struct FixPayment {
     /// The card, for the method `card` where the buyer enters it in our payment form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardData>,
+    /// Instead of `card`: the card, encrypted in the browser (JWE, compact).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_card: Option<String>,
     /// The buyer's browser, for 3-D Secure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<BrowserInfo>,

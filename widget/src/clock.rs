@@ -18,7 +18,8 @@ pub fn set(date: &str) {
     }
 }
 
-fn now() -> f64 {
+/// Returns the time, in milliseconds since 1970-01-01 UTC.
+pub fn now() -> f64 {
     Date::now() + OFFSET.get()
 }
 

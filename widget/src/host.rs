@@ -1,6 +1,6 @@
 //! What is around the widget: the page that opened it, the window, and what `boot.js` began.
 
-use crate::json;
+use crate::{clock, json};
 use gloo_net::http::Response;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Date, JSON, Promise};
@@ -43,6 +43,13 @@ extern "C" {
     /// Shows the captcha of this URL. Resolves with the token of its solution.
     #[wasm_bindgen(method)]
     fn solve(this: &Boot, url: &str) -> Promise;
+    /// Takes the key for cards from the text of billing data.
+    #[wasm_bindgen(method, js_name = setKey)]
+    fn set_key(this: &Boot, billing: &str);
+    /// Encrypts a card, as JSON, for an invoice; none if there is no key. `time`: milliseconds since
+    /// 1970-01-01 UTC.
+    #[wasm_bindgen(method)]
+    fn encrypt(this: &Boot, invoice: &str, time: f64, card: &str) -> Option<Promise>;
     /// Ends the work of `boot.js`. Returns the messages that arrived until now.
     #[wasm_bindgen(method, js_name = handOver)]
     fn hand_over(this: &Boot) -> Array;
@@ -118,6 +125,20 @@ pub fn query(name: &str) -> Option<String> {
 pub fn fragment() -> Option<UrlSearchParams> {
     let hash = location().hash().ok()?;
     UrlSearchParams::new_with_str(hash.strip_prefix('#').unwrap_or(&hash)).ok()
+}
+
+/// Takes the server's key for cards from the text of billing data.
+pub fn set_card_key(billing: &str) {
+    BOOT.with(|boot| boot.set_key(billing));
+}
+
+/// Encrypts a card, as JSON, for an invoice. `None`: the card is sent as it is, because the server or the
+/// browser does not encrypt. An error: the browser could not.
+pub async fn encrypt(invoice: &InvoiceId, card: &str) -> Option<Result<String, JsValue>> {
+    let time = clock::now();
+    let encrypted = BOOT.with(|boot| boot.encrypt(invoice.as_str(), time, card))?;
+    let encrypted = JsFuture::from(encrypted).await;
+    Some(encrypted.map(|text| text.as_string().unwrap_or_default()))
 }
 
 /// The id of the project of this page.

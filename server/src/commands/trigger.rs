@@ -224,6 +224,7 @@ impl Trigger {
                 cvc: "123".into(),
                 holder: None,
             }),
+            encrypted_card: None,
             browser: None,
             captcha_token: None,
         };

@@ -6,6 +6,7 @@ pub mod background;
 mod buyer;
 pub mod buyer_data;
 pub mod captcha;
+pub mod card_encryption;
 pub mod check_order;
 pub mod connector_check;
 pub mod connector_webhooks;

@@ -1,7 +1,7 @@
 //! Removes data that are older than their retention, in small steps: no step holds up anybody who pays.
 
 use super::error::Result;
-use super::idempotency;
+use super::{card_encryption, idempotency};
 use crate::app::App;
 use crate::clock;
 use crate::store::retention::Expiring;
@@ -50,6 +50,7 @@ async fn round(app: &App) -> Result<bool> {
             Expiring::IdempotencyKeys => now - idempotency::KEPT,
             Expiring::Attempts => event_data_until,
             Expiring::Webhooks => now - WEBHOOKS_KEPT,
+            Expiring::CardEncryptionKeys => now - card_encryption::KEPT,
             Expiring::RefundReasons => buyer_data_until,
         };
         let removed = app.store.remove_expired(kind, until).await?;

@@ -1,5 +1,6 @@
 //! What the widget reads.
 
+use super::card_encryption;
 use super::error::{Error, Result};
 use super::payments::routing;
 use super::redirect::continue_url;
@@ -26,7 +27,14 @@ pub async fn billing_data(
     let accounts = app.store.accounts(&project.id).await?;
     let methods = routing::methods(invoice, &accounts);
     let state = state_of(project, invoice, &payments);
-    Ok(views::billing_data(project, invoice, methods, state))
+    let direct = Some(CardEntry::Direct);
+    let takes_card = methods.iter().any(|info| info.card_entry == direct);
+    let key = if takes_card && invoice.status == InvoiceStatus::Open {
+        Some(card_encryption::public_key(app).await?)
+    } else {
+        None
+    };
+    Ok(views::billing_data(project, invoice, methods, state, key))
 }
 
 /// Whether the payment form of an invoice begins with the fields of a card.

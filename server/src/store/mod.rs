@@ -10,6 +10,7 @@ pub mod audit_log;
 mod backlog;
 pub mod backup;
 pub mod buyer_data;
+pub mod card_encryption_keys;
 mod column;
 mod conditions;
 pub mod connector_accounts;

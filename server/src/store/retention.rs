@@ -18,6 +18,8 @@ pub enum Expiring {
     /// Records of payment systems' webhooks, by the time of receipt. The newest of each account stays, as
     /// the proof that its secret is right.
     Webhooks,
+    /// Keys to which browsers encrypt cards, by the time of creation.
+    CardEncryptionKeys,
     /// The reasons of refunds, by the refund's last change. Reasons of Till itself stay.
     RefundReasons,
 }
@@ -35,10 +37,11 @@ struct Statement {
 
 impl Expiring {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::IdempotencyKeys,
         Self::Attempts,
         Self::Webhooks,
+        Self::CardEncryptionKeys,
         Self::RefundReasons,
     ];
 
@@ -67,6 +70,13 @@ impl Expiring {
                       where newer.connector = connector_webhooks.connector
                       and newer.account = connector_webhooks.account
                       and newer.received_at > connector_webhooks.received_at)",
+            },
+            Self::CardEncryptionKeys => Statement {
+                action: "delete from card_encryption_keys",
+                table: "card_encryption_keys",
+                key: "id",
+                at: "created_at",
+                due: "true",
             },
             Self::RefundReasons => Statement {
                 action: "update refunds set reason = null",

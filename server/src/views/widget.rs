@@ -5,6 +5,7 @@ use crate::clock::rfc3339;
 use crate::store::invoices::InvoiceRow;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
+use till_shared::card_data::CardEncryptionKey;
 use till_shared::widget::{
     Bill, BillingData, FixedPayment, MethodInfo, ProjectInfo, Verification, WidgetState,
 };
@@ -41,6 +42,7 @@ pub fn billing_data(
     row: &InvoiceRow,
     methods: Vec<MethodInfo>,
     state: WidgetState,
+    card_encryption_key: Option<CardEncryptionKey>,
 ) -> BillingData {
     let settings = &project.settings;
     let widget = &settings.widget;
@@ -67,5 +69,6 @@ pub fn billing_data(
         order_id: row.order_id.clone(),
         bill,
         state,
+        card_encryption_key,
     }
 }

@@ -61,6 +61,7 @@ impl Forms {
             method,
             buyer: buyer?,
             card: card?,
+            encrypted_card: None,
             browser: host::browser().filter(|_| is_card),
             captcha_token: None,
         })

@@ -196,6 +196,7 @@ async fn submit_payment(
         method,
         buyer: Buyer::default(),
         card: None,
+        encrypted_card: None,
         browser: None,
         captcha_token: None,
     };

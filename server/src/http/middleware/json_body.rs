@@ -49,7 +49,11 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
 }
 
 impl JsonObject {
-    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    /// Parses an object.
+    ///
+    /// # Errors
+    /// `invalid-request` if the text is no JSON object.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(bytes).map_err(|_| invalid("The body is not UTF-8."))?;
         // Some editors begin a file with a byte order mark, which RFC 8259 section 8.1 lets a reader
         // ignore.
@@ -75,7 +79,11 @@ impl JsonObject {
         Ok(Self { value, canonical })
     }
 
-    fn read<T: DeserializeOwned>(self) -> Result<JsonBody<T>, Error> {
+    /// Reads the fields.
+    ///
+    /// # Errors
+    /// `invalid-request` that names the fields.
+    pub fn read<T: DeserializeOwned>(self) -> Result<JsonBody<T>, Error> {
         Ok(JsonBody {
             value: deserialize(self.value)?,
             canonical: self.canonical,

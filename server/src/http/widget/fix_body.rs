@@ -24,6 +24,15 @@ pub struct FixBody {
     /// The card.
     #[serde(default)]
     card: Option<Card>,
+    /// Instead of `card`: the card, encrypted to the `card_encryption_key` of the billing data. A JWE in
+    /// compact form (RFC 7516) with the algorithms `ECDH-ES` and `A256GCM`, whose header names the key
+    /// (`kid`). Its content is a JSON object with `invoice`, the invoice's id; `iat`, the time in seconds
+    /// since 1970-01-01 UTC, at most 15 minutes ago; and `card`, as here.
+    #[schema(
+        max_length = 8192,
+        pattern = r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
+    )]
+    encrypted_card: Option<String>,
     /// The buyer's browser, for 3-D Secure and fraud checks.
     browser: Option<BrowserInfo>,
     /// The token of a solved captcha, after the problem `captcha-required`.
@@ -108,6 +117,19 @@ fn number_or_text(description: &str, min: usize, max: usize, pattern: &str) -> S
         .into()
 }
 
+impl From<Card> for CardData {
+    fn from(card: Card) -> Self {
+        Self {
+            number: card.number,
+            // 0 is not a month: the card validation reports it.
+            exp_month: u8::try_from(card.exp_month).unwrap_or(0),
+            exp_year: card.exp_year,
+            cvc: card.cvc,
+            holder: card.holder,
+        }
+    }
+}
+
 impl From<FixBody> for FixPayment {
     fn from(body: FixBody) -> Self {
         let is_flat = body.number.is_some() || body.cvc.is_some();
@@ -128,14 +150,8 @@ impl From<FixBody> for FixPayment {
                 phone: body.buyer.phone.or(body.phone),
                 country: body.buyer.country.or(body.country),
             },
-            card: card.map(|card| CardData {
-                number: card.number,
-                // 0 is not a month: the card validation reports it.
-                exp_month: u8::try_from(card.exp_month).unwrap_or(0),
-                exp_year: card.exp_year,
-                cvc: card.cvc,
-                holder: card.holder,
-            }),
+            card: card.map(CardData::from),
+            encrypted_card: body.encrypted_card,
             browser: body.browser,
             captcha_token: body.captcha_token,
         }

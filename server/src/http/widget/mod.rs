@@ -1,6 +1,7 @@
 //! The widget's API, authenticated by the client token; and the creation of an invoice from a page,
 //! authenticated by the publishable key.
 
+mod encrypted_card;
 mod fix_body;
 mod live;
 mod page_order;
@@ -16,7 +17,7 @@ use super::pages::texts::{Lang, Texts};
 use crate::app::App;
 use crate::flow::invoices::{Origin, create_invoice};
 use crate::flow::payments::{PaymentForm, cancel_payment, fix_payment};
-use crate::flow::{Detached, Result, widget};
+use crate::flow::{Detached, Result, card_encryption, widget};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -146,7 +147,13 @@ async fn fix(
     body: JsonBody<FixBody>,
 ) -> Result<Response> {
     let Client { project, invoice } = client;
-    let fix: FixPayment = body.value.into();
+    let mut fix: FixPayment = body.value.into();
+    if let Some(encrypted) = fix.encrypted_card.take() {
+        if fix.card.is_some() {
+            return Err(card_encryption::sent_twice());
+        }
+        fix.card = Some(encrypted_card::read(&app, &invoice.id, &encrypted).await?);
+    }
     let call = Call {
         key,
         scope: format!("widget {}", invoice.id),
