@@ -73,23 +73,22 @@
   errors.forEach((name) => addEventListener(name, fail, true));
 
   // The server's key for cards. A card is encrypted to it as a JWE (RFC 7516) with ECDH-ES and A256GCM.
-  let key;
+  let key, billed;
   const bytes = (text) => new TextEncoder().encode(text);
   const base64url = (buffer) =>
-    btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "");
+    btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
   const encrypt = async (content) => {
     const { subtle } = crypto;
     const curve = { name: "ECDH", namedCurve: "P-256" };
     const { privateKey, publicKey } = await subtle.generateKey(curve, false, ["deriveBits"]);
-    const { kty, crv, x, y } = await subtle.exportKey("jwk", publicKey);
-    const header = base64url(bytes(JSON.stringify({ alg: "ECDH-ES", enc: "A256GCM", kid: key.kid, epk: { kty, crv, x, y } })));
-    const secret = await subtle.deriveBits({ ...curve, public: await subtle.importKey("jwk", key, curve, false, []) }, privateKey, 256);
+    const epk = await subtle.exportKey("jwk", publicKey);
+    const header = base64url(bytes(JSON.stringify({ alg: "ECDH-ES", enc: "A256GCM", kid: key.kid, epk })));
+    const theirs = await subtle.importKey("jwk", key, curve, false, []);
+    const secret = await subtle.deriveBits({ name: "ECDH", public: theirs }, privateKey, 256);
     // RFC 7518, section 4.6.2: the round, the secret, the algorithm, no parties, and the length of the key.
-    const derived = new Uint8Array(59);
-    derived[3] = 1;
-    derived.set(new Uint8Array(secret), 4);
-    derived.set(bytes("\0\0\0\x07A256GCM\0\0\0\0\0\0\0\0\0\0\x01\0"), 36);
-    const cek = await subtle.importKey("raw", await subtle.digest("SHA-256", derived), "AES-GCM", false, ["encrypt"]);
+    const info = bytes("\0\0\0\x07A256GCM\0\0\0\0\0\0\0\0\0\0\x01\0");
+    const derived = await subtle.digest("SHA-256", new Uint8Array([0, 0, 0, 1, ...new Uint8Array(secret), ...info]));
+    const cek = await subtle.importKey("raw", derived, "AES-GCM", false, ["encrypt"]);
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const sealed = await subtle.encrypt({ name: "AES-GCM", iv, additionalData: bytes(header) }, cek, bytes(content));
     return [header, "", ...[iv, sealed.slice(0, -16), sealed.slice(-16)].map(base64url)].join(".");
@@ -99,15 +98,17 @@
     project, invoice, token, preloaded, texts,
     setKey(billing) {
       try {
-        key = JSON.parse(billing).card_encryption_key;
+        ({ card_encryption_key: key, invoice: billed } = JSON.parse(billing));
       } catch {
         // The widget reports it.
       }
     },
-    // Outside of a secure context, which is on a developer's machine only, browsers do not encrypt.
-    encrypt(invoice, time, card) {
-      if (!key || !crypto.subtle) return;
-      return encrypt(`{"invoice":"${invoice}","iat":${Math.floor(time / 1000)},"card":${card}}`);
+    async encrypt(body, time) {
+      const { card, ...rest } = JSON.parse(body);
+      // Outside of a secure context, which is on a developer's machine only, browsers do not encrypt.
+      if (!card || !key || !crypto.subtle) return body;
+      const content = JSON.stringify({ invoice: billed, iat: Math.floor(time / 1000), card });
+      return JSON.stringify({ ...rest, encrypted_card: await encrypt(content) });
     },
     billing(invoice) {
       const sent = requests[invoice];

@@ -174,6 +174,12 @@ impl Reason {
             .next()
             .and_then(|segment| segment.parse().ok())
     }
+
+    /// Returns whether the server could not decrypt the card.
+    pub fn is_about_encryption(&self) -> bool {
+        let first = self.errors.first();
+        first.is_some_and(|error| error.field == "encrypted_card")
+    }
 }
 
 /// An invalid field.

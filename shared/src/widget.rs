@@ -250,9 +250,6 @@ pub struct FixPayment {
     /// The card, for the method `card` where the buyer enters it in our payment form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardData>,
-    /// Instead of `card`: the card, encrypted in the browser (JWE, compact).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encrypted_card: Option<String>,
     /// The buyer's browser, for 3-D Secure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<BrowserInfo>,

@@ -44,7 +44,7 @@ RULES = [
                "is decided by rules that a pattern cannot hold.",
     ),
     Rule(
-        VALID_REJECTED, "fixPayment", fields=r"(card|method|number|cvc|exp_month|exp_year)(\..*)?",
+        VALID_REJECTED, "fixPayment", fields=r"(card|encrypted_card|method|number|cvc|exp_month|exp_year)(\..*)?",
         reason="Whether a card is needed depends on the account. A number has a check digit, a security "
                "code has the length of the brand, and a card expires.",
     ),

@@ -4,11 +4,13 @@
 pub mod app;
 pub mod browser;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod demo;
 pub mod docs;
 pub mod events;
 pub mod faults;
+pub mod jwe;
 pub mod ledger;
 pub mod metrics;
 pub mod process;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use till_shared::id::{InvoiceId, PaymentId};
 use till_shared::message::InvoiceAndToken;
 use till_shared::payment::ShownPayment;
-use till_shared::problem::{FieldError, ProblemType, Reason};
+use till_shared::problem::{ProblemType, Reason};
 use till_shared::widget::{Bill, FixPayment, FixedPayment, WidgetState};
 
 /// The part of the billing data that the widget shows.
@@ -171,60 +171,45 @@ pub async fn billing(early: bool) -> Result<Billing> {
         retries: 3,
     };
     let text = call.send().await?;
-    host::set_card_key(&text);
     let bill = json::read(&text).ok_or(Failure::Unreadable)?;
     let state = json::read(&text).ok_or(Failure::Unreadable)?;
+    host::set_card_key(&text);
     Ok(Billing { bill, state })
 }
 
 /// Submits a payment. `key` is the idempotency key of one press of Pay: retries use the same key, so
 /// that one press creates at most one payment. The card is encrypted. If the server can't decrypt it, the
-/// key of this page is too old: it is encrypted once more, to a new key.
-pub async fn fix(key: &str, fix: FixPayment) -> Result<Fixed> {
-    let refused = match submit(key, &encrypted(&fix).await?).await {
-        Err(Failure::Problem(problem)) => problem,
-        result => return result,
-    };
-    match of_encryption(&refused) {
-        // A server of an older version, while a newer one is installed.
-        Some(error) if error.code == "unknown_field" => submit(key, &fix).await,
-        Some(_) => {
-            billing(false).await?;
-            submit(key, &encrypted(&fix).await?).await
-        }
-        None => Err(Failure::Problem(refused)),
-    }
-}
-
-/// Returns the error of the encryption, which no field of the form has.
-pub fn of_encryption(problem: &Reason) -> Option<&FieldError> {
-    let mut errors = problem.errors.iter();
-    errors.find(|error| error.field == "encrypted_card")
-}
-
-/// Encrypts the card, if the server and the browser can.
-async fn encrypted(fix: &FixPayment) -> Result<FixPayment> {
-    let mut fix = fix.clone();
-    if let (Some(card), Some(invoice)) = (&fix.card, invoice()) {
-        let text = json::write(card).ok_or(Failure::Unreadable)?;
-        if let Some(encrypted) = host::encrypt(&invoice, &text).await {
-            fix.encrypted_card = Some(encrypted.map_err(|_| Failure::Unreadable)?);
-            fix.card = None;
+/// key of this page is too old, and the card is encrypted once more, to a new one.
+pub async fn fix(key: &str, fix: &FixPayment) -> Result<Fixed> {
+    let plain = json::write(fix).ok_or(Failure::Unreadable)?;
+    let mut known_by_server = true;
+    let mut tries = 2;
+    loop {
+        let body = if known_by_server {
+            let sealed = host::with_encrypted_card(&plain).await;
+            sealed.ok_or(Failure::Unreadable)?
+        } else {
+            plain.clone()
+        };
+        let call = Call {
+            method: Method::POST,
+            path: "/payments",
+            body: Some(body),
+            key: Some(key),
+            early: Cell::new(false),
+            retries: 5,
+        };
+        tries -= 1;
+        match call.send().await {
+            Ok(text) => return json::read(&text).ok_or(Failure::Unreadable),
+            Err(Failure::Problem(problem)) if tries > 0 && problem.is_about_encryption() => {
+                // A server of an older version, while a newer one is installed.
+                known_by_server = problem.errors[0].code != "unknown_field";
+                billing(false).await?;
+            }
+            Err(failure) => return Err(failure),
         }
     }
-    Ok(fix)
-}
-
-async fn submit(key: &str, fix: &FixPayment) -> Result<Fixed> {
-    let call = Call {
-        method: Method::POST,
-        path: "/payments",
-        body: Some(json::write(fix).ok_or(Failure::Unreadable)?),
-        key: Some(key),
-        early: Cell::new(false),
-        retries: 5,
-    };
-    json::read(&call.send().await?).ok_or(Failure::Unreadable)
 }
 
 /// Cancels a payment that waits for verification.

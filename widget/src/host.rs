@@ -46,10 +46,10 @@ extern "C" {
     /// Takes the key for cards from the text of billing data.
     #[wasm_bindgen(method, js_name = setKey)]
     fn set_key(this: &Boot, billing: &str);
-    /// Encrypts a card, as JSON, for an invoice; none if there is no key. `time`: milliseconds since
+    /// Encrypts the card in the body of a payment fixation, if there is a key. `time`: milliseconds since
     /// 1970-01-01 UTC.
     #[wasm_bindgen(method)]
-    fn encrypt(this: &Boot, invoice: &str, time: f64, card: &str) -> Option<Promise>;
+    fn encrypt(this: &Boot, body: &str, time: f64) -> Promise;
     /// Ends the work of `boot.js`. Returns the messages that arrived until now.
     #[wasm_bindgen(method, js_name = handOver)]
     fn hand_over(this: &Boot) -> Array;
@@ -132,13 +132,11 @@ pub fn set_card_key(billing: &str) {
     BOOT.with(|boot| boot.set_key(billing));
 }
 
-/// Encrypts a card, as JSON, for an invoice. `None`: the card is sent as it is, because the server or the
-/// browser does not encrypt. An error: the browser could not.
-pub async fn encrypt(invoice: &InvoiceId, card: &str) -> Option<Result<String, JsValue>> {
-    let time = clock::now();
-    let encrypted = BOOT.with(|boot| boot.encrypt(invoice.as_str(), time, card))?;
-    let encrypted = JsFuture::from(encrypted).await;
-    Some(encrypted.map(|text| text.as_string().unwrap_or_default()))
+/// Encrypts the card in the body of a payment fixation. The body stays as it is where the server or the
+/// browser does not encrypt. `None`: the browser could not.
+pub async fn with_encrypted_card(body: &str) -> Option<String> {
+    let encrypted = BOOT.with(|boot| boot.encrypt(body, clock::now()));
+    JsFuture::from(encrypted).await.ok()?.as_string()
 }
 
 /// The id of the project of this page.

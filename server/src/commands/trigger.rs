@@ -224,7 +224,6 @@ impl Trigger {
                 cvc: "123".into(),
                 holder: None,
             }),
-            encrypted_card: None,
             browser: None,
             captcha_token: None,
         };

@@ -8,6 +8,17 @@ use till_shared::problem::{FieldError, ProblemType};
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The most digits of a field's name that are shown. A card number has more.
+const MOST_DIGITS: usize = 8;
+
+/// A field's name as errors and the log show it: without digits, if it has as many as a card number.
+pub fn shown_name(name: &str) -> String {
+    if name.chars().filter(|c| c.is_numeric()).count() <= MOST_DIGITS {
+        return name.to_owned();
+    }
+    name.replace(char::is_numeric, "*")
+}
+
 /// Why an operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,7 +82,10 @@ impl Error {
     }
 
     /// Several invalid fields.
-    pub fn fields(errors: Vec<FieldError>) -> Self {
+    pub fn fields(mut errors: Vec<FieldError>) -> Self {
+        for error in &mut errors {
+            error.field = shown_name(&error.field);
+        }
         let names: Vec<_> = errors.iter().map(|e| e.field.as_str()).collect();
         let detail = format!("Some fields are invalid: {}.", names.join(", "));
         Self::Problem {

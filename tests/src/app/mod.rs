@@ -52,6 +52,8 @@ pub struct Setup<'a> {
     pub sandbox_relay: Option<&'a Relay>,
     /// A relay in front of the server. Its URL is the server's public URL.
     pub server_relay: Option<&'a Relay>,
+    /// What the server logs (`RUST_LOG`).
+    pub log_filter: Option<&'a str>,
     /// The database; a new one by default.
     pub database: Option<Database>,
     /// The URL of the project's endpoint; [`Project`] by default.
@@ -101,7 +103,12 @@ impl TestApp {
             Some(database) => database,
             None => Database::new(files.path()).await?,
         };
-        let home = Home { files, database };
+        let log_filter = setup.log_filter.unwrap_or("debug,till_server=trace").into();
+        let home = Home {
+            files,
+            database,
+            log_filter,
+        };
         let sandbox = if setup.accounts.is_empty() {
             Some(start_sandbox(&home, "127.0.0.1:0").await?)
         } else {

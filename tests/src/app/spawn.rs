@@ -24,6 +24,8 @@ pub struct Home {
     pub files: TempDir,
     /// The database.
     pub database: Database,
+    /// What the server logs (`RUST_LOG`), if it has settings.
+    pub log_filter: String,
 }
 
 pub async fn start_sandbox(home: &Home, address: &str) -> Result<Running> {
@@ -68,9 +70,7 @@ pub async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Ru
             .create(true)
             .append(true)
             .open(home.files.path().join("server.log"))?;
-        command
-            .stderr(log)
-            .env("RUST_LOG", "debug,till_server=trace");
+        command.stderr(log).env("RUST_LOG", &home.log_filter);
     }
     let running = Running::start(&mut command, "listening on").await;
     running.context("the server")

@@ -61,7 +61,6 @@ impl Forms {
             method,
             buyer: buyer?,
             card: card?,
-            encrypted_card: None,
             browser: host::browser().filter(|_| is_card),
             captcha_token: None,
         })

@@ -29,7 +29,7 @@ impl Session {
         // Browsers allow a window only during the click. Its URL follows.
         let opened = external && self.mode.framed() && host::open_window("");
         spawn_local(async move {
-            match api::fix(&host::new_key(), fix).await {
+            match api::fix(&host::new_key(), &fix).await {
                 Ok(fixed) => self.on_fixed(fixed),
                 Err(failure) => self.on_fixation_failed(failure).await,
             }
@@ -79,7 +79,7 @@ impl Session {
         let banner = match &failure {
             Failure::Problem(problem) => match problem.kind() {
                 Some(ProblemType::InvalidRequest)
-                    if !problem.errors.is_empty() && api::of_encryption(problem).is_none() =>
+                    if !problem.errors.is_empty() && !problem.is_about_encryption() =>
                 {
                     let fields = problem.errors.iter().map(|error| error.field.clone());
                     self.form_action

@@ -196,7 +196,6 @@ async fn submit_payment(
         method,
         buyer: Buyer::default(),
         card: None,
-        encrypted_card: None,
         browser: None,
         captcha_token: None,
     };

@@ -3,6 +3,7 @@
 use super::texts::Texts;
 use crate::app::App;
 use crate::flow::Error;
+use crate::flow::error::shown_name;
 use crate::flow::form_signature::{SIGNATURE, is_signed, unsignable};
 use crate::flow::input::tidy_text;
 use crate::flow::invoices::{Order, Origin};
@@ -31,7 +32,7 @@ impl Rejection {
 
     /// A reason that names a field.
     fn field(text: &str, field: &str) -> Self {
-        let text = text.replace("{field}", field);
+        let text = text.replace("{field}", &shown_name(field));
         Self(StatusCode::UNPROCESSABLE_ENTITY, vec![text])
     }
 }
@@ -94,7 +95,7 @@ impl Form {
         let form = form_fields::parse_form(&body, charset.map(|name| name.as_str()));
         let form = form.map_err(|NotUtf8 { field }| {
             let field = field.as_deref().unwrap_or("?");
-            let text = texts.form_not_utf8.replace("{field}", field);
+            let text = texts.form_not_utf8.replace("{field}", &shown_name(field));
             Rejection::one(StatusCode::BAD_REQUEST, &text)
         })?;
         let fields = order_fields(texts, &form.fields)?;
@@ -250,7 +251,11 @@ fn order_fields(texts: &Texts, sent: &[(String, String)]) -> Result<Fields, Reje
             Cow::Borrowed(name.as_str())
         };
         let value = tidy_text(&path, given).map_err(|error| {
-            tracing::warn!(field = error.field, reason = error.message, "invalid field");
+            tracing::warn!(
+                field = shown_name(&error.field),
+                reason = error.message,
+                "invalid field"
+            );
             Rejection::field(&texts.form_field, name)
         })?;
         if !value.is_empty() {

@@ -32,7 +32,7 @@ pub struct FixBody {
         max_length = 8192,
         pattern = r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
     )]
-    encrypted_card: Option<String>,
+    pub encrypted_card: Option<String>,
     /// The buyer's browser, for 3-D Secure and fraud checks.
     browser: Option<BrowserInfo>,
     /// The token of a solved captcha, after the problem `captcha-required`.
@@ -151,7 +151,6 @@ impl From<FixBody> for FixPayment {
                 country: body.buyer.country.or(body.country),
             },
             card: card.map(CardData::from),
-            encrypted_card: body.encrypted_card,
             browser: body.browser,
             captcha_token: body.captcha_token,
         }

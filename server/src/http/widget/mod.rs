@@ -147,8 +147,10 @@ async fn fix(
     body: JsonBody<FixBody>,
 ) -> Result<Response> {
     let Client { project, invoice } = client;
-    let mut fix: FixPayment = body.value.into();
-    if let Some(encrypted) = fix.encrypted_card.take() {
+    let mut body = body.value;
+    let encrypted_card = body.encrypted_card.take();
+    let mut fix: FixPayment = body.into();
+    if let Some(encrypted) = encrypted_card {
         if fix.card.is_some() {
             return Err(card_encryption::sent_twice());
         }

@@ -7,6 +7,7 @@ mod browser_reads;
 mod callbacks;
 mod contract;
 mod delivery_order;
+mod encrypted_card;
 mod events;
 mod fixation;
 mod form_input;

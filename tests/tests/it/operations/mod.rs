@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backup;
+mod card_data;
 mod command_line;
 mod commands;
 mod csp_reports;
@@ -9,6 +10,7 @@ mod database_tls;
 pub mod encryption_keys;
 mod listeners;
 mod logs;
+mod memory;
 mod metrics;
 mod retention;
 pub mod tls;

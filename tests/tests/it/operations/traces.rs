@@ -1,70 +1,22 @@
 //! Traces, exported to an OpenTelemetry collector over OTLP/HTTP.
 
 use anyhow::{Context, Result, ensure};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode as Outcome};
 use prost::Message;
 use reqwest::Method;
-use std::sync::{Arc, Mutex, PoisonError};
 use till_tests::TestApp;
 use till_tests::cards::{ANSWER_LOST, APPROVED};
 use till_tests::client::{card, send, text};
+use till_tests::collector::Collector;
 use till_tests::wait::until;
 use tokio::net::TcpListener;
 
-/// A collector that stores the received traces.
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
-
-impl Collector {
-    async fn start() -> Result<(Self, String)> {
-        let collector = Self::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let router = Router::new()
-            .route("/v1/traces", post(take))
-            .with_state(collector.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok((collector, url))
-    }
-
-    fn requests(&self) -> Vec<ExportTraceServiceRequest> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn spans(&self) -> Vec<Span> {
-        let requests = self.requests();
-        let resources = requests.into_iter().flat_map(|r| r.resource_spans);
-        let scopes = resources.flat_map(|r| r.scope_spans);
-        scopes.flat_map(|s| s.spans).collect()
-    }
-
-    /// Returns the spans of a payment.
-    fn about(&self, payment: &str) -> Vec<Span> {
-        let mut spans = self.spans();
-        spans.retain(|span| attribute(&span.attributes, "payment") == payment);
-        spans
-    }
-}
-
-async fn take(State(own): State<Collector>, body: Bytes) -> StatusCode {
-    match ExportTraceServiceRequest::decode(body) {
-        Ok(request) => {
-            let mut all = own.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push(request);
-            StatusCode::OK
-        }
-        Err(_) => StatusCode::BAD_REQUEST,
-    }
+/// Returns the spans of a payment.
+fn spans_of(collector: &Collector, payment: &str) -> Vec<Span> {
+    let mut spans = collector.spans();
+    spans.retain(|span| attribute(&span.attributes, "payment") == payment);
+    spans
 }
 
 /// Returns an attribute as text; empty if absent.
@@ -146,7 +98,7 @@ async fn a_payment_continues_the_callers_trace() -> Result<()> {
         );
     }
 
-    let about = collector.about(&payment);
+    let about = spans_of(&collector, &payment);
     let callbacks: Vec<_> = about.iter().filter(|s| s.name == "callback").collect();
     ensure!(callbacks.len() == 2, "{callbacks:?}");
     for span in callbacks {
@@ -184,7 +136,7 @@ async fn status_polls_are_traced_and_a_lost_response_is_an_error() -> Result<()>
     let fixed = app.api.paid_with(&opened, ANSWER_LOST).await?;
     app.api.until_status(&opened.id, "paid").await?;
     ensure!(app.terminate().await?, "the server did not exit cleanly");
-    let about = collector.about(&text(&fixed["payment"]["id"])?);
+    let about = spans_of(&collector, &text(&fixed["payment"]["id"])?);
     let lost = named(&about, "sandbox create")?;
     ensure!(
         attribute(&lost.attributes, "outcome") == "unknown",

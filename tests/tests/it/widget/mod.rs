@@ -5,6 +5,7 @@ mod attempts;
 mod buyer;
 mod card_entry;
 mod embedding;
+mod encryption;
 mod hostile;
 mod input;
 mod languages;
