@@ -1,2 +1,3 @@
--- The captcha that suspicious attempts to pay have to solve, as JSON with an encrypted secret.
+-- The captcha that suspicious attempts to pay have to solve, as JSON, and its secret key, encrypted.
 alter table projects add column captcha text;
+alter table projects add column captcha_secret text;

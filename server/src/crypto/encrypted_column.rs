@@ -12,6 +12,10 @@ pub enum EncryptedColumn {
     Credentials,
     /// The responses that are kept under idempotency keys.
     Responses,
+    /// The secret key of a project's captcha.
+    CaptchaSecret,
+    /// The private keys to which browsers encrypt cards.
+    CardEncryptionKeys,
 }
 
 /// The row that a ciphertext belongs to. It can't be decrypted for another one.
@@ -25,6 +29,8 @@ impl EncryptedColumn {
             Self::SigningSecrets => format!("projects/{first}/signing_secret"),
             Self::Credentials => format!("connector_accounts/{first}/{second}"),
             Self::Responses => format!("idempotency_keys/{first}/{second}"),
+            Self::CaptchaSecret => format!("projects/{first}/captcha"),
+            Self::CardEncryptionKeys => format!("card_encryption_keys/{first}"),
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::error::{Error, Result};
 use super::urls::check_url;
 use crate::app::App;
+use crate::crypto::{AssociatedData, EncryptedColumn};
 use crate::store::projects::{CaptchaSettings, Project};
 use crate::telemetry::CaptchaCheck;
 use secrecy::ExposeSecret;
@@ -178,8 +179,8 @@ pub fn page_url(app: &App, invoice: &InvoiceId) -> Option<String> {
 }
 
 /// The associated data of a captcha's encrypted secret.
-fn secret_context(project: &ProjectId) -> String {
-    format!("projects/{project}/captcha")
+fn secret_context(project: &ProjectId) -> AssociatedData {
+    EncryptedColumn::CaptchaSecret.row([project.as_str(), ""])
 }
 
 /// Checks the token of a payment fixation that has to come with one. Returns whether the provider confirmed

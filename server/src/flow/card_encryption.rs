@@ -3,6 +3,7 @@
 use super::error::{Error, Result};
 use crate::app::App;
 use crate::clock;
+use crate::crypto::{AssociatedData, EncryptedColumn};
 use crate::jwe::{Jwe, JweError, PrivateKey, new_key_id};
 use crate::store::card_encryption_keys::CardEncryptionKeyRow;
 use secrecy::ExposeSecret;
@@ -112,6 +113,6 @@ fn private_key(app: &App, row: &CardEncryptionKeyRow) -> Result<PrivateKey> {
     Ok(PrivateKey::from_text(&text)?)
 }
 
-fn associated_data(id: &str) -> String {
-    format!("card_encryption_keys/{id}")
+fn associated_data(id: &str) -> AssociatedData {
+    EncryptedColumn::CardEncryptionKeys.row([id, ""])
 }

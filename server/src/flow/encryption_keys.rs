@@ -153,7 +153,10 @@ fn ciphertexts(column: EncryptedColumn, value: &str) -> anyhow::Result<Vec<Strin
                 .map(|secret| secret.ciphertext)
                 .collect()
         }
-        EncryptedColumn::Credentials | EncryptedColumn::Responses => vec![value.to_owned()],
+        EncryptedColumn::Credentials
+        | EncryptedColumn::Responses
+        | EncryptedColumn::CaptchaSecret
+        | EncryptedColumn::CardEncryptionKeys => vec![value.to_owned()],
     })
 }
 
@@ -279,7 +282,10 @@ fn encrypted_again(
             }
             serde_json::to_string(&secrets)?
         }
-        EncryptedColumn::Credentials | EncryptedColumn::Responses => encrypt(&row.value)?,
+        EncryptedColumn::Credentials
+        | EncryptedColumn::Responses
+        | EncryptedColumn::CaptchaSecret
+        | EncryptedColumn::CardEncryptionKeys => encrypt(&row.value)?,
     }))
 }
 

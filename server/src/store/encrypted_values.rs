@@ -34,6 +34,16 @@ impl Place {
                 column: "answer",
                 key: ["scope", "key"],
             },
+            EncryptedColumn::CaptchaSecret => Self {
+                table: "projects",
+                column: "captcha_secret",
+                key: ["id", "''"],
+            },
+            EncryptedColumn::CardEncryptionKeys => Self {
+                table: "card_encryption_keys",
+                column: "private_key",
+                key: ["id", "''"],
+            },
         }
     }
 }

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 /// The columns that are read, by name: a server keeps running while a newer one adds columns.
 macro_rules! columns {
     () => {
-        "id, pk, signing_secrets, settings, notify_off, captcha, version, created_at"
+        "id, pk, signing_secrets, settings, notify_off, captcha, captcha_secret, version, created_at"
     };
 }
 
@@ -169,7 +169,8 @@ pub struct CaptchaSettings {
     pub kind: CaptchaKind,
     /// The public key of the site at the provider.
     pub site_key: String,
-    /// The encrypted secret key, in base64.
+    /// The encrypted secret key, in base64: a column of its own.
+    #[serde(skip)]
     pub secret: String,
     /// The URL at which a token is checked, if it is not the provider's own.
     pub verify_url: Option<String>,
@@ -208,13 +209,17 @@ impl Project {
 
 impl FromRow<'_, AnyRow> for Project {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        let captcha: Option<CaptchaSettings> = row.json_optional("captcha")?;
+        let secret: Option<String> = row.try_get("captcha_secret")?;
         Ok(Self {
             id: row.parse("id")?,
             pk: row.try_get("pk")?,
             signing_secrets: row.json("signing_secrets")?,
             settings: row.json("settings")?,
             notify_off: row.try_get("notify_off")?,
-            captcha: row.json_optional("captcha")?,
+            captcha: captcha
+                .zip(secret)
+                .map(|(captcha, secret)| CaptchaSettings { secret, ..captcha }),
             version: row.try_get("version")?,
             created_at: row.try_get("created_at")?,
         })
@@ -224,14 +229,15 @@ impl FromRow<'_, AnyRow> for Project {
 /// Inserts a project.
 pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     sqlx::query(
-        "insert into projects (id, pk, signing_secrets, settings, captcha, created_at)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into projects (id, pk, signing_secrets, settings, captcha, captcha_secret,
+         created_at) values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(new.id.as_str())
     .bind(&new.pk)
     .bind(to_json(&new.signing_secrets)?)
     .bind(to_json(&new.settings)?)
     .bind(new.captcha.as_ref().map(to_json).transpose()?)
+    .bind(new.captcha.as_ref().map(|captcha| &captcha.secret))
     .bind(new.created_at)
     .execute(tx.conn())
     .await?;
@@ -243,12 +249,13 @@ pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     row.version += 1;
     sqlx::query(
         "update projects set signing_secrets = $1, settings = $2, notify_off = $3, captcha = $4,
-         version = $5 where id = $6",
+         captcha_secret = $5, version = $6 where id = $7",
     )
     .bind(to_json(&row.signing_secrets)?)
     .bind(to_json(&row.settings)?)
     .bind(row.notify_off)
     .bind(row.captcha.as_ref().map(to_json).transpose()?)
+    .bind(row.captcha.as_ref().map(|captcha| &captcha.secret))
     .bind(row.version)
     .bind(row.id.as_str())
     .execute(tx.conn())

@@ -12,13 +12,16 @@ use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Answer, Api, Opened, send, text};
 use till_tests::database::columns_with;
 use till_tests::faults::relay::Relay;
+use till_tests::providers::captcha::CaptchaProvider;
 use till_tests::wait::until;
 use tokio::task::JoinHandle;
 
 /// The columns with encrypted values.
-const COLUMNS: [&str; 3] = [
+const COLUMNS: [&str; 5] = [
+    "card_encryption_keys.private_key",
     "connector_accounts.credentials",
     "idempotency_keys.answer",
+    "projects.captcha_secret",
     "projects.signing_secrets",
 ];
 
@@ -93,7 +96,10 @@ impl Traffic {
 #[tokio::test]
 async fn the_key_is_replaced_while_servers_take_payments() -> Result<()> {
     let balancer = Relay::start().await?;
+    let provider = CaptchaProvider::start().await?;
+    let captcha = provider.file("turnstile")?;
     let setup = Setup {
+        project_args: &["--captcha", &captcha],
         server_relay: Some(&balancer),
         ..Setup::default()
     };
@@ -101,6 +107,8 @@ async fn the_key_is_replaced_while_servers_take_payments() -> Result<()> {
     let api = Api::new(&balancer.url, &app.keys)?;
     let first = create(&api, "before").await?;
     let before = opened(&first)?;
+    let billing = send(api.widget(Method::GET, &before, "")).await?;
+    ensure!(billing.status == 200, "{billing:?}");
     let verified = api.invoice("at the bank").await?;
     let fixed = api.paid_with(&verified, VERIFIED).await?;
     let bank = text(&fixed["verification"]["url"])?;
