@@ -187,9 +187,7 @@ async fn relayed(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    for name in ["host", "content-length"] {
-        headers.remove(name);
-    }
+    headers.remove("content-length");
     let path = uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let fault = lock(&relay.injector)(&method, &path, &body);
     let request = Request {
