@@ -122,7 +122,10 @@ impl Store {
                 EncryptedColumn::SigningSecrets => {
                     format!("replace({name}, '\"' || $1, '') <> {name}")
                 }
-                EncryptedColumn::Credentials | EncryptedColumn::Responses => {
+                EncryptedColumn::Credentials
+                | EncryptedColumn::Responses
+                | EncryptedColumn::CaptchaSecret
+                | EncryptedColumn::CardEncryptionKeys => {
                     format!("substr({name}, 1, {PREFIX}) = $1 and {name} is not null")
                 }
             };
