@@ -100,7 +100,7 @@
       try {
         ({ card_encryption_key: key, invoice: billed } = JSON.parse(billing));
       } catch {
-        // The widget reports it.
+        // The key of before stays.
       }
     },
     async encrypt(body, time) {

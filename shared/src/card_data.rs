@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;
-use zeroize::Zeroize;
 
-/// A card's number or security code. Its memory is overwritten when it is dropped, and its `Debug` output
-/// is redacted to keep it out of logs.
+/// A card's number or security code. Its `Debug` output is redacted to keep it out of logs, and its memory is
+/// overwritten when it is dropped: on the server, because in a browser the page's fields have the card.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(String);
 
+#[cfg(not(target_family = "wasm"))]
 impl Drop for SecretText {
     fn drop(&mut self) {
-        self.0.zeroize();
+        zeroize::Zeroize::zeroize(&mut self.0);
     }
 }
 

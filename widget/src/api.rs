@@ -182,30 +182,27 @@ pub async fn billing(early: bool) -> Result<Billing> {
 /// key of this page is too old, and the card is encrypted once more, to a new one.
 pub async fn fix(key: &str, fix: &FixPayment) -> Result<Fixed> {
     let plain = json::write(fix).ok_or(Failure::Unreadable)?;
-    let mut known_by_server = true;
-    let mut tries = 2;
+    let mut again = true;
     loop {
-        let body = if known_by_server {
-            let sealed = host::with_encrypted_card(&plain).await;
-            sealed.ok_or(Failure::Unreadable)?
-        } else {
-            plain.clone()
-        };
+        let body = host::with_encrypted_card(&plain).await;
         let call = Call {
             method: Method::POST,
             path: "/payments",
-            body: Some(body),
+            body: Some(body.ok_or(Failure::Unreadable)?),
             key: Some(key),
             early: Cell::new(false),
             retries: 5,
         };
-        tries -= 1;
         match call.send().await {
             Ok(text) => return json::read(&text).ok_or(Failure::Unreadable),
-            Err(Failure::Problem(problem)) if tries > 0 && problem.is_about_encryption() => {
-                // A server of an older version, while a newer one is installed.
-                known_by_server = problem.errors[0].code != "unknown_field";
-                billing(false).await?;
+            Err(Failure::Problem(problem)) if again && problem.is_about_encryption() => {
+                again = false;
+                if problem.errors.iter().any(|error| error.code == "unknown_field") {
+                    // A server of an older version, while a newer one is installed.
+                    host::set_card_key("{}");
+                } else {
+                    billing(false).await?;
+                }
             }
             Err(failure) => return Err(failure),
         }
