@@ -197,7 +197,11 @@ pub async fn fix(key: &str, fix: &FixPayment) -> Result<Fixed> {
             Ok(text) => return json::read(&text).ok_or(Failure::Unreadable),
             Err(Failure::Problem(problem)) if again && problem.is_about_encryption() => {
                 again = false;
-                if problem.errors.iter().any(|error| error.code == "unknown_field") {
+                if problem
+                    .errors
+                    .iter()
+                    .any(|error| error.code == "unknown_field")
+                {
                     // A server of an older version, while a newer one is installed.
                     host::set_card_key("{}");
                 } else {

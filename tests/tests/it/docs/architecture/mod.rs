@@ -50,11 +50,12 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("demo", &[]),
 ];
 /// The modules that every module may use.
-const COMMON: [&str; 6] = [
+const COMMON: [&str; 7] = [
     "clock",
     "new_id",
     "private_file",
     "crypto",
+    "jwe",
     "config",
     "telemetry",
 ];
