@@ -105,5 +105,7 @@ fn title(column: EncryptedColumn) -> &'static str {
         EncryptedColumn::SigningSecrets => "signing secrets",
         EncryptedColumn::Credentials => "credentials",
         EncryptedColumn::Responses => "stored responses",
+        EncryptedColumn::CaptchaSecret => "captchas' secret keys",
+        EncryptedColumn::CardEncryptionKeys => "keys for cards",
     }
 }
