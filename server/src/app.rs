@@ -33,6 +33,9 @@ const LEASE_MARGIN_MS: i64 = 10_000;
 const UNPROVEN_CALLS: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(5))
     .allow_burst(NonZeroU32::MIN.saturating_add(9));
 
+/// How often a server records that a credential was used.
+const RECORDED_USES: Quota = Quota::per_minute(NonZeroU32::MIN);
+
 /// The number of payments from which those without recent calls are forgotten.
 const MANY_SUBJECTS: usize = 10_000;
 
@@ -62,6 +65,8 @@ pub struct App {
     account_calls: KeyedLimit<(String, String)>,
     /// The calls that were made for webhooks that nothing proved, by what they are about.
     unproven_calls: DefaultKeyedRateLimiter<Subject>,
+    /// The uses of credentials that were recorded, by the credential's id.
+    recorded_uses: DefaultKeyedRateLimiter<String>,
     /// Permits for subscribers of live events.
     pub subscribers: Arc<Semaphore>,
     /// The streams of live events of each invoice.
@@ -176,6 +181,7 @@ impl App {
             invoice_changes: broadcast::channel(1024).0,
             account_calls: KeyedLimit::default(),
             unproven_calls: RateLimiter::keyed(UNPROVEN_CALLS),
+            recorded_uses: RateLimiter::keyed(RECORDED_USES),
             subscribers: Arc::new(Semaphore::new(config.max_watchers)),
             streams_of_invoice: KeyedLimit::default(),
             background_wake: Notify::new(),
@@ -221,6 +227,11 @@ impl App {
         let account = (kind.to_owned(), account.to_owned());
         let limit = self.config.max_account_calls;
         self.account_calls.try_acquire(account, limit)
+    }
+
+    /// Whether this server records a use of the credential with this id now: once a minute.
+    pub(crate) fn may_record_use(&self, credential: &str) -> bool {
+        self.recorded_uses.check_key(&credential.to_owned()).is_ok()
     }
 
     /// What a connector needs for a call.

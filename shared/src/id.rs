@@ -77,6 +77,11 @@ id!(
     "prj_019abc0de0007000800000000000000a"
 );
 id!(
+    /// The id of a project's secret key.
+    KeyId, "key_", "^key_[0-9a-z]{1,60}$",
+    "key_019abc0de0007000800000000000000a"
+);
+id!(
     /// The id of an invoice.
     InvoiceId, "inv_", "^inv_[0-9a-z]{1,60}$",
     "inv_019abc0de0007000800000000000000a"

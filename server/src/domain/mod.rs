@@ -1,5 +1,7 @@
-//! The rules of invoices, payments, refunds and attempts to pay as pure functions: no clock, no store, no network.
+//! The rules of invoices, payments, refunds, attempts to pay and access as pure functions: no clock, no store, no
+//! network.
 
+pub mod access;
 pub mod attempts;
 pub mod dispute;
 pub mod invoice;

@@ -20,6 +20,7 @@ pub mod health;
 pub mod idempotency;
 pub mod input;
 pub mod invoices;
+pub mod keys;
 mod locale;
 mod origin;
 pub mod outbox;

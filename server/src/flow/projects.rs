@@ -27,18 +27,6 @@ pub type ProjectView = views::ProjectView;
 /// How long a replaced key or signing secret stays valid, in milliseconds.
 const OVERLAP_MS: i64 = 24 * 3600 * 1000;
 
-/// The project with this secret key, if the key is valid now.
-///
-/// # Errors
-/// When the store fails.
-pub async fn find_by_secret_key(app: &App, key: &str) -> Result<Option<Project>> {
-    let hash = crypto::key_hash(key);
-    Ok(app
-        .store
-        .project_by_key_hash(&hash, clock::now_ms())
-        .await?)
-}
-
 /// The project with this publishable key.
 ///
 /// # Errors
@@ -199,7 +187,8 @@ fn end_of_old(at_once: bool) -> i64 {
     clock::now_ms() + if at_once { 0 } else { OVERLAP_MS }
 }
 
-/// Gives a project a new secret key. The old one stays valid for 24 hours, or ends `at_once`.
+/// Gives a project a new secret key with all scopes. The old one stays valid for 24 hours, or ends `at_once`.
+/// Named keys stay as they are.
 ///
 /// # Errors
 /// When there is no such project.

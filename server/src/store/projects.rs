@@ -19,6 +19,7 @@ macro_rules! columns {
         "id, pk, signing_secrets, settings, notify_off, captcha, captcha_secret, version, created_at"
     };
 }
+pub(super) use columns;
 
 /// The appearance of a project's widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -294,20 +295,6 @@ impl Store {
             " from projects where id = $1"
         ))
         .bind(id.as_str())
-        .fetch_optional(self.pool())
-        .await?)
-    }
-
-    /// Returns the project that has a secret key with this hash, valid at `now` (milliseconds).
-    pub async fn project_by_key_hash(&self, hash: &str, now: i64) -> Result<Option<Project>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from projects where id = (select project from secret_keys
-              where hash = $1 and (valid_until is null or valid_until > $2))"
-        ))
-        .bind(hash)
-        .bind(now)
         .fetch_optional(self.pool())
         .await?)
     }

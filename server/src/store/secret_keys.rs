@@ -1,10 +1,79 @@
-//! The table `secret_keys`: hashes of projects' secret keys.
+//! The tables `secret_keys` and `named_keys`: hashes of projects' secret keys. A key of `secret_keys` has all
+//! scopes; `till project create` and `rotate-key` make it. Keys of `named_keys` have their own names and scopes.
 
-use super::{Result, Tx};
-use till_shared::id::ProjectId;
+use super::column::{Columns, to_json};
+use super::projects::{Project, columns};
+use super::{Result, Store, Tx};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
+use till_shared::id::{KeyId, ProjectId};
 
-/// Inserts the hash of a project's new secret key. Its earlier keys stay valid until `old_until`
-/// (milliseconds) or their own end, whichever comes first.
+pub use crate::domain::access::KeyScope;
+
+/// The name of a key of `secret_keys`.
+pub const DEFAULT_NAME: &str = "default";
+
+/// The keys of both tables. The id of a key of `secret_keys` is the beginning of its hash. Keys are random, so
+/// that their hashes tell nothing about them.
+macro_rules! keys {
+    () => {
+        "(select id as key_id, project as key_project, hash, name as key_name, scopes,
+          created_at as key_created_at, last_used_at, valid_until from named_keys
+          union all
+          select 'key_' || substr(hash, 1, 32), project, hash, 'default', '[\"read\",\"write\",\"refund\"]',
+          created_at, last_used_at, valid_until from secret_keys) all_keys"
+    };
+}
+
+/// A secret key. The key itself is not stored.
+#[derive(Debug, Clone)]
+pub struct SecretKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// The name that its project knows it by.
+    pub name: String,
+    /// The calls that it allows.
+    pub scopes: Vec<KeyScope>,
+    /// When it was created (milliseconds).
+    pub created_at: i64,
+    /// When it was last used (milliseconds), to the minute; `None` if it never was.
+    pub last_used_at: Option<i64>,
+    /// When it ends or ended (milliseconds); `None` if it has no end.
+    pub valid_until: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for SecretKey {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.parse("key_id")?,
+            name: row.try_get("key_name")?,
+            scopes: row.json("scopes")?,
+            created_at: row.try_get("key_created_at")?,
+            last_used_at: row.try_get("last_used_at")?,
+            valid_until: row.try_get("valid_until")?,
+        })
+    }
+}
+
+/// A secret key and the project that it belongs to.
+pub struct KeyOwner {
+    /// The project.
+    pub project: Project,
+    /// The key.
+    pub key: SecretKey,
+}
+
+impl FromRow<'_, AnyRow> for KeyOwner {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            project: Project::from_row(row)?,
+            key: SecretKey::from_row(row)?,
+        })
+    }
+}
+
+/// Inserts the hash of a project's new secret key with all scopes. Its earlier ones stay valid until
+/// `old_until` (milliseconds) or their own end, whichever comes first. Named keys stay as they are.
 pub async fn replace(
     tx: &mut Tx,
     project: &ProjectId,
@@ -27,4 +96,114 @@ pub async fn replace(
         .execute(tx.conn())
         .await?;
     Ok(())
+}
+
+/// Inserts a named key.
+pub async fn insert(tx: &mut Tx, project: &ProjectId, hash: &str, new: &SecretKey) -> Result<()> {
+    sqlx::query(
+        "insert into named_keys (id, project, hash, name, scopes, created_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(new.id.as_str())
+    .bind(project.as_str())
+    .bind(hash)
+    .bind(&new.name)
+    .bind(to_json(&new.scopes)?)
+    .bind(new.created_at)
+    .bind(new.valid_until)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Returns a project's key, valid or not.
+pub async fn get(tx: &mut Tx, project: &ProjectId, id: &KeyId) -> Result<Option<SecretKey>> {
+    let sql = concat!(
+        "select key_id, key_name, scopes, key_created_at, last_used_at, valid_until from ",
+        keys!(),
+        " where key_project = $1 and key_id = $2"
+    );
+    Ok(sqlx::query_as(sql)
+        .bind(project.as_str())
+        .bind(id.as_str())
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+/// Ends a project's key now (milliseconds).
+pub async fn end(tx: &mut Tx, project: &ProjectId, id: &KeyId, now: i64) -> Result<()> {
+    for sql in [
+        "update named_keys set valid_until = $1 where project = $2 and id = $3",
+        "update secret_keys set valid_until = $1
+         where project = $2 and 'key_' || substr(hash, 1, 32) = $3",
+    ] {
+        sqlx::query(sql)
+            .bind(now)
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Returns the secret key with this hash and its project, if the key is valid at `now` (milliseconds).
+    pub async fn key_owner(&self, hash: &str, now: i64) -> Result<Option<KeyOwner>> {
+        let sql = concat!(
+            "select ",
+            columns!(),
+            ", key_id, key_name, scopes, key_created_at, last_used_at, valid_until from ",
+            keys!(),
+            " join projects on id = key_project
+              where hash = $1 and (valid_until is null or valid_until > $2)"
+        );
+        Ok(sqlx::query_as(sql)
+            .bind(hash)
+            .bind(now)
+            .fetch_optional(self.pool())
+            .await?)
+    }
+
+    /// Returns a project's keys, valid or not, from the newest to the oldest; those after the key `before`.
+    pub async fn list_keys(
+        &self,
+        project: &ProjectId,
+        before: Option<&KeyId>,
+        limit: i64,
+    ) -> Result<Vec<SecretKey>> {
+        let sql = concat!(
+            "select key_id, key_name, scopes, key_created_at, last_used_at, valid_until from ",
+            keys!(),
+            " where key_project = $1 and ($2 is null or (key_created_at, key_id) <
+              (select key_created_at, key_id from ",
+            keys!(),
+            " where key_project = $1 and key_id = $2))
+             order by key_created_at desc, key_id desc limit $3"
+        );
+        Ok(sqlx::query_as(sql)
+            .bind(project.as_str())
+            .bind(before.map(KeyId::as_str))
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await?)
+    }
+
+    /// Records that a key was used at `now` (milliseconds), unless it was used after `unless_since`.
+    pub async fn record_key_use(&self, hash: &str, now: i64, unless_since: i64) -> Result<()> {
+        for sql in [
+            "update named_keys set last_used_at = $1
+             where hash = $2 and (last_used_at is null or last_used_at <= $3)",
+            "update secret_keys set last_used_at = $1
+             where hash = $2 and (last_used_at is null or last_used_at <= $3)",
+        ] {
+            sqlx::query(sql)
+                .bind(now)
+                .bind(hash)
+                .bind(unless_since)
+                .execute(self.pool())
+                .await?;
+        }
+        Ok(())
+    }
 }

@@ -3,12 +3,14 @@
 
 mod event;
 mod invoice;
+mod key;
 mod payment;
 mod project;
 mod widget;
 
 pub use event::{ResentEvent, ResentEvents, event, sending_event};
 pub use invoice::invoice;
+pub use key::{KeyView, key};
 pub use payment::{dispute, fixed_payment, payment, refund};
 pub use project::{ConnectorView, ProjectView, project};
 pub use widget::{billing_data, widget_state};

@@ -1,5 +1,6 @@
 //! `till project`.
 
+mod key;
 mod sandbox;
 mod settings;
 
@@ -28,7 +29,11 @@ pub enum Command {
     Show(Box<Show>),
     /// Update a project: settings without a flag stay as they are, an empty value clears a setting
     Update(Box<Update>),
-    /// Replace the secret key; the old key stays valid for 24 hours
+    /// Manage secret keys with a name and scopes
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Replace the secret key with all scopes; the old key stays valid for 24 hours, and keys with a name
+    /// stay as they are
     RotateKey(Box<Rotate>),
     /// Replace the signing secret; callbacks are signed with both for 24 hours
     RotateSecret(Box<Rotate>),
@@ -121,6 +126,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             }
             show(&changed, update.common.json)
         }
+        Command::Key(command) => key::run(command).await,
         Command::RotateKey(rotate) => {
             let app = App::migrated(rotate.common.config).await?;
             let sk = rotate_key(&app, &rotate.project, rotate.now).await;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::flow::Result;
 use crate::flow::disputes::{self, DisputeFilter};
 use crate::flow::page::{Limit, Page};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Read, Secret};
 use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
@@ -60,19 +60,19 @@ struct DisputeQuery {
     limit: Option<i64>,
 }
 
-problems!(ListProblems: InvalidRequest, Unauthorized);
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List disputes, newest first
 ///
 /// Disputes of the project's payments. The filters are combined.
 #[utoipa::path(get, path = "/v1/disputes", operation_id = "listDisputes",
-    tag = "disputes", security(("secret_key" = [])),
+    tag = "disputes", security(("secret_key" = ["read"])),
     params(DisputeQuery),
     responses((status = 200, body = Page<Dispute>,
             description = "A page of disputes"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Query(query): Query<DisputeQuery>,
 ) -> Result<Json<Page<Dispute>>> {
     let limit = Limit::new(query.limit)?;
@@ -90,18 +90,18 @@ async fn list(
     Ok(Json(disputes::list(&app, &project, filter, limit).await?))
 }
 
-problems!(ReadProblems: Unauthorized, NotFound);
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve a dispute
 ///
 /// The dispute with its status and the time until which you can respond.
 #[utoipa::path(get, path = "/v1/disputes/{dispute}", operation_id = "getDispute", tag = "disputes",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["read"])),
     params(("dispute" = DisputeId, Path, description = "The dispute's id")),
     responses((status = 200, body = Dispute, description = "The dispute"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Path(dispute): Path<String>,
 ) -> Result<Json<Dispute>> {
     let id: DisputeId = id(&dispute, "dispute")?;

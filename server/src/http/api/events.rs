@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::flow::events::{self, After, EventFilter, ResentEvent, ResentEvents, Selection};
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Error, Result};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Read, Secret, Write};
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::{EmailFilter, EventOrTime, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
@@ -67,20 +67,20 @@ struct EventQuery {
     limit: Option<i64>,
 }
 
-problems!(ListProblems: InvalidRequest, Unauthorized);
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List events, newest first
 ///
 /// Callbacks that were written for the project, with their delivery attempts. The filters are
 /// combined.
 #[utoipa::path(get, path = "/v1/events", operation_id = "listEvents",
-    tag = "events", security(("secret_key" = [])),
+    tag = "events", security(("secret_key" = ["read"])),
     params(EventQuery),
     responses((status = 200, body = Page<SentEvent>,
             description = "A page of events"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Query(query): Query<EventQuery>,
 ) -> Result<Json<Page<SentEvent>>> {
     let limit = Limit::new(query.limit)?;
@@ -117,7 +117,7 @@ fn after(text: Option<&str>) -> Result<After> {
     })
 }
 
-problems!(ReadProblems: Unauthorized, NotFound);
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve an event with its delivery attempts
 ///
@@ -125,19 +125,19 @@ problems!(ReadProblems: Unauthorized, NotFound);
 /// response. `data` and the attempts are removed after their retention: `data` is then empty, and
 /// `data_removed_at` is set.
 #[utoipa::path(get, path = "/v1/events/{event}", operation_id = "getEvent",
-    tag = "events", security(("secret_key" = [])),
+    tag = "events", security(("secret_key" = ["read"])),
     params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 200, body = SentEvent, description = "The event"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Path(event): Path<String>,
 ) -> Result<Json<SentEvent>> {
     let event = events::get(&app, &project, &id(&event, "event")?).await?;
     Ok(Json(event))
 }
 
-problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
+problems!(ResendProblems: InvalidRequest, Unauthorized, Forbidden, NotFound);
 
 /// Resend an event
 ///
@@ -146,13 +146,13 @@ problems!(ResendProblems: InvalidRequest, Unauthorized, NotFound);
 /// schedule starts over. An event whose data were removed (`data_removed_at`) cannot be resent.
 #[utoipa::path(post, path = "/v1/events/{event}/resend", operation_id = "resendEvent",
     tag = "events",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["write"])),
     params(("event" = EventId, Path, description = "The event's id")),
     responses((status = 202, body = ResentEvent, description = "The event is being sent"),
         ResendProblems))]
 async fn resend(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
     Path(event): Path<String>,
 ) -> Result<(StatusCode, Json<ResentEvent>)> {
     let resent = events::resend(&app, &project, &id(&event, "event")?).await?;
@@ -174,7 +174,7 @@ struct ResendBody {
     r#type: Option<String>,
 }
 
-problems!(ResendAllProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, PayloadTooLarge);
+problems!(ResendAllProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType, PayloadTooLarge);
 
 /// Resend all events of a kind
 ///
@@ -183,13 +183,13 @@ problems!(ResendAllProblems: InvalidRequest, Unauthorized, UnsupportedMediaType,
 /// `data` lists all of them. If there are more, `next_cursor` is the `after` of the next call. If
 /// delivery fails, the retry schedule starts over.
 #[utoipa::path(post, path = "/v1/events/resend", operation_id = "resendEvents",
-    tag = "events", security(("secret_key" = [])),
+    tag = "events", security(("secret_key" = ["write"])),
     request_body = ResendBody,
     responses((status = 202, body = ResentEvents, description = "The events are being sent"),
         ResendAllProblems))]
 async fn resend_all(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
     body: JsonBody<ResendBody>,
 ) -> Result<(StatusCode, Json<ResentEvents>)> {
     let body = body.value;
@@ -203,19 +203,19 @@ async fn resend_all(
     Ok((StatusCode::ACCEPTED, Json(resent)))
 }
 
-problems!(PingProblems: InvalidRequest, Unauthorized);
+problems!(PingProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// Send a `ping` to the project's `notify_url`
 ///
 /// Tests the endpoint. The event has no data and no invoice. Its delivery attempts show how the
 /// endpoint responded.
 #[utoipa::path(post, path = "/v1/events/ping", operation_id = "pingEndpoint",
-    tag = "events", security(("secret_key" = [])),
+    tag = "events", security(("secret_key" = ["write"])),
     responses((status = 202, body = SentEvent,
             description = "The event is being sent"), PingProblems))]
 async fn ping(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
 ) -> Result<(StatusCode, Json<SentEvent>)> {
     let event = events::ping(&app, &project).await?;
     Ok((StatusCode::ACCEPTED, Json(event)))

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::flow::invoices::{self, InvoiceFilter, Order, Origin, cancel_invoice, create_invoice};
 use crate::flow::page::{Limit, Page};
 use crate::flow::{Detached, Result};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Read, Secret, Write};
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::middleware::request_id::record_order;
@@ -30,7 +30,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(cancel))
 }
 
-problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, PayloadTooLarge,
+problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMediaType, PayloadTooLarge,
     IdempotencyKeyReused, IdempotencyKeyInUse, OrderIdReused, MethodUnavailable, OrderRejected,
     OrderCheckUnavailable);
 
@@ -41,7 +41,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 /// `method`, the server creates the payment at once, and `confirmation_url` is the payment provider's
 /// form: send the buyer there. Without, `payment_url` is the hosted payment page.
 #[utoipa::path(post, path = "/v1/invoices", operation_id = "createInvoice",
-    tag = "invoices", security(("secret_key" = [])),
+    tag = "invoices", security(("secret_key" = ["write"])),
     params(Key), request_body = Order,
     responses((status = 201, body = Invoice, description = "The new invoice"),
         (status = 200, body = Invoice, description = "The existing invoice of this order"),
@@ -49,7 +49,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, UnsupportedMediaType, Pa
 async fn create(
     State(app): State<Arc<App>>,
     detached: Detached,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
     key: Key,
     body: JsonBody<Order>,
 ) -> Result<Response> {
@@ -73,38 +73,38 @@ async fn create(
     .await
 }
 
-problems!(ReadProblems: Unauthorized, NotFound);
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve an invoice
 ///
 /// The invoice with all its payments.
 #[utoipa::path(get, path = "/v1/invoices/{invoice}", operation_id = "getInvoice", tag = "invoices",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["read"])),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = Invoice, description = "The invoice"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Path(invoice): Path<String>,
 ) -> Result<Json<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
     Ok(Json(invoices::get(&app, &project, &id).await?))
 }
 
-problems!(CancelProblems: Unauthorized, NotFound, PaymentInProgress, InvoicePaid, InvoiceExpired);
+problems!(CancelProblems: Unauthorized, Forbidden, NotFound, PaymentInProgress, InvoicePaid, InvoiceExpired);
 
 /// Cancel an open invoice
 ///
 /// Canceling a canceled invoice returns it unchanged.
 #[utoipa::path(post, path = "/v1/invoices/{invoice}/cancel", operation_id = "cancelInvoice",
     tag = "invoices",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["write"])),
     params(("invoice" = InvoiceId, Path, description = "The invoice's id")),
     responses((status = 200, body = Invoice,
             description = "The canceled invoice"), CancelProblems))]
 async fn cancel(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
     Path(invoice): Path<String>,
 ) -> Result<Json<Invoice>> {
     let id: InvoiceId = id(&invoice, "invoice")?;
@@ -145,19 +145,19 @@ struct InvoiceQuery {
     limit: Option<i64>,
 }
 
-problems!(ListProblems: InvalidRequest, Unauthorized);
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List invoices, newest first
 ///
 /// Invoices of the project with their payments. The filters are combined.
 #[utoipa::path(get, path = "/v1/invoices", operation_id = "listInvoices",
-    tag = "invoices", security(("secret_key" = [])),
+    tag = "invoices", security(("secret_key" = ["read"])),
     params(InvoiceQuery),
     responses((status = 200, body = Page<Invoice>,
             description = "A page of invoices"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Query(query): Query<InvoiceQuery>,
 ) -> Result<Json<Page<Invoice>>> {
     let limit = Limit::new(query.limit)?;

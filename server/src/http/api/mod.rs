@@ -3,6 +3,7 @@
 mod disputes;
 mod events;
 mod invoices;
+mod keys;
 mod payments;
 mod projects;
 mod refunds;
@@ -10,8 +11,12 @@ mod resolve;
 mod test_clock;
 
 use crate::app::App;
+use axum::http::{HeaderName, header};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
+
+/// The header of a response with a key or a secret.
+const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// The routes for a project's server.
 pub fn router() -> OpenApiRouter<Arc<App>> {
@@ -28,5 +33,6 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 pub fn operator_router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(projects::router())
+        .merge(keys::router())
         .merge(resolve::router())
 }

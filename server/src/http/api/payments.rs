@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::flow::page::{Limit, Page};
 use crate::flow::payments::PaymentFilter;
 use crate::flow::{Result, payments};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Read, Secret};
 use crate::http::middleware::extract::{Path, Query, id, one_of, parsed, time};
 use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
 use axum::Json;
@@ -24,18 +24,18 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(read))
 }
 
-problems!(ReadProblems: Unauthorized, NotFound);
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve a payment
 ///
 /// The payment with its status, its decline reason and the card details that may be shown.
 #[utoipa::path(get, path = "/v1/payments/{payment}", operation_id = "getPayment", tag = "payments",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["read"])),
     params(("payment" = PaymentId, Path, description = "The payment's id")),
     responses((status = 200, body = Payment, description = "The payment"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Path(payment): Path<String>,
 ) -> Result<Json<Payment>> {
     let id: PaymentId = id(&payment, "payment")?;
@@ -80,19 +80,19 @@ struct PaymentQuery {
     limit: Option<i64>,
 }
 
-problems!(ListProblems: InvalidRequest, Unauthorized);
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List payments, newest first
 ///
 /// Payments of the project, those that did not succeed included. The filters are combined.
 #[utoipa::path(get, path = "/v1/payments", operation_id = "listPayments",
-    tag = "payments", security(("secret_key" = [])),
+    tag = "payments", security(("secret_key" = ["read"])),
     params(PaymentQuery),
     responses((status = 200, body = Page<Payment>,
             description = "A page of payments"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Query(query): Query<PaymentQuery>,
 ) -> Result<Json<Page<Payment>>> {
     let limit = Limit::new(query.limit)?;

@@ -1,5 +1,6 @@
 //! The operator's API: projects, their keys and their accounts at payment providers.
 
+use super::NO_STORE;
 use crate::app::App;
 use crate::flow::page::{Limit, Page};
 use crate::flow::projects::{
@@ -12,7 +13,7 @@ use crate::http::middleware::extract::{JsonObject, Path, Query, id, parsed};
 use crate::http::openapi::problems;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,8 +32,6 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(new_key))
         .routes(routes!(new_secret))
 }
-
-const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// Only for the OpenAPI document: a project's settings and its accounts at payment providers. The body
 /// is read in two parts.
@@ -314,7 +313,7 @@ struct NewKey {
 /// Rotate a project's secret key
 ///
 /// The response has the new key, which is not shown again. The old one stays valid for 24 hours,
-/// unless `now` is `true`.
+/// unless `now` is `true`. Keys with a name, which `POST /v1/projects/{project}/keys` made, stay valid.
 #[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", operation_id = "rotateProjectKey",
     tag = "projects",
     security(("operator" = [])),

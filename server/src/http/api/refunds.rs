@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::flow::page::{Limit, Page};
 use crate::flow::refunds::{self, RefundFilter, RefundRequest, refund_payment};
 use crate::flow::{Detached, Result};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Read, Refund as RefundScope, Secret};
 use crate::http::middleware::extract::{OptionalJsonBody, Path, Query, id, one_of, parsed, time};
 use crate::http::middleware::idempotency::{Call, Key, once};
 use crate::http::openapi::{EmailFilter, Last4Filter, OrderIdFilter, TimeOrDate, problems};
@@ -40,7 +40,7 @@ struct NewRefund {
     reason: Option<String>,
 }
 
-problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMediaType,
+problems!(RefundProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, UnsupportedMediaType,
     PayloadTooLarge, IdempotencyKeyReused, IdempotencyKeyInUse, NotRefundable);
 
 /// Refund a payment, in full or in part
@@ -49,14 +49,14 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, NotFound, UnsupportedMed
 /// reports the outcome; then the event `refund.succeeded` or `refund.failed` is sent.
 #[utoipa::path(post, path = "/v1/payments/{payment}/refunds", operation_id = "createRefund",
     tag = "payments",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["refund"])),
     params(("payment" = PaymentId, Path, description = "The payment's id"), Key),
     request_body = Option<NewRefund>,
     responses((status = 201, body = Refund, description = "The refund"), RefundProblems))]
 async fn create(
     State(app): State<Arc<App>>,
     detached: Detached,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<RefundScope>,
     Path(payment): Path<String>,
     key: Key,
     OptionalJsonBody(body): OptionalJsonBody<NewRefund>,
@@ -115,20 +115,20 @@ struct RefundQuery {
     limit: Option<i64>,
 }
 
-problems!(ListProblems: InvalidRequest, Unauthorized);
+problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 
 /// List refunds, newest first
 ///
 /// Refunds of the project, those made in the payment system's dashboard included. The filters are
 /// combined.
 #[utoipa::path(get, path = "/v1/refunds", operation_id = "listRefunds",
-    tag = "payments", security(("secret_key" = [])),
+    tag = "payments", security(("secret_key" = ["read"])),
     params(RefundQuery),
     responses((status = 200, body = Page<Refund>,
             description = "A page of refunds"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Query(query): Query<RefundQuery>,
 ) -> Result<Json<Page<Refund>>> {
     let limit = Limit::new(query.limit)?;
@@ -146,18 +146,18 @@ async fn list(
     Ok(Json(refunds::list(&app, &project, filter, limit).await?))
 }
 
-problems!(ReadProblems: Unauthorized, NotFound);
+problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 
 /// Retrieve a refund
 ///
 /// The refund with its status and who requested it.
 #[utoipa::path(get, path = "/v1/refunds/{refund}", operation_id = "getRefund", tag = "payments",
-    security(("secret_key" = [])),
+    security(("secret_key" = ["read"])),
     params(("refund" = RefundId, Path, description = "The refund's id")),
     responses((status = 200, body = Refund, description = "The refund"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Read>,
     Path(refund): Path<String>,
 ) -> Result<Json<Refund>> {
     let id: RefundId = id(&refund, "refund")?;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::flow::{Result, test_clock};
-use crate::http::middleware::auth::Secret;
+use crate::http::middleware::auth::{Secret, Write};
 use crate::http::middleware::extract::JsonBody;
 use crate::http::openapi::problems;
 use axum::Json;
@@ -45,12 +45,12 @@ problems!(AdvanceProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedM
 /// run out, and retries of callbacks and refunds are due. The times of the project's objects move back
 /// by the seconds; timestamps that callbacks sign stay real.
 #[utoipa::path(post, path = "/v1/test/advance", operation_id = "advanceTestClock",
-    tag = "testing", security(("secret_key" = [])),
+    tag = "testing", security(("secret_key" = ["write"])),
     request_body = AdvanceBody,
     responses((status = 200, body = Advance, description = "The time has passed"), AdvanceProblems))]
 async fn advance(
     State(app): State<Arc<App>>,
-    Secret(project): Secret,
+    Secret { project, .. }: Secret<Write>,
     body: JsonBody<AdvanceBody>,
 ) -> Result<Json<Advance>> {
     let seconds = body.value.seconds;

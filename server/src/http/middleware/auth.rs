@@ -6,14 +6,16 @@ use super::limits::RequestPermit;
 use super::request_id::record_order;
 use crate::app::App;
 use crate::flow::invoices::InvoiceRow;
+use crate::flow::keys::{KeyOwner, KeyScope};
 use crate::flow::projects::Project;
-use crate::flow::{Error, invoices, projects};
+use crate::flow::{Error, invoices, keys, projects};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum_extra::headers::authorization::{Authorization, Bearer};
 use axum_extra::headers::{HeaderMapExt, Origin};
 use secrecy::ExposeSecret;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -26,10 +28,39 @@ pub fn bearer(headers: &HeaderMap) -> Option<Authorization<Bearer>> {
     headers.typed_get()
 }
 
-/// The project that the secret key belongs to.
-pub struct Secret(pub Project);
+/// The scope that a call needs.
+pub trait Scope: Send + Sync {
+    /// The scope.
+    const SCOPE: KeyScope;
+}
 
-impl FromRequestParts<Arc<App>> for Secret {
+/// The scope `read`.
+pub struct Read;
+/// The scope `write`.
+pub struct Write;
+/// The scope `refund`.
+pub struct Refund;
+
+impl Scope for Read {
+    const SCOPE: KeyScope = KeyScope::Read;
+}
+
+impl Scope for Write {
+    const SCOPE: KeyScope = KeyScope::Write;
+}
+
+impl Scope for Refund {
+    const SCOPE: KeyScope = KeyScope::Refund;
+}
+
+/// The project that the secret key belongs to. The key has the scope `S`.
+pub struct Secret<S> {
+    /// The project.
+    pub project: Project,
+    scope: PhantomData<S>,
+}
+
+impl<S: Scope> FromRequestParts<Arc<App>> for Secret<S> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
@@ -40,10 +71,21 @@ impl FromRequestParts<Arc<App>> for Secret {
                     "Authenticate with the project's secret key: Authorization: Bearer sk_...",
                 )
             })?;
-        let project = projects::find_by_secret_key(app, key.token()).await?;
-        let project = project.ok_or_else(|| unauthorized("The secret key is not valid."))?;
+        let owner = keys::find(app, key.token()).await?;
+        let owner = owner.ok_or_else(|| unauthorized("The secret key is not valid."))?;
+        let KeyOwner { project, key } = owner;
         begin(parts, &project)?;
-        Ok(Self(project))
+        if !key.scopes.contains(&S::SCOPE) {
+            let detail = format!(
+                "The secret key does not have the scope `{}`, which this call needs.",
+                S::SCOPE
+            );
+            return Err(Error::problem(ProblemType::Forbidden, detail));
+        }
+        Ok(Self {
+            project,
+            scope: PhantomData,
+        })
     }
 }
 

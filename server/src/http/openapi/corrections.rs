@@ -15,6 +15,7 @@ const REQUESTS: [&str; 14] = [
     "FixBody",
     "NewInvoice",
     "NewRefund",
+    "NewSecretKey",
     "PageOrder",
     "PayForm",
     "ProjectBody",
