@@ -82,8 +82,8 @@ pub struct Config {
     #[command(flatten)]
     pub tls: TlsFiles,
 
-    /// The bearer token for `/v1/projects`, at least 16 characters. Without a token these calls are
-    /// disabled.
+    /// The bearer token of the operator `settings`, an admin: at least 16 characters. `till operator
+    /// create` makes tokens of other operators. Without any, the calls for operators are disabled.
     #[arg(long, env = "TILL_OPERATOR_TOKEN", hide_env_values = true, value_parser = operator_token)]
     pub operator_token: Option<SecretString>,
 

@@ -49,6 +49,9 @@ enum Command {
     /// Remove a buyer's data
     #[command(subcommand)]
     Buyer(commands::buyer::Command),
+    /// Manage operators
+    #[command(subcommand)]
+    Operator(commands::operator::Command),
     /// Copy an SQLite database while the server runs
     Backup(Box<commands::backup::Args>),
     /// Replace the encryption key
@@ -105,6 +108,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Payment(command) => commands::payment::run(command).await,
         Command::Event(command) => commands::event::run(command).await,
         Command::Buyer(command) => commands::buyer::run(command).await,
+        Command::Operator(command) => commands::operator::run(command).await,
         Command::Backup(args) => commands::backup::run(*args).await,
         Command::Keys(command) => commands::keys::run(command).await,
         Command::Form(command) => commands::form::run(command).await,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::str::FromStr;
 use strum::VariantArray;
 use till_server::app::App;
+use till_server::clock;
 use till_server::config::Config;
 use till_server::flow::Error;
 use till_server::flow::page::Limit;
@@ -104,6 +105,18 @@ impl Length {
             }
         }
     }
+}
+
+/// When a credential was last used, and when it ends or ended, as two cells of a table. The times are those
+/// of a view, which sort as text.
+pub fn credential_state(last_used_at: Option<&str>, expires_at: Option<&str>) -> [String; 2] {
+    let now = clock::rfc3339(clock::now_ms());
+    let used = last_used_at.map_or_else(|| "never used".into(), |used| format!("last used {used}"));
+    let end = expires_at.map_or_else(String::new, |end| {
+        let word = if end <= now.as_str() { "ended" } else { "ends" };
+        format!("{word} {end}")
+    });
+    [used, end]
 }
 
 /// Prints an object as one line of JSON.

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod invoice;
 pub mod keys;
 pub mod migrate;
+pub mod operator;
 pub mod payment;
 pub mod project;
 pub mod sandbox;

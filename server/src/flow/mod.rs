@@ -22,6 +22,7 @@ pub mod input;
 pub mod invoices;
 pub mod keys;
 mod locale;
+pub mod operators;
 mod origin;
 pub mod outbox;
 pub mod page;

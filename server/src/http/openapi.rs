@@ -195,7 +195,8 @@ fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
     for (name, text) in [
         (
             "secret_key",
-            "The project's secret key, `sk_...`: on its server only",
+            "The project's secret key, `sk_...`: on its server only. The operation names the scope that the key \
+             needs: `read`, `write` or `refund`",
         ),
         (
             "publishable_key",
@@ -206,7 +207,11 @@ fn complete(mut api: OpenApi, base_url: &str) -> OpenApi {
             "The invoice's client token, `ct_...`: for the widget. It is valid until a day after the \
              invoice was paid, canceled or expired",
         ),
-        ("operator", "The operator's token (`TILL_OPERATOR_TOKEN`)"),
+        (
+            "operator",
+            "An operator's token: one of `till operator create`, or `TILL_OPERATOR_TOKEN`, which is an admin's. \
+             The operation names the role that it needs: `viewer`, `support` or `admin`",
+        ),
     ] {
         components.add_security_scheme(name, bearer(text));
     }

@@ -38,14 +38,16 @@ const fn entry(kind: ProblemType) -> Entry {
             "The `Authorization` header is missing, or its key or token is not valid for this call.",
             "Send `Authorization: Bearer` and the credential that the call takes: the project's secret \
              key (`sk_...`) on your server, the publishable key (`pk_...`) in a page, the invoice's \
-             client token in the widget, or the operator's token. After a rotation, use the new key.",
+             client token in the widget, or an operator's token. After a rotation, use the new key. A key or \
+             token that has ended or was revoked is not valid.",
         ),
         ProblemType::Forbidden => (
-            "The credential is valid, and does not permit this call. A page's origin is not among the \
-             project's `allowed_origins`, the project has no `check_url` for orders from pages, or the \
-             operator's API is off.",
-            "Read `detail`: it names the setting. Change it with `till project update`, or set \
-             `TILL_OPERATOR_TOKEN`.",
+            "The credential is valid, and does not permit this call. A secret key lacks the scope, an operator \
+             lacks the role, a page's origin is not among the project's `allowed_origins`, the project has no \
+             `check_url` for orders from pages, or the operator's API is off.",
+            "Read `detail`: it names the scope, the role or the setting. Create a key with the scope \
+             (`till project key create`) or an operator with the role (`till operator create`), or change the \
+             setting with `till project update`.",
         ),
         ProblemType::NotFound => (
             "No object has this id in your project, or no call has this path.",

@@ -30,6 +30,7 @@ pub mod idempotency_keys;
 mod installation;
 pub mod invoices;
 mod notify;
+pub mod operators;
 pub mod payment_attempts;
 pub mod payments;
 pub mod projects;

@@ -4,6 +4,7 @@
 mod event;
 mod invoice;
 mod key;
+mod operator;
 mod payment;
 mod project;
 mod widget;
@@ -11,6 +12,7 @@ mod widget;
 pub use event::{ResentEvent, ResentEvents, event, sending_event};
 pub use invoice::invoice;
 pub use key::{KeyView, key};
+pub use operator::{OperatorView, operator};
 pub use payment::{dispute, fixed_payment, payment, refund};
 pub use project::{ConnectorView, ProjectView, project};
 pub use widget::{billing_data, widget_state};

@@ -1,9 +1,10 @@
 //! `till project key`.
 
-use crate::commands::common::{Common, Length, cli_error, one_of, print_json, print_table, time};
+use crate::commands::common::{
+    Common, Length, cli_error, credential_state, one_of, print_json, print_table, time,
+};
 use serde_json::json;
 use till_server::app::App;
-use till_server::clock;
 use till_server::flow::keys::{self, CreatedKey, KeyScope, KeyView, NewKey};
 use till_shared::id::{KeyId, ProjectId};
 
@@ -115,25 +116,19 @@ async fn list(args: List) -> anyhow::Result<()> {
     if args.common.json {
         return found.iter().try_for_each(print_json);
     }
-    let now = clock::rfc3339(clock::now_ms());
-    let rows: Vec<_> = found.iter().map(|key| row(key, &now)).collect();
+    let rows: Vec<_> = found.iter().map(row).collect();
     print_table(&rows);
     Ok(())
 }
 
-/// A key as a row. Times in this format sort as text.
-fn row(key: &KeyView, now: &str) -> Vec<String> {
+fn row(key: &KeyView) -> Vec<String> {
     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-    let used = key.last_used_at.as_deref();
-    let end = key.expires_at.as_deref().map(|end| match end {
-        end if end <= now => format!("ended {end}"),
-        end => format!("ends {end}"),
-    });
+    let [used, end] = credential_state(key.last_used_at.as_deref(), key.expires_at.as_deref());
     vec![
         key.id.to_string(),
         key.name.clone(),
         scopes.join(","),
-        used.map_or_else(|| "never used".into(), |used| format!("last used {used}")),
-        end.unwrap_or_default(),
+        used,
+        end,
     ]
 }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::flow::Result;
 use crate::flow::keys::{self, CreatedKey, KeyScope, KeyView, NewKey};
 use crate::flow::page::{Limit, Page};
-use crate::http::middleware::auth::Operator;
+use crate::http::middleware::auth::{Admin, Operator, Viewer};
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, parsed, time};
 use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
@@ -62,13 +62,13 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 /// only reads, `refund` for refunds, `write` for all other calls. The response has the key, which is not
 /// shown again.
 #[utoipa::path(post, path = "/v1/projects/{project}/keys", operation_id = "createProjectKey",
-    tag = "projects", security(("operator" = [])),
+    tag = "projects", security(("operator" = ["admin"])),
     params(("project" = ProjectId, Path, description = "The project's id")),
     request_body = NewSecretKey,
     responses((status = 201, body = CreatedKeyView, description = "The new key"), CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     Path(project): Path<String>,
     body: JsonBody<NewSecretKey>,
 ) -> Result<(
@@ -112,12 +112,12 @@ problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden, NotFound);
 ///
 /// Names, scopes and times, without the keys themselves. Keys that have ended stay in the list.
 #[utoipa::path(get, path = "/v1/projects/{project}/keys", operation_id = "listProjectKeys",
-    tag = "projects", security(("operator" = [])),
+    tag = "projects", security(("operator" = ["viewer"])),
     params(("project" = ProjectId, Path, description = "The project's id"), KeyQuery),
     responses((status = 200, body = Page<KeyView>, description = "A page of keys"), ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Viewer>,
     Path(project): Path<String>,
     Query(query): Query<KeyQuery>,
 ) -> Result<Json<Page<KeyView>>> {
@@ -136,13 +136,13 @@ problems!(RevokeProblems: Unauthorized, Forbidden, NotFound);
 /// The key ends at once, on all servers, and stays in the list. Revoking a key that has ended changes
 /// nothing.
 #[utoipa::path(delete, path = "/v1/projects/{project}/keys/{key}", operation_id = "revokeProjectKey",
-    tag = "projects", security(("operator" = [])),
+    tag = "projects", security(("operator" = ["admin"])),
     params(("project" = ProjectId, Path, description = "The project's id"),
         ("key" = KeyId, Path, description = "The key's id")),
     responses((status = 200, body = KeyView, description = "The revoked key"), RevokeProblems))]
 async fn revoke(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     Path((project, key)): Path<(String, String)>,
 ) -> Result<Json<KeyView>> {
     let (project, key) = (id(&project, "project")?, id(&key, "key")?);

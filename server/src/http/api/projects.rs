@@ -8,7 +8,7 @@ use crate::flow::projects::{
     update_project,
 };
 use crate::flow::{Result, project_body};
-use crate::http::middleware::auth::Operator;
+use crate::http::middleware::auth::{Admin, Operator, Viewer};
 use crate::http::middleware::extract::{JsonObject, Path, Query, id, parsed};
 use crate::http::openapi::problems;
 use axum::Json;
@@ -180,13 +180,13 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
 ///
 /// The response has the secret key and the signing secret, which are not shown again.
 #[utoipa::path(post, path = "/v1/projects", operation_id = "createProject",
-    tag = "projects", security(("operator" = [])),
+    tag = "projects", security(("operator" = ["admin"])),
     request_body = ProjectBody,
     responses((status = 201, body = NewProjectView, description = "The project and its keys"),
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     body: JsonObject,
 ) -> Result<(
     StatusCode,
@@ -226,13 +226,13 @@ problems!(ListProblems: InvalidRequest, Unauthorized, Forbidden);
 ///
 /// Projects with their settings and accounts, without secrets.
 #[utoipa::path(get, path = "/v1/projects", operation_id = "listProjects",
-    tag = "projects", security(("operator" = [])),
+    tag = "projects", security(("operator" = ["viewer"])),
     params(ProjectQuery),
     responses((status = 200, body = Page<ProjectView>, description = "A page of projects"),
         ListProblems))]
 async fn list(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Viewer>,
     Query(query): Query<ProjectQuery>,
 ) -> Result<Json<Page<ProjectView>>> {
     let limit = Limit::new(query.limit)?;
@@ -246,12 +246,12 @@ problems!(ReadProblems: Unauthorized, Forbidden, NotFound);
 ///
 /// The settings and accounts, without secrets.
 #[utoipa::path(get, path = "/v1/projects/{project}", operation_id = "getProject", tag = "projects",
-    security(("operator" = [])),
+    security(("operator" = ["viewer"])),
     params(("project" = ProjectId, Path, description = "The project's id")),
     responses((status = 200, body = ProjectView, description = "The project"), ReadProblems))]
 async fn read(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Viewer>,
     Path(project): Path<String>,
 ) -> Result<Json<ProjectView>> {
     let project = projects::get(&app, &id(&project, "project")?).await?;
@@ -269,14 +269,14 @@ problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 /// the response says how many events wait for it.
 #[utoipa::path(patch, path = "/v1/projects/{project}", operation_id = "updateProject",
     tag = "projects",
-    security(("operator" = [])),
+    security(("operator" = ["admin"])),
     params(("project" = ProjectId, Path, description = "The project's id")),
     request_body = ProjectPatch,
     responses((status = 200, body = ProjectView, description = "The updated project"),
         UpdateProblems))]
 async fn update(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     Path(project): Path<String>,
     body: JsonObject,
 ) -> Result<Json<ProjectView>> {
@@ -316,12 +316,12 @@ struct NewKey {
 /// unless `now` is `true`. Keys with a name, which `POST /v1/projects/{project}/keys` made, stay valid.
 #[utoipa::path(post, path = "/v1/projects/{project}/rotate-key", operation_id = "rotateProjectKey",
     tag = "projects",
-    security(("operator" = [])),
+    security(("operator" = ["admin"])),
     params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
     responses((status = 200, body = NewKey, description = "The new key"), RotateProblems))]
 async fn new_key(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewKey>)> {
@@ -341,12 +341,12 @@ struct NewSecret {
 /// Callbacks are signed with both secrets for 24 hours.
 #[utoipa::path(post, path = "/v1/projects/{project}/rotate-secret", operation_id = "rotateProjectSecret",
     tag = "projects",
-    security(("operator" = [])),
+    security(("operator" = ["admin"])),
     params(("project" = ProjectId, Path, description = "The project's id"), Rotation),
     responses((status = 200, body = NewSecret, description = "The new secret"), RotateProblems))]
 async fn new_secret(
     State(app): State<Arc<App>>,
-    _: Operator,
+    _: Operator<Admin>,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>)> {

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::flow::payments::{self, Resolution};
 use crate::flow::{Detached, Result};
-use crate::http::middleware::auth::Operator;
+use crate::http::middleware::auth::{Operator, Support};
 use crate::http::middleware::extract::{JsonBody, Path, id};
 use crate::http::openapi::problems;
 use axum::Json;
@@ -61,12 +61,12 @@ problems!(ResolveProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Un
 /// system had reported the outcome, and the decision is written to the audit log.
 #[utoipa::path(post, path = "/v1/payments/{payment}/resolve", operation_id = "resolvePayment",
     tag = "payments",
-    security(("operator" = [])), params(("payment" = PaymentId, Path, description = "The payment's id")), request_body = ResolveBody,
+    security(("operator" = ["support"])), params(("payment" = PaymentId, Path, description = "The payment's id")), request_body = ResolveBody,
     responses((status = 200, body = Payment, description = "The payment"), ResolveProblems))]
 async fn resolve(
     State(app): State<Arc<App>>,
     _: Detached,
-    _: Operator,
+    _: Operator<Support>,
     Path(payment): Path<String>,
     body: JsonBody<ResolveBody>,
 ) -> Result<Json<Payment>> {

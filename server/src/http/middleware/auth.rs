@@ -1,4 +1,4 @@
-//! Authentication of a project's server, a widget and the operator by their bearer tokens.
+//! Authentication of a project's server, a widget and an operator by their bearer tokens.
 
 use super::error::unauthorized;
 use super::extract::id;
@@ -7,14 +7,15 @@ use super::request_id::record_order;
 use crate::app::App;
 use crate::flow::invoices::InvoiceRow;
 use crate::flow::keys::{KeyOwner, KeyScope};
+use crate::flow::operators::{Authenticated, Role};
 use crate::flow::projects::Project;
-use crate::flow::{Error, invoices, keys, projects};
+use crate::flow::{Error, invoices, keys, operators, projects};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum_extra::headers::authorization::{Authorization, Bearer};
 use axum_extra::headers::{HeaderMapExt, Origin};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -179,24 +180,78 @@ async fn path_id<T: FromStr>(parts: &mut Parts, app: &Arc<App>, name: &str) -> R
     id(text.unwrap_or_default(), name)
 }
 
-/// The operator, authenticated by the token of the settings.
-pub struct Operator;
+/// The role that a call needs.
+pub trait NeedsRole: Send + Sync {
+    /// The role.
+    const ROLE: Role;
+}
 
-impl FromRequestParts<Arc<App>> for Operator {
+/// The role `viewer`.
+pub struct Viewer;
+/// The role `support`.
+pub struct Support;
+/// The role `admin`.
+pub struct Admin;
+
+impl NeedsRole for Viewer {
+    const ROLE: Role = Role::Viewer;
+}
+
+impl NeedsRole for Support {
+    const ROLE: Role = Role::Support;
+}
+
+impl NeedsRole for Admin {
+    const ROLE: Role = Role::Admin;
+}
+
+/// An operator with the role `R` or one that includes it, authenticated by a token: one of the database, or
+/// the one of the settings, which is an admin's.
+pub struct Operator<R> {
+    role: PhantomData<R>,
+}
+
+impl<R: NeedsRole> FromRequestParts<Arc<App>> for Operator<R> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let own = app.config.operator_token.as_ref().ok_or_else(|| {
-            let detail = "The operator API is disabled: TILL_OPERATOR_TOKEN is not set.";
-            Error::problem(ProblemType::Forbidden, detail)
-        })?;
-        let given = bearer(&parts.headers);
-        let given = given.as_ref().map_or("", Authorization::token);
-        let equal = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
-        if equal.into() {
-            Ok(Self)
-        } else {
-            Err(unauthorized("Authenticate with the operator token."))
+        let operator = operator(parts, app).await?;
+        Span::current().record("operator", &operator.name);
+        if !operator.role.includes(R::ROLE) {
+            let detail = format!(
+                "This call needs the role `{}`. The operator {} has the role `{}`.",
+                R::ROLE,
+                operator.name,
+                operator.role
+            );
+            return Err(Error::problem(ProblemType::Forbidden, detail));
         }
+        Ok(Self { role: PhantomData })
     }
+}
+
+async fn operator(parts: &Parts, app: &App) -> Result<Authenticated, Error> {
+    let given = bearer(&parts.headers);
+    let given = given.as_ref().map_or("", Authorization::token);
+    let own = app.config.operator_token.as_ref();
+    let is_own = |own: &SecretString| {
+        let equal = own.expose_secret().as_bytes().ct_eq(given.as_bytes());
+        bool::from(equal)
+    };
+    if own.is_some_and(is_own) {
+        return Ok(Authenticated {
+            name: operators::SETTINGS.into(),
+            role: Role::Admin,
+        });
+    }
+    if given.starts_with(operators::TOKEN_PREFIX)
+        && let Some(operator) = operators::find(app, given).await?
+    {
+        return Ok(operator);
+    }
+    if own.is_none() && !operators::exist(app).await? {
+        let detail = "The operator API is disabled: there is no operator, and TILL_OPERATOR_TOKEN is not set.";
+        return Err(Error::problem(ProblemType::Forbidden, detail));
+    }
+    Err(unauthorized("Authenticate with an operator's token."))
 }

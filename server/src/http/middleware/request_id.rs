@@ -46,7 +46,7 @@ pub async fn with_request_id(
     let span = tracing::error_span!(
         "request", otel.kind = "server", otel.name = format!("{method} {route}"), request = %id,
         project = Empty, order = Empty, invoice = Empty, payment = Empty, refund = Empty,
-        event = Empty,
+        event = Empty, operator = Empty,
         otel.status_code = Empty
     );
     if let Ok(params) = request.extract_parts::<RawPathParams>().await {

@@ -16,43 +16,46 @@ use till_tests::wait::until;
 enum Access {
     /// Everybody's. It names no object, or only what the caller brings.
     Public,
-    /// Those with the secret key of the project that the object belongs to.
-    Project,
+    /// Those with a secret key of the project that the object belongs to, with this scope.
+    Project(&'static str),
     /// Those with the client token of the invoice.
     Invoice,
     /// Those with the publishable key, from an allowed origin.
     Page,
-    /// The operator's.
-    Operator,
+    /// Those of an operator with this role, or one after it in [`ROLES`].
+    Operator(&'static str),
     /// Those that the payment system has signed.
     Signed,
 }
 
 const ACCESS: &[(&str, Access)] = &[
-    ("listInvoices", Access::Project),
-    ("createInvoice", Access::Project),
-    ("getInvoice", Access::Project),
-    ("cancelInvoice", Access::Project),
-    ("listPayments", Access::Project),
-    ("getPayment", Access::Project),
-    ("createRefund", Access::Project),
-    ("listRefunds", Access::Project),
-    ("getRefund", Access::Project),
-    ("listDisputes", Access::Project),
-    ("getDispute", Access::Project),
-    ("listEvents", Access::Project),
-    ("getEvent", Access::Project),
-    ("resendEvent", Access::Project),
-    ("resendEvents", Access::Project),
-    ("pingEndpoint", Access::Project),
-    ("advanceTestClock", Access::Project),
-    ("createProject", Access::Operator),
-    ("listProjects", Access::Operator),
-    ("getProject", Access::Operator),
-    ("updateProject", Access::Operator),
-    ("rotateProjectKey", Access::Operator),
-    ("rotateProjectSecret", Access::Operator),
-    ("resolvePayment", Access::Operator),
+    ("listInvoices", Access::Project("read")),
+    ("createInvoice", Access::Project("write")),
+    ("getInvoice", Access::Project("read")),
+    ("cancelInvoice", Access::Project("write")),
+    ("listPayments", Access::Project("read")),
+    ("getPayment", Access::Project("read")),
+    ("createRefund", Access::Project("refund")),
+    ("listRefunds", Access::Project("read")),
+    ("getRefund", Access::Project("read")),
+    ("listDisputes", Access::Project("read")),
+    ("getDispute", Access::Project("read")),
+    ("listEvents", Access::Project("read")),
+    ("getEvent", Access::Project("read")),
+    ("resendEvent", Access::Project("write")),
+    ("resendEvents", Access::Project("write")),
+    ("pingEndpoint", Access::Project("write")),
+    ("advanceTestClock", Access::Project("write")),
+    ("createProject", Access::Operator("admin")),
+    ("listProjects", Access::Operator("viewer")),
+    ("getProject", Access::Operator("viewer")),
+    ("updateProject", Access::Operator("admin")),
+    ("rotateProjectKey", Access::Operator("admin")),
+    ("rotateProjectSecret", Access::Operator("admin")),
+    ("listProjectKeys", Access::Operator("viewer")),
+    ("createProjectKey", Access::Operator("admin")),
+    ("revokeProjectKey", Access::Operator("admin")),
+    ("resolvePayment", Access::Operator("support")),
     ("createInvoiceFromPage", Access::Page),
     ("getBillingData", Access::Invoice),
     ("streamInvoice", Access::Invoice),
@@ -79,13 +82,23 @@ const ACCESS: &[(&str, Access)] = &[
     ("getSandbox", Access::Public),
 ];
 
+/// The scopes of secret keys.
+const SCOPES: [&str; 3] = ["read", "write", "refund"];
+/// The roles of operators. Each includes those before it.
+const ROLES: [&str; 3] = ["viewer", "support", "admin"];
+
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Caller {
     Nobody,
     /// A bearer token that never existed.
     Stranger,
+    /// The key with all scopes.
     Project,
+    /// The key with this scope only.
+    Scoped(&'static str),
+    /// A key that has all scopes and was revoked.
+    RevokedKey,
     OtherProject,
     Page,
     /// The publishable key without an allowed origin.
@@ -95,13 +108,22 @@ enum Caller {
     OtherInvoice,
     /// The client token of an invoice that was paid more than a day ago, for this invoice.
     EndedInvoice,
+    /// The operator of the settings.
     Operator,
+    /// An operator with this role.
+    Named(&'static str),
+    /// An admin who was revoked.
+    RevokedOperator,
 }
 
-const CALLERS: [Caller; 10] = [
+const CALLERS: [Caller; 18] = [
     Caller::Nobody,
     Caller::Stranger,
     Caller::Project,
+    Caller::Scoped("read"),
+    Caller::Scoped("write"),
+    Caller::Scoped("refund"),
+    Caller::RevokedKey,
     Caller::OtherProject,
     Caller::Page,
     Caller::OtherPage,
@@ -109,16 +131,24 @@ const CALLERS: [Caller; 10] = [
     Caller::OtherInvoice,
     Caller::EndedInvoice,
     Caller::Operator,
+    Caller::Named("viewer"),
+    Caller::Named("support"),
+    Caller::Named("admin"),
+    Caller::RevokedOperator,
 ];
 
 impl Caller {
     fn may(self, access: Access) -> bool {
         match access {
             Access::Public => true,
-            Access::Project => self == Self::Project,
+            Access::Project(scope) => [Self::Project, Self::Scoped(scope)].contains(&self),
             Access::Invoice => self == Self::Invoice,
             Access::Page => self == Self::Page,
-            Access::Operator => self == Self::Operator,
+            Access::Operator(needed) => {
+                let rank = |role| ROLES.iter().position(|known| *known == role);
+                self == Self::Operator
+                    || matches!(self, Self::Named(role) if rank(role) >= rank(needed))
+            }
             Access::Signed => false,
         }
     }
@@ -131,6 +161,8 @@ struct Scene {
     open: Opened,
     other_invoice: Opened,
     ended: Opened,
+    /// The keys and tokens that only some callers have, by [`Caller`].
+    credentials: Vec<(Caller, String)>,
     /// What stands for each parameter of a path.
     parameters: BTreeMap<&'static str, String>,
 }
@@ -169,7 +201,10 @@ impl Scene {
         let open = app.api.invoice("open").await?;
         let account = app.operator(Method::GET, &format!("/v1/projects/{}", app.keys.id));
         let account = send(account).await?.json()["connectors"][0]["account"].clone();
+        let credentials = credentials(&app).await?;
+        let unused = key(&app, "unused", &["read"]).await?;
         let parameters = BTreeMap::from([
+            ("key", text(&unused["id"])?),
             ("invoice", open.id.clone()),
             ("payment", payment),
             ("refund", refund),
@@ -187,6 +222,7 @@ impl Scene {
             other,
             open,
             ended,
+            credentials,
             parameters,
         })
     }
@@ -225,6 +261,11 @@ impl Scene {
             Caller::OtherInvoice => request.bearer_auth(&self.other_invoice.token),
             Caller::EndedInvoice => request.bearer_auth(&self.ended.token),
             Caller::Operator => request.bearer_auth(OPERATOR_TOKEN),
+            Caller::Scoped(_) | Caller::RevokedKey | Caller::Named(_) | Caller::RevokedOperator => {
+                let found = self.credentials.iter().find(|(of, _)| *of == caller);
+                let (_, credential) = found.with_context(|| format!("{caller:?}"))?;
+                request.bearer_auth(credential)
+            }
         })
     }
 
@@ -236,8 +277,55 @@ impl Scene {
         }
         let projects = self.app.operator(Method::GET, "/v1/projects");
         state.push(send(projects).await?.json());
+        let keys = format!("/v1/projects/{}/keys", self.app.keys.id);
+        let mut keys = send(self.app.operator(Method::GET, &keys)).await?.json();
+        for key in keys["data"].as_array_mut().into_iter().flatten() {
+            key["last_used_at"].take();
+        }
+        state.push(keys);
         Ok(state)
     }
+}
+
+/// Creates a key.
+async fn key(app: &TestApp, name: &str, scopes: &[&str]) -> Result<Value> {
+    let path = format!("/v1/projects/{}/keys", app.keys.id);
+    let request = app.operator(Method::POST, &path);
+    let answer = send(request.json(&json!({ "name": name, "scopes": scopes }))).await?;
+    ensure!(answer.status == 201, "{answer:?}");
+    Ok(answer.json())
+}
+
+/// Creates an operator and returns the token.
+async fn operator(app: &TestApp, name: &str, role: &str) -> Result<String> {
+    let args = ["operator", "create", name, "--role", role, "--json"];
+    let created = app.till(&args).await?.map_err(anyhow::Error::msg)?;
+    text(&serde_json::from_str::<Value>(&created)?["token"])
+}
+
+async fn credentials(app: &TestApp) -> Result<Vec<(Caller, String)>> {
+    let mut all = vec![];
+    for scope in SCOPES {
+        let key = key(app, scope, &[scope]).await?;
+        all.push((Caller::Scoped(scope), text(&key["sk"])?));
+    }
+    let revoked = key(app, "revoked", &SCOPES).await?;
+    let path = format!(
+        "/v1/projects/{}/keys/{}",
+        app.keys.id,
+        text(&revoked["id"])?
+    );
+    let answer = send(app.operator(Method::DELETE, &path)).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    all.push((Caller::RevokedKey, text(&revoked["sk"])?));
+    for role in ROLES {
+        all.push((Caller::Named(role), operator(app, role, role).await?));
+    }
+    let revoked = operator(app, "revoked", "admin").await?;
+    let done = app.till(&["operator", "revoke", "revoked"]).await?;
+    ensure!(done.is_ok(), "{done:?}");
+    all.push((Caller::RevokedOperator, revoked));
+    Ok(all)
 }
 
 /// The operations of the document: method, path, id and declared credentials.
@@ -270,10 +358,10 @@ async fn every_operation_takes_the_calls_of_its_callers_only() -> Result<()> {
             .with_context(|| format!("{id} has no row in ACCESS"))?;
         let scheme = match access {
             Access::Public | Access::Signed => json!([]),
-            Access::Project => json!([{ "secret_key": [] }]),
+            Access::Project(scope) => json!([{ "secret_key": [scope] }]),
             Access::Invoice => json!([{ "client_token": [] }]),
             Access::Page => json!([{ "publishable_key": [] }]),
-            Access::Operator => json!([{ "operator": [] }]),
+            Access::Operator(role) => json!([{ "operator": [role] }]),
         };
         ensure!(*declared == scheme, "{id} declares {declared}");
         for caller in CALLERS.into_iter().filter(|caller| !caller.may(access)) {
@@ -283,8 +371,12 @@ async fn every_operation_takes_the_calls_of_its_callers_only() -> Result<()> {
             let names_an_object = path.contains('{');
             let expected = match (access, caller) {
                 // What another project has does not exist, or is not in the list.
-                (Access::Project, Caller::OtherProject) if names_an_object => status == 404,
-                (Access::Project, Caller::OtherProject) => status != 404,
+                (Access::Project(_), Caller::OtherProject) if names_an_object => status == 404,
+                (Access::Project(_), Caller::OtherProject) => status != 404,
+                (Access::Project(needed), Caller::Scoped(_))
+                | (Access::Operator(needed), Caller::Named(_)) => {
+                    status == 403 && body.contains(&format!("`{needed}`"))
+                }
                 (Access::Page, Caller::OtherPage) => status == 403,
                 (Access::Signed, _) => (400..=401).contains(&status),
                 _ => status == 401,

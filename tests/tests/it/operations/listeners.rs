@@ -61,6 +61,9 @@ const OPERATOR: &[&str] = &[
     "updateProject",
     "rotateProjectKey",
     "rotateProjectSecret",
+    "listProjectKeys",
+    "createProjectKey",
+    "revokeProjectKey",
     "resolvePayment",
     "getMetrics",
 ];
