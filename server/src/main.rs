@@ -52,6 +52,9 @@ enum Command {
     /// Manage operators
     #[command(subcommand)]
     Operator(commands::operator::Command),
+    /// Read and verify the audit log
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
     /// Copy an SQLite database while the server runs
     Backup(Box<commands::backup::Args>),
     /// Replace the encryption key
@@ -109,6 +112,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Event(command) => commands::event::run(command).await,
         Command::Buyer(command) => commands::buyer::run(command).await,
         Command::Operator(command) => commands::operator::run(command).await,
+        Command::Audit(command) => commands::audit::run(command).await,
         Command::Backup(args) => commands::backup::run(*args).await,
         Command::Keys(command) => commands::keys::run(command).await,
         Command::Form(command) => commands::form::run(command).await,

@@ -1,6 +1,6 @@
 //! `till buyer`.
 
-use super::common::{Common, OfProject, cli_error, print_json};
+use super::common::{Common, OfProject, actor, cli_error, print_json};
 use anyhow::bail;
 use till_server::app::App;
 use till_server::flow::buyer_data::{Forgotten, Mode, find, forget};
@@ -58,7 +58,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     let mode = if dry_run { Mode::DryRun } else { Mode::Remove };
     let mut kept = 0;
     for invoice in &invoices {
-        let forgotten = forget(&app, invoice, mode).await.map_err(cli_error)?;
+        let forgotten = forget(&app, &actor(), invoice, mode)
+            .await
+            .map_err(cli_error)?;
         kept += usize::from(forgotten.kept.is_some());
         if common.json {
             print_json(&forgotten)?;

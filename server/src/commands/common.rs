@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use nix::unistd::{User, gethostname, getuid};
 use serde::Serialize;
 use std::str::FromStr;
 use strum::VariantArray;
@@ -9,6 +10,7 @@ use till_server::app::App;
 use till_server::clock;
 use till_server::config::Config;
 use till_server::flow::Error;
+use till_server::flow::audit::Actor;
 use till_server::flow::page::Limit;
 use till_server::flow::projects::{self, Project};
 use till_shared::id::{InvoiceId, ProjectId};
@@ -117,6 +119,15 @@ pub fn credential_state(last_used_at: Option<&str>, expires_at: Option<&str>) ->
         format!("{word} {end}")
     });
     [used, end]
+}
+
+/// The system user who runs the command, for the audit log.
+pub fn actor() -> Actor {
+    let uid = getuid();
+    let user = User::from_uid(uid).ok().flatten();
+    let name = user.map_or_else(|| format!("uid {uid}"), |user| user.name);
+    let host = gethostname().ok();
+    Actor::command(name, host.map(|host| host.to_string_lossy().into_owned()))
 }
 
 /// Prints an object as one line of JSON.

@@ -1,6 +1,6 @@
 //! `till demo`: server, sandbox and a demo shop on this machine.
 
-use super::common::cli_error;
+use super::common::{actor, cli_error};
 use super::project::sandbox_account;
 use super::serve::listen;
 use anyhow::Context;
@@ -67,7 +67,7 @@ pub async fn run(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
         attempt_limits: AttemptLimits::default(),
     };
     let account = sandbox_account(&sandbox.url).await?;
-    let created = create_project(&app, settings, vec![account], None).await;
+    let created = create_project(&app, &actor(), settings, vec![account], None).await;
     let project = created.map_err(cli_error)?;
     let shop = ShopConfig {
         till_url: format!("http://{}", app.config.listen),

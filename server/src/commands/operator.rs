@@ -1,7 +1,7 @@
 //! `till operator`.
 
 use super::common::{
-    Common, Length, cli_error, credential_state, one_of, print_json, print_table, time,
+    Common, Length, actor, cli_error, credential_state, one_of, print_json, print_table, time,
 };
 use serde_json::json;
 use till_server::app::App;
@@ -63,7 +63,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::List(args) => list(*args).await,
         Command::Revoke(args) => {
             let app = App::open(args.common.config).await?;
-            let operator = operators::revoke(&app, &args.name).await;
+            let operator = operators::revoke(&app, &actor(), &args.name).await;
             let operator = operator.map_err(cli_error)?;
             if args.common.json {
                 return print_json(&operator);
@@ -81,7 +81,7 @@ async fn create(args: Create) -> anyhow::Result<()> {
         role: args.role,
         expires_at: args.expires_at,
     };
-    let created = operators::create(&app, new).await;
+    let created = operators::create(&app, &actor(), new).await;
     let CreatedOperator { operator, token } = created.map_err(cli_error)?;
     if args.common.json {
         let mut shown = serde_json::to_value(&operator)?;

@@ -1,7 +1,7 @@
 //! `till payment`.
 
 use super::common::{
-    Common, Filters, Length, OfProject, cli_error, one_of, print_json, print_table,
+    Common, Filters, Length, OfProject, actor, cli_error, one_of, print_json, print_table,
 };
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -183,7 +183,7 @@ async fn end(args: Resolve) -> anyhow::Result<()> {
         reference: args.reference,
         reason: args.reason,
     };
-    let payment = resolve(&app, &args.payment, resolution).await;
+    let payment = resolve(&app, &actor(), &args.payment, resolution).await;
     let payment = payment.map_err(cli_error)?;
     if args.common.json {
         print_json(&payment)

@@ -1,7 +1,7 @@
 //! `till trigger`: makes a callback happen in a test project, with an order of its own and the sandbox's
 //! test cards.
 
-use super::common::{Common, OfProject, cli_error, one_of, print_json};
+use super::common::{Common, OfProject, actor, cli_error, one_of, print_json};
 use anyhow::{Context, bail, ensure};
 use backon::{ConstantBuilder, Retryable};
 use serde_json::json;
@@ -244,7 +244,7 @@ impl Trigger {
         };
         let id = RefundId::from_unique(new_id::unique());
         let (app, project, payment) = (&self.app, &self.project, &payment.shown.id);
-        let refunded = refund_payment(detached, app, project, payment, id, request).await;
+        let refunded = refund_payment(detached, app, &actor(), project, payment, id, request).await;
         refunded.map_err(cli_error)?;
         Ok(())
     }

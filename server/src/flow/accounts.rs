@@ -1,5 +1,6 @@
 //! A project's accounts at payment systems.
 
+use super::audit::{AccountsChange, changed_fields};
 use super::error::{Error, Result};
 use super::input::shown_text;
 use crate::app::App;
@@ -11,6 +12,7 @@ use crate::store::connector_accounts::{self, AccountRow, Written};
 use crate::store::payments::PaymentRow;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use till_shared::id::ProjectId;
 use till_shared::money::Currency;
@@ -124,12 +126,19 @@ pub async fn replace(
     tx: &mut Tx,
     project: &ProjectId,
     new: Vec<NewAccount>,
-) -> Result<()> {
+) -> Result<AccountsChange> {
+    let before = connector_accounts::of_project(tx, project).await?;
+    let mut credentials = BTreeMap::new();
     let mut rows = Vec::with_capacity(new.len());
     let mut errors = vec![];
     for (i, new) in new.into_iter().enumerate() {
         match account_row(app, tx, new).await {
-            Ok(row) => rows.push((i, row)),
+            Ok((row, changed)) => {
+                if !changed.is_empty() {
+                    credentials.insert(format!("{}/{}", row.kind, row.account), changed);
+                }
+                rows.push((i, row));
+            }
             Err(AccountError::Invalid { field, message }) => errors.push(FieldError::new(
                 format!("connectors[{i}].{field}"),
                 "invalid",
@@ -151,7 +160,8 @@ pub async fn replace(
             ));
         }
     }
-    Ok(())
+    let after = connector_accounts::of_project(tx, project).await?;
+    Ok(AccountsChange::new(&before, &after, credentials))
 }
 
 /// Tries new credentials of accounts that carry live payments on one of these payments, before they
@@ -242,11 +252,12 @@ impl AccountError {
     }
 }
 
+/// The row of an account, and the names of the fields of its credentials that change.
 async fn account_row(
     app: &App,
     tx: &mut Tx,
     new: NewAccount,
-) -> std::result::Result<AccountRow, AccountError> {
+) -> std::result::Result<(AccountRow, Vec<String>), AccountError> {
     let connector = connectors::by_kind(&new.kind)
         .ok_or_else(|| AccountError::invalid("kind", unknown_kind(&new.kind)))?;
     check_description(connector.as_ref(), &new)?;
@@ -259,6 +270,10 @@ async fn account_row(
         None => stored_credentials(app, stored.as_ref())?,
     };
     let read = serde_json::from_str(&credentials).unwrap_or_default();
+    // Credentials that cannot be decrypted are replaced as a whole.
+    let known = stored_credentials(app, stored.as_ref()).unwrap_or_default();
+    let known = serde_json::from_str(&known).unwrap_or_default();
+    let changed = changed_fields(&known, &read);
     connector
         .check_credentials(&read)
         .map_err(|error| AccountError::invalid("credentials", error.to_string()))?;
@@ -271,7 +286,7 @@ async fn account_row(
         (None, Some(stored)) => stored.card_entry,
         (None, None) => Some(default_card_entry(&new.kind, capabilities)),
     };
-    Ok(AccountRow {
+    let row = AccountRow {
         label: new.label.unwrap_or_else(|| new.kind.clone()),
         credentials: app.keys.encrypt(&associated_data, &credentials)?,
         kind: new.kind,
@@ -279,7 +294,8 @@ async fn account_row(
         methods: new.methods,
         currencies: new.currencies.iter().map(|c| c.code().to_owned()).collect(),
         card_entry,
-    })
+    };
+    Ok((row, changed))
 }
 
 /// Keys and card data are sent to this URL.

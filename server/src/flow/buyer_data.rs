@@ -1,14 +1,14 @@
 //! Removing a buyer's data on request, wherever they are stored.
 
+use super::audit::{self, Actor, Change};
 use super::buyer::normal_detail;
 use super::error::{Error, Result};
 use crate::app::App;
-use crate::store::audit_log::{self, AuditEntry};
+use crate::clock;
 use crate::store::buyer_data::{self, Candidate, Needed, Removed, Searched};
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payments;
 use crate::store::projects::Project;
-use crate::{clock, new_id};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -110,7 +110,7 @@ fn names(searched: Searched, row: &Candidate, email: &str) -> bool {
 /// # Errors
 /// `not-found` if there is no such invoice. Nothing has changed then.
 #[tracing::instrument(level = "error", skip_all, fields(invoice = %id))]
-pub async fn forget(app: &App, id: &InvoiceId, mode: Mode) -> Result<Forgotten> {
+pub async fn forget(app: &App, by: &Actor, id: &InvoiceId, mode: Mode) -> Result<Forgotten> {
     let mut tx = app.store.begin().await?;
     let invoice = invoices::lock(&mut tx, id).await?;
     let invoice = invoice.ok_or_else(|| Error::not_found("invoice"))?;
@@ -141,7 +141,16 @@ pub async fn forget(app: &App, id: &InvoiceId, mode: Mode) -> Result<Forgotten> 
     if mode == Mode::DryRun {
         return Ok(forgotten);
     }
-    audit_log::insert(&mut tx, &audit_entry(&forgotten)).await?;
+    // The entry names the invoice, and not the buyer.
+    let change = Change {
+        action: "buyer.forget",
+        project: Some(&invoice.project),
+        subject: invoice.id.to_string(),
+        before: None,
+        after: None,
+        detail: json!({ "removed": forgotten.removed }),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     tracing::info!(project = %invoice.project, "an operator removed the buyer's data");
     Ok(forgotten)
@@ -169,18 +178,6 @@ fn removed_data(invoice: &InvoiceRow, removed: Removed, plain: i64) -> RemovedDa
         events: removed.events,
         responses: removed.responses,
         idempotent_responses: removed.idempotent_responses + plain,
-    }
-}
-
-/// The entry of the audit log. It names the invoice, and not the buyer.
-fn audit_entry(forgotten: &Forgotten) -> AuditEntry {
-    AuditEntry {
-        id: new_id::unique(),
-        at: clock::now_ms(),
-        actor: "operator",
-        action: "buyer.forget",
-        subject: forgotten.invoice.to_string(),
-        detail: json!({ "removed": forgotten.removed }).to_string(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! A project's secret keys: found, created, listed and revoked. A key is returned once; its hash is stored.
 
+use super::audit::{self, Actor, Change};
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
 use crate::store::projects;
 use crate::store::secret_keys::{self, SecretKey};
 use crate::{clock, crypto, new_id, views};
+use serde_json::json;
 use till_shared::id::{KeyId, ProjectId};
 use till_shared::problem::FieldError;
 use till_shared::text::{Layout, check_shown};
@@ -68,7 +70,7 @@ pub struct CreatedKey {
 ///
 /// # Errors
 /// `not-found` if there is no such project; `invalid-request` that names the invalid fields.
-pub async fn create(app: &App, project: &ProjectId, new: NewKey) -> Result<CreatedKey> {
+pub async fn create(app: &App, by: &Actor, project: &ProjectId, new: NewKey) -> Result<CreatedKey> {
     let now = clock::now_ms();
     let mut scopes = new.scopes.clone();
     scopes.sort_unstable();
@@ -87,6 +89,16 @@ pub async fn create(app: &App, project: &ProjectId, new: NewKey) -> Result<Creat
     let locked = projects::lock(&mut tx, project).await?;
     locked.ok_or_else(|| Error::not_found("project"))?;
     secret_keys::insert(&mut tx, project, &crypto::key_hash(&sk), &key).await?;
+    let end = key.valid_until.map(clock::rfc3339);
+    let change = Change {
+        action: "key.create",
+        project: Some(project),
+        subject: key.id.to_string(),
+        before: None,
+        after: Some(json!({ "name": key.name, "scopes": key.scopes, "expires_at": end })),
+        detail: json!({}),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(CreatedKey {
         key: views::key(&key),
@@ -136,7 +148,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `not-found` if the project has no such key.
-pub async fn revoke(app: &App, project: &ProjectId, id: &KeyId) -> Result<KeyView> {
+pub async fn revoke(app: &App, by: &Actor, project: &ProjectId, id: &KeyId) -> Result<KeyView> {
     let now = clock::now_ms();
     let mut tx = app.store.begin().await?;
     let locked = projects::lock(&mut tx, project).await?;
@@ -145,7 +157,17 @@ pub async fn revoke(app: &App, project: &ProjectId, id: &KeyId) -> Result<KeyVie
     let mut key = key.ok_or_else(|| Error::not_found("key"))?;
     if key.valid_until.is_none_or(|end| end > now) {
         secret_keys::end(&mut tx, project, id, now).await?;
+        let before = key.valid_until.map(clock::rfc3339);
         key.valid_until = Some(now);
+        let change = Change {
+            action: "key.revoke",
+            project: Some(project),
+            subject: id.to_string(),
+            before: Some(json!({ "expires_at": before })),
+            after: Some(json!({ "expires_at": clock::rfc3339(now) })),
+            detail: json!({ "name": key.name, "scopes": key.scopes }),
+        };
+        audit::append(&mut tx, by, change).await?;
         tx.commit().await.map_err(anyhow::Error::from)?;
     }
     Ok(views::key(&key))

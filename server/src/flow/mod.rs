@@ -2,6 +2,7 @@
 //! function here and returns the result.
 
 pub mod accounts;
+pub mod audit;
 pub mod background;
 mod buyer;
 pub mod buyer_data;

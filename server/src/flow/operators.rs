@@ -1,10 +1,12 @@
 //! Operators: found by their token, created, listed and revoked. A token is returned once; its hash is stored.
 
+use super::audit::{self, Actor, Change};
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
 use crate::store::operators::{self, OperatorRow};
 use crate::{clock, crypto, new_id, views};
+use serde_json::json;
 use till_shared::problem::FieldError;
 
 /// What an operator may do.
@@ -86,7 +88,7 @@ pub struct CreatedOperator {
 ///
 /// # Errors
 /// `invalid-request` that names the invalid fields, also if there is an operator with this name.
-pub async fn create(app: &App, new: NewOperator) -> Result<CreatedOperator> {
+pub async fn create(app: &App, by: &Actor, new: NewOperator) -> Result<CreatedOperator> {
     let now = clock::now_ms();
     check(&new, now)?;
     let token = new_id::key(TOKEN_PREFIX)?;
@@ -102,6 +104,16 @@ pub async fn create(app: &App, new: NewOperator) -> Result<CreatedOperator> {
         let message = "is the name of an operator. Revoke that one first, or choose another name";
         return Err(Error::field("name", "taken", message));
     }
+    let end = row.valid_until.map(clock::rfc3339);
+    let change = Change {
+        action: "operator.create",
+        project: None,
+        subject: row.name.clone(),
+        before: None,
+        after: Some(json!({ "role": row.role, "expires_at": end })),
+        detail: json!({}),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(CreatedOperator {
         operator: views::operator(&row),
@@ -141,14 +153,24 @@ pub async fn list(app: &App, after: Option<&str>, limit: Limit) -> Result<Page<O
 ///
 /// # Errors
 /// `not-found` if there is no such operator.
-pub async fn revoke(app: &App, name: &str) -> Result<OperatorView> {
+pub async fn revoke(app: &App, by: &Actor, name: &str) -> Result<OperatorView> {
     let now = clock::now_ms();
     let mut tx = app.store.begin().await?;
     let row = operators::lock(&mut tx, name).await?;
     let mut row = row.ok_or_else(|| Error::not_found("operator"))?;
     if row.valid_until.is_none_or(|end| end > now) {
         operators::end(&mut tx, name, now).await?;
+        let before = row.valid_until.map(clock::rfc3339);
         row.valid_until = Some(now);
+        let change = Change {
+            action: "operator.revoke",
+            project: None,
+            subject: row.name.clone(),
+            before: Some(json!({ "expires_at": before })),
+            after: Some(json!({ "expires_at": clock::rfc3339(now) })),
+            detail: json!({ "role": row.role }),
+        };
+        audit::append(&mut tx, by, change).await?;
         tx.commit().await.map_err(anyhow::Error::from)?;
     }
     Ok(views::operator(&row))

@@ -2,6 +2,7 @@
 //! is a hash or a ciphertext.
 
 use super::accounts::{self, NewAccount, card_entry};
+use super::audit::{self, Actor, Change, differing};
 use super::captcha::{self, NewCaptcha};
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
@@ -12,6 +13,7 @@ use crate::store::projects::{self, EncryptedSecret};
 use crate::store::secret_keys;
 use crate::views;
 use crate::{clock, crypto, new_id};
+use serde_json::json;
 use till_shared::id::ProjectId;
 use till_shared::text::{self, Layout};
 
@@ -94,6 +96,7 @@ pub struct CreatedProject {
 /// When a setting, the captcha or an account is invalid.
 pub async fn create_project(
     app: &App,
+    by: &Actor,
     settings: Settings,
     accounts: Vec<NewAccount>,
     captcha: Option<NewCaptcha>,
@@ -120,7 +123,18 @@ pub async fn create_project(
     let mut tx = app.store.begin().await?;
     projects::insert(&mut tx, &project).await?;
     secret_keys::replace(&mut tx, &project.id, &crypto::key_hash(&sk), now, now).await?;
-    accounts::replace(app, &mut tx, &project.id, accounts).await?;
+    let accounts = accounts::replace(app, &mut tx, &project.id, accounts).await?;
+    let mut after = audit::json(&project.settings)?;
+    after["connectors"] = accounts.after;
+    let change = Change {
+        action: "project.create",
+        project: Some(&project.id),
+        subject: project.id.to_string(),
+        before: None,
+        after: Some(after),
+        detail: json!({ "credentials": accounts.credentials }),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(CreatedProject {
         project: view(app, &project).await?,
@@ -152,6 +166,7 @@ pub struct ProjectUpdate {
 /// When there is no such project, it has another version, or a setting or an account is invalid.
 pub async fn update_project(
     app: &App,
+    by: &Actor,
     id: &ProjectId,
     update: ProjectUpdate,
 ) -> Result<ProjectView> {
@@ -165,7 +180,11 @@ pub async fn update_project(
         return Err(Error::field("version", "changed", message));
     }
     let settings = normalize((update.settings)(&project.settings)?, app.config.dev)?;
-    if update.notify_again {
+    let mut before = audit::json(&project.settings)?;
+    let mut after = audit::json(&settings)?;
+    if update.notify_again && project.notify_off.is_some() {
+        before["notify_off_since"] = json!(project.notify_off.map(clock::rfc3339));
+        after["notify_off_since"] = json!(null);
         project.notify_off = None;
     }
     project.settings = settings;
@@ -175,9 +194,25 @@ pub async fn update_project(
         project.captcha = new.transpose()?;
     }
     projects::save(&mut tx, &mut project).await?;
+    let mut detail = json!({});
     if let Some(accounts) = update.accounts {
-        accounts::replace(app, &mut tx, id, accounts).await?;
+        let accounts = accounts::replace(app, &mut tx, id, accounts).await?;
+        before["connectors"] = accounts.before;
+        after["connectors"] = accounts.after;
+        if !accounts.credentials.is_empty() {
+            detail = json!({ "credentials": accounts.credentials });
+        }
     }
+    let (before, after) = differing(before, after);
+    let change = Change {
+        action: "project.update",
+        project: Some(id),
+        subject: id.to_string(),
+        before: Some(before),
+        after: Some(after),
+        detail,
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     view(app, &project).await
 }
@@ -192,7 +227,7 @@ fn end_of_old(at_once: bool) -> i64 {
 ///
 /// # Errors
 /// When there is no such project.
-pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<String> {
+pub async fn rotate_key(app: &App, by: &Actor, id: &ProjectId, at_once: bool) -> Result<String> {
     let sk = new_id::key("sk_")?;
     let (hash, until) = (crypto::key_hash(&sk), end_of_old(at_once));
     let mut tx = app.store.begin().await?;
@@ -200,6 +235,15 @@ pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<Stri
     let mut project = project.ok_or_else(|| Error::not_found("project"))?;
     secret_keys::replace(&mut tx, id, &hash, until, clock::now_ms()).await?;
     projects::save(&mut tx, &mut project).await?;
+    let change = Change {
+        action: "project.rotate_key",
+        project: Some(id),
+        subject: id.to_string(),
+        before: None,
+        after: Some(json!({ "key": secret_keys::default_id(&hash) })),
+        detail: json!({ "old_valid_until": clock::rfc3339(until) }),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(sk)
 }
@@ -209,7 +253,7 @@ pub async fn rotate_key(app: &App, id: &ProjectId, at_once: bool) -> Result<Stri
 ///
 /// # Errors
 /// When there is no such project.
-pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<String> {
+pub async fn rotate_secret(app: &App, by: &Actor, id: &ProjectId, at_once: bool) -> Result<String> {
     let secret = new_id::signing_secret()?;
     let (until, now) = (end_of_old(at_once), clock::now_ms());
     let mut tx = app.store.begin().await?;
@@ -225,6 +269,15 @@ pub async fn rotate_secret(app: &App, id: &ProjectId, at_once: bool) -> Result<S
     };
     project.signing_secrets.insert(0, new);
     projects::save(&mut tx, &mut project).await?;
+    let change = Change {
+        action: "project.rotate_secret",
+        project: Some(id),
+        subject: id.to_string(),
+        before: None,
+        after: None,
+        detail: json!({ "old_valid_until": clock::rfc3339(until) }),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(secret)
 }

@@ -101,6 +101,11 @@ pub async fn write(
     })
 }
 
+/// Returns the accounts that a project uses, the preferred one first.
+pub async fn of_project(tx: &mut Tx, project: &ProjectId) -> Result<Vec<AccountRow>> {
+    Ok(of(project).fetch_all(tx.conn()).await?)
+}
+
 /// Returns the account with this kind and id, removed or not.
 pub async fn get(tx: &mut Tx, kind: &str, account: &str) -> Result<Option<AccountRow>> {
     Ok(by_id(kind, account).fetch_optional(tx.conn()).await?)
@@ -118,18 +123,20 @@ fn by_id<'q>(kind: &'q str, account: &'q str) -> Select<'q> {
     .bind(account)
 }
 
+fn of(project: &ProjectId) -> Select<'_> {
+    sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from connector_accounts where project = $1 and removed = 0
+         order by position"
+    ))
+    .bind(project.as_str())
+}
+
 impl Store {
     /// Returns the accounts that a project uses, the preferred one first.
     pub async fn accounts(&self, project: &ProjectId) -> Result<Vec<AccountRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from connector_accounts where project = $1 and removed = 0
-             order by position"
-        ))
-        .bind(project.as_str())
-        .fetch_all(self.pool())
-        .await?)
+        Ok(of(project).fetch_all(self.pool()).await?)
     }
 
     /// Returns the account with this kind and id, removed or not.

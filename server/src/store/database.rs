@@ -17,6 +17,15 @@ pub struct Tx {
     inner: Transaction<'static, Any>,
     pub(super) engine: Engine,
     notifies: bool,
+    audited: Vec<Audited>,
+}
+
+/// An entry that a transaction appended to the audit log.
+pub(super) struct Audited {
+    pub seq: i64,
+    pub hash: String,
+    pub action: String,
+    pub subject: String,
 }
 
 impl Tx {
@@ -33,12 +42,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Commits the transaction.
+    /// Has an entry of the audit log written to the log once the transaction is committed.
+    pub(super) fn audited(&mut self, entry: Audited) {
+        self.audited.push(entry);
+    }
+
+    /// Commits the transaction. A collected log then has the hashes of its entries of the audit log, which
+    /// nobody who changes the database can change.
     ///
     /// # Errors
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.inner.commit().await
+        self.inner.commit().await?;
+        for Audited {
+            seq,
+            hash,
+            action,
+            subject,
+        } in self.audited
+        {
+            tracing::info!(seq, hash, action, subject, "audit log entry");
+        }
+        Ok(())
     }
 }
 
@@ -113,6 +138,7 @@ impl Store {
                 .notifications
                 .as_ref()
                 .is_some_and(Notifications::enabled),
+            audited: vec![],
         })
     }
 

@@ -25,6 +25,11 @@ macro_rules! keys {
     };
 }
 
+/// The id of the key of `secret_keys` with this hash.
+pub fn default_id(hash: &str) -> KeyId {
+    KeyId::from_unique(hash.get(..32).unwrap_or(hash))
+}
+
 /// A secret key. The key itself is not stored.
 #[derive(Debug, Clone)]
 pub struct SecretKey {

@@ -1,6 +1,7 @@
 //! Stored rows as the types that go over the wire. There are no rules here: what to show is decided
 //! in `flow`.
 
+mod audit;
 mod event;
 mod invoice;
 mod key;
@@ -9,6 +10,7 @@ mod payment;
 mod project;
 mod widget;
 
+pub use audit::{AuditEntryView, audit_entry};
 pub use event::{ResentEvent, ResentEvents, event, sending_event};
 pub use invoice::invoice;
 pub use key::{KeyView, key};

@@ -221,6 +221,13 @@ impl TestApp {
         self.api.request(method, path).bearer_auth(OPERATOR_TOKEN)
     }
 
+    /// Creates an operator with a role and returns the token.
+    pub async fn create_operator(&self, name: &str, role: &str) -> Result<String> {
+        let args = ["operator", "create", name, "--role", role, "--json"];
+        let created = self.till(&args).await?.map_err(anyhow::Error::msg)?;
+        text(&serde_json::from_str::<Value>(&created)?["token"])
+    }
+
     /// Kills the server and restarts it with the same files and port.
     pub async fn crash_and_restart(&mut self) -> Result<()> {
         self.crash().await?;

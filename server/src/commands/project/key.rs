@@ -1,7 +1,7 @@
 //! `till project key`.
 
 use crate::commands::common::{
-    Common, Length, cli_error, credential_state, one_of, print_json, print_table, time,
+    Common, Length, actor, cli_error, credential_state, one_of, print_json, print_table, time,
 };
 use serde_json::json;
 use till_server::app::App;
@@ -75,7 +75,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::List(args) => list(*args).await,
         Command::Revoke(args) => {
             let app = App::open(args.common.config).await?;
-            let key = keys::revoke(&app, &args.project, &args.key).await;
+            let key = keys::revoke(&app, &actor(), &args.project, &args.key).await;
             let key = key.map_err(cli_error)?;
             if args.common.json {
                 return print_json(&key);
@@ -93,7 +93,7 @@ async fn create(args: Create) -> anyhow::Result<()> {
         scopes: args.scopes,
         expires_at: args.expires_at,
     };
-    let created = keys::create(&app, &args.project, new).await;
+    let created = keys::create(&app, &actor(), &args.project, new).await;
     let CreatedKey { key, sk } = created.map_err(cli_error)?;
     if args.common.json {
         let mut shown = serde_json::to_value(&key)?;

@@ -6,7 +6,7 @@ mod settings;
 
 pub use sandbox::sandbox_account;
 
-use super::common::{Common, cli_error};
+use super::common::{Common, actor, cli_error};
 use anyhow::Context;
 use serde_json::json;
 use settings::SettingArgs;
@@ -118,7 +118,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let sets_endpoint = patch.get("notify_url").is_some_and(|url| !url.is_null());
             let app = App::migrated(update.common.config).await?;
             let change = read_update(patch).map_err(cli_error)?;
-            let changed = update_project(&app, &update.project, change).await;
+            let changed = update_project(&app, &actor(), &update.project, change).await;
             let changed = changed.map_err(cli_error)?;
             report_warnings(&changed);
             if sets_endpoint {
@@ -129,14 +129,14 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Key(command) => key::run(command).await,
         Command::RotateKey(rotate) => {
             let app = App::migrated(rotate.common.config).await?;
-            let sk = rotate_key(&app, &rotate.project, rotate.now).await;
+            let sk = rotate_key(&app, &actor(), &rotate.project, rotate.now).await;
             let sk = sk.map_err(cli_error)?;
             print_secret("sk", "secret key", &sk, rotate.common.json);
             Ok(())
         }
         Command::RotateSecret(rotate) => {
             let app = App::migrated(rotate.common.config).await?;
-            let secret = rotate_secret(&app, &rotate.project, rotate.now).await;
+            let secret = rotate_secret(&app, &actor(), &rotate.project, rotate.now).await;
             let secret = secret.map_err(cli_error)?;
             print_secret(
                 "signing_secret",
@@ -181,7 +181,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
     body.insert("name".into(), new.name.into());
     let (settings, accounts, captcha) = read_new(body).map_err(cli_error)?;
     let app = App::migrated(new.common.config).await?;
-    let created = create_project(&app, settings, accounts, captcha).await;
+    let created = create_project(&app, &actor(), settings, accounts, captcha).await;
     let CreatedProject {
         project,
         sk,

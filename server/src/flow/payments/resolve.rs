@@ -1,11 +1,11 @@
 //! An operator ends a payment whose outcome no payment system will report.
 
-use super::transition::apply_audited;
+use super::transition::{Decision, apply_audited};
 use crate::app::App;
 use crate::connectors::{PaymentUpdate, Reference};
+use crate::flow::audit::Actor;
 use crate::flow::error::{Error, Result};
-use crate::store::audit_log::AuditEntry;
-use crate::{clock, new_id, views};
+use crate::views;
 use serde_json::json;
 use till_shared::id::PaymentId;
 use till_shared::payment::{Payment, PaymentStatus};
@@ -33,7 +33,12 @@ pub struct Resolution {
 /// `not-found` if there is no such payment; `payment-final` if it has ended; `payment-in-progress` if
 /// it waits for the buyer; `invalid-request` for an invalid field. Nothing has changed then.
 #[tracing::instrument(level = "error", skip_all, fields(payment = %id))]
-pub async fn resolve(app: &App, id: &PaymentId, resolution: Resolution) -> Result<Payment> {
+pub async fn resolve(
+    app: &App,
+    by: &Actor,
+    id: &PaymentId,
+    resolution: Resolution,
+) -> Result<Payment> {
     check(&resolution)?;
     let payment = app.store.payment(id).await?;
     let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
@@ -48,24 +53,16 @@ pub async fn resolve(app: &App, id: &PaymentId, resolution: Resolution) -> Resul
             return Err(Error::field("reference", "taken", message));
         }
     }
-    let detail = json!({
-        "status": resolution.status, "reference": resolution.reference,
-        "reason": resolution.reason, "before": payment.status,
-    });
-    let audit = AuditEntry {
-        id: new_id::unique().to_string(),
-        at: clock::now_ms(),
-        actor: "operator",
-        action: "payment.resolve",
-        subject: id.to_string(),
-        detail: detail.to_string(),
+    let decision = Decision {
+        by,
+        detail: json!({ "reason": resolution.reason }),
     };
     let update = PaymentUpdate {
         reference: resolution.reference.map(Reference::payment),
         money: Some(payment.money),
         ..PaymentUpdate::status(resolution.status)
     };
-    let resolved = apply_audited(app, id, update, Some(audit)).await?;
+    let resolved = apply_audited(app, id, update, Some(decision)).await?;
     let resolved = resolved.ok_or_else(|| Error::not_found("payment"))?;
     tracing::warn!(status = %resolved.status, "an operator resolved the payment");
     Ok(views::payment(&resolved))

@@ -6,17 +6,18 @@ use super::details;
 use crate::app::App;
 use crate::connectors::{CallError, PaymentUpdate};
 use crate::domain::payment::{Change, PaymentContext, apply, reported_status};
+use crate::flow::audit::{self, Actor};
 use crate::flow::error::{Error, Result};
 use crate::flow::outbox::{Subject, write_events};
 use crate::flow::refunds::pending_refund;
 use crate::store::Tx;
-use crate::store::audit_log::{self, AuditEntry};
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payment_attempts;
 use crate::store::payments::{self, PaymentRow};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
+use serde_json::{Value, json};
 use till_shared::event::EventType;
 use till_shared::id::{InvoiceId, PaymentId, RefundId};
 use till_shared::invoice::InvoiceStatus;
@@ -55,6 +56,14 @@ pub async fn apply_payment_update(
     apply_audited(app, id, update, None).await
 }
 
+/// An operator's decision about a payment.
+pub(super) struct Decision<'a> {
+    /// Who decides.
+    pub by: &'a Actor,
+    /// The particulars, for the audit log.
+    pub detail: Value,
+}
+
 /// Like [`apply_payment_update`], for an operator's decision, which the audit log records.
 #[tracing::instrument(name = "apply_payment_update", level = "error", skip_all,
     fields(payment = %id, invoice = Empty, project = Empty, incoming = %update.status))]
@@ -62,7 +71,7 @@ pub(super) async fn apply_audited(
     app: &App,
     id: &PaymentId,
     update: PaymentUpdate,
-    audit: Option<AuditEntry>,
+    decision: Option<Decision<'_>>,
 ) -> Result<Option<PaymentRow>> {
     let Some(known) = app.store.payment(id).await? else {
         return Ok(None);
@@ -125,8 +134,17 @@ pub(super) async fn apply_audited(
         }
     }
     invoices::save(&mut tx, &mut invoice).await?;
-    if let Some(audit) = audit {
-        audit_log::insert(&mut tx, &audit).await?;
+    if let Some(Decision { by, detail }) = decision {
+        let reference = payment.reference.as_ref().map(|reference| &reference.id);
+        let change = audit::Change {
+            action: "payment.resolve",
+            project: Some(&payment.project),
+            subject: id.to_string(),
+            before: Some(json!({ "status": before })),
+            after: Some(json!({ "status": payment.status, "reference": reference })),
+            detail,
+        };
+        audit::append(&mut tx, by, change).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     app.invoice_changed(&invoice.id);

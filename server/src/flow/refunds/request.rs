@@ -3,6 +3,7 @@
 use super::submit::submit_refund;
 use crate::app::App;
 use crate::connectors;
+use crate::flow::audit::{self, Actor, Change};
 use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
 use crate::store::invoices;
@@ -10,6 +11,7 @@ use crate::store::payments::{self, PaymentRow};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, views};
+use serde_json::json;
 use till_shared::id::{PaymentId, RefundId};
 use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
@@ -28,7 +30,7 @@ pub struct RefundRequest {
 }
 
 /// Refunds a payment in full or in part, and returns the refund after the payment system was called
-/// once. If a refund with this id exists, it was created by an earlier attempt of the same call, and
+/// once. The audit log records who requested it. If a refund with this id exists, it was created by an earlier attempt of the same call, and
 /// is continued.
 ///
 /// # Errors
@@ -37,6 +39,7 @@ pub struct RefundRequest {
 pub async fn refund_payment(
     detached: &Detached,
     app: &App,
+    by: &Actor,
     project: &Project,
     payment: &PaymentId,
     id: RefundId,
@@ -45,7 +48,7 @@ pub async fn refund_payment(
     let payment = app.store.project_payment(&project.id, payment).await?;
     let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
     check_refundable(&payment)?;
-    let refund = insert_pending(app, &payment, id, request).await?;
+    let refund = insert_pending(app, by, &payment, id, request).await?;
     if refund.status == RefundStatus::Pending {
         submit_refund(detached, app, &refund).await?;
     }
@@ -77,6 +80,7 @@ fn check_refundable(payment: &PaymentRow) -> Result<()> {
 /// exists.
 async fn insert_pending(
     app: &App,
+    by: &Actor,
     payment: &PaymentRow,
     id: RefundId,
     request: RefundRequest,
@@ -95,7 +99,8 @@ async fn insert_pending(
     }
     let reversed = payments::get(&mut tx, &payment.id).await?;
     let reversed = reversed.map_or(0, |payment| payment.amount_reversed);
-    let rest = payment.money.amount - reversed - refunds::claimed(&mut tx, &payment.id).await?;
+    let claimed = refunds::claimed(&mut tx, &payment.id).await?;
+    let rest = payment.money.amount - reversed - claimed;
     let amount = request.amount.unwrap_or(rest);
     if rest <= 0 {
         return Err(Error::problem(
@@ -118,6 +123,18 @@ async fn insert_pending(
         ..pending_refund(payment, id, now)
     };
     refunds::insert(&mut tx, &refund).await?;
+    // The reason may name the buyer.
+    let change = Change {
+        action: "refund.create",
+        project: Some(&payment.project),
+        subject: refund.id.to_string(),
+        before: Some(json!({ "refunds_of_payment": claimed })),
+        after: Some(json!({ "refunds_of_payment": claimed + amount })),
+        detail: json!({
+            "payment": payment.id, "amount": amount, "currency": payment.money.currency,
+        }),
+    };
+    audit::append(&mut tx, by, change).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(refund)
 }

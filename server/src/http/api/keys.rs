@@ -1,12 +1,12 @@
 //! The operator's API: a project's secret keys.
 
-use super::NO_STORE;
 use crate::app::App;
 use crate::flow::Result;
 use crate::flow::keys::{self, CreatedKey, KeyScope, KeyView, NewKey};
 use crate::flow::page::{Limit, Page};
 use crate::http::middleware::auth::{Admin, Operator, Viewer};
 use crate::http::middleware::extract::{JsonBody, Path, Query, id, parsed, time};
+use crate::http::middleware::headers::NO_STORE;
 use crate::http::openapi::{TimeOrDate, problems};
 use axum::Json;
 use axum::extract::State;
@@ -68,7 +68,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
     responses((status = 201, body = CreatedKeyView, description = "The new key"), CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     Path(project): Path<String>,
     body: JsonBody<NewSecretKey>,
 ) -> Result<(
@@ -86,7 +86,7 @@ async fn create(
         scopes,
         expires_at: time("expires_at", expires_at.as_deref())?,
     };
-    let CreatedKey { key, sk } = keys::create(&app, &id(&project, "project")?, new).await?;
+    let CreatedKey { key, sk } = keys::create(&app, &actor, &id(&project, "project")?, new).await?;
     Ok((
         StatusCode::CREATED,
         NO_STORE,
@@ -142,9 +142,9 @@ problems!(RevokeProblems: Unauthorized, Forbidden, NotFound);
     responses((status = 200, body = KeyView, description = "The revoked key"), RevokeProblems))]
 async fn revoke(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     Path((project, key)): Path<(String, String)>,
 ) -> Result<Json<KeyView>> {
     let (project, key) = (id(&project, "project")?, id(&key, "key")?);
-    Ok(Json(keys::revoke(&app, &project, &key).await?))
+    Ok(Json(keys::revoke(&app, &actor, &project, &key).await?))
 }

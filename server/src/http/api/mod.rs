@@ -11,12 +11,8 @@ mod resolve;
 mod test_clock;
 
 use crate::app::App;
-use axum::http::{HeaderName, header};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
-
-/// The header of a response with a key or a secret.
-const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// The routes for a project's server.
 pub fn router() -> OpenApiRouter<Arc<App>> {

@@ -1,6 +1,5 @@
 //! The operator's API: projects, their keys and their accounts at payment providers.
 
-use super::NO_STORE;
 use crate::app::App;
 use crate::flow::page::{Limit, Page};
 use crate::flow::projects::{
@@ -10,6 +9,7 @@ use crate::flow::projects::{
 use crate::flow::{Result, project_body};
 use crate::http::middleware::auth::{Admin, Operator, Viewer};
 use crate::http::middleware::extract::{JsonObject, Path, Query, id, parsed};
+use crate::http::middleware::headers::NO_STORE;
 use crate::http::openapi::problems;
 use axum::Json;
 use axum::extract::State;
@@ -186,7 +186,7 @@ problems!(CreateProblems: InvalidRequest, Unauthorized, Forbidden, UnsupportedMe
         CreateProblems))]
 async fn create(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     body: JsonObject,
 ) -> Result<(
     StatusCode,
@@ -198,7 +198,7 @@ async fn create(
         project,
         sk,
         signing_secret,
-    } = create_project(&app, settings, accounts, captcha).await?;
+    } = create_project(&app, &actor, settings, accounts, captcha).await?;
     log_warnings(&project);
     let created = NewProjectView {
         project,
@@ -276,12 +276,12 @@ problems!(UpdateProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
         UpdateProblems))]
 async fn update(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     Path(project): Path<String>,
     body: JsonObject,
 ) -> Result<Json<ProjectView>> {
     let update = project_body::read_update(body.value)?;
-    let project = update_project(&app, &id(&project, "project")?, update).await?;
+    let project = update_project(&app, &actor, &id(&project, "project")?, update).await?;
     log_warnings(&project);
     Ok(Json(project))
 }
@@ -321,11 +321,11 @@ struct NewKey {
     responses((status = 200, body = NewKey, description = "The new key"), RotateProblems))]
 async fn new_key(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewKey>)> {
-    let sk = rotate_key(&app, &id(&project, "project")?, rotation.now).await?;
+    let sk = rotate_key(&app, &actor, &id(&project, "project")?, rotation.now).await?;
     Ok((NO_STORE, Json(NewKey { sk })))
 }
 
@@ -346,10 +346,11 @@ struct NewSecret {
     responses((status = 200, body = NewSecret, description = "The new secret"), RotateProblems))]
 async fn new_secret(
     State(app): State<Arc<App>>,
-    _: Operator<Admin>,
+    Operator { actor, .. }: Operator<Admin>,
     Path(project): Path<String>,
     Query(rotation): Query<Rotation>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>)> {
-    let signing_secret = rotate_secret(&app, &id(&project, "project")?, rotation.now).await?;
+    let signing_secret =
+        rotate_secret(&app, &actor, &id(&project, "project")?, rotation.now).await?;
     Ok((NO_STORE, Json(NewSecret { signing_secret })))
 }

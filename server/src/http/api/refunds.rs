@@ -56,7 +56,7 @@ problems!(RefundProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Uns
 async fn create(
     State(app): State<Arc<App>>,
     detached: Detached,
-    Secret { project, .. }: Secret<RefundScope>,
+    Secret { project, actor, .. }: Secret<RefundScope>,
     Path(payment): Path<String>,
     key: Key,
     OptionalJsonBody(body): OptionalJsonBody<NewRefund>,
@@ -73,7 +73,8 @@ async fn create(
     };
     once(&app, call, async |unique| {
         let refund_id = RefundId::from_unique(unique);
-        let refund = refund_payment(&detached, &app, &project, &id, refund_id, refund).await?;
+        let refund =
+            refund_payment(&detached, &app, &actor, &project, &id, refund_id, refund).await?;
         Ok((StatusCode::CREATED, refund))
     })
     .await

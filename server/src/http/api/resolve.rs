@@ -66,7 +66,7 @@ problems!(ResolveProblems: InvalidRequest, Unauthorized, Forbidden, NotFound, Un
 async fn resolve(
     State(app): State<Arc<App>>,
     _: Detached,
-    _: Operator<Support>,
+    Operator { actor, .. }: Operator<Support>,
     Path(payment): Path<String>,
     body: JsonBody<ResolveBody>,
 ) -> Result<Json<Payment>> {
@@ -76,5 +76,7 @@ async fn resolve(
         reference: body.value.reference,
         reason: body.value.reason,
     };
-    Ok(Json(payments::resolve(&app, &id, resolution).await?))
+    Ok(Json(
+        payments::resolve(&app, &actor, &id, resolution).await?,
+    ))
 }

@@ -1,10 +1,12 @@
 //! Authentication of a project's server, a widget and an operator by their bearer tokens.
 
+use super::client_info::address;
 use super::error::unauthorized;
 use super::extract::id;
 use super::limits::RequestPermit;
 use super::request_id::record_order;
 use crate::app::App;
+use crate::flow::audit::Actor;
 use crate::flow::invoices::InvoiceRow;
 use crate::flow::keys::{KeyOwner, KeyScope};
 use crate::flow::operators::{Authenticated, Role};
@@ -58,6 +60,8 @@ impl Scope for Refund {
 pub struct Secret<S> {
     /// The project.
     pub project: Project,
+    /// The key, for the audit log.
+    pub actor: Actor,
     scope: PhantomData<S>,
 }
 
@@ -85,6 +89,7 @@ impl<S: Scope> FromRequestParts<Arc<App>> for Secret<S> {
         }
         Ok(Self {
             project,
+            actor: Actor::key(&key, address(parts, app)),
             scope: PhantomData,
         })
     }
@@ -208,6 +213,8 @@ impl NeedsRole for Admin {
 /// An operator with the role `R` or one that includes it, authenticated by a token: one of the database, or
 /// the one of the settings, which is an admin's.
 pub struct Operator<R> {
+    /// The operator, for the audit log.
+    pub actor: Actor,
     role: PhantomData<R>,
 }
 
@@ -226,7 +233,10 @@ impl<R: NeedsRole> FromRequestParts<Arc<App>> for Operator<R> {
             );
             return Err(Error::problem(ProblemType::Forbidden, detail));
         }
-        Ok(Self { role: PhantomData })
+        Ok(Self {
+            actor: Actor::operator(operator.name, address(parts, app)),
+            role: PhantomData,
+        })
     }
 }
 

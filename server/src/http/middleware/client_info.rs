@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use url::Url;
 
@@ -23,17 +23,21 @@ impl FromRequestParts<Arc<App>> for BuyerClient {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
         let headers = &parts.headers;
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let trusted = &app.config.trusted_proxies;
         let own = Url::parse(&app.base_url).ok();
         Ok(Self(ClientInfo {
-            ip: peer.and_then(|peer| client_address(peer.0.ip(), headers, trusted)),
+            ip: address(parts, app),
             user_agent: text(headers, header::USER_AGENT),
             accept: text(headers, header::ACCEPT),
             origin: own.map(|url| url.origin().ascii_serialization()),
             browser: None,
         }))
     }
+}
+
+/// The address of a client.
+pub fn address(parts: &Parts, app: &App) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    client_address(peer.0.ip(), &parts.headers, &app.config.trusted_proxies)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {

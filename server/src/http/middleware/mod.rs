@@ -8,6 +8,7 @@ pub mod client_info;
 pub mod error;
 pub mod extract;
 pub mod form_fields;
+pub mod headers;
 pub mod idempotency;
 pub mod json_body;
 pub mod limits;

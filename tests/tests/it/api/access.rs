@@ -296,13 +296,6 @@ async fn key(app: &TestApp, name: &str, scopes: &[&str]) -> Result<Value> {
     Ok(answer.json())
 }
 
-/// Creates an operator and returns the token.
-async fn operator(app: &TestApp, name: &str, role: &str) -> Result<String> {
-    let args = ["operator", "create", name, "--role", role, "--json"];
-    let created = app.till(&args).await?.map_err(anyhow::Error::msg)?;
-    text(&serde_json::from_str::<Value>(&created)?["token"])
-}
-
 async fn credentials(app: &TestApp) -> Result<Vec<(Caller, String)>> {
     let mut all = vec![];
     for scope in SCOPES {
@@ -310,18 +303,15 @@ async fn credentials(app: &TestApp) -> Result<Vec<(Caller, String)>> {
         all.push((Caller::Scoped(scope), text(&key["sk"])?));
     }
     let revoked = key(app, "revoked", &SCOPES).await?;
-    let path = format!(
-        "/v1/projects/{}/keys/{}",
-        app.keys.id,
-        text(&revoked["id"])?
-    );
+    let id = text(&revoked["id"])?;
+    let path = format!("/v1/projects/{}/keys/{id}", app.keys.id);
     let answer = send(app.operator(Method::DELETE, &path)).await?;
     ensure!(answer.status == 200, "{answer:?}");
     all.push((Caller::RevokedKey, text(&revoked["sk"])?));
     for role in ROLES {
-        all.push((Caller::Named(role), operator(app, role, role).await?));
+        all.push((Caller::Named(role), app.create_operator(role, role).await?));
     }
-    let revoked = operator(app, "revoked", "admin").await?;
+    let revoked = app.create_operator("revoked", "admin").await?;
     let done = app.till(&["operator", "revoke", "revoked"]).await?;
     ensure!(done.is_ok(), "{done:?}");
     all.push((Caller::RevokedOperator, revoked));

@@ -210,6 +210,10 @@ async fn world(app: &TestApp) -> Result<Value> {
     // Schemathesis rotates the keys of this one.
     let spare = app.operator(Method::POST, "/v1/projects");
     let spare = send(spare.json(&json!({ "name": "Spare" }))).await?.json();
+    let keys = format!("/v1/projects/{}/keys", text(&spare["id"])?);
+    let key = app.operator(Method::POST, &keys);
+    let key = key.json(&json!({ "name": "Spare", "scopes": ["read"] }));
+    let key = send(key).await?.json();
     let own = format!("/v1/projects/{}", app.keys.id);
     let own = send(app.operator(Method::GET, &own)).await?.json();
     let account = &own["connectors"][0];
@@ -223,7 +227,7 @@ async fn world(app: &TestApp) -> Result<Value> {
         "origin": "https://shop.example", "tokens": tokens,
         "ids": {
             "invoice": ids, "payment": payments, "refund": refunds, "event": events, "dispute": [],
-            "project": [spare["id"]], "kind": [account["kind"]], "account": [account["account"]],
+            "project": [spare["id"]], "key": [key["id"]], "kind": [account["kind"]], "account": [account["account"]],
         },
     }))
 }

@@ -1,6 +1,7 @@
 //! Running a server: logs, metrics, traces, alerts, backups and upgrades.
 
 mod alerts;
+mod audit;
 mod backup;
 mod card_data;
 mod command_line;
