@@ -38,7 +38,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("connectors", &["domain"]),
     ("callbacks", &["store"]),
     ("app", &["store", "connectors", "callbacks"]),
-    ("views", &["app", "store"]),
+    ("views", &["app", "store", "domain"]),
     (
         "flow",
         &["app", "views", "domain", "store", "connectors", "callbacks"],

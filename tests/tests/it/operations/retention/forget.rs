@@ -78,10 +78,11 @@ async fn a_buyer_is_forgotten_everywhere() -> Result<()> {
     ensure!(left.is_empty(), "the files have {left:?}");
     ensure!(app.api.read(&other.id).await?["buyer"]["name"] == "Grace");
 
-    let audit: Vec<(String, String, String)> =
-        sqlx::query_as("select action, subject, detail from audit_log")
-            .fetch_all(&store)
-            .await?;
+    let audit: Vec<(String, String, String)> = sqlx::query_as(
+        "select action, subject, detail from audit_log where action = 'buyer.forget'",
+    )
+    .fetch_all(&store)
+    .await?;
     let [(action, subject, detail)] = audit.as_slice() else {
         anyhow::bail!("{audit:?}");
     };
