@@ -126,6 +126,7 @@ pub async fn create_project(
     let accounts = accounts::replace(app, &mut tx, &project.id, accounts).await?;
     let mut after = audit::json(&project.settings)?;
     after["connectors"] = accounts.after;
+    after["captcha"] = audit::json(&project.captcha)?;
     let change = Change {
         action: "project.create",
         project: Some(&project.id),
@@ -188,19 +189,24 @@ pub async fn update_project(
         project.notify_off = None;
     }
     project.settings = settings;
+    let mut detail = json!({});
     if let Some(captcha) = update.captcha {
+        before["captcha"] = audit::json(&project.captcha)?;
+        if captcha.as_ref().is_some_and(|new| new.secret.is_some()) {
+            detail["captcha"] = json!(["secret"]);
+        }
         let known = project.captcha.as_ref();
         let new = captcha.map(|new| captcha::settings(app, id, new, known));
         project.captcha = new.transpose()?;
+        after["captcha"] = audit::json(&project.captcha)?;
     }
     projects::save(&mut tx, &mut project).await?;
-    let mut detail = json!({});
     if let Some(accounts) = update.accounts {
         let accounts = accounts::replace(app, &mut tx, id, accounts).await?;
         before["connectors"] = accounts.before;
         after["connectors"] = accounts.after;
         if !accounts.credentials.is_empty() {
-            detail = json!({ "credentials": accounts.credentials });
+            detail["credentials"] = json!(accounts.credentials);
         }
     }
     let (before, after) = differing(before, after);

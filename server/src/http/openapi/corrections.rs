@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, SchemaType};
 use utoipa::openapi::{ArrayBuilder, Components, Object, OpenApi, Ref, RefOr, Schema, Type};
 
 /// The objects of request bodies. Their unknown fields are an error.
-const REQUESTS: [&str; 14] = [
+const REQUESTS: [&str; 15] = [
     "AdvanceBody",
     "BrowserInfo",
     "CaptchaBody",
