@@ -1,6 +1,6 @@
 //! `till keys`.
 
-use super::common::{Common, cli_error, print_json, print_table};
+use super::common::{Common, actor, cli_error, print_json, print_table};
 use anyhow::bail;
 use serde_json::json;
 use till_server::app::App;
@@ -84,7 +84,7 @@ async fn rotate(common: Common) -> anyhow::Result<()> {
             println!("{}: {rows} rows encrypted", title(column));
         }
     };
-    let rotated = encryption_keys::rotate(&app, progress).await;
+    let rotated = encryption_keys::rotate(&app, &actor(), progress).await;
     let rotated = rotated.map_err(cli_error)?;
     if common.json {
         print_json(&rotated)?;

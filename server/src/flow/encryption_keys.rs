@@ -1,6 +1,7 @@
 //! Replaces the encryption key: encrypts what earlier keys encrypted with the current one, and says what an
 //! earlier key is still needed for.
 
+use super::audit::{self, Actor, Change};
 use super::error::Result;
 use super::idempotency;
 use crate::app::App;
@@ -12,6 +13,7 @@ use crate::store::projects::EncryptedSecret;
 use anyhow::anyhow;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use strum::VariantArray;
 
@@ -178,7 +180,11 @@ pub struct Rotated {
 ///
 /// # Errors
 /// When the store fails; when servers keep encrypting with another key.
-pub async fn rotate(app: &App, mut progress: impl FnMut(EncryptedColumn, u64)) -> Result<Rotated> {
+pub async fn rotate(
+    app: &App,
+    by: &Actor,
+    mut progress: impl FnMut(EncryptedColumn, u64),
+) -> Result<Rotated> {
     let (mut rows, mut written) = (0, 0);
     for _ in 0..ROUNDS {
         let mut round = Round::default();
@@ -191,11 +197,13 @@ pub async fn rotate(app: &App, mut progress: impl FnMut(EncryptedColumn, u64)) -
             if round.unreadable == 0 {
                 retire_others(app, rows > 0).await?;
             }
-            return Ok(Rotated {
+            let rotated = Rotated {
                 key: app.keys.current_id().to_string(),
                 rows,
                 unreadable: round.unreadable,
-            });
+            };
+            record(app, by, &rotated).await?;
+            return Ok(rotated);
         }
     }
     let id = app.keys.current_id();
@@ -204,6 +212,21 @@ pub async fn rotate(app: &App, mut progress: impl FnMut(EncryptedColumn, u64)) -
          TILL_ENCRYPTION_KEY: restart every server with the key {id} in its place, then run this again"
     )
     .into())
+}
+
+async fn record(app: &App, by: &Actor, rotated: &Rotated) -> Result<()> {
+    let mut tx = app.store.begin().await?;
+    let change = Change {
+        action: "encryption_key.rotate",
+        project: None,
+        subject: rotated.key.clone(),
+        before: None,
+        after: None,
+        detail: json!({ "rows": rotated.rows, "unreadable": rotated.unreadable }),
+    };
+    audit::append(&mut tx, by, change).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    Ok(())
 }
 
 /// What a round found.

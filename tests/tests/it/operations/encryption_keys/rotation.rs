@@ -155,6 +155,9 @@ async fn the_key_is_replaced_while_servers_take_payments() -> Result<()> {
     let again = keys(&app, &["rotate", "--json"], &ROTATED).await?;
     let again: Value = serde_json::from_str(&again)?;
     ensure!(again["rows"] == 0 && again["unreadable"] == 0, "{again}");
+    let sql = "select count(*) from audit_log where action = 'encryption_key.rotate'";
+    let recorded: i64 = sqlx::query_scalar(sql).fetch_one(&store).await?;
+    ensure!(recorded == 2, "{recorded} entries in the audit log");
     traffic.goes_on().await?;
 
     // What the old key made goes on working for as long as a server has it.
