@@ -1,86 +1,18 @@
 //! Who may call what: every operation of the OpenAPI document by every caller. An operation without a
 //! row in [`ACCESS`] fails the test.
 
+mod table;
+
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use table::{ACCESS, Access};
 use till_tests::TestApp;
 use till_tests::app::{OPERATOR_TOKEN, Setup};
 use till_tests::cards::APPROVED;
 use till_tests::client::{Keys, Opened, events, send, text};
 use till_tests::wait::until;
-
-/// Whose calls an operation takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// Everybody's. It names no object, or only what the caller brings.
-    Public,
-    /// Those with a secret key of the project that the object belongs to, with this scope.
-    Project(&'static str),
-    /// Those with the client token of the invoice.
-    Invoice,
-    /// Those with the publishable key, from an allowed origin.
-    Page,
-    /// Those of an operator with this role, or one after it in [`ROLES`].
-    Operator(&'static str),
-    /// Those that the payment system has signed.
-    Signed,
-}
-
-const ACCESS: &[(&str, Access)] = &[
-    ("listInvoices", Access::Project("read")),
-    ("createInvoice", Access::Project("write")),
-    ("getInvoice", Access::Project("read")),
-    ("cancelInvoice", Access::Project("write")),
-    ("listPayments", Access::Project("read")),
-    ("getPayment", Access::Project("read")),
-    ("createRefund", Access::Project("refund")),
-    ("listRefunds", Access::Project("read")),
-    ("getRefund", Access::Project("read")),
-    ("listDisputes", Access::Project("read")),
-    ("getDispute", Access::Project("read")),
-    ("listEvents", Access::Project("read")),
-    ("getEvent", Access::Project("read")),
-    ("resendEvent", Access::Project("write")),
-    ("resendEvents", Access::Project("write")),
-    ("pingEndpoint", Access::Project("write")),
-    ("advanceTestClock", Access::Project("write")),
-    ("createProject", Access::Operator("admin")),
-    ("listProjects", Access::Operator("viewer")),
-    ("getProject", Access::Operator("viewer")),
-    ("updateProject", Access::Operator("admin")),
-    ("rotateProjectKey", Access::Operator("admin")),
-    ("rotateProjectSecret", Access::Operator("admin")),
-    ("listProjectKeys", Access::Operator("viewer")),
-    ("createProjectKey", Access::Operator("admin")),
-    ("revokeProjectKey", Access::Operator("admin")),
-    ("resolvePayment", Access::Operator("support")),
-    ("createInvoiceFromPage", Access::Page),
-    ("getBillingData", Access::Invoice),
-    ("streamInvoice", Access::Invoice),
-    ("fixPayment", Access::Invoice),
-    ("cancelPayment", Access::Invoice),
-    ("receiveWebhook", Access::Signed),
-    ("submitPaymentForm", Access::Public),
-    ("returnFromVerification", Access::Public),
-    ("returnFromVerificationByForm", Access::Public),
-    ("getPaymentPage", Access::Public),
-    ("redirectToPaymentPage", Access::Public),
-    ("getPaymentFrame", Access::Public),
-    ("getCaptcha", Access::Public),
-    ("getEmbedVersion", Access::Public),
-    ("getEmbedScriptVersion", Access::Public),
-    ("getWidgetTexts", Access::Public),
-    ("getWidgetFile", Access::Public),
-    ("getEmbedScript", Access::Public),
-    ("getEmbedTypes", Access::Public),
-    ("getProblemType", Access::Public),
-    ("getHealth", Access::Public),
-    ("getReadiness", Access::Public),
-    ("getMetrics", Access::Public),
-    ("getSandbox", Access::Public),
-];
 
 /// The scopes of secret keys.
 const SCOPES: [&str; 3] = ["read", "write", "refund"];
