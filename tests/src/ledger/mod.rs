@@ -209,7 +209,10 @@ fn project(callbacks: &[ReceivedCallback]) -> Result<Ledger> {
                 (0, -amount("refund")?)
             }
             // This event reports the payment and its refund.
-            "payment.duplicate_refunded" => (amount("payment")?, amount("refund")?),
+            "payment.duplicate_refunded" => {
+                returned.extend(refund);
+                (amount("payment")?, amount("refund")?)
+            }
             "dispute.opened" | "dispute.updated" | "dispute.closed" => {
                 totals.dispute = data["dispute"]["status"].as_str().map(str::to_owned);
                 (0, 0)
