@@ -112,15 +112,15 @@ pub struct NewCaptcha {
     pub kind: CaptchaKind,
     /// The public key of the site at the provider.
     pub site_key: String,
-    /// The secret key. Where absent, the stored one is kept.
-    pub secret: Option<String>,
+    /// The secret key.
+    pub secret: String,
     /// The URL at which the provider checks a token; the provider's own where absent.
     pub verify_url: Option<String>,
     /// The URL of the provider's script; the provider's own where absent.
     pub script_url: Option<String>,
 }
 
-/// Validates a captcha and encrypts its secret. `known`: the project's captcha until now.
+/// Validates a captcha and encrypts its secret.
 ///
 /// # Errors
 /// `invalid-request` with every invalid field.
@@ -128,7 +128,6 @@ pub fn settings(
     app: &App,
     project: &ProjectId,
     new: NewCaptcha,
-    known: Option<&CaptchaSettings>,
 ) -> Result<CaptchaSettings> {
     let mut errors = vec![];
     let mut invalid = |field: &str, code: &str, message: String| {
@@ -141,7 +140,7 @@ pub fn settings(
     if !is_key(&new.site_key) {
         invalid("site_key", "invalid", key_rule.clone());
     }
-    if new.secret.as_deref().is_some_and(|secret| !is_key(secret)) {
+    if !is_key(&new.secret) {
         invalid("secret", "invalid", key_rule);
     }
     for (field, url) in [
@@ -152,17 +151,8 @@ pub fn settings(
             invalid(field, "invalid", error.to_string());
         }
     }
-    // A secret that was given for one address is not sent to another.
-    let kept = known.filter(|known| known.kind == new.kind && known.verify_url == new.verify_url);
-    if new.secret.is_none() && kept.is_none() {
-        invalid("secret", "required", "is required".into());
-    }
     Error::if_any(errors)?;
-    let secret = match (new.secret, kept) {
-        (Some(secret), _) => app.keys.encrypt(&secret_context(project), &secret)?,
-        (None, Some(kept)) => kept.secret.clone(),
-        (None, None) => return Err(Error::field("captcha.secret", "required", "is required")),
-    };
+    let secret = app.keys.encrypt(&secret_context(project), &new.secret)?;
     Ok(CaptchaSettings {
         kind: new.kind,
         site_key: new.site_key,

@@ -103,7 +103,7 @@ pub async fn create_project(
 ) -> Result<CreatedProject> {
     let settings = normalize(settings, app.config.dev)?;
     let id = ProjectId::from_unique(new_id::unique());
-    let captcha = captcha.map(|new| captcha::settings(app, &id, new, None));
+    let captcha = captcha.map(|new| captcha::settings(app, &id, new));
     let captcha = captcha.transpose()?;
     let (sk, signing_secret) = (new_id::key("sk_")?, new_id::signing_secret()?);
     let now = clock::now_ms();
@@ -191,12 +191,9 @@ pub async fn update_project(
     project.settings = settings;
     let mut detail = json!({});
     if let Some(captcha) = update.captcha {
+        detail["captcha"] = json!(["secret"]);
         before["captcha"] = audit::json(&project.captcha)?;
-        if captcha.as_ref().is_some_and(|new| new.secret.is_some()) {
-            detail["captcha"] = json!(["secret"]);
-        }
-        let known = project.captcha.as_ref();
-        let new = captcha.map(|new| captcha::settings(app, id, new, known));
+        let new = captcha.map(|new| captcha::settings(app, id, new));
         project.captcha = new.transpose()?;
         after["captcha"] = audit::json(&project.captcha)?;
     }

@@ -132,9 +132,9 @@ struct CaptchaBody {
     #[schema(pattern = "^[!-~]{1,500}$")]
     site_key: String,
     /// The secret key of your site at the provider; for Friendly Captcha, an API key. Stored encrypted and
-    /// never returned. Absent in an update with the same `kind` and `verify_url`: unchanged.
+    /// never returned.
     #[schema(pattern = "^[!-~]{1,500}$")]
-    secret: Option<String>,
+    secret: String,
     /// The URL at which a token is checked. Absent: the provider's own.
     #[schema(pattern = r"^https?://[^\s/?#]+")]
     verify_url: Option<String>,

@@ -86,7 +86,9 @@ async fn log_lines_carry_the_payment_id() -> Result<()> {
     for line in lines.iter().filter(|line| about(line)).filter(ours) {
         ensure!(field(line, "project") == Some(&app.keys.id), "{line}");
         // Lines about a refund carry the payment only.
-        let of_payment = field(line, "refund").is_some() || line["message"] == "request completed";
+        let messages = ["request completed", "audit log entry"];
+        let of_payment = field(line, "refund").is_some()
+            || messages.iter().any(|message| line["message"] == *message);
         let invoice = field(line, "invoice") == Some(&opened.id);
         ensure!(invoice || of_payment, "{line}");
     }

@@ -127,6 +127,7 @@ async fn the_key_is_replaced_while_servers_take_payments() -> Result<()> {
     traffic.goes_on().await?;
     balancer.send_to(&[&rotated.line]);
     ensure!(prepared.terminate().await?);
+    traffic.goes_on().await?;
     let [new, old] = &list(&app, &ROTATED).await?[..] else {
         anyhow::bail!("two keys");
     };

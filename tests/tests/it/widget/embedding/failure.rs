@@ -74,6 +74,10 @@ async fn the_code_of_the_widget_is_blocked() -> Result<()> {
     let page = site.open().await?;
     page.browser.block(&["*.wasm"]).await?;
     page.add_script().await?;
+    // The frame has noticed it before it is opened.
+    page.browser.enter_frame("dialog iframe").await?;
+    page.browser.wait_for("#not-loaded:not([hidden])").await?;
+    page.browser.leave_frames().await?;
     let open = "listen(Till({ locale: 'de-AT' }).open(A))";
     // Esc works at once, wherever the focus is.
     page.run(open).await?;
