@@ -75,3 +75,17 @@ export type ReturnedPayment = {
   /** The payment's id. */
   payment: string;
 };
+
+/** A message from the page with a captcha to the payment page around it. */
+export type FromCaptcha = {
+  /** The captcha's state. */
+  till_captcha: CaptchaState;
+};
+
+/** The state of a captcha. */
+export type CaptchaState = {
+  /** The height that it needs, in CSS pixels. */
+  height: number;
+  /** When it is solved, the provider's token for the payment fixation. */
+  token: string | null;
+};

@@ -124,11 +124,7 @@ pub struct NewCaptcha {
 ///
 /// # Errors
 /// `invalid-request` with every invalid field.
-pub fn settings(
-    app: &App,
-    project: &ProjectId,
-    new: NewCaptcha,
-) -> Result<CaptchaSettings> {
+pub fn settings(app: &App, project: &ProjectId, new: NewCaptcha) -> Result<CaptchaSettings> {
     let mut errors = vec![];
     let mut invalid = |field: &str, code: &str, message: String| {
         errors.push(FieldError::new(format!("captcha.{field}"), code, message));
