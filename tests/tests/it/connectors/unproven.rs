@@ -80,7 +80,9 @@ impl<S: PaymentSystem> Watched<S> {
         for answer in rest {
             answer.problem(503, "unavailable")?;
         }
-        ensure!(self.calls() == CALLS, "{} calls", self.calls());
+        // The payment may be polled as well.
+        let calls = self.calls();
+        ensure!((CALLS..=CALLS + 2).contains(&calls), "{calls} calls");
         Ok(())
     }
 }
