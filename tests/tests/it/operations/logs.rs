@@ -195,7 +195,8 @@ async fn the_text_log_says_why() -> Result<()> {
         "to=declined"
     ]));
     for line in app.log().lines().filter(|line| line.contains(" INFO ")) {
-        ensure!(line.len() < 360, "{} characters: {line}", line.len());
+        // The webhook may tell of the decline before the answer to the call does: its id is in the line then.
+        ensure!(line.len() < 400, "{} characters: {line}", line.len());
         for name in ["request=", "payment=", "invoice=", "project="] {
             ensure!(line.matches(name).count() <= 1, "{name} twice: {line}");
         }
