@@ -50,10 +50,12 @@
     const { till, invoice: wanted, token } = (page && event.source === page && event.origin === origin && event.data) || {};
     if (wanted && token) request(wanted, token);
     if (till === "open" && wanted === invoice) focus();
+    if (till === "close") leave();
   };
   addEventListener("message", keep);
   // Nothing is in progress that the buyer would have to be asked about.
-  const escape = (event) => event.key === "Escape" && post("close", { status: "open" });
+  const leave = () => post("close", { status: "open" });
+  const escape = (event) => event.key === "Escape" && leave();
   addEventListener("keydown", escape);
   if (framed) post("loaded");
 
@@ -64,7 +66,11 @@
     stop();
     document.getElementById("skeleton").hidden = true;
     failed.hidden = false;
-    failed.querySelector("button").onclick = () => location.reload();
+    const [retry, close] = failed.querySelectorAll("button");
+    retry.onclick = () => location.reload();
+    close.onclick = leave;
+    // The page around removes its own close button once the frame has answered.
+    close.hidden = !page;
     post("error", { status: "error", code: "load-failed", message: "The code of the widget could not be loaded." });
   };
   const timer = setTimeout(fail, 12_000);
