@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256, Sha384};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tower_http::compression::CompressionLayer;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,29 +34,36 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 /// # Errors
 /// When the store fails.
 pub async fn record(app: &App) -> Result<()> {
-    if let Some(script) = assets::embed_script() {
+    if let Some(own) = &*OWN {
         let now = clock::now_ms();
         app.store
-            .record_embed_script(&name_of(script), script, now)
+            .record_embed_script(&own.name, own.script, now)
             .await?;
     }
     Ok(())
 }
 
-/// The name of a version: it contains a hash of the content.
-fn name_of(script: &str) -> String {
-    let hash = hex::encode(Sha256::digest(script));
-    format!("till-{}-{}.js", env!("CARGO_PKG_VERSION"), &hash[..HASH])
+/// The version of this build.
+struct Version {
+    script: &'static str,
+    name: String,
+    integrity: String,
 }
 
-/// The digits of the hash in a name: 128 bits.
-const HASH: usize = 32;
+/// `None` if the server was built without the widget. The script is hashed once.
+static OWN: LazyLock<Option<Version>> = LazyLock::new(|| {
+    let script = assets::embed_script()?;
+    Some(Version {
+        script,
+        name: format!("till-{}-{}", env!("CARGO_PKG_VERSION"), ending(script)),
+        integrity: format!("sha384-{}", STANDARD.encode(Sha384::digest(script))),
+    })
+});
 
-/// Whether the content of a version is that of its name.
-fn fits(name: &str, script: &str) -> bool {
+/// What the name of a version ends with: the first 128 bits of the hash of its content.
+fn ending(script: &str) -> String {
     let hash = hex::encode(Sha256::digest(script));
-    name.strip_suffix(".js")
-        .is_some_and(|name| name.ends_with(&hash[..HASH]))
+    format!("{}.js", &hash[..32])
 }
 
 problems!(CurrentProblems: NotFound);
@@ -76,7 +83,7 @@ struct EmbedScript {
     src: String,
     /// The hash of the content, for the attribute `integrity` of the script tag (W3C Subresource Integrity).
     #[schema(pattern = "^sha384-[A-Za-z0-9+/]{64}$")]
-    integrity: String,
+    integrity: &'static str,
 }
 
 /// The embed script's current version
@@ -86,11 +93,11 @@ struct EmbedScript {
     security(()),
     responses((status = 200, body = EmbedScript, description = "The current version"), CurrentProblems))]
 async fn current(State(app): State<Arc<App>>) -> Result<impl IntoResponse> {
-    let script = assets::embed_script().ok_or_else(|| Error::not_found("file"))?;
+    let own = OWN.as_ref().ok_or_else(|| Error::not_found("file"))?;
     let current = EmbedScript {
         version: env!("CARGO_PKG_VERSION"),
-        src: format!("{}/embed/{}", app.base_url, name_of(script)),
-        integrity: format!("sha384-{}", STANDARD.encode(Sha384::digest(script))),
+        src: format!("{}/embed/{}", app.base_url, own.name),
+        integrity: &own.integrity,
     };
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(current)))
 }
@@ -110,12 +117,12 @@ async fn version(
     Path(name): Path<String>,
     request: HeaderMap,
 ) -> Result<Response> {
-    if assets::embed_script().is_some_and(|script| name_of(script) == name) {
+    if OWN.as_ref().is_some_and(|own| own.name == name) {
         return assets::embed_version(&request);
     }
     let earlier = app.store.embed_script(&name).await?;
     let script = earlier.ok_or_else(|| Error::not_found("file"))?;
-    if !fits(&name, &script) {
+    if !name.ends_with(&ending(&script)) {
         tracing::error!(
             name,
             "the embed script in the database was changed: it is not served"
