@@ -22,6 +22,11 @@ pub enum EncryptedColumn {
 pub struct AssociatedData(pub(super) String);
 
 impl EncryptedColumn {
+    /// Whether a value is a JSON list with several ciphertexts. Any other is one ciphertext.
+    pub fn is_list(self) -> bool {
+        self == Self::SigningSecrets
+    }
+
     /// The associated data of a row, by its key. A key of one column has an empty second part.
     pub fn row(self, key: [&str; 2]) -> AssociatedData {
         let [first, second] = key;

@@ -147,19 +147,12 @@ async fn count_values(app: &App) -> Result<BTreeMap<Option<KeyId>, u64>> {
 
 /// The ciphertexts of a value.
 fn ciphertexts(column: EncryptedColumn, value: &str) -> anyhow::Result<Vec<String>> {
-    Ok(match column {
-        EncryptedColumn::SigningSecrets => {
-            let secrets: Vec<EncryptedSecret> = serde_json::from_str(value)?;
-            secrets
-                .into_iter()
-                .map(|secret| secret.ciphertext)
-                .collect()
-        }
-        EncryptedColumn::Credentials
-        | EncryptedColumn::Responses
-        | EncryptedColumn::CaptchaSecret
-        | EncryptedColumn::CardEncryptionKeys => vec![value.to_owned()],
-    })
+    if !column.is_list() {
+        return Ok(vec![value.to_owned()]);
+    }
+    let secrets: Vec<EncryptedSecret> = serde_json::from_str(value)?;
+    let ciphertexts = secrets.into_iter().map(|secret| secret.ciphertext);
+    Ok(ciphertexts.collect())
 }
 
 /// The result of [`rotate`].
@@ -297,19 +290,14 @@ fn encrypted_again(
     {
         return Ok(None);
     }
-    Ok(Some(match column {
-        EncryptedColumn::SigningSecrets => {
-            let mut secrets: Vec<EncryptedSecret> = serde_json::from_str(&row.value)?;
-            for secret in &mut secrets {
-                secret.ciphertext = encrypt(&secret.ciphertext)?;
-            }
-            serde_json::to_string(&secrets)?
-        }
-        EncryptedColumn::Credentials
-        | EncryptedColumn::Responses
-        | EncryptedColumn::CaptchaSecret
-        | EncryptedColumn::CardEncryptionKeys => encrypt(&row.value)?,
-    }))
+    if !column.is_list() {
+        return Ok(Some(encrypt(&row.value)?));
+    }
+    let mut secrets: Vec<EncryptedSecret> = serde_json::from_str(&row.value)?;
+    for secret in &mut secrets {
+        secret.ciphertext = encrypt(&secret.ciphertext)?;
+    }
+    Ok(Some(serde_json::to_string(&secrets)?))
 }
 
 /// Records that no value needs another key than the current one. If any did until now, a server may have had

@@ -117,17 +117,11 @@ impl Store {
         for column in EncryptedColumn::VARIANTS {
             let place = Place::of(*column);
             let (table, name) = (place.table, place.column);
-            let condition = match column {
-                // A JSON list. No other text of it can contain a key's id after a quotation mark.
-                EncryptedColumn::SigningSecrets => {
-                    format!("replace({name}, '\"' || $1, '') <> {name}")
-                }
-                EncryptedColumn::Credentials
-                | EncryptedColumn::Responses
-                | EncryptedColumn::CaptchaSecret
-                | EncryptedColumn::CardEncryptionKeys => {
-                    format!("substr({name}, 1, {PREFIX}) = $1 and {name} is not null")
-                }
+            let condition = if column.is_list() {
+                // No other text of the list can contain a key's id after a quotation mark.
+                format!("replace({name}, '\"' || $1, '') <> {name}")
+            } else {
+                format!("substr({name}, 1, {PREFIX}) = $1 and {name} is not null")
             };
             let sql = format!(
                 "select count(*) from (select 1 from {table} where {condition} limit 1) as one"
