@@ -166,7 +166,8 @@ pub struct SentEvent {
     pub state: DeliveryState,
     /// Every delivery attempt, oldest first.
     pub attempts: Vec<DeliveryAttempt>,
-    /// When the next attempt is due, RFC 3339 UTC.
+    /// When the next attempt is due, RFC 3339 UTC. `null` for a pending event that waits for an earlier one
+    /// of its invoice.
     #[cfg_attr(feature = "openapi", schema(required, format = DateTime))]
     pub next_attempt_at: Option<String>,
     /// When it was first delivered, RFC 3339 UTC.

@@ -3,6 +3,8 @@
 pub mod deliver;
 mod endpoint;
 pub mod guard;
+mod in_flight;
+mod recorder;
 pub mod schedule;
 pub mod sign;
 pub mod worker;

@@ -1,7 +1,7 @@
 //! The retry schedule of callbacks.
 
 use super::deliver::Answer;
-use crate::store::events::Next;
+use crate::store::event_attempts::Next;
 
 /// The delays after the first, second, ... failed attempt, in seconds: 5 s, 5 min, 30 min, 2 h, 5 h,
 /// 10 h, 14 h, 20 h, 24 h.

@@ -3,8 +3,7 @@
 use super::deliver::Answer;
 use super::schedule;
 use crate::store::Store;
-use crate::store::event_attempts::Attempt;
-use crate::store::events::Next;
+use crate::store::event_attempts::{Attempt, Attempted, Next};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,10 +30,12 @@ enum Timing {
     RunningOnOldServer,
     /// Claimed by a server that is gone.
     LeaseOver,
+    /// Not due before an earlier one's attempt.
+    Waiting,
 }
 
 impl Timing {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Due,
         Self::RetriedLater,
         Self::Refused,
@@ -43,6 +44,7 @@ impl Timing {
         Self::RunningAgain,
         Self::RunningOnOldServer,
         Self::LeaseOver,
+        Self::Waiting,
     ];
 
     fn is_due(self) -> bool {
@@ -50,17 +52,18 @@ impl Timing {
     }
 
     /// `next_attempt_at`, `leased_until` and `refused_until`.
-    fn columns(self) -> (i64, Option<i64>, Option<i64>) {
+    fn columns(self) -> (Option<i64>, Option<i64>, Option<i64>) {
         let (before, later) = (NOW - 10, NOW + 500);
         match self {
-            Self::Due => (before, None, None),
-            Self::RetriedLater => (later, None, None),
-            Self::Refused => (later, None, Some(later)),
-            Self::RefusedAndDue => (before, None, Some(before)),
-            Self::Running => (later, Some(later), None),
-            Self::RunningAgain => (later, Some(later), Some(before)),
-            Self::RunningOnOldServer => (later, None, Some(before)),
-            Self::LeaseOver => (before, Some(before), None),
+            Self::Due => (Some(before), None, None),
+            Self::RetriedLater => (Some(later), None, None),
+            Self::Refused => (Some(later), None, Some(later)),
+            Self::RefusedAndDue => (Some(before), None, Some(before)),
+            Self::Running => (Some(later), Some(later), None),
+            Self::RunningAgain => (Some(later), Some(later), Some(before)),
+            Self::RunningOnOldServer => (Some(later), None, Some(before)),
+            Self::LeaseOver => (Some(before), Some(before), None),
+            Self::Waiting => (None, None, None),
         }
     }
 }
@@ -141,7 +144,7 @@ async fn fill(store: &Store, queue: &Queue) {
                 .bind(format!("inv_{invoice}"))
                 .bind(sequence)
                 .bind(state.as_str())
-                .bind(pending.then_some(next))
+                .bind(next.filter(|_| pending))
                 .bind(leased.filter(|_| pending))
                 .bind(refused.filter(|_| pending))
                 .execute(store.pool())
@@ -196,10 +199,15 @@ fn answers() -> impl Strategy<Value = Answers> {
     prop::collection::vec(prop::collection::vec(event, 1..5), 1..3)
 }
 
-/// Delivers everything and returns the attempts in order, each with the status.
-async fn deliver(store: &Store, answers: &Answers) -> Vec<(Place, Option<u16>)> {
-    let due = |events: &Vec<_>| vec![(DeliveryState::Pending, Timing::Due); events.len()];
-    fill(store, &answers.iter().map(due).collect()).await;
+/// Delivers everything and returns the attempts in order, each with the status. `later`: the timing of all
+/// events but the first one of each invoice.
+async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place, Option<u16>)> {
+    let queue = |events: &Vec<_>| {
+        let mut queue = vec![(DeliveryState::Pending, later); events.len()];
+        queue[0].1 = Timing::Due;
+        queue
+    };
+    fill(store, &answers.iter().map(queue).collect()).await;
     let (mut now, mut log) = (NOW, vec![]);
     loop {
         let claimed = claim(store, now).await;
@@ -234,9 +242,15 @@ async fn deliver(store: &Store, answers: &Answers) -> Vec<(Place, Option<u16>)> 
                 error: None,
                 answer: None,
             };
-            let id = format!("evt_{invoice}x{sequence}").parse().unwrap();
             assert_ne!(next, Next::Failed);
-            store.record_attempt(&id, &attempt, next).await.unwrap();
+            let attempted = Attempted {
+                event: format!("evt_{invoice}x{sequence}").parse().unwrap(),
+                invoice: Some(format!("inv_{invoice}").parse().unwrap()),
+                sequence,
+                attempt,
+                next,
+            };
+            store.record_attempts(&[&attempted]).await.unwrap();
         }
     }
 }
@@ -251,8 +265,9 @@ fn an_event_is_sent_after_earlier_ones_were_delivered_or_refused() {
     let runtime = Runtime::new().unwrap();
     let store = runtime.block_on(open(directory.path()));
     let mut runner = TestRunner::new(Config::with_cases(40));
-    let result = runner.run(&answers(), |answers| {
-        let log = runtime.block_on(deliver(&store, &answers));
+    let later = prop::sample::select(&[Timing::Due, Timing::Waiting][..]);
+    let result = runner.run(&(answers(), later), |(answers, later)| {
+        let log = runtime.block_on(deliver(&store, &answers, later));
         let mut last = BTreeMap::new();
         for ((invoice, sequence), status) in log {
             for earlier in 1..sequence {
@@ -274,4 +289,24 @@ fn an_event_is_sent_after_earlier_ones_were_delivered_or_refused() {
         Ok(())
     });
     result.unwrap();
+}
+
+/// A server of an earlier version delivered the first event and made no other one due.
+#[tokio::test]
+async fn an_event_that_waits_for_nothing_is_released() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    let (pending, delivered) = (DeliveryState::Pending, DeliveryState::Delivered);
+    let of = |first| {
+        vec![
+            (first, Timing::RetriedLater),
+            (pending, Timing::Waiting),
+            (pending, Timing::Waiting),
+        ]
+    };
+    fill(&store, &vec![of(delivered), of(pending)]).await;
+    assert!(claim(&store, NOW).await.is_empty());
+    assert_eq!(store.release_stranded_events(NOW).await.unwrap(), 1);
+    assert!(claim(&store, NOW).await.into_keys().eq([(0, 2)]));
+    assert_eq!(store.release_stranded_events(NOW).await.unwrap(), 0);
 }

@@ -1,20 +1,23 @@
 //! The outbox worker. The number of concurrent deliveries is limited for each project, so that an
 //! endpoint that does not answer delays no other project.
 
-use crate::callbacks::deliver::{Answer, Deliverer};
-use crate::callbacks::{endpoint, schedule, sign};
+use super::deliver::{Answer, Deliverer};
+use super::in_flight::{Delivery, InFlight};
+use super::{endpoint, recorder, schedule, sign};
 use crate::clock;
 use crate::crypto::Keys;
-use crate::store::Store;
-use crate::store::event_attempts::Attempt;
-use crate::store::events::{Next, PendingEvent};
+use crate::store::event_attempts::{Attempt, Attempted, Next};
+use crate::store::event_claims::PendingEvent;
+use crate::store::projects::Project;
+use crate::store::{self, Store};
 use crate::telemetry::{Callback, Metrics};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use anyhow::Context;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use till_shared::event::Event;
 use till_shared::id::ProjectId;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
@@ -24,12 +27,14 @@ use tracing::{Instrument, Span};
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
 const LEASE_MS: i64 = 20_000;
-/// The maximum number of concurrent deliveries for one project.
-const PER_PROJECT: i64 = 8;
 /// The number of concurrent deliveries from which each project gets only one.
 const BUSY: usize = 256;
 /// How often the outbox is read when nothing wakes the worker.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How often callbacks are looked for that a server of an earlier version left without a due time.
+const RELEASE_INTERVAL: Duration = Duration::from_secs(60);
+/// The most attempts that wait to be recorded.
+const UNRECORDED: usize = 256;
 /// How much of a response body is stored, in bytes.
 const STORED_BODY: usize = 1024;
 
@@ -53,94 +58,108 @@ pub struct Outbox {
 
 /// Delivers callbacks until the server shuts down, and finishes the deliveries in progress.
 pub async fn run(outbox: Arc<Outbox>) {
-    let tasks = TaskTracker::new();
-    let in_flight = InFlight::default();
-    loop {
-        if let Err(error) = start_due(&outbox, &tasks, &in_flight).await {
-            tracing::error!(%error, "the outbox could not be read");
-        }
-        tokio::select! {
-            () = outbox.wake.notified() => {}
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
-            () = outbox.shutdown.cancelled() => break,
-        }
-    }
-    tasks.close();
-    tasks.wait().await;
+    let (recorder, ended) = mpsc::channel(UNRECORDED);
+    let worker = Worker {
+        outbox: outbox.clone(),
+        tasks: TaskTracker::new(),
+        in_flight: InFlight::default(),
+        recorder,
+    };
+    tokio::join!(worker.run(), recorder::run(outbox, ended));
 }
 
-/// The deliveries in flight, by project.
-#[derive(Clone, Default)]
-struct InFlight(Arc<Mutex<HashMap<ProjectId, i64>>>);
-
-impl InFlight {
-    fn of(&self, project: &ProjectId) -> i64 {
-        self.lock().get(project).copied().unwrap_or(0)
-    }
-
-    fn start(&self, project: &ProjectId) -> Delivery {
-        *self.lock().entry(project.clone()).or_default() += 1;
-        Delivery {
-            in_flight: self.clone(),
-            project: project.clone(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts as a delivery in flight until it is dropped, which a panic does too.
-struct Delivery {
+struct Worker {
+    outbox: Arc<Outbox>,
+    tasks: TaskTracker,
     in_flight: InFlight,
-    project: ProjectId,
+    recorder: Sender<(Attempted, Delivery)>,
 }
 
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        let mut counts = self.in_flight.lock();
-        if let Some(count) = counts.get_mut(&self.project) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.project);
+impl Worker {
+    async fn run(self) {
+        let mut released: Option<Instant> = None;
+        while !self.outbox.shutdown.is_cancelled() {
+            if released.is_none_or(|at| at.elapsed() > RELEASE_INTERVAL) {
+                self.release_stranded().await;
+                released = Some(Instant::now());
+            }
+            if let Err(error) = self.start_due().await {
+                tracing::error!(%error, "the outbox could not be read");
+            }
+            tokio::select! {
+                () = self.outbox.wake.notified() => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                () = self.outbox.shutdown.cancelled() => {}
             }
         }
+        self.tasks.close();
+        self.tasks.wait().await;
     }
-}
 
-async fn start_due(
-    outbox: &Arc<Outbox>,
-    tasks: &TaskTracker,
-    in_flight: &InFlight,
-) -> anyhow::Result<()> {
-    let now = clock::now_ms();
-    for project in outbox.store.projects_with_due_events(now).await? {
-        let share = if tasks.len() < BUSY { PER_PROJECT } else { 1 };
-        let free = share - in_flight.of(&project);
-        if free <= 0 {
-            continue;
+    async fn release_stranded(&self) {
+        let released = self.outbox.store.release_stranded_events(clock::now_ms());
+        match released.await {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::info!(
+                    count,
+                    "callbacks of a server of an earlier version were released"
+                );
+            }
+            Err(error) => tracing::error!(%error, "the outbox could not be checked"),
         }
-        let due = outbox
-            .store
-            .claim_due_events(&project, now, now + LEASE_MS, free)
-            .await?;
+    }
+
+    async fn start_due(&self) -> store::Result<()> {
+        let due = self.outbox.store.projects_with_due_events(clock::now_ms());
+        for project in due.await? {
+            if let Err(error) = self.start_due_of(&project).await {
+                tracing::error!(%project, %error, "the project's callbacks could not be claimed");
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_due_of(&self, project: &ProjectId) -> anyhow::Result<()> {
+        let free = self.in_flight.free(project, self.tasks.len() >= BUSY);
+        if free <= 0 {
+            return Ok(());
+        }
+        let store = &self.outbox.store;
+        let now = clock::now_ms();
+        let due = store.claim_due_events(project, now, now + LEASE_MS, free);
+        let due = due.await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let Some(project) = endpoint::find(store, project).await?.map(Arc::new) else {
+            tracing::debug!(%project, "callbacks kept: the project has no endpoint");
+            return Ok(());
+        };
         for event in due {
-            let delivery = in_flight.start(&project);
-            let outbox = outbox.clone();
-            tasks.spawn(async move {
-                let span = span(&event);
-                let attempted = attempt(&outbox, &event).instrument(span.clone()).await;
-                if let Err(error) = attempted {
+            let delivery = self.in_flight.start(&project.id);
+            self.start(project.clone(), event, delivery);
+        }
+        Ok(())
+    }
+
+    fn start(&self, project: Arc<Project>, event: PendingEvent, delivery: Delivery) {
+        let (outbox, recorder) = (self.outbox.clone(), self.recorder.clone());
+        self.tasks.spawn(async move {
+            let span = span(&event);
+            let attempted = attempt(&outbox, &project, &event).instrument(span.clone());
+            match attempted.await {
+                Ok(attempted) => {
+                    delivery.ended(attempted.next == Next::Delivered);
+                    // The recorder runs for as long as there are senders.
+                    let _ = recorder.send((attempted, delivery)).await;
+                }
+                Err(error) => {
                     tracing::error!(parent: &span, %error, "a callback could not be sent");
                 }
-                drop(delivery);
-                // The invoice's next callback may be due now.
-                outbox.wake.notify_one();
-            });
-        }
+            }
+        });
     }
-    Ok(())
 }
 
 /// The span of an attempt, for the log and the traces.
@@ -171,12 +190,12 @@ fn span(event: &PendingEvent) -> Span {
     span
 }
 
-async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
-    let project = endpoint::find(&outbox.store, &event.project).await?;
-    let Some((project, url)) = project.as_ref().and_then(|p| Some((p, p.endpoint()?))) else {
-        tracing::debug!("callback kept: the project has no endpoint");
-        return Ok(());
-    };
+async fn attempt(
+    outbox: &Outbox,
+    project: &Project,
+    event: &PendingEvent,
+) -> anyhow::Result<Attempted> {
+    let url = project.endpoint().context("the project has no endpoint")?;
     let secrets = sign::valid_secrets(&outbox.keys, project)?;
     let at = clock::now_ms();
     let answer = outbox
@@ -201,10 +220,13 @@ async fn attempt(outbox: &Outbox, event: &PendingEvent) -> anyhow::Result<()> {
         error: answer.error,
         answer: answer.body.map(|text| beginning(&text).to_owned()),
     };
-    Ok(outbox
-        .store
-        .record_attempt(&event.id, &attempt, next)
-        .await?)
+    Ok(Attempted {
+        event: event.id.clone(),
+        invoice: event.invoice.clone(),
+        sequence: event.sequence,
+        attempt,
+        next,
+    })
 }
 
 /// Reports an attempt to the log, the trace and the metrics.
@@ -245,9 +267,10 @@ fn beginning(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callbacks::in_flight::FIRST_LIMIT;
     use crate::callbacks::sign::secret_context;
     use crate::store::events::{self, NewEvent};
-    use crate::store::projects::{self, EncryptedSecret, Project};
+    use crate::store::projects::{self, EncryptedSecret};
     use reqwest::dns::{Name, Resolve, Resolving};
     use secrecy::SecretString;
     use std::net::SocketAddr;
@@ -265,7 +288,7 @@ mod tests {
     impl Resolve for PanickingResolver {
         fn resolve(&self, _: Name) -> Resolving {
             let earlier = self.0.fetch_add(1, Ordering::Relaxed);
-            assert!(earlier >= PER_PROJECT, "delivery {earlier} panics");
+            assert!(earlier >= FIRST_LIMIT, "delivery {earlier} panics");
             let here: Box<dyn Iterator<Item = _> + Send> =
                 Box::new(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0))));
             Box::pin(std::future::ready(Ok(here)))
@@ -332,7 +355,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (outbox, project) = outbox(&url, directory.path()).await;
         let mut tx = outbox.store.begin().await.unwrap();
-        for n in 0..=PER_PROJECT {
+        for n in 0..=FIRST_LIMIT {
             let id = EventId::from_unique(format!("{n}"));
             let new = NewEvent {
                 id: &id,
@@ -343,6 +366,7 @@ mod tests {
                 body: "{}",
                 about: &format!("ping {n}"),
                 now: 1,
+                due: true,
             };
             events::insert(&mut tx, &new).await.unwrap();
         }

@@ -84,6 +84,7 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
         body: &body,
         about: &format!("ping {id}"),
         now,
+        due: true,
     };
     let mut tx = app.store.begin().await?;
     events::insert(&mut tx, &new).await?;

@@ -91,6 +91,7 @@ pub async fn write_events(
     let payments = payments::of_invoice(tx, &invoice.id).await?;
     let transition = subject.transition(invoice);
     let now = clock::now_ms();
+    let first = invoice.event_seq + 1;
     for kind in kinds {
         invoice.event_seq += 1;
         let id = EventId::from_unique(new_id::unique());
@@ -115,6 +116,7 @@ pub async fn write_events(
             body: &body,
             about: &format!("{kind} {transition}"),
             now,
+            due: invoice.event_seq == first,
         };
         events::insert(tx, &new).await?;
     }

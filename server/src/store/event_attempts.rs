@@ -1,10 +1,9 @@
 //! The table `event_attempts`: attempts to deliver callbacks.
 
-use super::events::Next;
-use super::{Result, Store};
-use sqlx::FromRow;
+use super::{Result, Store, Tx};
+use sqlx::{AssertSqlSafe, FromRow};
 use till_shared::event::DeliveryState;
-use till_shared::id::EventId;
+use till_shared::id::{EventId, InvoiceId};
 
 /// An attempt to deliver a callback.
 #[derive(Debug, Clone, FromRow)]
@@ -21,55 +20,53 @@ pub struct Attempt {
     pub answer: Option<String>,
 }
 
+/// What happens to a callback after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It is delivered.
+    Delivered,
+    /// There is another attempt.
+    Retry {
+        /// When it is due (milliseconds).
+        at: i64,
+        /// Whether the endpoint refused this callback. Later ones of the invoice do not wait for it.
+        refused: bool,
+    },
+    /// There are no more attempts; it can be resent.
+    Failed,
+    /// The endpoint answered 410, which turns it off.
+    Unsent,
+}
+
+/// The outcome of an attempt.
+#[derive(Debug, Clone)]
+pub struct Attempted {
+    /// The callback.
+    pub event: EventId,
+    /// The invoice whose callbacks are delivered in order.
+    pub invoice: Option<InvoiceId>,
+    /// The position in that order.
+    pub sequence: i64,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What happens next.
+    pub next: Next,
+}
+
 impl Store {
-    /// Records an attempt and updates the callback accordingly.
-    pub async fn record_attempt(
-        &self,
-        event: &EventId,
-        attempt: &Attempt,
-        next: Next,
-    ) -> Result<()> {
+    /// Records attempts in one transaction and updates their callbacks accordingly. If the next callback of
+    /// the invoice waits no longer, it becomes due.
+    pub async fn record_attempts(&self, attempted: &[&Attempted]) -> Result<()> {
+        let mut in_order = attempted.to_vec();
+        in_order.sort_by_key(|one| &one.event);
         let mut tx = self.begin().await?;
-        let number = "update events set attempts = attempts + 1 where id = $1 returning attempts";
-        let number: i64 = sqlx::query_scalar(number)
-            .bind(event.as_str())
-            .fetch_one(tx.conn())
-            .await?;
-        sqlx::query(
-            "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-        )
-        .bind(event.as_str())
-        .bind(number)
-        .bind(attempt.at)
-        .bind(attempt.duration_ms)
-        .bind(attempt.status)
-        .bind(&attempt.error)
-        .bind(&attempt.answer)
-        .execute(tx.conn())
-        .await?;
-        let (state, next_at, refused_until, delivered) = match next {
-            Next::Delivered => (DeliveryState::Delivered, None, None, Some(attempt.at)),
-            Next::Retry { at, refused } => {
-                let refused_until = refused.then_some(at);
-                (DeliveryState::Pending, Some(at), refused_until, None)
+        for one in in_order {
+            let number = update_event(&mut tx, one).await?;
+            insert_attempt(&mut tx, &one.event, number, &one.attempt).await?;
+            if let Some(invoice) = &one.invoice {
+                update_next(&mut tx, invoice, one).await?;
             }
-            Next::Failed => (DeliveryState::Failed, None, None, None),
-            Next::Unsent => (DeliveryState::Unsent, None, None, None),
-        };
-        // A callback that became `unsent` during the attempt stays so, unless it was delivered.
-        sqlx::query(
-            "update events set state = $1, next_attempt_at = $2, refused_until = $3,
-             leased_until = null, delivered_at = coalesce(delivered_at, $4)
-             where id = $5 and (state = 'pending' or $1 = 'delivered')",
-        )
-        .bind(state.as_str())
-        .bind(next_at)
-        .bind(refused_until)
-        .bind(delivered)
-        .bind(event.as_str())
-        .execute(tx.conn())
-        .await?;
+        }
         Ok(tx.commit().await?)
     }
 
@@ -83,4 +80,81 @@ impl Store {
         .fetch_all(self.pool())
         .await?)
     }
+}
+
+/// Returns the number of the attempt. A callback that became `unsent` during the attempt stays so, unless it
+/// was delivered.
+async fn update_event(tx: &mut Tx, attempted: &Attempted) -> Result<i64> {
+    let at = attempted.attempt.at;
+    let (state, next_at, refused_until, delivered) = match attempted.next {
+        Next::Delivered => (DeliveryState::Delivered, None, None, Some(at)),
+        Next::Retry { at, refused } => {
+            let refused_until = refused.then_some(at);
+            (DeliveryState::Pending, Some(at), refused_until, None)
+        }
+        Next::Failed => (DeliveryState::Failed, None, None, None),
+        Next::Unsent => (DeliveryState::Unsent, None, None, None),
+    };
+    let updated = sqlx::query_scalar(
+        "update events set attempts = attempts + 1,
+         state = case when state = 'pending' or $1 = 'delivered' then $1 else state end,
+         next_attempt_at = case when state = 'pending' then $2 end,
+         refused_until = $3, leased_until = null, delivered_at = coalesce(delivered_at, $4)
+         where id = $5 returning attempts",
+    )
+    .bind(state.as_str())
+    .bind(next_at)
+    .bind(refused_until)
+    .bind(delivered)
+    .bind(attempted.event.as_str());
+    Ok(updated.fetch_one(tx.conn()).await?)
+}
+
+async fn insert_attempt(
+    tx: &mut Tx,
+    event: &EventId,
+    number: i64,
+    attempt: &Attempt,
+) -> Result<()> {
+    sqlx::query(
+        "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+    )
+    .bind(event.as_str())
+    .bind(number)
+    .bind(attempt.at)
+    .bind(attempt.duration_ms)
+    .bind(attempt.status)
+    .bind(&attempt.error)
+    .bind(&attempt.answer)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Makes the invoice's next callback due, if it waited for this attempt only. Otherwise takes the due time from
+/// those that still wait. Callbacks that another transaction has locked are left to it: claims check the order
+/// of all.
+async fn update_next(tx: &mut Tx, invoice: &InvoiceId, attempted: &Attempted) -> Result<()> {
+    let skip_locked = tx.engine.for_update_skip_locked();
+    let sql = match attempted.next {
+        Next::Retry { refused: false, .. } => format!(
+            "update events set next_attempt_at = null where id in
+             (select id from events where invoice = $1 and sequence > $2 and state = 'pending'
+              and next_attempt_at <= $3{skip_locked})"
+        ),
+        Next::Delivered | Next::Retry { .. } | Next::Failed | Next::Unsent => format!(
+            "update events set next_attempt_at = $3 where id in
+             (select id from events where invoice = $1 and sequence > $2 and state = 'pending'
+              and next_attempt_at is null order by sequence limit 1{skip_locked})"
+        ),
+    };
+    let now = attempted.attempt.at + attempted.attempt.duration_ms;
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(invoice.as_str())
+        .bind(attempted.sequence)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }

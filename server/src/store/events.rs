@@ -1,6 +1,7 @@
-//! The table `events`: callbacks, inserted in the transaction of the change they report.
+//! The table `events`: callbacks, inserted in the transaction of the change they report. Transactions that
+//! lock several callbacks do so in the order of their ids.
 
-use super::column::{Columns, parse_column};
+use super::column::Columns;
 use super::conditions::{has_email, of_buyer, of_order};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
@@ -34,13 +35,16 @@ pub struct NewEvent<'a> {
     pub about: &'a str,
     /// The current time (milliseconds).
     pub now: i64,
+    /// Whether the delivery is due now. The second callback of a transaction waits for the first one, and is
+    /// not due before that one's attempt ([`record_attempts`](Store::record_attempts)).
+    pub due: bool,
 }
 
-/// Inserts a callback. Its first delivery is due immediately.
+/// Inserts a callback.
 pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     sqlx::query(
         "insert into events (id, project, invoice, sequence, type, body, about, state,
-         next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $8)",
+         next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)",
     )
     .bind(new.id.as_str())
     .bind(new.project.as_str())
@@ -49,37 +53,11 @@ pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
     .bind(new.kind.as_str())
     .bind(new.body)
     .bind(new.about)
+    .bind(new.due.then_some(new.now))
     .bind(new.now)
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// A callback to deliver.
-#[derive(Debug, Clone)]
-pub struct PendingEvent {
-    /// The event's id.
-    pub id: EventId,
-    /// The project that receives it.
-    pub project: ProjectId,
-    /// The body.
-    pub body: String,
-    /// The number of earlier attempts.
-    pub attempts: i64,
-    /// The number of attempts before it was last resent.
-    pub resent_after: i64,
-}
-
-impl FromRow<'_, AnyRow> for PendingEvent {
-    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: row.parse("id")?,
-            project: row.parse("project")?,
-            body: row.try_get("body")?,
-            attempts: row.try_get("attempts")?,
-            resent_after: row.try_get("resent_after")?,
-        })
-    }
 }
 
 /// A callback as it is stored.
@@ -142,30 +120,13 @@ pub struct After {
     pub time: Option<i64>,
 }
 
-/// What happens to a callback after an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// It is delivered.
-    Delivered,
-    /// There is another attempt.
-    Retry {
-        /// When it is due (milliseconds).
-        at: i64,
-        /// Whether the endpoint refused this callback. Later ones of the invoice do not wait for it.
-        refused: bool,
-    },
-    /// There are no more attempts; it can be resent.
-    Failed,
-    /// The endpoint answered 410, which turns it off.
-    Unsent,
-}
-
 /// Keeps a project's pending callbacks until there is an endpoint and they are resent.
 pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
-    sqlx::query(
-        "update events set state = 'unsent', next_attempt_at = null
-         where project = $1 and state = 'pending'",
-    )
+    sqlx::query(AssertSqlSafe(format!(
+        "with waiting as (select id from events where project = $1 and state = 'pending' order by id{})
+         update events set state = 'unsent', next_attempt_at = null where id in (select id from waiting)",
+        tx.engine.for_update()
+    )))
     .bind(project.as_str())
     .execute(tx.conn())
     .await?;
@@ -173,49 +134,6 @@ pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
 }
 
 impl Store {
-    /// Returns the projects that have a callback due.
-    pub async fn projects_with_due_events(&self, now: i64) -> Result<Vec<ProjectId>> {
-        let ids: Vec<String> = sqlx::query_scalar(
-            "select distinct project from events where state = 'pending' and next_attempt_at <= $1",
-        )
-        .bind(now)
-        .fetch_all(self.pool())
-        .await?;
-        parse_column(&ids)
-    }
-
-    /// Claims a project's due callbacks: until `lease_until` (milliseconds) no other call claims
-    /// them. A callback waits for every earlier pending one of its invoice, except those that the
-    /// endpoint refused and that are not due again yet.
-    pub async fn claim_due_events(
-        &self,
-        project: &ProjectId,
-        now: i64,
-        lease_until: i64,
-        limit: i64,
-    ) -> Result<Vec<PendingEvent>> {
-        Ok(sqlx::query_as(AssertSqlSafe(format!(
-            concat!(
-                "update events set next_attempt_at = $3, leased_until = $3 where id in
-                 (select e.id from events e
-                  where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
-                  and not exists (select 1 from events earlier where earlier.invoice = e.invoice
-                      and earlier.sequence < e.sequence and earlier.state = 'pending'
-                      and (earlier.next_attempt_at <= $2 or earlier.refused_until is null
-                          or earlier.refused_until <> earlier.next_attempt_at))
-                  order by e.next_attempt_at, e.id limit $4{}) returning ",
-                columns!()
-            ),
-            self.engine.skip_locked()
-        )))
-        .bind(project.as_str())
-        .bind(now)
-        .bind(lease_until)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
-    }
-
     /// Returns a project's callback.
     pub async fn event(&self, project: &ProjectId, id: &EventId) -> Result<Option<EventRow>> {
         Ok(sqlx::query_as(concat!(

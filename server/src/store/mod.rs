@@ -23,6 +23,7 @@ pub mod encryption_keys;
 mod engine;
 mod error;
 pub mod event_attempts;
+pub mod event_claims;
 pub mod event_data;
 pub mod event_resends;
 pub mod events;

@@ -5,10 +5,9 @@ use futures::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
-use till_server::store::event_attempts::Attempt;
-use till_server::store::events::Next;
+use till_server::store::event_attempts::{Attempt, Attempted, Next};
 use till_server::store::{Store, projects};
-use till_shared::id::{EventId, ProjectId};
+use till_shared::id::ProjectId;
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::{APPROVED, VERIFIED};
@@ -252,7 +251,7 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
         Ok(!app.project.callbacks().is_empty())
     })
     .await?;
-    let event: EventId = app.project.callbacks()[0].id.parse()?;
+    let callback = app.project.callbacks().swap_remove(0);
     let project: ProjectId = app.keys.id.parse()?;
     let store = Store::open(app.database_url(), 2).await?;
     let mut locked = store.begin().await?;
@@ -265,7 +264,15 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
         error: None,
         answer: None,
     };
-    let recorded = store.record_attempt(&event, &attempt, Next::Delivered);
+    let attempted = Attempted {
+        event: callback.id.parse()?,
+        invoice: Some(opened.id.parse()?),
+        sequence: callback.body["sequence"].as_i64().context("no sequence")?,
+        attempt,
+        next: Next::Delivered,
+    };
+    let attempts = [&attempted];
+    let recorded = store.record_attempts(&attempts);
     let recorded = tokio::time::timeout(PATIENCE, recorded).await;
     recorded.context("the delivery waits for the lock of the project")??;
     locked.commit().await?;
