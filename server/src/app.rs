@@ -2,8 +2,10 @@
 
 mod key_check;
 mod keyed_limit;
+mod subscriptions;
 
 pub(crate) use keyed_limit::{KeyedLimit, KeyedPermit};
+pub(crate) use subscriptions::{Subscription, Subscriptions};
 
 use crate::callbacks::deliver::Deliverer;
 use crate::callbacks::worker::Outbox;
@@ -21,7 +23,7 @@ use key_check::check_keys;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use till_shared::id::InvoiceId;
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,8 +61,8 @@ pub struct App {
     pub outbox: Arc<Outbox>,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
-    /// Publishes the ids of invoices that changed.
-    pub invoice_changes: broadcast::Sender<InvoiceId>,
+    /// The subscriptions to changes of invoices.
+    pub(crate) subscriptions: Subscriptions,
     /// The buyers' concurrent calls to each account of a payment system.
     account_calls: KeyedLimit<(String, String)>,
     /// The calls that were made for webhooks that nothing proved, by what they are about.
@@ -178,7 +180,7 @@ impl App {
             connector_cache: connectors::Cache::default(),
             outbox: Arc::new(outbox),
             metrics,
-            invoice_changes: broadcast::channel(1024).0,
+            subscriptions: Subscriptions::default(),
             account_calls: KeyedLimit::default(),
             unproven_calls: RateLimiter::keyed(UNPROVEN_CALLS),
             recorded_uses: RateLimiter::keyed(RECORDED_USES),
@@ -253,8 +255,7 @@ impl App {
 
     /// Publishes that an invoice changed, and wakes the workers.
     pub(crate) fn invoice_changed(&self, invoice: &InvoiceId) {
-        // An error means that there are no subscribers.
-        let _ = self.invoice_changes.send(invoice.clone());
+        self.subscriptions.changed(invoice);
         self.outbox.wake.notify_one();
         self.background_wake.notify_one();
     }

@@ -350,6 +350,27 @@ impl Store {
         .await?)
     }
 
+    /// Returns the versions of invoices.
+    pub async fn invoice_versions(&self, ids: &[InvoiceId]) -> Result<Vec<(InvoiceId, i64)>> {
+        let places: Vec<_> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "select id, version from invoices where id in ({})",
+            places.join(", ")
+        );
+        // Each number of invoices is a statement of its own, which would displace others from the cache.
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for id in ids {
+            query = query.bind(id.as_str());
+        }
+        let rows = query.fetch_all(self.pool());
+        let version = |row: &AnyRow| Ok((row.parse("id")?, row.try_get("version")?));
+        Ok(rows
+            .await?
+            .iter()
+            .map(version)
+            .collect::<sqlx::Result<_>>()?)
+    }
+
     /// Returns open invoices that have expired.
     pub async fn overdue_invoices(&self, now: i64, limit: i64) -> Result<Vec<InvoiceId>> {
         let ids: Vec<String> = sqlx::query_scalar(

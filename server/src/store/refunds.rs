@@ -263,9 +263,22 @@ impl Store {
         .await?)
     }
 
-    /// Claims the refunds that are due: until `lease_until` (milliseconds) no other call claims them.
+    /// Returns the accounts, each with its connector, that have a refund due to be submitted.
+    pub async fn accounts_with_due_refunds(&self, now: i64) -> Result<Vec<(String, String)>> {
+        Ok(sqlx::query_as(
+            "select distinct p.connector, p.account from refunds r join payments p on p.id = r.payment
+             where r.next_attempt_at <= $1",
+        )
+        .bind(now)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Claims the refunds of an account's payments that are due to be submitted: until `lease_until`
+    /// (milliseconds) no other call claims them.
     pub async fn claim_due_refunds(
         &self,
+        (connector, account): &(String, String),
         now: i64,
         lease_until: i64,
         limit: i64,
@@ -273,8 +286,10 @@ impl Store {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
             concat!(
                 "update refunds set next_attempt_at = $2, attempts = attempts + 1 where id in
-                 (select id from refunds where next_attempt_at <= $1 order by next_attempt_at
-                  limit $3{}) returning ",
+                 (select id from refunds where next_attempt_at <= $1
+                  and exists (select 1 from payments p where p.id = refunds.payment
+                      and p.connector = $4 and p.account = $5)
+                  order by next_attempt_at limit $3{}) returning ",
                 columns!()
             ),
             self.engine.skip_locked()
@@ -282,6 +297,8 @@ impl Store {
         .bind(now)
         .bind(lease_until)
         .bind(limit)
+        .bind(connector)
+        .bind(account)
         .fetch_all(self.pool())
         .await?)
     }

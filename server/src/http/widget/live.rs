@@ -1,7 +1,7 @@
 //! Server-sent events (WHATWG HTML section 9.2) with the state of an invoice: on subscription and on
 //! every change.
 
-use crate::app::App;
+use crate::app::{App, Subscription};
 use crate::flow::projects::Project;
 use crate::flow::{Error, widget};
 use crate::http::middleware::limits::{self, StreamPermit};
@@ -13,11 +13,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use till_shared::id::InvoiceId;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
-/// How often the store is read without a notification: another server may have changed the invoice.
-const POLL: Duration = Duration::from_secs(3);
 /// How often a comment is sent, so that proxies keep an idle connection open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -25,7 +21,7 @@ struct Subscriber {
     app: Arc<App>,
     project: Project,
     invoice: InvoiceId,
-    changes: Receiver<InvoiceId>,
+    subscription: Subscription,
     /// The version the client has. The id of an event is the version of the invoice in it.
     seen: Option<i64>,
     first: bool,
@@ -46,7 +42,7 @@ pub fn events(
     let permit = limits::subscribe(&app, &invoice)?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let subscriber = Subscriber {
-        changes: app.invoice_changes.subscribe(),
+        subscription: app.subscriptions.subscribe(&invoice),
         _gauge: app.metrics.subscriber(),
         app,
         project,
@@ -82,18 +78,8 @@ impl Subscriber {
 
     /// Waits until the invoice may have changed. `false` when the server shuts down.
     async fn changed(&mut self) -> bool {
-        let notified = async {
-            loop {
-                match self.changes.recv().await {
-                    Ok(id) if id != self.invoice => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return true,
-                    Err(RecvError::Closed) => return false,
-                }
-            }
-        };
         tokio::select! {
-            notified = notified => notified,
-            () = tokio::time::sleep(POLL) => true,
+            () = self.subscription.changed() => true,
             () = self.app.shutdown.cancelled() => false,
         }
     }

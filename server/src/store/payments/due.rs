@@ -21,10 +21,33 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Claims the payments whose status is due to be polled: until `lease_until` (milliseconds) no
+    /// Returns the accounts, each with its connector, that have a payment whose status is due to be polled. It
+    /// reads one row of the index for each account with such a payment, due or not.
+    pub async fn accounts_with_due_payments(&self, now: i64) -> Result<Vec<(String, String)>> {
+        Ok(sqlx::query_as(
+            "with recursive polled (connector, account) as (
+                 select connector, account from payments where id =
+                     (select id from payments where next_check_at is not null
+                      order by connector, account limit 1)
+                 union all
+                 select p.connector, p.account from polled join payments p on p.id =
+                     (select n.id from payments n where n.next_check_at is not null
+                      and (n.connector, n.account) > (polled.connector, polled.account)
+                      order by n.connector, n.account limit 1))
+             select connector, account from polled where exists (select 1 from payments d
+                 where d.connector = polled.connector and d.account = polled.account
+                 and d.next_check_at <= $1)",
+        )
+        .bind(now)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
+    /// Claims an account's payments whose status is due to be polled: until `lease_until` (milliseconds) no
     /// other call claims them.
     pub async fn claim_due_payments(
         &self,
+        (connector, account): &(String, String),
         now: i64,
         lease_until: i64,
         limit: i64,
@@ -32,8 +55,8 @@ impl Store {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
             concat!(
                 "update payments set next_check_at = $2, checks = checks + 1 where id in
-                 (select id from payments where next_check_at <= $1 order by next_check_at
-                  limit $3{}) returning ",
+                 (select id from payments where connector = $4 and account = $5
+                  and next_check_at <= $1 order by next_check_at limit $3{}) returning ",
                 columns!()
             ),
             self.engine.skip_locked()
@@ -41,6 +64,8 @@ impl Store {
         .bind(now)
         .bind(lease_until)
         .bind(limit)
+        .bind(connector)
+        .bind(account)
         .fetch_all(self.pool())
         .await?)
     }

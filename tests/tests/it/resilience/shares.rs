@@ -1,14 +1,15 @@
 //! Shares of the permits: what hangs for one project, account or invoice leaves permits for the others.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use reqwest::Method;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::APPROVED;
-use till_tests::client::{Answer, card, send};
+use till_tests::client::{Answer, Api, card, send, text};
 use till_tests::events::Events;
 use till_tests::faults::relay::{Fault, Relay};
 use till_tests::providers::mock::method;
@@ -165,5 +166,76 @@ async fn a_hanging_account_holds_no_more_calls_of_any_kind() -> Result<()> {
     let returned = send(app.api.request(Method::GET, &last)).await?;
     ensure!(returned.status == 200, "{returned:?}");
     ensure!(hanging.len() == 2);
+    Ok(())
+}
+
+/// The reconciler has permits for the polls of each account, and others for its refunds.
+#[tokio::test]
+async fn a_hanging_account_delays_no_other_polls_and_no_refunds() -> Result<()> {
+    let (system, healthy, relay) = (
+        Mollie::start().await?,
+        Mollie::start().await?,
+        Relay::start().await?,
+    );
+    relay.send_to(&[&system.mock.base]);
+    let mut credentials = system.credentials();
+    credentials["base_url"] = relay.url.clone().into();
+    let settings = ["--connector-timeout-ms", "60000"];
+    let app = TestApp::with_accounts(&[("mollie", "main", credentials)], &settings).await?;
+    let account =
+        json!({ "kind": "mollie", "account": "other", "credentials": healthy.credentials() });
+    let file = app.files().join("other.json");
+    std::fs::write(&file, account.to_string())?;
+    let keys = app
+        .project_at(
+            &app.project.url,
+            &["--connector", &file.display().to_string()],
+        )
+        .await?;
+    let other = Api::new(&app.api.url, &keys)?;
+    let start = async |api: &Api, system: &Mollie, order: &str| {
+        system.pay(Plan::Verify);
+        let opened = api.invoice(order).await?;
+        let fixed = api.pay(&opened, &method("ideal")).await?.json();
+        anyhow::Ok((
+            text(&fixed["payment"]["id"])?,
+            text(&fixed["verification"]["url"])?,
+            opened,
+        ))
+    };
+    let (paid, form, opened) = start(&app.api, &system, "paid").await?;
+    system.confirm(&form).await?;
+    app.api.until_status(&opened.id, "paid").await?;
+    for order in 0..12 {
+        start(&app.api, &system, &order.to_string()).await?;
+    }
+    let reference = system.mock.entry(&paid).context("no payment")?.reference;
+    let polls = Arc::new(AtomicUsize::new(0));
+    let count = polls.clone();
+    relay.inject(move |method, path| {
+        let poll = *method == Method::GET && !path.contains(&reference);
+        count.fetch_add(usize::from(poll), Ordering::Relaxed);
+        if poll {
+            Fault::DropRequest
+        } else {
+            Fault::None
+        }
+    });
+    let (payment, ..) = start(&other, &healthy, "1").await?;
+    let due = "update payments set next_check_at = 1 where status = 'requires_verification'";
+    sqlx::query(due).execute(&app.store().await?).await?;
+    until("as many polls as an account may have", async || {
+        Ok(polls.load(Ordering::Relaxed) == 8)
+    })
+    .await?;
+    app.until_polled(&payment).await?;
+    let refund = app.refund(&paid, 100).await?;
+    until("the refund", async || {
+        let path = format!("/v1/refunds/{refund}");
+        let refund = send(app.api.secret(Method::GET, &path)).await?;
+        Ok(refund.json()["status"] == "succeeded")
+    })
+    .await?;
+    ensure!(polls.load(Ordering::Relaxed) == 8);
     Ok(())
 }
