@@ -121,10 +121,10 @@ enum Bench {
         #[arg(long, default_value_t = 15)]
         runs: u32,
     },
-    /// Payments per second, on SQLite and on PostgreSQL, with one server and with three
+    /// What a payment, a connection and a stream cost, on SQLite and on PostgreSQL
     Server {
-        /// The duration of each measurement
-        #[arg(long, default_value_t = 20)]
+        /// The duration of each measurement of payments
+        #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
 }

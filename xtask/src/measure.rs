@@ -47,12 +47,11 @@ pub fn size(top: u32, save: bool) -> Result<()> {
 pub fn bench_server(seconds: u32) -> Result<()> {
     let postgres = setup::postgres()?;
     process::run_step(
-        "building the server",
-        &mut cargo("build --bin till --profile release"),
+        "building the server and the benchmark",
+        &mut cargo("build --release --workspace --bin till --bin bench-server"),
     )?;
-    build_bench("bench-server")?;
     let bench = || -> Result<Command> {
-        let mut bench = process::command(program("bench-server", false)?);
+        let mut bench = process::command(program("bench-server", true)?);
         bench
             .arg(seconds.to_string())
             .env("TILL_BIN", server(true)?);
