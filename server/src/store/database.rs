@@ -3,9 +3,10 @@
 use super::engine::Engine;
 use super::error::Result;
 use super::notify::{self, Changes, Notifications};
+use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use std::time::Duration;
 use till_shared::id::InvoiceId;
 
@@ -16,6 +17,7 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 pub struct Tx {
     inner: Transaction<'static, Any>,
     pub(super) engine: Engine,
+    sessions: Sessions,
     notifies: bool,
     audited: Vec<Audited>,
 }
@@ -30,8 +32,11 @@ pub(super) struct Audited {
 
 impl Tx {
     /// The connection, for statements in the transaction.
-    pub(super) fn conn(&mut self) -> &mut AnyConnection {
-        &mut self.inner
+    pub(super) fn conn(&mut self) -> Connection<'_> {
+        Connection {
+            connection: &mut self.inner,
+            sessions: self.sessions,
+        }
     }
 
     /// Tells other servers, once the transaction is committed, that an invoice changed.
@@ -72,30 +77,35 @@ impl Tx {
 pub struct Store {
     pool: AnyPool,
     pub(super) engine: Engine,
+    sessions: Sessions,
     /// `None` when the database has none.
     notifications: Option<Notifications>,
 }
 
 impl Store {
-    /// Opens a database whose schema is up to date.
+    /// Opens a database whose schema is up to date. Servers that reach PostgreSQL through a pooler receive
+    /// notifications at `listen_url`, which leads to PostgreSQL itself.
     ///
     /// # Errors
-    /// When the URL is neither `sqlite:` nor `postgres:`, the database can't be opened, or it lacks
-    /// migrations ([`migrate`](super::migrate)).
-    pub async fn open(url: &str, connections: u32) -> Result<Self> {
+    /// When a URL has another scheme than a database that is supported, the database can't be opened, or it
+    /// lacks migrations ([`migrate`](super::migrate)).
+    pub async fn open(url: &str, listen_url: Option<&str>, connections: u32) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let engine = Engine::of(url)?;
-        schema::check(engine, url).await?;
+        let sessions = schema::check(engine, url).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_LIMIT)
             .after_connect(move |conn, _| {
                 Box::pin(async move {
-                    conn.execute(match engine {
-                        Engine::Sqlite => SQLITE_SETTINGS,
-                        Engine::Postgres => POSTGRES_SETTINGS,
-                    })
-                    .await?;
+                    match (engine, sessions) {
+                        (Engine::Sqlite, _) => conn.execute(SQLITE_SETTINGS).await?,
+                        (Engine::Postgres, Sessions::Own) => {
+                            conn.execute(POSTGRES_SETTINGS).await?
+                        }
+                        // Each transaction has them.
+                        (Engine::Postgres, Sessions::Shared) => return Ok(()),
+                    };
                     Ok(())
                 })
             })
@@ -114,11 +124,41 @@ impl Store {
             })
             .connect(url)
             .await?;
+        let notifications = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => {
+                let listen_url = listen_url.or((sessions == Sessions::Own).then_some(url));
+                let pool = Pool {
+                    pool: &pool,
+                    sessions,
+                };
+                Notifications::new(pool, listen_url).await?
+            }
+        };
         Ok(Self {
-            notifications: Notifications::new(engine, &pool, url).await?,
             pool,
             engine,
+            sessions,
+            notifications,
         })
+    }
+
+    /// Logs whether servers reach the database through a pooler, and how they learn of changes by others.
+    pub fn log_sessions(&self) {
+        match (self.engine, self.sessions, &self.notifications) {
+            (Engine::Sqlite, ..) => {}
+            (Engine::Postgres, Sessions::Own, _) => {
+                tracing::info!("each connection has its own session of PostgreSQL");
+            }
+            (Engine::Postgres, Sessions::Shared, Some(_)) => tracing::info!(
+                "PostgreSQL is reached through a pooler that shares sessions between transactions; changes by \
+                 other servers arrive at TILL_DATABASE_LISTEN_URL"
+            ),
+            (Engine::Postgres, Sessions::Shared, None) => tracing::info!(
+                "PostgreSQL is reached through a pooler that shares sessions between transactions; without \
+                 TILL_DATABASE_LISTEN_URL, changes by other servers are read every few seconds"
+            ),
+        }
     }
 
     /// Begins a transaction that can write.
@@ -126,14 +166,16 @@ impl Store {
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
     pub async fn begin(&self) -> Result<Tx> {
-        let begin = match self.engine {
+        let inner = match (self.engine, self.sessions) {
             // A deferred transaction fails if another one writes between its read and its write.
-            Engine::Sqlite => "begin immediate",
-            Engine::Postgres => "begin",
+            (Engine::Sqlite, _) => self.pool.begin_with("begin immediate").await?,
+            (Engine::Postgres, Sessions::Own) => self.pool.begin().await?,
+            (Engine::Postgres, Sessions::Shared) => pooler::begin(&self.pool).await?,
         };
         Ok(Tx {
-            inner: self.pool.begin_with(begin).await?,
+            inner,
             engine: self.engine,
+            sessions: self.sessions,
             notifies: self
                 .notifications
                 .as_ref()
@@ -149,14 +191,17 @@ impl Store {
     /// When the database can't be reached or refuses: a later call may succeed.
     pub async fn subscribe(&self) -> Result<Option<Changes>> {
         match &self.notifications {
-            Some(notifications) => Ok(Some(notifications.subscribe(&self.pool).await?)),
+            Some(notifications) => Ok(Some(notifications.subscribe(self.pool()).await?)),
             None => Ok(None),
         }
     }
 
     /// The pool, for single statements outside a transaction.
-    pub fn pool(&self) -> &AnyPool {
-        &self.pool
+    pub fn pool(&self) -> Pool<'_> {
+        Pool {
+            pool: &self.pool,
+            sessions: self.sessions,
+        }
     }
 
     /// Returns the number of open connections, and how many of them are idle.

@@ -1,10 +1,10 @@
 //! Notifications between servers on the same PostgreSQL that an invoice changed (LISTEN and
 //! NOTIFY). Where the database has none, servers read the invoice every few seconds instead.
 
-use super::engine::Engine;
 use super::error::{Result, is_unsupported};
+use super::pooler::{Connection, Pool};
+use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Executor};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,11 @@ pub(super) struct Notifications {
 }
 
 impl Notifications {
-    /// Checks whether the database has notifications; `None` if it never will.
-    pub(super) async fn new(engine: Engine, pool: &AnyPool, url: &str) -> Result<Option<Self>> {
-        if engine == Engine::Sqlite {
+    /// Checks whether the database has notifications, which arrive at `listen_url`; `None` if it never will.
+    pub(super) async fn new(pool: Pool<'_>, listen_url: Option<&str>) -> Result<Option<Self>> {
+        let Some(listen_url) = listen_url else {
             return Ok(None);
-        }
+        };
         let probed = pool.execute(PROBE).await;
         let enabled = match probed {
             Ok(_) => true,
@@ -39,7 +39,7 @@ impl Notifications {
             }
         };
         Ok(Some(Self {
-            connection: PgConnectOptions::from_str(url)?,
+            connection: PgConnectOptions::from_str(listen_url)?,
             enabled: Arc::new(AtomicBool::new(enabled)),
         }))
     }
@@ -49,7 +49,7 @@ impl Notifications {
     }
 
     /// Starts to listen, and checks `pg_notify` again if it was refused before.
-    pub(super) async fn subscribe(&self, pool: &AnyPool) -> Result<Changes> {
+    pub(super) async fn subscribe(&self, pool: Pool<'_>) -> Result<Changes> {
         let options = PgPoolOptions::new().max_connections(1);
         let own_pool = options.connect_with(self.connection.clone()).await?;
         let mut listener = PgListener::connect_with(&own_pool).await?;
@@ -66,7 +66,7 @@ impl Notifications {
 const PROBE: &str = "select pg_notify('till_invoice', '')";
 
 /// Sends a notification that an invoice changed.
-pub(super) async fn send(connection: &mut AnyConnection, invoice: &InvoiceId) -> Result<()> {
+pub(super) async fn send(connection: Connection<'_>, invoice: &InvoiceId) -> Result<()> {
     sqlx::query("select pg_notify($1, $2)")
         .bind(CHANNEL)
         .bind(invoice.as_str())

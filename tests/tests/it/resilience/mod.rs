@@ -9,6 +9,7 @@ mod disk_full;
 mod many_servers;
 mod one_connection;
 mod overload;
+mod pgbouncer;
 mod races;
 mod resumed_calls;
 mod shares;
