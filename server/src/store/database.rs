@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::error::Result;
-use super::notify::{self, Changes, Notifications};
+use super::notify::{Changes, Notifications};
 use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
 use sqlx::any::AnyPoolOptions;
@@ -18,7 +18,8 @@ pub struct Tx {
     inner: Transaction<'static, Any>,
     pub(super) engine: Engine,
     sessions: Sessions,
-    notifies: bool,
+    notifications: Option<Notifications>,
+    changed: Vec<InvoiceId>,
     audited: Vec<Audited>,
 }
 
@@ -39,12 +40,9 @@ impl Tx {
         }
     }
 
-    /// Tells other servers, once the transaction is committed, that an invoice changed.
-    pub(super) async fn notify(&mut self, invoice: &InvoiceId) -> Result<()> {
-        if self.notifies {
-            notify::send(self.conn(), invoice).await?;
-        }
-        Ok(())
+    /// Tells other servers, after the transaction is committed, that an invoice changed.
+    pub(super) fn changed(&mut self, invoice: &InvoiceId) {
+        self.changed.push(invoice.clone());
     }
 
     /// Has an entry of the audit log written to the log once the transaction is committed.
@@ -59,6 +57,11 @@ impl Tx {
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
+        if let Some(notifications) = self.notifications {
+            for invoice in self.changed {
+                notifications.changed(invoice);
+            }
+        }
         for Audited {
             seq,
             hash,
@@ -124,16 +127,14 @@ impl Store {
             })
             .connect(url)
             .await?;
-        let notifications = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => {
-                let listen_url = listen_url.or((sessions == Sessions::Own).then_some(url));
-                let pool = Pool {
-                    pool: &pool,
-                    sessions,
-                };
-                Notifications::new(pool, listen_url).await?
-            }
+        let listen_url = match (engine, sessions) {
+            (Engine::Sqlite, _) => None,
+            (Engine::Postgres, Sessions::Own) => Some(listen_url.unwrap_or(url)),
+            (Engine::Postgres, Sessions::Shared) => listen_url,
+        };
+        let notifications = match listen_url {
+            Some(listen_url) => Notifications::new(&pool, sessions, listen_url).await?,
+            None => None,
         };
         Ok(Self {
             pool,
@@ -176,10 +177,8 @@ impl Store {
             inner,
             engine: self.engine,
             sessions: self.sessions,
-            notifies: self
-                .notifications
-                .as_ref()
-                .is_some_and(Notifications::enabled),
+            notifications: self.notifications.clone(),
+            changed: vec![],
             audited: vec![],
         })
     }
@@ -191,7 +190,7 @@ impl Store {
     /// When the database can't be reached or refuses: a later call may succeed.
     pub async fn subscribe(&self) -> Result<Option<Changes>> {
         match &self.notifications {
-            Some(notifications) => Ok(Some(notifications.subscribe(self.pool()).await?)),
+            Some(notifications) => Ok(Some(notifications.subscribe().await?)),
             None => Ok(None),
         }
     }
