@@ -153,7 +153,13 @@ async fn serve(files: &TempDir, number: u32) -> Result<Server> {
 async fn copy(files: &TempDir, server: &Server, number: u32) -> Result<Server> {
     let (port, number_text) = (server.port.to_string(), number.to_string());
     let here = ["-h", "127.0.0.1", "-p", &port, "-U", USER];
-    let made = ["-D", &number_text, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"];
+    let made = [
+        "-D",
+        &number_text,
+        "--write-recovery-conf",
+        "--checkpoint=fast",
+        "--no-sync",
+    ];
     run(files, "pg_basebackup", &[here.as_slice(), &made].concat()).await?;
     serve(files, number).await
 }

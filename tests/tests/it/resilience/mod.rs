@@ -6,6 +6,7 @@ mod chaos_postgres;
 pub mod clients;
 mod dead_endpoint;
 mod disk_full;
+mod failover;
 mod many_servers;
 mod one_connection;
 mod overload;
