@@ -93,7 +93,8 @@ impl App {
         config.captcha_origin()?;
         let keys = config.keys()?;
         store::migrate(&config.database_url).await?;
-        let store = Store::open(&config.database_url, config.database_connections).await?;
+        let store = open_store(&config).await?;
+        store.log_sessions();
         check_keys(&store, &keys).await?;
         Self::with(config, store, base_url, keys)
     }
@@ -138,7 +139,7 @@ impl App {
     /// mode if they do.
     async fn for_command(config: Config, keys: Keys) -> anyhow::Result<Arc<Self>> {
         let mut config = config.with_files()?;
-        let store = Store::open(&config.database_url, config.database_connections).await?;
+        let store = open_store(&config).await?;
         let recorded = store.public_url().await?;
         // A server without development mode has no such URL.
         let http = |url: &String| url.starts_with("http://");
@@ -259,6 +260,16 @@ impl App {
         self.outbox.wake.notify_one();
         self.background_wake.notify_one();
     }
+}
+
+async fn open_store(config: &Config) -> store::Result<Store> {
+    let listen_url = config.database_listen_url.as_deref();
+    Store::open(
+        &config.database_url,
+        listen_url,
+        config.database_connections,
+    )
+    .await
 }
 
 #[async_trait]

@@ -74,6 +74,27 @@ pub struct Config {
     )]
     pub database_url_file: Option<PathBuf>,
 
+    /// The URL of the same PostgreSQL database without the pooler that `--database-url` leads to, such as
+    /// PgBouncer in transaction mode. Servers receive notifications of each other's changes there. Without it,
+    /// servers behind such a pooler read the changes every few seconds.
+    #[arg(
+        long,
+        env = "TILL_DATABASE_LISTEN_URL",
+        value_name = "URL",
+        value_parser = database_url::read_listen_url,
+        hide_env_values = true
+    )]
+    pub database_listen_url: Option<String>,
+
+    /// A file with the URL of `--database-listen-url`, which may contain a password.
+    #[arg(
+        long,
+        env = "TILL_DATABASE_LISTEN_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "database_listen_url"
+    )]
+    pub database_listen_url_file: Option<PathBuf>,
+
     /// The encryption keys.
     #[command(flatten)]
     pub encryption: EncryptionKeys,
@@ -244,6 +265,12 @@ impl Config {
         if let Some(file) = self.database_url_file.take() {
             let url = secret_source::from_file("DATABASE_URL_FILE", &file)?;
             self.database_url = database_url::read(url.expose_secret())?;
+        }
+        if let Some(file) = self.database_listen_url_file.take() {
+            const SETTING: &str = "TILL_DATABASE_LISTEN_URL_FILE";
+            let url = secret_source::from_file(SETTING, &file)?;
+            let url = database_url::read_listen_url(url.expose_secret());
+            self.database_listen_url = Some(url.map_err(|error| anyhow!("{SETTING}: {error}"))?);
         }
         if let Some(file) = self.operator_token_file.take() {
             const SETTING: &str = "TILL_OPERATOR_TOKEN_FILE";

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The database of one test.
 pub struct Database {
-    /// The `DATABASE_URL`.
+    /// Its URL. Servers reach it through PgBouncer in `cargo xtask test --pgbouncer`.
     pub url: String,
 }
 
@@ -61,6 +61,27 @@ impl Database {
         }
     }
 
+    /// Returns the settings with which a server reaches the database.
+    ///
+    /// # Errors
+    /// When a variable has no URL.
+    pub fn settings(&self) -> Result<Vec<(&'static str, String)>> {
+        let direct = vec![("DATABASE_URL", self.url.clone())];
+        let Ok(pooler) = std::env::var("TILL_TEST_PGBOUNCER") else {
+            return Ok(direct);
+        };
+        let server = std::env::var("TILL_TEST_POSTGRES")?;
+        let (_, server) = server.split_once('@').context("no user")?;
+        if !self.url.contains(&format!("@{server}/")) {
+            // PgBouncer leads to the server of all tests, and this is another one.
+            return Ok(direct);
+        }
+        Ok(vec![
+            ("DATABASE_URL", at(&self.url, &pooler)?),
+            ("TILL_DATABASE_LISTEN_URL", self.url.clone()),
+        ])
+    }
+
     /// Connects to the database and creates an SQLite file.
     pub async fn new_pool(&self) -> Result<AnyPool> {
         if self.url.starts_with("sqlite:") {
@@ -84,6 +105,26 @@ impl Database {
         ensure!(output.status.success(), "pg_dump failed");
         Ok(output.stdout)
     }
+}
+
+/// Returns the URL of a PostgreSQL database with another host and port.
+///
+/// # Errors
+/// When the URL has no host.
+pub fn at(url: &str, address: &str) -> Result<String> {
+    let (user, rest) = url.split_once('@').context("no user")?;
+    let (_, name) = rest.split_once('/').context("no database")?;
+    Ok(format!("{user}@{address}/{name}"))
+}
+
+/// Returns the user and the group that PostgreSQL runs as, if this is another one.
+///
+/// # Errors
+/// When `cargo xtask test` has not started it.
+pub fn postgres_owner() -> Result<Option<(u32, u32)>> {
+    let owner = std::fs::metadata(installed("TILL_POSTGRES_DATA")?)?;
+    let me = std::fs::metadata("/proc/self").map_or(owner.uid(), |me| me.uid());
+    Ok((owner.uid() != me).then_some((owner.uid(), owner.gid())))
 }
 
 /// Whether tests run on PostgreSQL.
@@ -129,7 +170,6 @@ pub async fn crash_postgres() -> Result<()> {
         installed("TILL_POSTGRES_BIN")?,
         installed("TILL_POSTGRES_DATA")?,
     );
-    let owner = std::fs::metadata(&data)?;
     let mut restart = tokio::process::Command::new(bin.join("pg_ctl"));
     restart
         .args(["restart", "-w", "-s", "-m", "immediate", "-D"])
@@ -140,8 +180,8 @@ pub async fn crash_postgres() -> Result<()> {
         // The server outlives this test: `cargo xtask test` stops it, and must not count it as left over.
         .env_remove("XTASK_TEST_RUN");
     // PostgreSQL does not run as root.
-    if owner.uid() != std::fs::metadata("/proc/self").map_or(owner.uid(), |me| me.uid()) {
-        restart.uid(owner.uid()).gid(owner.gid());
+    if let Some((uid, gid)) = postgres_owner()? {
+        restart.uid(uid).gid(gid);
     }
     ensure!(restart.status().await?.success(), "pg_ctl restart failed");
     Ok(())

@@ -13,6 +13,7 @@ pub mod faults;
 pub mod jwe;
 pub mod ledger;
 pub mod metrics;
+pub mod pgbouncer;
 pub mod process;
 pub mod project;
 pub mod providers;

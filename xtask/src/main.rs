@@ -29,7 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Install what the build and the tests need: the WebAssembly target, trunk, wasm-bindgen, wasm-opt,
-    /// esbuild, Chromium, PostgreSQL, Node.js and npm packages, PHP, Python, the payment systems'
+    /// esbuild, Chromium, PostgreSQL, PgBouncer, Node.js and npm packages, PHP, Python, the payment systems'
     /// test tools and the tools that test the OpenAPI document. Skips what is already installed
     Setup,
     /// Build everything and start the demo shop
@@ -52,6 +52,9 @@ enum Task {
         /// on PostgreSQL
         #[arg(long)]
         postgres: bool,
+        /// Run those without a browser on PostgreSQL, with PgBouncer between the servers and PostgreSQL
+        #[arg(long, conflicts_with = "postgres")]
+        pgbouncer: bool,
         /// Passed on to `cargo nextest run`
         #[arg(last = true)]
         args: Vec<String>,
@@ -137,10 +140,12 @@ fn main() -> ExitCode {
             names,
             lint,
             postgres,
+            pgbouncer,
             args,
         } => test::run(&test::Options {
             names,
             postgres,
+            pgbouncer,
             lint,
             args,
         })

@@ -18,6 +18,7 @@ pub fn setup() -> Result<()> {
     setup::provider_tools()?;
     setup::contract_tools()?;
     setup::postgres()?;
+    setup::pgbouncer()?;
     setup::npm::TESTS.ensure()?;
     setup::nextest()?;
     println!("Ready.");

@@ -108,7 +108,7 @@ fn project() -> ProjectId {
 async fn open(directory: &Path) -> Store {
     let url = format!("sqlite:{}", directory.join("till.db").display());
     crate::store::migrate(&url).await.unwrap();
-    let store = Store::open(&url, 1).await.unwrap();
+    let store = Store::open(&url, None, 1).await.unwrap();
     let sql = "insert into projects (id, pk, signing_secrets, settings, created_at)
          values ($1, 'pk', '[]', '{}', 1)";
     let insert = sqlx::query(sql).bind(project().to_string());

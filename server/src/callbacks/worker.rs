@@ -320,7 +320,7 @@ mod tests {
         };
         let url = format!("sqlite:{}", directory.join("till.db").display());
         crate::store::migrate(&url).await.unwrap();
-        let store = Store::open(&url, 2).await.unwrap();
+        let store = Store::open(&url, None, 2).await.unwrap();
         let mut tx = store.begin().await.unwrap();
         projects::insert(&mut tx, &project).await.unwrap();
         tx.commit().await.unwrap();

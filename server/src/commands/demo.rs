@@ -123,6 +123,8 @@ async fn server(args: &Args, data: &Path, sandbox: &str) -> anyhow::Result<(TcpL
         public_url: args.live.then(|| TRUNK.parse()).transpose()?,
         database_url: format!("sqlite:{}", data.join("till.db").display()),
         database_url_file: None,
+        database_listen_url: None,
+        database_listen_url_file: None,
         encryption: EncryptionKeys::default(),
         tls: TlsFiles::default(),
         operator_token: None,

@@ -14,6 +14,14 @@ pub fn read(text: &str) -> Result<String, Infallible> {
     Ok(with_tls(text, std::env::var_os("PGSSLMODE").is_some()).unwrap_or_else(|| text.to_owned()))
 }
 
+/// Reads the URL at which servers receive notifications, as [`read`] does.
+pub fn read_listen_url(text: &str) -> Result<String, String> {
+    if !(text.starts_with("postgres:") || text.starts_with("postgresql:")) {
+        return Err("must begin with postgres:".into());
+    }
+    Ok(read(text).unwrap_or_else(|never| match never {}))
+}
+
 /// Returns the URL with TLS required; `None` if it is not for this URL.
 fn with_tls(text: &str, has_default: bool) -> Option<String> {
     let mut url = Url::parse(text).ok()?;

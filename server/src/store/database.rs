@@ -2,10 +2,11 @@
 
 use super::engine::Engine;
 use super::error::Result;
-use super::notify::{self, Changes, Notifications};
+use super::notify::{Changes, Notifications};
+use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use std::time::Duration;
 use till_shared::id::InvoiceId;
 
@@ -16,7 +17,9 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 pub struct Tx {
     inner: Transaction<'static, Any>,
     pub(super) engine: Engine,
-    notifies: bool,
+    sessions: Sessions,
+    notifications: Option<Notifications>,
+    changed: Vec<InvoiceId>,
     audited: Vec<Audited>,
 }
 
@@ -30,16 +33,16 @@ pub(super) struct Audited {
 
 impl Tx {
     /// The connection, for statements in the transaction.
-    pub(super) fn conn(&mut self) -> &mut AnyConnection {
-        &mut self.inner
+    pub(super) fn conn(&mut self) -> Connection<'_> {
+        Connection {
+            connection: &mut self.inner,
+            sessions: self.sessions,
+        }
     }
 
-    /// Tells other servers, once the transaction is committed, that an invoice changed.
-    pub(super) async fn notify(&mut self, invoice: &InvoiceId) -> Result<()> {
-        if self.notifies {
-            notify::send(self.conn(), invoice).await?;
-        }
-        Ok(())
+    /// Tells other servers, after the transaction is committed, that an invoice changed.
+    pub(super) fn changed(&mut self, invoice: &InvoiceId) {
+        self.changed.push(invoice.clone());
     }
 
     /// Has an entry of the audit log written to the log once the transaction is committed.
@@ -54,6 +57,11 @@ impl Tx {
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
+        if let Some(notifications) = self.notifications {
+            for invoice in self.changed {
+                notifications.changed(invoice);
+            }
+        }
         for Audited {
             seq,
             hash,
@@ -72,30 +80,35 @@ impl Tx {
 pub struct Store {
     pool: AnyPool,
     pub(super) engine: Engine,
+    sessions: Sessions,
     /// `None` when the database has none.
     notifications: Option<Notifications>,
 }
 
 impl Store {
-    /// Opens a database whose schema is up to date.
+    /// Opens a database whose schema is up to date. Servers that reach PostgreSQL through a pooler receive
+    /// notifications at `listen_url`, which leads to PostgreSQL itself.
     ///
     /// # Errors
-    /// When the URL is neither `sqlite:` nor `postgres:`, the database can't be opened, or it lacks
-    /// migrations ([`migrate`](super::migrate)).
-    pub async fn open(url: &str, connections: u32) -> Result<Self> {
+    /// When a URL has another scheme than a database that is supported, the database can't be opened, or it
+    /// lacks migrations ([`migrate`](super::migrate)).
+    pub async fn open(url: &str, listen_url: Option<&str>, connections: u32) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let engine = Engine::of(url)?;
-        schema::check(engine, url).await?;
+        let sessions = schema::check(engine, url).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_LIMIT)
             .after_connect(move |conn, _| {
                 Box::pin(async move {
-                    conn.execute(match engine {
-                        Engine::Sqlite => SQLITE_SETTINGS,
-                        Engine::Postgres => POSTGRES_SETTINGS,
-                    })
-                    .await?;
+                    match (engine, sessions) {
+                        (Engine::Sqlite, _) => conn.execute(SQLITE_SETTINGS).await?,
+                        (Engine::Postgres, Sessions::Own) => {
+                            conn.execute(POSTGRES_SETTINGS).await?
+                        }
+                        // Each transaction has them.
+                        (Engine::Postgres, Sessions::Shared) => return Ok(()),
+                    };
                     Ok(())
                 })
             })
@@ -114,11 +127,39 @@ impl Store {
             })
             .connect(url)
             .await?;
+        let listen_url = match (engine, sessions) {
+            (Engine::Sqlite, _) => None,
+            (Engine::Postgres, Sessions::Own) => Some(listen_url.unwrap_or(url)),
+            (Engine::Postgres, Sessions::Shared) => listen_url,
+        };
+        let notifications = match listen_url {
+            Some(listen_url) => Notifications::new(&pool, sessions, listen_url).await?,
+            None => None,
+        };
         Ok(Self {
-            notifications: Notifications::new(engine, &pool, url).await?,
             pool,
             engine,
+            sessions,
+            notifications,
         })
+    }
+
+    /// Logs whether servers reach the database through a pooler, and how they learn of changes by others.
+    pub fn log_sessions(&self) {
+        match (self.engine, self.sessions, &self.notifications) {
+            (Engine::Sqlite, ..) => {}
+            (Engine::Postgres, Sessions::Own, _) => {
+                tracing::info!("each connection has its own session of PostgreSQL");
+            }
+            (Engine::Postgres, Sessions::Shared, Some(_)) => tracing::info!(
+                "PostgreSQL is reached through a pooler that shares sessions between transactions; changes by \
+                 other servers arrive at TILL_DATABASE_LISTEN_URL"
+            ),
+            (Engine::Postgres, Sessions::Shared, None) => tracing::info!(
+                "PostgreSQL is reached through a pooler that shares sessions between transactions; without \
+                 TILL_DATABASE_LISTEN_URL, changes by other servers are read every few seconds"
+            ),
+        }
     }
 
     /// Begins a transaction that can write.
@@ -126,18 +167,18 @@ impl Store {
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
     pub async fn begin(&self) -> Result<Tx> {
-        let begin = match self.engine {
+        let inner = match (self.engine, self.sessions) {
             // A deferred transaction fails if another one writes between its read and its write.
-            Engine::Sqlite => "begin immediate",
-            Engine::Postgres => "begin",
+            (Engine::Sqlite, _) => self.pool.begin_with("begin immediate").await?,
+            (Engine::Postgres, Sessions::Own) => self.pool.begin().await?,
+            (Engine::Postgres, Sessions::Shared) => pooler::begin(&self.pool).await?,
         };
         Ok(Tx {
-            inner: self.pool.begin_with(begin).await?,
+            inner,
             engine: self.engine,
-            notifies: self
-                .notifications
-                .as_ref()
-                .is_some_and(Notifications::enabled),
+            sessions: self.sessions,
+            notifications: self.notifications.clone(),
+            changed: vec![],
             audited: vec![],
         })
     }
@@ -149,14 +190,17 @@ impl Store {
     /// When the database can't be reached or refuses: a later call may succeed.
     pub async fn subscribe(&self) -> Result<Option<Changes>> {
         match &self.notifications {
-            Some(notifications) => Ok(Some(notifications.subscribe(&self.pool).await?)),
+            Some(notifications) => Ok(Some(notifications.subscribe().await?)),
             None => Ok(None),
         }
     }
 
     /// The pool, for single statements outside a transaction.
-    pub fn pool(&self) -> &AnyPool {
-        &self.pool
+    pub fn pool(&self) -> Pool<'_> {
+        Pool {
+            pool: &self.pool,
+            sessions: self.sessions,
+        }
     }
 
     /// Returns the number of open connections, and how many of them are idle.

@@ -17,6 +17,12 @@ pub enum StoreError {
          there, or add sslmode=disable to DATABASE_URL if the network in between is yours alone"
     )]
     Tls(sqlx::Error),
+    /// A pooler such as PgBouncer refuses a parameter that the driver sends.
+    #[error(
+        "PgBouncer refuses the connection: {0}. Set ignore_startup_parameters = extra_float_digits in \
+         pgbouncer.ini"
+    )]
+    Pooler(sqlx::Error),
     /// The URL names an unsupported database.
     #[error("DATABASE_URL must begin with sqlite: or postgres:")]
     Url,
@@ -49,6 +55,9 @@ impl StoreError {
     pub(super) fn opening(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Tls(_) => Self::Tls(error),
+            sqlx::Error::Database(ref refused) if refused.message().contains(UNSUPPORTED) => {
+                Self::Pooler(error)
+            }
             other => Self::Sql(other),
         }
     }
@@ -59,9 +68,12 @@ impl StoreError {
             Self::Sql(error) | Self::Migrate(MigrateError::Execute(error)) => {
                 is_transient_sql(error)
             }
-            Self::Migrate(_) | Self::Tls(_) | Self::Url | Self::Outdated | Self::Corrupt(_) => {
-                false
-            }
+            Self::Migrate(_)
+            | Self::Tls(_)
+            | Self::Pooler(_)
+            | Self::Url
+            | Self::Outdated
+            | Self::Corrupt(_) => false,
         }
     }
 }
@@ -88,6 +100,10 @@ fn is_transient_sql(error: &sqlx::Error) -> bool {
         _ => false,
     }
 }
+
+/// What PgBouncer says of a parameter that it neither knows nor ignores:
+/// <https://www.pgbouncer.org/config.html#ignore_startup_parameters>.
+const UNSUPPORTED: &str = "unsupported startup parameter";
 
 /// Whether a database that speaks PostgreSQL's protocol lacks a feature: feature_not_supported,
 /// syntax_error, undefined_function.

@@ -247,7 +247,8 @@ pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;
-    tx.notify(&row.id).await
+    tx.changed(&row.id);
+    Ok(())
 }
 
 /// Returns the invoice with this id, regardless of project, and locks it until the transaction ends.

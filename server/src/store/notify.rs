@@ -1,63 +1,72 @@
 //! Notifications between servers on the same PostgreSQL that an invoice changed (LISTEN and
-//! NOTIFY). Where the database has none, servers read the invoice every few seconds instead.
+//! NOTIFY). Where there are none, servers read the invoice every few seconds instead, and so they do after
+//! one that was lost.
 
-use super::engine::Engine;
 use super::error::{Result, is_unsupported};
+use super::pooler::{Pool, Sessions};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Executor};
+use sqlx::{AnyPool, Executor};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use till_shared::id::InvoiceId;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const CHANNEL: &str = "till_invoice";
+
+/// How long changes are collected after a statement that told of others.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The most invoices that one statement tells of.
+const BATCH: usize = 500;
 
 /// The notifications of a database.
 #[derive(Clone)]
 pub(super) struct Notifications {
-    connection: PgConnectOptions,
-    /// Whether `pg_notify` works. A transaction that calls it where it doesn't is aborted.
-    enabled: Arc<AtomicBool>,
+    listener: PgConnectOptions,
+    changed: UnboundedSender<InvoiceId>,
 }
 
 impl Notifications {
-    /// Checks whether the database has notifications; `None` if it never will.
-    pub(super) async fn new(engine: Engine, pool: &AnyPool, url: &str) -> Result<Option<Self>> {
-        if engine == Engine::Sqlite {
-            return Ok(None);
-        }
-        let probed = pool.execute(PROBE).await;
-        let enabled = match probed {
-            Ok(_) => true,
+    /// Checks whether the database has notifications, which arrive at `listen_url`; `None` if it never will.
+    pub(super) async fn new(
+        pool: &AnyPool,
+        sessions: Sessions,
+        listen_url: &str,
+    ) -> Result<Option<Self>> {
+        let pool = pool.clone();
+        match (Pool {
+            pool: &pool,
+            sessions,
+        })
+        .execute(PROBE)
+        .await
+        {
             Err(error) if is_unsupported(&error) => {
                 tracing::warn!(%error, "the database has no notifications");
                 return Ok(None);
             }
-            Err(error) => {
-                tracing::warn!(%error, "the database refuses notifications; trying again");
-                false
-            }
-        };
+            // What fails now is tried again with each change.
+            Ok(_) | Err(_) => {}
+        }
+        let (changed, receiver) = unbounded_channel();
+        tokio::spawn(tell_others(pool, sessions, receiver));
         Ok(Some(Self {
-            connection: PgConnectOptions::from_str(url)?,
-            enabled: Arc::new(AtomicBool::new(enabled)),
+            listener: PgConnectOptions::from_str(listen_url)?,
+            changed,
         }))
     }
 
-    pub(super) fn enabled(&self) -> bool {
-        self.enabled.load(Ordering::Relaxed)
+    /// Tells other servers soon that an invoice changed.
+    pub(super) fn changed(&self, invoice: InvoiceId) {
+        // The receiver ends with the process.
+        let _ = self.changed.send(invoice);
     }
 
-    /// Starts to listen, and checks `pg_notify` again if it was refused before.
-    pub(super) async fn subscribe(&self, pool: &AnyPool) -> Result<Changes> {
+    /// Starts to listen.
+    pub(super) async fn subscribe(&self) -> Result<Changes> {
         let options = PgPoolOptions::new().max_connections(1);
-        let own_pool = options.connect_with(self.connection.clone()).await?;
+        let own_pool = options.connect_with(self.listener.clone()).await?;
         let mut listener = PgListener::connect_with(&own_pool).await?;
         listener.listen(CHANNEL).await?;
-        if !self.enabled() {
-            pool.execute(PROBE).await?;
-            self.enabled.store(true, Ordering::Relaxed);
-        }
         Ok(Changes(listener))
     }
 }
@@ -65,14 +74,31 @@ impl Notifications {
 /// Checks that `pg_notify` works. An empty payload names no invoice.
 const PROBE: &str = "select pg_notify('till_invoice', '')";
 
-/// Sends a notification that an invoice changed.
-pub(super) async fn send(connection: &mut AnyConnection, invoice: &InvoiceId) -> Result<()> {
-    sqlx::query("select pg_notify($1, $2)")
+/// Sends a notification for each invoice that changed, many in one statement. PostgreSQL commits the
+/// transactions that notify one after the other, for which those that change invoices do not wait.
+async fn tell_others(pool: AnyPool, sessions: Sessions, mut changed: UnboundedReceiver<InvoiceId>) {
+    let mut invoices = vec![];
+    let mut failing = false;
+    while changed.recv_many(&mut invoices, BATCH).await > 0 {
+        invoices.sort_unstable();
+        invoices.dedup();
+        let ids: Vec<_> = invoices.iter().map(InvoiceId::as_str).collect();
+        let told = sqlx::query(
+            "select pg_notify($1, invoice) from unnest(string_to_array($2, ' ')) as changed (invoice)",
+        )
         .bind(CHANNEL)
-        .bind(invoice.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
+        .bind(ids.join(" "))
+        .execute(Pool { pool: &pool, sessions })
+        .await;
+        if let Err(error) = &told
+            && !failing
+        {
+            tracing::warn!(%error, "other servers are not told of changes: they read them later");
+        }
+        failing = told.is_err();
+        invoices.clear();
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// The changes of invoices that any server on the database makes.

@@ -2,11 +2,12 @@
 
 use super::engine::Engine;
 use super::error::{Result, StoreError, is_unsupported};
+use super::pooler::Sessions;
 use crate::private_file;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyConnection, Connection};
+use sqlx::{AnyConnection, Connection, Row};
 use std::str::FromStr;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -21,12 +22,18 @@ pub async fn migrate(url: &str) -> Result<()> {
     if engine == Engine::Sqlite {
         keep_private(url)?;
     }
-    let url = match engine {
-        Engine::Sqlite if !url.contains("mode=") => {
+    let parameter = match engine {
+        Engine::Sqlite if !url.contains("mode=") => Some("mode=rwc"),
+        Engine::Sqlite => None,
+        // The migrator's statements are forgotten: see `migrate_postgres`.
+        Engine::Postgres => Some("statement-cache-capacity=0"),
+    };
+    let url = match parameter {
+        Some(parameter) => {
             let separator = if url.contains('?') { '&' } else { '?' };
-            format!("{url}{separator}mode=rwc")
+            format!("{url}{separator}{parameter}")
         }
-        Engine::Sqlite | Engine::Postgres => url.to_owned(),
+        None => url.to_owned(),
     };
     (|| try_migrate(engine, &url))
         .retry(ExponentialBuilder::new())
@@ -60,23 +67,54 @@ async fn connect(url: &str) -> Result<AnyConnection> {
 async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
     // A connection without the pool's statement timeout: a migration takes as long as it needs.
     let mut connection = connect(url).await?;
-    let locking = match engine {
-        Engine::Sqlite => true,
-        Engine::Postgres => has_advisory_locks(&mut connection).await?,
-    };
+    match engine {
+        Engine::Sqlite => MIGRATIONS.run(&mut connection).await?,
+        Engine::Postgres => migrate_postgres(&mut connection).await?,
+    }
+    Ok(connection.close().await?)
+}
+
+/// Applies each missing migration in a transaction, which a pooler leaves in one session of PostgreSQL.
+async fn migrate_postgres(connection: &mut AnyConnection) -> Result<()> {
+    let takes_turns = has_advisory_locks(connection).await?;
+    let applied = applied(Engine::Postgres, connection).await?;
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    let mut missing: Vec<_> = versions
+        .clone()
+        .filter(|version| !applied.contains(version))
+        .collect();
+    // Those that are there are compared.
+    if missing.is_empty() {
+        missing.extend(versions.last());
+    }
+    // The migrator's own lock belongs to a session: through a pooler it could be released in another one.
     let migrator = Migrator {
-        locking,
+        locking: false,
         migrations: MIGRATIONS.migrations.clone(),
         ..Migrator::DEFAULT
     };
-    migrator.run(&mut connection).await?;
-    Ok(connection.close().await?)
+    for version in missing {
+        let mut tx = connection.begin().await?;
+        if takes_turns {
+            sqlx::raw_sql(LOCK).execute(&mut *tx).await?;
+        }
+        // The migrator prepares statements. The session may have some of the same names, and keeps none.
+        sqlx::raw_sql(FORGET_STATEMENTS).execute(&mut *tx).await?;
+        migrator.run_to(version, &mut *tx).await?;
+        sqlx::raw_sql(FORGET_STATEMENTS).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
+
+/// Waits for another server that migrates. The number is `till` in ASCII.
+const LOCK: &str = "select pg_advisory_xact_lock(x'74696c6c'::int)";
+const FORGET_STATEMENTS: &str = "deallocate all";
 
 /// Whether servers that start together can take turns. Some databases that speak PostgreSQL's
 /// protocol have no advisory locks.
 async fn has_advisory_locks(connection: &mut AnyConnection) -> Result<bool> {
-    let tried = sqlx::query("select pg_try_advisory_xact_lock(1)")
+    let tried = sqlx::raw_sql("select pg_try_advisory_xact_lock(1)")
         .execute(connection)
         .await;
     match tried {
@@ -89,30 +127,40 @@ async fn has_advisory_locks(connection: &mut AnyConnection) -> Result<bool> {
     }
 }
 
-/// Checks that every migration has been applied, and changes nothing.
+/// Checks that every migration has been applied, and changes nothing. Returns the sessions that connections
+/// have.
 ///
 /// # Errors
 /// [`StoreError::Outdated`] when one has not; when the database can't be opened.
-pub(super) async fn check(engine: Engine, url: &str) -> Result<()> {
+pub(super) async fn check(engine: Engine, url: &str) -> Result<Sessions> {
     let mut connection = connect(url).await?;
+    let applied = applied(engine, &mut connection).await?;
+    if MIGRATIONS.iter().any(|m| !applied.contains(&m.version)) {
+        return Err(StoreError::Outdated);
+    }
+    let sessions = match engine {
+        Engine::Sqlite => Sessions::Own,
+        Engine::Postgres => Sessions::probe(&mut connection, &mut connect(url).await?).await?,
+    };
+    connection.close().await?;
+    Ok(sessions)
+}
+
+/// The versions of the migrations that have been applied. Its statements have no names: a pooler may be in
+/// between.
+async fn applied(engine: Engine, connection: &mut AnyConnection) -> Result<Vec<i64>> {
     let exists = match engine {
         Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
         Engine::Postgres => "select count(to_regclass('_sqlx_migrations'))",
     };
-    let exists: i64 = sqlx::query_scalar(exists)
-        .fetch_one(&mut connection)
-        .await?;
-    let applied: Vec<i64> = match exists {
-        0 => vec![],
-        _ => {
-            sqlx::query_scalar("select version from _sqlx_migrations where success")
-                .fetch_all(&mut connection)
-                .await?
-        }
-    };
-    connection.close().await?;
-    if MIGRATIONS.iter().any(|m| !applied.contains(&m.version)) {
-        return Err(StoreError::Outdated);
+    let exists = sqlx::raw_sql(exists).fetch_one(&mut *connection).await?;
+    if exists.try_get::<i64, _>(0)? == 0 {
+        return Ok(vec![]);
     }
-    Ok(())
+    let applied = "select version from _sqlx_migrations where success";
+    let applied = sqlx::raw_sql(applied).fetch_all(connection).await?;
+    Ok(applied
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<sqlx::Result<_>>()?)
 }

@@ -87,7 +87,7 @@ pub async fn move_back(tx: &mut Tx, scope: Scope<'_>, ms: i64, now: i64) -> Resu
     .await?;
     let open = parse_column(&open)?;
     for invoice in &open {
-        tx.notify(invoice).await?;
+        tx.changed(invoice);
     }
     Ok(open)
 }

@@ -302,7 +302,7 @@ impl TestApp {
         self.home.files.path()
     }
 
-    /// The server's `DATABASE_URL`.
+    /// The URL of the server's database.
     pub fn database_url(&self) -> &str {
         &self.home.database.url
     }

@@ -47,7 +47,7 @@ pub fn till(home: &Home) -> Result<Command> {
     }
     command
         .env("RUST_LOG", "warn")
-        .env("DATABASE_URL", &home.database.url);
+        .envs(home.database.settings()?);
     // All processes of a test share the key.
     command.env("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY);
     Ok(command)
@@ -64,6 +64,9 @@ pub async fn serve(home: &Home, address: &str, settings: &[String]) -> Result<Ru
         }
     }
     command.args(settings);
+    if settings.iter().any(|arg| arg == "--database-url") {
+        command.env_remove("TILL_DATABASE_LISTEN_URL");
+    }
     if !settings.is_empty() {
         // The log is in the directory that `bytes` reads.
         let log = std::fs::File::options()

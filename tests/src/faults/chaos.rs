@@ -2,6 +2,7 @@
 
 use crate::app::Setup;
 use crate::app::TestApp;
+use crate::faults::failover::Replicated;
 use crate::faults::relay::{Fault, Relay, WEBHOOKS};
 use crate::faults::traffic::Customer;
 use crate::ledger::{Summary, assert_consistent, until_all_settled};
@@ -34,6 +35,8 @@ pub enum Outage {
     Connections,
     /// PostgreSQL is stopped without a clean shutdown and restarted.
     Postgres,
+    /// The primary PostgreSQL is killed, and its standby takes over.
+    Failover,
 }
 
 /// The plan of a chaos run.
@@ -41,7 +44,8 @@ pub enum Outage {
 pub struct Plan {
     /// The number of outages.
     pub times: u32,
-    /// The kinds of outages. Each outage is chosen at random.
+    /// The kinds of outages. Each outage is chosen at random. With [`Outage::Failover`] the run has a
+    /// PostgreSQL of its own, with a standby.
     pub outages: Vec<Outage>,
     /// Whether to inject network errors into calls to the provider and into webhooks.
     pub network_faults: bool,
@@ -57,9 +61,15 @@ pub struct Plan {
 /// When a payment is lost or charged twice, or when a restart fails.
 pub async fn run(plan: &Plan) -> Result<Summary> {
     let (sandbox_relay, server_relay) = (Relay::start().await?, Relay::start().await?);
+    let mut replicated = if plan.outages.contains(&Outage::Failover) {
+        Some(Replicated::start().await?)
+    } else {
+        None
+    };
     let setup = Setup {
         sandbox_relay: Some(&sandbox_relay),
         server_relay: Some(&server_relay),
+        database: replicated.as_ref().map(Replicated::database),
         ..Setup::default()
     };
     let mut app = TestApp::set_up(setup).await?;
@@ -73,7 +83,7 @@ pub async fn run(plan: &Plan) -> Result<Summary> {
         let pause = Duration::from_millis(rng.random_range(20..700));
         tokio::time::sleep(pause).await;
         let outage = plan.outages.choose(&mut rng).context("no outages")?;
-        cause(&mut app, *outage).await?;
+        cause(&mut app, replicated.as_mut(), *outage).await?;
     }
     stop.cancel();
     sandbox_relay.inject(|_, _| Fault::None);
@@ -132,7 +142,11 @@ async fn assert_reported_paid(app: &TestApp, reported_paid: &[String]) -> Result
     Ok(())
 }
 
-async fn cause(app: &mut TestApp, outage: Outage) -> Result<()> {
+async fn cause(
+    app: &mut TestApp,
+    replicated: Option<&mut Replicated>,
+    outage: Outage,
+) -> Result<()> {
     match outage {
         Outage::Server => {
             app.crash().await?;
@@ -149,6 +163,7 @@ async fn cause(app: &mut TestApp, outage: Outage) -> Result<()> {
         }
         Outage::Connections => app.cut_connections().await,
         Outage::Postgres => crate::database::crash_postgres().await,
+        Outage::Failover => replicated.context("no standby")?.fail_over().await,
     }
 }
 

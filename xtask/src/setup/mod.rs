@@ -10,6 +10,7 @@ mod debian_wasm;
 mod languages;
 mod launcher;
 pub mod npm;
+mod pgbouncer;
 mod postgres;
 mod provider_tools;
 mod python;
@@ -30,6 +31,7 @@ use anyhow::{Context, Result};
 pub use browser::Browser;
 pub use contract_tools::ContractTools;
 pub use languages::Languages;
+pub use pgbouncer::{PgBouncer, Running as RunningPgBouncer};
 pub use postgres::{Postgres, Running as RunningPostgres};
 pub use provider_tools::ProviderTools;
 pub use rustc::TARGET as WASM_TARGET;
@@ -109,6 +111,11 @@ pub fn languages() -> Result<Languages> {
 /// Finds or installs PostgreSQL.
 pub fn postgres() -> Result<Postgres> {
     postgres::ensure()
+}
+
+/// Finds or installs PgBouncer.
+pub fn pgbouncer() -> Result<PgBouncer> {
+    pgbouncer::ensure()
 }
 
 /// Finds or installs twiggy, which lists the largest functions of a WebAssembly module.

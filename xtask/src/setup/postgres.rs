@@ -53,6 +53,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// The port of the server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory of the server, which other servers can have files in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The URL of the server, without a database's name.
     fn url(&self) -> String {
         format!("postgres://till@127.0.0.1:{}", self.port)
@@ -143,7 +153,7 @@ fn on_disk() -> PathBuf {
 
 /// Returns another user for the server if this is root, as in containers: PostgreSQL does not run as
 /// root.
-fn unprivileged() -> Result<Option<(u32, u32)>> {
+pub(super) fn unprivileged() -> Result<Option<(u32, u32)>> {
     let id = |args: &[&str]| -> Result<u32> {
         Ok(process::output(process::command("id").args(args))?.parse()?)
     };

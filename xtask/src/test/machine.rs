@@ -9,7 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::setup::{
-    self, Browser, ContractTools, Languages, Postgres, ProviderTools, RunningPostgres,
+    self, Browser, ContractTools, Languages, PgBouncer, Postgres, ProviderTools, RunningPgBouncer,
+    RunningPostgres,
 };
 use crate::{paths, process};
 
@@ -23,6 +24,7 @@ const PROVIDER_LIBRARIES: &str =
     "binary(it) & test(/^connectors::(described|localstripe|signatures)::/)";
 const DESCRIPTIONS: &str = "binary(it) & test(/^connectors::described::/)";
 const POSTGRES: &str = "all()";
+const PGBOUNCER: &str = "binary(it) & test(/^resilience::pgbouncer::/)";
 const MOUNT: &str = "binary(it) & test(/^resilience::disk_full::/)";
 
 /// The database that the tests run on.
@@ -30,6 +32,8 @@ const MOUNT: &str = "binary(it) & test(/^resilience::disk_full::/)";
 pub enum Database {
     Sqlite,
     Postgres,
+    /// PostgreSQL, which the servers reach through PgBouncer.
+    PgBouncer,
 }
 
 impl fmt::Display for Database {
@@ -37,6 +41,7 @@ impl fmt::Display for Database {
         f.write_str(match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
+            Self::PgBouncer => "PostgreSQL through PgBouncer",
         })
     }
 }
@@ -45,6 +50,27 @@ impl fmt::Display for Database {
 pub struct Missing {
     pub reason: String,
     pub tests: &'static str,
+}
+
+/// The running servers of a database. Dropping them stops them.
+pub struct Servers {
+    pooler: Option<RunningPgBouncer>,
+    postgres: RunningPostgres,
+}
+
+impl Servers {
+    /// The URL of the template that new databases are copies of.
+    pub fn template(&self) -> String {
+        self.postgres.template()
+    }
+
+    /// Sets the variables that the tests read.
+    pub fn apply(&self, command: &mut Command) {
+        self.postgres.apply(command);
+        if let Some(pooler) = &self.pooler {
+            pooler.apply(command);
+        }
+    }
 }
 
 /// What this machine has for the tests.
@@ -56,6 +82,7 @@ pub struct Machine {
     npm: Option<PathBuf>,
     descriptions: Option<PathBuf>,
     postgres: Option<Postgres>,
+    pgbouncer: Option<PgBouncer>,
     missing: Vec<Missing>,
 }
 
@@ -71,6 +98,7 @@ impl Machine {
             npm: found(setup::npm::TESTS.ensure(), NPM, &mut missing),
             descriptions: found(descriptions(), DESCRIPTIONS, &mut missing),
             postgres: found(setup::postgres(), POSTGRES, &mut missing),
+            pgbouncer: found(setup::pgbouncer(), PGBOUNCER, &mut missing),
             missing: {
                 found(mount(), MOUNT, &mut missing);
                 missing
@@ -80,16 +108,25 @@ impl Machine {
 
     /// What can't run on a database.
     pub fn missing(&self, database: Database) -> impl Iterator<Item = &Missing> {
-        let applies = move |tests| tests != POSTGRES || database == Database::Postgres;
+        let applies = move |tests| tests != POSTGRES || database != Database::Sqlite;
         self.missing.iter().filter(move |m| applies(m.tests))
     }
 
-    /// Starts the database's server, where it has one and this machine has it. Its data are in `dir`, if
+    /// Starts the database's servers, where it has some and this machine has them. Their data are in `dir`, if
     /// there is one.
-    pub fn start(&self, database: Database, dir: Option<&Path>) -> Result<Option<RunningPostgres>> {
+    pub fn start(&self, database: Database, dir: Option<&Path>) -> Result<Option<Servers>> {
         let postgres = self.postgres.as_ref();
-        let postgres = postgres.filter(|_| database == Database::Postgres);
-        postgres.map(|postgres| postgres.start(dir)).transpose()
+        let Some(postgres) = postgres.filter(|_| database != Database::Sqlite) else {
+            return Ok(None);
+        };
+        let postgres = postgres.start(dir)?;
+        let pooler = if database == Database::PgBouncer {
+            let pgbouncer = self.pgbouncer.as_ref().context("there is no PgBouncer")?;
+            Some(pgbouncer.start(postgres.port(), postgres.dir())?)
+        } else {
+            None
+        };
+        Ok(Some(Servers { pooler, postgres }))
     }
 
     /// Whether there is a browser.
@@ -110,6 +147,9 @@ impl Machine {
         }
         if let Some(contract_tools) = &self.contract_tools {
             contract_tools.apply(command);
+        }
+        if let Some(pgbouncer) = &self.pgbouncer {
+            pgbouncer.apply(command);
         }
         if let Some(modules) = &self.npm {
             command.env("TILL_NODE_MODULES", modules);

@@ -26,6 +26,8 @@ pub struct Options {
     pub names: Vec<String>,
     /// Run every test on PostgreSQL, instead of all on SQLite and some again on PostgreSQL.
     pub postgres: bool,
+    /// Run the tests without a browser on PostgreSQL, with the servers behind PgBouncer.
+    pub pgbouncer: bool,
     /// Check format and lints once the tests have passed.
     pub lint: bool,
     /// Further arguments of `cargo nextest run`.
@@ -37,7 +39,8 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
     & not test(/^(connectors::(described|signatures)|api::contract)::/)";
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
-const POSTGRES_ONLY: &str = "test(/^(resilience::chaos_postgres|operations::database_tls)::/)";
+const POSTGRES_ONLY: &str =
+    "test(/^(resilience::(chaos_postgres|failover|pgbouncer)|operations::database_tls)::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
 /// The tests with random data.
@@ -65,12 +68,15 @@ pub fn run(options: &Options) -> Result<bool> {
         options,
         summary: Summary::default(),
     };
-    runner.run_components(&machine)?;
-    if options.postgres {
+    let again = format!("{DATABASE} & not {SQLITE_ONLY}");
+    if options.pgbouncer {
+        runner.run(&machine, Database::PgBouncer, &again)?;
+    } else if options.postgres {
+        runner.run_components(&machine)?;
         runner.run(&machine, Database::Postgres, &format!("not {SQLITE_ONLY}"))?;
     } else {
+        runner.run_components(&machine)?;
         runner.run(&machine, Database::Sqlite, &format!("not {POSTGRES_ONLY}"))?;
-        let again = format!("{DATABASE} & not {SQLITE_ONLY}");
         runner.run(&machine, Database::Postgres, &again)?;
     }
     let summary = runner.summary;

@@ -14,6 +14,10 @@ struct Args {
     /// The number of other outages, with injected network faults
     #[arg(long, default_value_t = 60)]
     outages: u32,
+    /// About how many times a primary PostgreSQL is killed and its standby takes over. The server is killed as
+    /// often
+    #[arg(long, default_value_t = 20)]
+    failovers: u32,
     /// The number of concurrent buyers
     #[arg(long, default_value_t = 40)]
     buyers: usize,
@@ -37,10 +41,15 @@ async fn main() -> anyhow::Result<()> {
     if on_postgres() {
         all.extend([Outage::Postgres, Outage::Connections]);
     }
-    for plan in [
+    let mut plans = vec![
         plan(args.kills, &[Outage::Server], false),
         plan(args.outages, &all, true),
-    ] {
+    ];
+    if on_postgres() {
+        let outages = [Outage::Failover, Outage::Server];
+        plans.push(plan(args.failovers * 2, &outages, true));
+    }
+    for plan in plans {
         let store = if on_postgres() {
             "PostgreSQL"
         } else {

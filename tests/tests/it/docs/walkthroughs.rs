@@ -25,6 +25,8 @@ const WALKS: [(&str, Option<&str>, i64); 8] = [
 const SHOPS: [&str; 2] = ["shop.py", "complete_shop.py"];
 /// Run by `docs::nginx`.
 const NGINX: &str = "nginx.conf";
+/// Run by `resilience::pgbouncer`.
+const PGBOUNCER: &str = "pgbouncer.ini";
 /// Run by `widget::embedding::forms`.
 const EARLY_PRESS: &str = "early-press.html";
 /// Run by `widget::embedding::page_frame`.
@@ -47,7 +49,7 @@ fn every_code_block_is_tested() -> Result<()> {
                     let run = [&FORM, &CALLBACKS, &ACCOUNTS].map(|list| list.contains(&name));
                     run.contains(&true)
                         || SHOPS.contains(&name)
-                        || [EXAMPLE, EARLY_PRESS, NGINX, PAGE_FRAME].contains(&name)
+                        || [EXAMPLE, EARLY_PRESS, NGINX, PAGE_FRAME, PGBOUNCER].contains(&name)
                 }),
             };
             if !covered {

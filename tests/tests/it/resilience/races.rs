@@ -253,7 +253,7 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
     .await?;
     let callback = app.project.callbacks().swap_remove(0);
     let project: ProjectId = app.keys.id.parse()?;
-    let store = Store::open(app.database_url(), 2).await?;
+    let store = Store::open(app.database_url(), None, 2).await?;
     let mut locked = store.begin().await?;
     let found = projects::lock(&mut locked, &project).await?;
     ensure!(found.is_some(), "there is no {project}");

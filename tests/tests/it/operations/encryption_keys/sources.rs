@@ -25,6 +25,7 @@ fn write(app: &TestApp, name: &str, content: &str) -> Result<()> {
 async fn run(app: &TestApp, variables: &[(&str, &str)]) -> Result<(bool, String)> {
     let mut command = app.command(&["keys", "list"])?;
     command.env_remove("TILL_ENCRYPTION_KEY");
+    command.env_remove("TILL_DATABASE_LISTEN_URL");
     if variables
         .iter()
         .any(|(name, _)| *name == "DATABASE_URL_FILE")
@@ -43,6 +44,7 @@ async fn secrets_are_read_from_files_and_commands() -> Result<()> {
     write(&app, "key", &format!("{ENCRYPTION_KEY}\n"))?;
     write(&app, "others", &format!("{NEW_KEY}\n{ENCRYPTION_KEY}\n"))?;
     write(&app, "url", &format!("{}\n", app.database_url()))?;
+    write(&app, "listen-url", "postgres://till@127.0.0.1/till\n")?;
     write(&app, "fails.sh", &format!("echo {ENCRYPTION_KEY}; exit 3"))?;
     write(&app, "short", "c2hvcnQ=")?;
     for variables in [
@@ -51,6 +53,10 @@ async fn secrets_are_read_from_files_and_commands() -> Result<()> {
         &[
             ("TILL_ENCRYPTION_KEY_FILE", "key"),
             ("DATABASE_URL_FILE", "url"),
+        ],
+        &[
+            ("TILL_ENCRYPTION_KEY_FILE", "key"),
+            ("TILL_DATABASE_LISTEN_URL_FILE", "listen-url"),
         ],
         &[
             ("TILL_ENCRYPTION_KEY_FILE", "key"),
@@ -128,6 +134,20 @@ async fn secrets_are_read_from_files_and_commands() -> Result<()> {
                 ("DATABASE_URL_FILE", "missing"),
             ],
             &["DATABASE_URL_FILE", "missing"],
+        ),
+        (
+            &[
+                ("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY),
+                ("TILL_DATABASE_LISTEN_URL", "sqlite:till.db"),
+            ],
+            &["--database-listen-url", "must begin with postgres:"],
+        ),
+        (
+            &[
+                ("TILL_ENCRYPTION_KEY", ENCRYPTION_KEY),
+                ("TILL_DATABASE_LISTEN_URL_FILE", "key"),
+            ],
+            &["TILL_DATABASE_LISTEN_URL_FILE", "must begin with postgres:"],
         ),
     ] {
         let (done, output) = run(&app, variables).await?;
