@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How often the versions of followed invoices are read.
 const POLL: Duration = Duration::from_secs(3);
 /// How often they are read where other servers tell of their changes.
-const POLL_WHEN_NOTIFIED: Duration = Duration::from_secs(30);
+const POLL_WHEN_NOTIFIED: Duration = Duration::from_secs(10);
 /// The most invoices whose versions one statement reads.
 const POLLED: usize = 500;
 /// How long to wait before reconnecting for notifications.
