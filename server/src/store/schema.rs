@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::error::{Result, StoreError, is_unsupported};
+use super::indexes;
 use crate::private_file;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::Migrator;
@@ -70,6 +71,7 @@ async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
         ..Migrator::DEFAULT
     };
     migrator.run(&mut connection).await?;
+    indexes::create(&mut connection, engine, locking).await?;
     Ok(connection.close().await?)
 }
 
