@@ -130,6 +130,16 @@ enum Bench {
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
+    /// How long each list takes with each of its filters, on databases of several sizes, on SQLite and on
+    /// PostgreSQL
+    Lists {
+        /// The sizes, in invoices, separated by commas: a million takes about 3 GB
+        #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
+        sizes: Vec<u32>,
+        /// How often each list is read; prints medians
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -170,6 +180,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Server { seconds },
         } => measure::bench_server(seconds),
+        Task::Bench {
+            what: Bench::Lists { sizes, rounds },
+        } => measure::bench_lists(&sizes, rounds),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

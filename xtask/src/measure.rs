@@ -45,16 +45,26 @@ pub fn size(top: u32, save: bool) -> Result<()> {
 
 /// `cargo xtask bench server`.
 pub fn bench_server(seconds: u32) -> Result<()> {
+    on_both_databases("bench-server", &[seconds.to_string()])
+}
+
+/// `cargo xtask bench lists`.
+pub fn bench_lists(sizes: &[u32], rounds: u32) -> Result<()> {
+    let mut arguments: Vec<_> = sizes.iter().map(u32::to_string).collect();
+    arguments.extend(["--rounds".into(), rounds.to_string()]);
+    on_both_databases("bench-lists", &arguments)
+}
+
+/// Runs a benchmark of the released server on SQLite, then on PostgreSQL.
+fn on_both_databases(name: &str, arguments: &[String]) -> Result<()> {
     let postgres = setup::postgres()?;
     process::run_step(
         "building the server and the benchmark",
-        &mut cargo("build --release --workspace --bin till --bin bench-server"),
+        cargo("build --release --workspace --bin till --bin").arg(name),
     )?;
     let bench = || -> Result<Command> {
-        let mut bench = process::command(program("bench-server", true)?);
-        bench
-            .arg(seconds.to_string())
-            .env("TILL_BIN", server(true)?);
+        let mut bench = process::command(program(name, true)?);
+        bench.args(arguments).env("TILL_BIN", server(true)?);
         Ok(bench)
     };
     process::run(&mut bench()?)?;

@@ -44,10 +44,14 @@ pub async fn list(
         .list_disputes(&project.id, &filter, limit.rows())
         .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(page.data.len());
-    for row in &page.data {
-        data.push(view(app, project, row).await?);
-    }
+    let ids: Vec<_> = page.data.iter().map(|row| &row.payment).collect();
+    let payments = app.store.project_payments(&project.id, &ids).await?;
+    let view = |row: &DisputeRow| {
+        let payment = payments.iter().find(|payment| payment.id == row.payment);
+        let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
+        Ok(views::dispute(row, payment))
+    };
+    let data = page.data.iter().map(view).collect::<Result<_>>()?;
     Ok(page.with_data(data))
 }
 

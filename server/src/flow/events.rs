@@ -3,11 +3,13 @@
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
+use crate::store::event_attempts::Attempt;
 use crate::store::event_resends::{self, ResentRow};
 use crate::store::events::{self, EventRow, NewEvent};
 use crate::store::projects::{self, Project};
 use crate::store::{StoreError, Tx};
 use crate::{clock, new_id, views};
+use std::collections::HashMap;
 use till_shared::event::{Event, EventData, EventType, SentEvent};
 use till_shared::id::EventId;
 
@@ -41,10 +43,16 @@ pub async fn list(
         .list_events(&project.id, &filter, limit.rows())
         .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(page.data.len());
-    for row in &page.data {
-        data.push(view(app, row).await?);
+    let ids: Vec<_> = page.data.iter().map(|row| &row.id).collect();
+    let mut attempts: HashMap<EventId, Vec<Attempt>> = HashMap::new();
+    for (event, attempt) in app.store.attempts_of_all(&ids).await? {
+        attempts.entry(event).or_default().push(attempt);
     }
+    let view = |row: &EventRow| {
+        let attempts = attempts.remove(&row.id).unwrap_or_default();
+        Ok(views::event(row, attempts).map_err(anyhow::Error::from)?)
+    };
+    let data = page.data.iter().map(view).collect::<Result<_>>()?;
     Ok(page.with_data(data))
 }
 

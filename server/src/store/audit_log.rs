@@ -1,6 +1,7 @@
 //! The table `audit_log`, whose entries form a chain, and `audit_head`, the newest entry of the chain.
 
 use super::database::Audited;
+use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -14,6 +15,15 @@ macro_rules! columns {
          state_before, state_after, previous_hash, hash"
     };
 }
+
+/// The list of entries.
+pub(super) const TABLE: Table = Table {
+    name: "audit_log",
+    columns: columns!(),
+    prefix: "",
+    time: "at",
+    invoice: InvoiceLink::None,
+};
 
 /// An entry, by its columns. It is hashed as JSON with these names. JSON columns are the texts that are
 /// stored.
@@ -192,24 +202,14 @@ pub struct Filter {
 impl Store {
     /// Returns entries, from the newest to the oldest.
     pub async fn list_audit(&self, filter: &Filter, limit: i64) -> Result<Vec<StoredEntry>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from audit_log where ($1 is null or project = $1) and ($2 is null or action = $2)
-              and ($3 is null or actor_name = $3 or actor_id = $3) and ($4 is null or subject = $4)
-              and ($5 is null or at > $5) and ($6 is null or at < $6) and ($7 is null or id < $7)
-              order by id desc limit $8"
-        ))
-        .bind(filter.project.as_ref().map(ProjectId::as_str))
-        .bind(&filter.action)
-        .bind(&filter.actor)
-        .bind(&filter.subject)
-        .bind(filter.created_after)
-        .bind(filter.created_before)
-        .bind(&filter.before)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
+        let mut list = List::new(self, TABLE);
+        list.equal("subject", filter.subject.as_deref());
+        list.any_equal(&["actor_name", "actor_id"], filter.actor.as_deref());
+        list.equal("project", filter.project.as_ref().map(ProjectId::as_str));
+        list.equal("action", filter.action.as_deref());
+        list.created(filter.created_after, filter.created_before);
+        list.before(filter.before.as_deref());
+        list.fetch(self, limit).await
     }
 
     /// Returns entries of the chain in its order: those after the number and id of the last one read.
@@ -218,11 +218,11 @@ impl Store {
         after: Option<(i64, &str)>,
         limit: i64,
     ) -> Result<Vec<StoredEntry>> {
-        let (seq, id) = after.unzip();
+        let (seq, id) = after.unwrap_or((0, ""));
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
-            " from audit_log where seq is not null and ($1 is null or (seq, id) > ($1, $2))
+            " from audit_log where (seq, id) > ($1, $2)
               order by seq, id limit $3"
         ))
         .bind(seq)

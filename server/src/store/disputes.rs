@@ -1,7 +1,7 @@
 //! The table `disputes`.
 
 use super::column::Columns;
-use super::conditions::{has_email, has_last4, of_payment};
+use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -16,6 +16,15 @@ macro_rules! columns {
          created_at, updated_at"
     };
 }
+
+/// The list of disputes.
+pub(super) const TABLE: Table = Table {
+    name: "disputes",
+    columns: columns!(),
+    prefix: DisputeId::PREFIX,
+    time: "created_at",
+    invoice: InvoiceLink::Payment,
+};
 
 /// A dispute as it is stored.
 #[derive(Debug, Clone)]
@@ -167,31 +176,15 @@ impl Store {
         filter: &DisputeFilter,
         limit: i64,
     ) -> Result<Vec<DisputeRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from disputes where project = $1
-             and ($2 is null or payment = $2)
-             and ",
-            of_payment!("disputes.payment", "$3", "$4", "$5", "$6"),
-            " and ($7 is null or status = $7)
-             and ($8 is null or created_at > $8)
-             and ($9 is null or created_at < $9)
-             and ($10 is null or id < $10)
-             order by id desc limit $11"
-        ))
-        .bind(project.as_str())
-        .bind(filter.payment.as_ref().map(PaymentId::as_str))
-        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
-        .bind(&filter.order_id)
-        .bind(has_email(filter.email.as_ref()))
-        .bind(has_last4(filter.last4.as_ref()))
-        .bind(filter.status.map(DisputeStatus::as_str))
-        .bind(filter.created_after)
-        .bind(filter.created_before)
-        .bind(filter.before.as_ref().map(DisputeId::as_str))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
+        let mut list = List::of_project(self, TABLE, project);
+        list.of("payment", filter.payment.as_ref().map(PaymentId::as_str));
+        list.of_invoice(filter.invoice.as_ref().map(InvoiceId::as_str));
+        list.of_order(filter.order_id.as_ref());
+        list.of_buyer(self, filter.email.as_ref()).await?;
+        list.of_card(self, filter.last4.as_ref()).await?;
+        list.equal("status", filter.status.map(DisputeStatus::as_str));
+        list.created(filter.created_after, filter.created_before);
+        list.before(filter.before.as_ref().map(DisputeId::as_str));
+        list.fetch(self, limit).await
     }
 }

@@ -44,4 +44,39 @@ impl Engine {
             Self::Postgres => " for no key update skip locked",
         }
     }
+
+    /// The expression for the email address of a buyer, a column with JSON, in lower case. Indexes have the
+    /// same expression.
+    pub(super) fn email(self, buyer: &str) -> String {
+        format!("lower({})", self.field(buyer, "email"))
+    }
+
+    /// The expression for the last four digits of a card, a column with JSON. Indexes have the same
+    /// expression.
+    pub(super) fn last4(self, card: &str) -> String {
+        self.field(card, "last4")
+    }
+
+    fn field(self, json: &str, name: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_extract({json}, '$.{name}')"),
+            Self::Postgres => format!("(cast({json} as jsonb) ->> '{name}')"),
+        }
+    }
+
+    /// The expression for a number in hexadecimal, with at least 12 digits.
+    pub(super) fn hex(self, number: &str) -> String {
+        match self {
+            Self::Sqlite => format!("printf('%012x', {number})"),
+            Self::Postgres => format!("lpad(to_hex({number}), 12, '0')"),
+        }
+    }
+
+    /// The select for the texts of a JSON list.
+    pub(super) fn texts(self, list: &str) -> String {
+        match self {
+            Self::Sqlite => format!("select value from json_each({list})"),
+            Self::Postgres => format!("select json_array_elements_text(cast({list} as json))"),
+        }
+    }
 }

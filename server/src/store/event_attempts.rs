@@ -1,6 +1,8 @@
 //! The table `event_attempts`: attempts to deliver callbacks.
 
+use super::column::{Columns, to_json};
 use super::{Result, Store, Tx};
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow};
 use till_shared::event::DeliveryState;
 use till_shared::id::{EventId, InvoiceId};
@@ -68,6 +70,22 @@ impl Store {
             }
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Returns the attempts to deliver several callbacks, each with its callback. The first one of a callback
+    /// is first.
+    pub async fn attempts_of_all(&self, events: &[&EventId]) -> Result<Vec<(EventId, Attempt)>> {
+        let sql = format!(
+            "select event, at, duration_ms, status, error, answer from event_attempts
+             where event in ({}) order by event, number",
+            self.engine.texts("$1")
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(to_json(&events)?)
+            .fetch_all(self.pool())
+            .await?;
+        let read = |row: &AnyRow| Ok((row.parse("event")?, Attempt::from_row(row)?));
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 
     /// Returns the attempts to deliver a callback, the first one first.

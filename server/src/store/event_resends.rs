@@ -20,6 +20,21 @@ pub struct ResendFilter {
     pub after: After,
 }
 
+impl ResendFilter {
+    /// The condition for state and type.
+    fn condition(&self) -> String {
+        let kind = self.kind.map(|kind| format!(" and type = '{kind}'"));
+        format!("state = '{}'{}", self.state, kind.unwrap_or_default())
+    }
+
+    /// The id and the time (milliseconds) after which the callbacks are.
+    fn start(&self) -> (&str, i64) {
+        let Self { after, .. } = self;
+        let event = after.event.as_ref().map_or("", EventId::as_str);
+        (event, after.time.unwrap_or(i64::MIN))
+    }
+}
+
 /// A callback that is being resent.
 #[derive(Debug, Clone)]
 pub struct ResentRow {
@@ -55,17 +70,15 @@ pub async fn select(
     limit: i64,
 ) -> Result<Vec<EventId>> {
     let sql = format!(
-        "select id from events where project = $1 and state = '{}'
-         and data_removed_at is null
-         and ($2 is null or type = $2) and ($3 is null or id > $3)
-         and ($4 is null or created_at > $4) order by id limit $5",
-        filter.state
+        "select id from events where project = $1 and {} and data_removed_at is null
+         and id > $2 and created_at > $3 order by id limit $4",
+        filter.condition()
     );
+    let (after, since) = filter.start();
     let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(project.as_str())
-        .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.event.as_ref().map(EventId::as_str))
-        .bind(filter.after.time)
+        .bind(after)
+        .bind(since)
         .bind(limit)
         .fetch_all(tx.conn())
         .await?;
@@ -83,17 +96,16 @@ pub async fn resend_selected(
     now: i64,
 ) -> Result<Vec<ResentRow>> {
     let selected = format!(
-        "id <= $3 and state = '{}' and ($4 is null or type = $4) and ($5 is null or id > $5)
-         and ($6 is null or created_at > $6)",
-        filter.state
+        "id <= $3 and {} and id > $4 and created_at > $5",
+        filter.condition()
     );
+    let (after, since) = filter.start();
     let rows = sqlx::query_as(AssertSqlSafe(resend_sql(&selected, tx.engine)))
         .bind(project.as_str())
         .bind(now)
         .bind(last.as_str())
-        .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.event.as_ref().map(EventId::as_str))
-        .bind(filter.after.time)
+        .bind(after)
+        .bind(since)
         .fetch_all(tx.conn())
         .await?;
     Ok(in_order(rows))

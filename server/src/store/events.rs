@@ -2,7 +2,7 @@
 //! lock several callbacks do so in the order of their ids.
 
 use super::column::Columns;
-use super::conditions::{has_email, of_buyer, of_order};
+use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -16,6 +16,15 @@ macro_rules! columns {
          next_attempt_at, created_at, delivered_at, data_removed_at"
     };
 }
+
+/// The list of callbacks.
+pub(super) const TABLE: Table = Table {
+    name: "events",
+    columns: columns!(),
+    prefix: EventId::PREFIX,
+    time: "created_at",
+    invoice: InvoiceLink::Invoice,
+};
 
 /// A callback to insert.
 pub struct NewEvent<'a> {
@@ -154,40 +163,16 @@ impl Store {
         filter: &EventFilter,
         limit: i64,
     ) -> Result<Vec<EventRow>> {
-        let state = filter
-            .state
-            .map_or(String::new(), |state| format!("and state = '{state}'"));
-        Ok(sqlx::query_as(AssertSqlSafe(format!(
-            concat!(
-                "select ",
-                columns!(),
-                " from events where project = $1 {}
-                 and ($2 is null or type = $2)
-                 and ($3 is null or id > $3)
-                 and ($4 is null or created_at > $4)
-                 and ($5 is null or created_at < $5)
-                 and ($6 is null or invoice = $6)
-                 and ",
-                of_order!("events.invoice", "$7"),
-                " and ",
-                of_buyer!("events.invoice", "$8"),
-                " and ($9 is null or id < $9)
-                 order by id desc limit $10"
-            ),
-            state
-        )))
-        .bind(project.as_str())
-        .bind(filter.kind.map(EventType::as_str))
-        .bind(filter.after.event.as_ref().map(EventId::as_str))
-        .bind(filter.after.time)
-        .bind(filter.created_before)
-        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
-        .bind(&filter.order_id)
-        .bind(has_email(filter.email.as_ref()))
-        .bind(filter.before.as_ref().map(EventId::as_str))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
+        let mut list = List::of_project(self, TABLE, project);
+        list.of_invoice(filter.invoice.as_ref().map(InvoiceId::as_str));
+        list.of_order(filter.order_id.as_ref());
+        list.of_buyer(self, filter.email.as_ref()).await?;
+        list.equal("state", filter.state.map(DeliveryState::as_str));
+        list.equal("type", filter.kind.map(EventType::as_str));
+        list.created(filter.after.time, filter.created_before);
+        list.after(filter.after.event.as_ref().map(EventId::as_str));
+        list.before(filter.before.as_ref().map(EventId::as_str));
+        list.fetch(self, limit).await
     }
 
     /// Counts a project's callbacks that wait for an endpoint and can still be sent.

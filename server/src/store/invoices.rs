@@ -1,8 +1,9 @@
 //! The table `invoices`. Queries on behalf of a project always select by the project.
 
 use super::column::{Columns, parse_column, to_json};
-use super::conditions::{has_email, has_last4, of_buyer};
+use super::conditions::of_order;
 use super::error::violates;
+use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -22,6 +23,15 @@ macro_rules! columns {
          buyer_removed_at"
     };
 }
+
+/// The list of invoices.
+pub(super) const TABLE: Table = Table {
+    name: "invoices",
+    columns: columns!(),
+    prefix: InvoiceId::PREFIX,
+    time: "created_at",
+    invoice: InvoiceLink::Id,
+};
 
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
@@ -206,8 +216,9 @@ pub async fn lock_order(
         concat!(
             "select ",
             columns!(),
-            " from invoices where project = $1 and (order_id = $2 or former_order_id = $2)
-             order by id{}"
+            " from invoices where id in (",
+            of_order!("$1", "$2"),
+            ") order by id{}"
         ),
         tx.engine.for_update()
     );
@@ -304,8 +315,9 @@ impl Store {
         Ok(sqlx::query_as(concat!(
             "select ",
             columns!(),
-            " from invoices where project = $1 and (order_id = $2 or former_order_id = $2)
-             and status not in ('expired', 'canceled')"
+            " from invoices where id in (",
+            of_order!("$1", "$2"),
+            ") and status not in ('expired', 'canceled')"
         ))
         .bind(project.as_str())
         .bind(order_id)
@@ -320,49 +332,25 @@ impl Store {
         filter: &InvoiceFilter,
         limit: i64,
     ) -> Result<Vec<InvoiceRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from invoices where project = $1
-             and ($2 is null or order_id = $2 or former_order_id = $2)
-             and ($3 is null or status = $3)
-             and ",
-            of_buyer!("invoices.id", "$4"),
-            " and ($5 is null or exists (select 1 from payments p
-                 where p.invoice = invoices.id and p.card like $5 escape '\\'))
-             and ($6 is null or exists (select 1 from payments p
-                 where p.invoice = invoices.id and p.decline_code = $6))
-             and ($7 is null or created_at > $7)
-             and ($8 is null or created_at < $8)
-             and ($9 is null or id < $9)
-             order by id desc limit $10"
-        ))
-        .bind(project.as_str())
-        .bind(&filter.order_id)
-        .bind(filter.status.map(InvoiceStatus::as_str))
-        .bind(has_email(filter.email.as_ref()))
-        .bind(has_last4(filter.last4.as_ref()))
-        .bind(filter.decline.map(DeclineCode::as_str))
-        .bind(filter.created_after)
-        .bind(filter.created_before)
-        .bind(filter.before.as_ref().map(InvoiceId::as_str))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
+        let mut list = List::of_project(self, TABLE, project);
+        list.of_order(filter.order_id.as_ref());
+        list.of_buyer(self, filter.email.as_ref()).await?;
+        list.of_card(self, filter.last4.as_ref()).await?;
+        list.of_decline(self, filter.decline.map(DeclineCode::as_str))
+            .await?;
+        list.equal("status", filter.status.map(InvoiceStatus::as_str));
+        list.created(filter.created_after, filter.created_before);
+        list.before(filter.before.as_ref().map(InvoiceId::as_str));
+        list.fetch(self, limit).await
     }
 
     /// Returns the versions of invoices.
     pub async fn invoice_versions(&self, ids: &[InvoiceId]) -> Result<Vec<(InvoiceId, i64)>> {
-        let places: Vec<_> = (1..=ids.len()).map(|n| format!("${n}")).collect();
         let sql = format!(
             "select id, version from invoices where id in ({})",
-            places.join(", ")
+            self.engine.texts("$1")
         );
-        // Each number of invoices is a statement of its own, which would displace others from the cache.
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for id in ids {
-            query = query.bind(id.as_str());
-        }
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(to_json(&ids)?);
         let rows = query.fetch_all(self.pool());
         let version = |row: &AnyRow| Ok((row.parse("id")?, row.try_get("version")?));
         Ok(rows

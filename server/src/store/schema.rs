@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::error::{Result, StoreError, is_unsupported};
+use super::indexes;
 use super::pooler::Sessions;
 use crate::private_file;
 use backon::{ExponentialBuilder, Retryable};
@@ -68,15 +69,41 @@ async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
     // A connection without the pool's statement timeout: a migration takes as long as it needs.
     let mut connection = connect(url).await?;
     match engine {
-        Engine::Sqlite => MIGRATIONS.run(&mut connection).await?,
-        Engine::Postgres => migrate_postgres(&mut connection).await?,
+        Engine::Sqlite => {
+            MIGRATIONS.run(&mut connection).await?;
+            indexes::create(&mut connection, engine).await?;
+        }
+        Engine::Postgres => {
+            let takes_turns = has_advisory_locks(&mut connection).await?;
+            migrate_postgres(&mut connection, takes_turns).await?;
+            create_indexes(&mut connection, takes_turns, url).await?;
+        }
     }
     Ok(connection.close().await?)
 }
 
+/// Creates the indexes of lists, one server after the other unless a pooler shares sessions, to which the lock
+/// belongs.
+async fn create_indexes(
+    connection: &mut AnyConnection,
+    takes_turns: bool,
+    url: &str,
+) -> Result<()> {
+    if indexes::are_complete(connection, Engine::Postgres).await? {
+        return Ok(());
+    }
+    let mut other = connect(url).await?;
+    let sessions = Sessions::probe(connection, &mut other).await?;
+    if takes_turns && sessions == Sessions::Own {
+        indexes::lock(&mut other).await?;
+    }
+    indexes::create(connection, Engine::Postgres).await?;
+    // Closing the connection releases the lock.
+    Ok(other.close().await?)
+}
+
 /// Applies each missing migration in a transaction, which a pooler leaves in one session of PostgreSQL.
-async fn migrate_postgres(connection: &mut AnyConnection) -> Result<()> {
-    let takes_turns = has_advisory_locks(connection).await?;
+async fn migrate_postgres(connection: &mut AnyConnection, takes_turns: bool) -> Result<()> {
     let applied = applied(Engine::Postgres, connection).await?;
     let versions = MIGRATIONS.iter().map(|migration| migration.version);
     let mut missing: Vec<_> = versions

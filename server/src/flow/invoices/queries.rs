@@ -5,8 +5,10 @@ use crate::clock;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
 use crate::store::invoices;
+use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::views;
+use std::collections::HashMap;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::Invoice;
 
@@ -65,10 +67,17 @@ pub async fn list(
         .list_invoices(&project.id, &filter, limit.rows())
         .await?;
     let page = Page::new(rows, limit, |row| row.id.to_string());
-    let mut data = Vec::with_capacity(page.data.len());
-    for row in &page.data {
-        data.push(view(app, project, row).await?);
+    let ids: Vec<_> = page.data.iter().map(|row| &row.id).collect();
+    let mut payments: HashMap<InvoiceId, Vec<PaymentRow>> = HashMap::new();
+    for payment in app.store.payments_of_all(&ids).await? {
+        let invoice = payment.invoice.clone();
+        payments.entry(invoice).or_default().push(payment);
     }
+    let view = |row: &InvoiceRow| {
+        let payments = payments.get(&row.id).map_or(&[][..], Vec::as_slice);
+        views::invoice(app, project, row, payments)
+    };
+    let data = page.data.iter().map(view).collect();
     Ok(page.with_data(data))
 }
 

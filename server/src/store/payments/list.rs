@@ -1,10 +1,19 @@
 //! Lists of payments.
 
 use super::PaymentRow;
-use crate::store::conditions::{has_email, has_last4, of_buyer, of_card, of_order};
+use crate::store::list::{InvoiceLink, List, Table};
 use crate::store::{Result, Store};
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::payment::{DeclineCode, PaymentStatus};
+
+/// The list of payments.
+pub(in crate::store) const TABLE: Table = Table {
+    name: "payments",
+    columns: columns!(),
+    prefix: PaymentId::PREFIX,
+    time: "created_at",
+    invoice: InvoiceLink::Invoice,
+};
 
 /// Selects payments of a list.
 #[derive(Debug, Default)]
@@ -39,38 +48,16 @@ impl Store {
         filter: &PaymentFilter,
         limit: i64,
     ) -> Result<Vec<PaymentRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from payments where project = $1
-             and ($2 is null or invoice = $2)
-             and ",
-            of_order!("payments.invoice", "$3"),
-            " and ($4 is null or status = $4)
-             and ($5 is null or connector = $5)
-             and ($6 is null or decline_code = $6)
-             and ",
-            of_card!("payments.id", "$7"),
-            " and ",
-            of_buyer!("payments.invoice", "$8"),
-            " and ($9 is null or created_at > $9)
-             and ($10 is null or created_at < $10)
-             and ($11 is null or id < $11)
-             order by id desc limit $12"
-        ))
-        .bind(project.as_str())
-        .bind(filter.invoice.as_ref().map(InvoiceId::as_str))
-        .bind(&filter.order_id)
-        .bind(filter.status.map(PaymentStatus::as_str))
-        .bind(&filter.connector)
-        .bind(filter.decline.map(DeclineCode::as_str))
-        .bind(has_last4(filter.last4.as_ref()))
-        .bind(has_email(filter.email.as_ref()))
-        .bind(filter.created_after)
-        .bind(filter.created_before)
-        .bind(filter.before.as_ref().map(PaymentId::as_str))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?)
+        let mut list = List::of_project(self, TABLE, project);
+        list.of_invoice(filter.invoice.as_ref().map(InvoiceId::as_str));
+        list.of_order(filter.order_id.as_ref());
+        list.of_buyer(self, filter.email.as_ref()).await?;
+        list.of_card(self, filter.last4.as_ref()).await?;
+        list.equal("decline_code", filter.decline.map(DeclineCode::as_str));
+        list.equal("status", filter.status.map(PaymentStatus::as_str));
+        list.equal("connector", filter.connector.as_deref());
+        list.created(filter.created_after, filter.created_before);
+        list.before(filter.before.as_ref().map(PaymentId::as_str));
+        list.fetch(self, limit).await
     }
 }

@@ -13,6 +13,7 @@ mod listeners;
 mod logs;
 mod memory;
 mod metrics;
+mod plans;
 mod retention;
 pub mod tls;
 mod traces;

@@ -15,13 +15,14 @@ fn root() -> Result<&'static Path> {
 }
 
 /// The root file of each crate.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "shared/src/lib.rs",
     "server/src/lib.rs",
     "widget/src/main.rs",
     "tests/src/lib.rs",
     "tests/tests/it/main.rs",
     "tests/bench/src/bin/chaos.rs",
+    "tests/bench/src/bin/bench-lists/main.rs",
     "tests/bench/src/bin/bench-server.rs",
     "tests/bench/src/bin/bench-widget.rs",
     "xtask/src/main.rs",
