@@ -207,12 +207,11 @@ impl List {
     }
 
     /// Reads the first rows of the list.
-    pub async fn fetch<R>(mut self, store: &Store, limit: i64) -> Result<Vec<R>>
+    pub async fn fetch<R>(self, store: &Store, limit: i64) -> Result<Vec<R>>
     where
         R: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
     {
-        let limit = self.number(limit);
-        let query = sqlx::query_as(AssertSqlSafe(self.sql(&limit)));
+        let query = sqlx::query_as(AssertSqlSafe(self.sql(limit)));
         let query = self.values.iter().fold(query, |query, value| match value {
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),

@@ -74,8 +74,9 @@ impl List {
         let condition = format!("{expression} = {value}");
         let narrowed = format!("{} = {value}", unindexed(expression));
         let project = self.project.clone().unwrap_or_default();
-        let payments =
-            |link: &str| format!("exists (select 1 from payments p where {link} and {narrowed})");
+        let payments = |link: &str| {
+            format!("(select 1 from payments p where {link} and {narrowed} limit 1) = 1")
+        };
         match self.table.invoice {
             InvoiceLink::Id => {
                 let narrowed = payments("p.invoice = invoices.id");
@@ -160,9 +161,10 @@ impl List {
         }
     }
 
-    /// The condition for rows whose invoice `i` fulfills a condition.
+    /// The condition for rows whose invoice `i` fulfills a condition. With `exists`, PostgreSQL may read all
+    /// such invoices first.
     fn invoice_matches(&self, condition: &str) -> String {
         let invoice = self.invoice_of_row();
-        format!("exists (select 1 from invoices i where i.id = {invoice} and {condition})")
+        format!("(select 1 from invoices i where i.id = {invoice} and {condition} limit 1) = 1")
     }
 }

@@ -196,3 +196,35 @@ async fn refunds_are_listed() -> Result<()> {
     );
     Ok(())
 }
+
+/// Times select a range of ids, and the rows whose times a test clock has moved.
+#[tokio::test]
+async fn times_find_what_a_test_clock_has_moved() -> Result<()> {
+    let app = TestApp::with_settings(&[], &["--speedup", "1"]).await?;
+    let moved = app.api.invoice("a").await?;
+    let request = app.api.secret(Method::POST, "/v1/test/advance");
+    let answer = send(request.json(&json!({ "seconds": 1200 }))).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    let now = app.api.invoice("b").await?;
+    let created = text(&app.api.read(&moved.id).await?["created_at"])?;
+    let between = created.parse::<jiff::Timestamp>()? + jiff::SignedDuration::from_secs(600);
+    let both = [now.id.clone(), moved.id.clone()];
+    for (query, expected) in [
+        (String::new(), &both[..]),
+        (format!("created_before={between}"), &both[1..]),
+        (format!("created_after={between}"), &both[..1]),
+        (format!("created_before={between}&status=open"), &both[1..]),
+        (format!("created_before={between}&status=paid"), &[]),
+        (
+            format!("created_before={between}&cursor={}", now.id),
+            &both[1..],
+        ),
+        (format!("created_before={between}&cursor={}", moved.id), &[]),
+        ("created_before=2100-01-01&limit=1".into(), &both[..1]),
+        ("created_after=2020-01-01".into(), &both),
+    ] {
+        let found = ids(&app.api, &format!("/v1/invoices?{query}")).await?;
+        ensure!(found == expected, "{query}: {found:?}");
+    }
+    Ok(())
+}

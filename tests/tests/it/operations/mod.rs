@@ -9,6 +9,7 @@ mod commands;
 mod csp_reports;
 mod database_tls;
 pub mod encryption_keys;
+mod indexes;
 mod listeners;
 mod logs;
 mod memory;
