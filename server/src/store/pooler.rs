@@ -6,6 +6,7 @@
 //! the transaction's, and statements have no names.
 
 use super::error::{Result, is_unsupported};
+use backon::{ConstantBuilder, Retryable};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -74,14 +75,37 @@ impl Sessions {
     }
 }
 
-/// Begins a transaction of PostgreSQL through a pooler.
+/// Begins a transaction of PostgreSQL through a pooler. It begins again if the pooler had a session that
+/// PostgreSQL has closed, of which the connection to the pooler knows nothing.
 ///
 /// It begins in a task of its own. If it were canceled, as when a client disconnects, the driver would not know
 /// of the transaction, and the pooler would keep a session for it until its time limit.
 pub(super) async fn begin(pool: &AnyPool) -> sqlx::Result<Transaction<'static, Any>> {
     let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(LIMITED).await });
+    let begun = tokio::spawn(async move {
+        let at_once = ConstantBuilder::new()
+            .with_delay(Duration::ZERO)
+            .with_max_times(1);
+        (|| pool.begin_with(LIMITED))
+            .retry(at_once)
+            .when(is_closed)
+            .await
+    });
     begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+}
+
+/// Whether the session or the connection was closed: connection_exception, which PgBouncer reports, and
+/// admin_shutdown. A statement that waited in vain for a session does not wait again.
+fn is_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            let waited = error.message().contains("query_wait_timeout");
+            let closed = |code: &str| code.starts_with("08") || code.starts_with("57P");
+            !waited && error.code().is_some_and(|code| closed(&code))
+        }
+        _ => false,
+    }
 }
 
 /// Runs single statements, each on a connection of the pool.
