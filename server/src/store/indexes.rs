@@ -2,7 +2,8 @@
 //! PostgreSQL, and because their expressions differ between the databases. Lists are right without them.
 
 use super::engine::Engine;
-use super::list::{Table, moved};
+use super::list::Table;
+use super::list::statement::moved;
 use super::payments::list as payments;
 use super::{Result, audit_log, disputes, events, invoices, refunds};
 use sqlx::{AnyConnection, AssertSqlSafe, Executor};

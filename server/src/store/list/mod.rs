@@ -16,9 +16,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use till_shared::id::ProjectId;
 
 mod related;
-mod statement;
-
-pub(in crate::store) use statement::moved;
+pub(in crate::store) mod statement;
 
 /// How far the time of a row may be from that of its id before the row counts as moved, in milliseconds.
 /// The indexes have this number.
