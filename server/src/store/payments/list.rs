@@ -10,7 +10,7 @@ use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::payment::{DeclineCode, PaymentStatus};
 
 /// The list of payments.
-pub(in crate::store) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "payments",
     columns: columns!(),
     prefix: PaymentId::PREFIX,
