@@ -17,7 +17,7 @@ macro_rules! columns {
 }
 
 /// The list of entries.
-pub(super) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "audit_log",
     columns: columns!(),
     prefix: "",

@@ -1,5 +1,7 @@
 //! Conditions that statements about several tables share.
 
+use super::engine::Engine;
+
 /// Whether a payment is a second success for its invoice. A server of before the column marks the
 /// payment's refund only. `$payments` is the table's name or alias.
 macro_rules! is_duplicate {
@@ -37,4 +39,19 @@ pub(super) use of_order;
 /// databases would choose by statistics, which SQLite does not have, and which PostgreSQL has late.
 pub(super) fn unindexed(text: &str) -> String {
     format!("({text} || '')")
+}
+
+/// How far the time of a row may be from that of its id before the row counts as moved, in milliseconds.
+/// The indexes have this number.
+pub(super) const TOLERANCE: i64 = 10_000;
+
+/// The condition for rows whose times, in the column `time`, are not those of their ids, which begin with
+/// `prefix`. Indexes have the same condition.
+pub(super) fn moved(engine: Engine, prefix: &str, time: &str, qualifier: &str) -> String {
+    let start = prefix.len() + 1;
+    let id = format!("substr({qualifier}id, {start}, 12)");
+    let time = format!("{qualifier}{time}");
+    let first = engine.hex(&format!("{time} - {TOLERANCE}"));
+    let last = engine.hex(&format!("{time} + {TOLERANCE}"));
+    format!("({id} < {first} or {id} > {last})")
 }

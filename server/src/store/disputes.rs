@@ -18,7 +18,7 @@ macro_rules! columns {
 }
 
 /// The list of disputes.
-pub(super) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "disputes",
     columns: columns!(),
     prefix: DisputeId::PREFIX,

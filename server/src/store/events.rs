@@ -18,7 +18,7 @@ macro_rules! columns {
 }
 
 /// The list of callbacks.
-pub(super) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "events",
     columns: columns!(),
     prefix: EventId::PREFIX,

@@ -1,14 +1,14 @@
 //! The indexes of lists. They are not migrations, because a migration blocks writers of the table on
 //! PostgreSQL, and because their expressions differ between the databases. Lists are right without them.
 
+use super::Result;
+use super::conditions::moved;
 use super::engine::Engine;
-use super::list::{Table, moved};
-use super::payments::list as payments;
-use super::{Result, audit_log, disputes, events, invoices, refunds};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Executor, Row};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
+use till_shared::id::{DisputeId, EventId, InvoiceId, PaymentId, RefundId};
 
 /// An index. Its definition never changes: a different index has a different name.
 struct Index {
@@ -20,10 +20,10 @@ struct Index {
     rows: String,
 }
 
-fn index(name: &'static str, table: Table, columns: &str) -> Index {
+fn index(name: &'static str, table: &'static str, columns: &str) -> Index {
     Index {
         name,
-        table: table.name,
+        table,
         columns: columns.to_owned(),
         rows: String::new(),
     }
@@ -57,10 +57,17 @@ impl Index {
     }
 }
 
-/// The rows whose times are not those of their ids.
-fn moved_rows(engine: Engine, name: &'static str, table: Table, columns: &str) -> Index {
+/// The rows whose times, in the last column, are not those of their ids.
+fn moved_rows(
+    engine: Engine,
+    name: &'static str,
+    table: &'static str,
+    columns: &str,
+    prefix: &str,
+) -> Index {
+    let time = columns.rsplit(", ").next().unwrap_or(columns);
     Index {
-        rows: moved(engine, table, ""),
+        rows: moved(engine, prefix, time, ""),
         ..index(name, table, columns)
     }
 }
@@ -75,9 +82,9 @@ fn all(engine: Engine) -> Vec<Index> {
     let by_decline = "project, decline_code, id";
     let by_decline_of_invoices = "project, decline_code, invoice";
     let by_time = "project, created_at";
-    let (of_invoices, of_payments) = (invoices::TABLE, payments::TABLE);
-    let (of_refunds, of_disputes) = (refunds::TABLE, disputes::TABLE);
-    let (of_events, of_audit) = (events::TABLE, audit_log::TABLE);
+    let (of_invoices, of_payments) = ("invoices", "payments");
+    let (of_refunds, of_disputes) = ("refunds", "disputes");
+    let (of_events, of_audit) = ("events", "audit_log");
     vec![
         index("invoices_project", of_invoices, "project, id"),
         index("invoices_status", of_invoices, "project, status, id"),
@@ -103,12 +110,36 @@ fn all(engine: Engine) -> Vec<Index> {
         index("audit_log_subject", of_audit, "subject, id"),
         index("audit_log_actor_name", of_audit, "actor_name, id"),
         index("audit_log_actor_id", of_audit, "actor_id, id"),
-        moved_rows(engine, "invoices_moved", of_invoices, by_time),
-        moved_rows(engine, "payments_moved", of_payments, by_time),
-        moved_rows(engine, "refunds_moved", of_refunds, by_time),
-        moved_rows(engine, "disputes_moved", of_disputes, by_time),
-        moved_rows(engine, "events_moved", of_events, by_time),
-        moved_rows(engine, "audit_log_moved", of_audit, "at"),
+        moved_rows(
+            engine,
+            "invoices_moved",
+            of_invoices,
+            by_time,
+            InvoiceId::PREFIX,
+        ),
+        moved_rows(
+            engine,
+            "payments_moved",
+            of_payments,
+            by_time,
+            PaymentId::PREFIX,
+        ),
+        moved_rows(
+            engine,
+            "refunds_moved",
+            of_refunds,
+            by_time,
+            RefundId::PREFIX,
+        ),
+        moved_rows(
+            engine,
+            "disputes_moved",
+            of_disputes,
+            by_time,
+            DisputeId::PREFIX,
+        ),
+        moved_rows(engine, "events_moved", of_events, by_time, EventId::PREFIX),
+        moved_rows(engine, "audit_log_moved", of_audit, "at", ""),
     ]
 }
 

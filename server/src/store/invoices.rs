@@ -25,7 +25,7 @@ macro_rules! columns {
 }
 
 /// The list of invoices.
-pub(super) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "invoices",
     columns: columns!(),
     prefix: InvoiceId::PREFIX,

@@ -20,7 +20,7 @@ macro_rules! columns {
 }
 
 /// The list of refunds.
-pub(super) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "refunds",
     columns: columns!(),
     prefix: RefundId::PREFIX,

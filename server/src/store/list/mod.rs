@@ -8,7 +8,7 @@
 //! Ids begin with their time, so that times select a range of ids. A row whose time is not that of its id,
 //! because a test clock or a resumed request moved it, is found by an index of such rows.
 
-use super::conditions::unindexed;
+use super::conditions::{TOLERANCE, unindexed};
 use super::engine::Engine;
 use super::{Result, Store};
 use sqlx::any::AnyRow;
@@ -18,11 +18,6 @@ use till_shared::id::ProjectId;
 mod related;
 mod statement;
 
-pub(in crate::store) use statement::moved;
-
-/// How far the time of a row may be from that of its id before the row counts as moved, in milliseconds.
-/// The indexes have this number.
-const TOLERANCE: i64 = 10_000;
 /// The largest time in an id, in milliseconds (RFC 9562, section 5.7).
 const LAST_TIME: i64 = (1 << 48) - 1;
 

@@ -1,8 +1,7 @@
 //! The text of a list's statement.
 
-use super::{Lead, List, TOLERANCE, Table};
-use crate::store::conditions::unindexed;
-use crate::store::engine::Engine;
+use super::{Lead, List, Table};
+use crate::store::conditions::{moved, unindexed};
 
 impl List {
     /// The statement: the ids of the first rows, then these rows. PostgreSQL would plan the subqueries of
@@ -103,28 +102,20 @@ impl List {
     /// The ids of the rows whose times are not those of their ids. No index but that of these rows can be
     /// used.
     fn moved(&self) -> String {
-        let Table { name, .. } = self.table;
+        let Table {
+            name, prefix, time, ..
+        } = self.table;
         let mut conditions = vec![];
         if let Some(project) = &self.project {
             conditions.push(format!("{} = {project}", self.column("project")));
         }
-        conditions.push(moved(self.engine, self.table, &format!("{name}.")));
+        conditions.push(moved(self.engine, prefix, time, &format!("{name}.")));
         conditions.extend_from_slice(&self.times);
         conditions.extend(self.ids(&unindexed(&self.column("id")), false));
         conditions.extend(self.leading.clone());
         conditions.extend_from_slice(&self.narrowing);
         format!("select {name}.id from {name}{}", all(&conditions))
     }
-}
-
-/// The condition for rows whose times are not those of their ids. Indexes have the same condition.
-pub(in crate::store) fn moved(engine: Engine, table: Table, qualifier: &str) -> String {
-    let start = table.prefix.len() + 1;
-    let id = format!("substr({qualifier}id, {start}, 12)");
-    let time = format!("{qualifier}{}", table.time);
-    let first = engine.hex(&format!("{time} - {TOLERANCE}"));
-    let last = engine.hex(&format!("{time} + {TOLERANCE}"));
-    format!("({id} < {first} or {id} > {last})")
 }
 
 fn all(conditions: &[String]) -> String {

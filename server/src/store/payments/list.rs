@@ -1,13 +1,16 @@
 //! Lists of payments.
 
 use super::PaymentRow;
+use crate::store::column::to_json;
+use crate::store::conditions::unindexed;
 use crate::store::list::{InvoiceLink, List, Table};
 use crate::store::{Result, Store};
+use sqlx::AssertSqlSafe;
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::payment::{DeclineCode, PaymentStatus};
 
 /// The list of payments.
-pub(in crate::store) const TABLE: Table = Table {
+const TABLE: Table = Table {
     name: "payments",
     columns: columns!(),
     prefix: PaymentId::PREFIX,
@@ -59,5 +62,43 @@ impl Store {
         list.created(filter.created_after, filter.created_before);
         list.before(filter.before.as_ref().map(PaymentId::as_str));
         list.fetch(self, limit).await
+    }
+
+    /// Returns the payments of several invoices, the oldest first.
+    pub async fn payments_of_all(&self, invoices: &[&InvoiceId]) -> Result<Vec<PaymentRow>> {
+        let sql = format!(
+            concat!(
+                "select ",
+                columns!(),
+                " from payments where invoice in ({}) order by id"
+            ),
+            self.engine.texts("$1")
+        );
+        Ok(sqlx::query_as(AssertSqlSafe(sql))
+            .bind(to_json(&invoices)?)
+            .fetch_all(self.pool())
+            .await?)
+    }
+
+    /// Returns a project's payments with these ids, in any order.
+    pub async fn project_payments(
+        &self,
+        project: &ProjectId,
+        ids: &[&PaymentId],
+    ) -> Result<Vec<PaymentRow>> {
+        let sql = format!(
+            concat!(
+                "select ",
+                columns!(),
+                " from payments where id in ({}) and {} = $2"
+            ),
+            self.engine.texts("$1"),
+            unindexed("project")
+        );
+        Ok(sqlx::query_as(AssertSqlSafe(sql))
+            .bind(to_json(&ids)?)
+            .bind(project.as_str())
+            .fetch_all(self.pool())
+            .await?)
     }
 }

@@ -3,12 +3,11 @@
 use crate::domain::payment::Review;
 use crate::domain::reference::{Reference, ReferenceObject};
 use crate::store::column::{Columns, to_json};
-use crate::store::conditions::unindexed;
 use crate::store::error::violates;
 use crate::store::{Result, Store, Tx};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
-use sqlx::{Any, AssertSqlSafe, FromRow, Row};
+use sqlx::{Any, FromRow, Row};
 use till_shared::card::CardSummary;
 use till_shared::id::{InvoiceId, PaymentId, ProjectId};
 use till_shared::money::Money;
@@ -357,44 +356,6 @@ impl Store {
         .bind(project.as_str())
         .fetch_optional(self.pool())
         .await?)
-    }
-
-    /// Returns the payments of several invoices, the oldest first.
-    pub async fn payments_of_all(&self, invoices: &[&InvoiceId]) -> Result<Vec<PaymentRow>> {
-        let sql = format!(
-            concat!(
-                "select ",
-                columns!(),
-                " from payments where invoice in ({}) order by id"
-            ),
-            self.engine.texts("$1")
-        );
-        Ok(sqlx::query_as(AssertSqlSafe(sql))
-            .bind(to_json(&invoices)?)
-            .fetch_all(self.pool())
-            .await?)
-    }
-
-    /// Returns a project's payments with these ids, in any order.
-    pub async fn project_payments(
-        &self,
-        project: &ProjectId,
-        ids: &[&PaymentId],
-    ) -> Result<Vec<PaymentRow>> {
-        let sql = format!(
-            concat!(
-                "select ",
-                columns!(),
-                " from payments where id in ({}) and {} = $2"
-            ),
-            self.engine.texts("$1"),
-            unindexed("project")
-        );
-        Ok(sqlx::query_as(AssertSqlSafe(sql))
-            .bind(to_json(&ids)?)
-            .bind(project.as_str())
-            .fetch_all(self.pool())
-            .await?)
     }
 
     /// Returns an invoice's payments, the oldest first.

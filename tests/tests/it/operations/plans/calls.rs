@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use till_server::crypto::{EncryptedColumn, KeyId as EncryptionKeyId};
 use till_server::domain::attempts::Room;
 use till_server::domain::payment::Review;
-use till_server::store::event_attempts::Attempt as DeliveryAttempt;
+use till_server::store::event_attempts::{Attempt as DeliveryAttempt, Attempted, Next};
 use till_server::store::event_resends::{self, ResendFilter};
-use till_server::store::events::{self, After, Next};
+use till_server::store::events::{self, After};
 use till_server::store::idempotency_keys::{NewAnswer, NewClaim};
 use till_server::store::payment_attempts::{self, Attempt};
 use till_server::store::retention::Expiring;
@@ -74,6 +74,7 @@ async fn keep_invoices(store: &Store) -> Result<()> {
     invoices::release_order_id(&mut tx, &id).await?;
     tx.commit().await?;
     store.invoice(&id).await?;
+    store.invoice_versions(std::slice::from_ref(&id)).await?;
     store.project_invoice(&project, &id).await?;
     store.invoice_by_order(&project, "order").await?;
     store.overdue_invoices(NOW, 10).await?;
@@ -126,7 +127,9 @@ async fn take_payments(store: &Store) -> Result<()> {
     store.payments_of_all(&[&invoice]).await?;
     store.project_payments(&project, &[&id]).await?;
     store.mark_for_review(&id, Review::Amount).await?;
-    store.claim_due_payments(NOW, NOW, 10).await?;
+    let account = ("sandbox".to_owned(), "a".to_owned());
+    store.accounts_with_due_payments(NOW).await?;
+    store.claim_due_payments(&account, NOW, NOW, 10).await?;
     store.schedule_check(&id, NOW).await?;
     store.unknown_payments().await?;
     store.payments_to_review().await?;
@@ -171,7 +174,9 @@ async fn refund(store: &Store) -> Result<()> {
     tx.commit().await?;
     store.refund(&id).await?;
     store.project_refund(&project, &id).await?;
-    store.claim_due_refunds(NOW, NOW, 10).await?;
+    let account = ("sandbox".to_owned(), "a".to_owned());
+    store.accounts_with_due_refunds(NOW).await?;
+    store.claim_due_refunds(&account, NOW, NOW, 10).await?;
     store.mark_refund_sent(&id, true).await?;
     store.mark_refund_refused(&id, NOW).await?;
     store.schedule_refund(&id, NOW).await?;
@@ -188,6 +193,7 @@ async fn deliver(store: &Store) -> Result<()> {
     let mut tx = store.begin().await?;
     events::insert(&mut tx, &rows::event(&id, &project, &invoice)).await?;
     tx.commit().await?;
+    store.release_stranded_events(NOW).await?;
     store.projects_with_due_events(NOW).await?;
     store.claim_due_events(&project, NOW, NOW, 10).await?;
     store.event(&project, &id).await?;
@@ -200,7 +206,20 @@ async fn deliver(store: &Store) -> Result<()> {
         error: None,
         answer: None,
     };
-    store.record_attempt(&id, &attempt, Next::Failed).await?;
+    let later = Next::Retry {
+        at: NOW,
+        refused: false,
+    };
+    for next in [later, Next::Failed] {
+        let attempted = Attempted {
+            event: id.clone(),
+            invoice: Some(invoice.clone()),
+            sequence: 1,
+            attempt: attempt.clone(),
+            next,
+        };
+        store.record_attempts(&[&attempted]).await?;
+    }
     store.attempts_of(&id).await?;
     store.attempts_of_all(&[&id]).await?;
     let mut tx = store.begin().await?;

@@ -190,6 +190,7 @@ pub fn event<'a>(id: &'a EventId, project: &'a ProjectId, invoice: &'a InvoiceId
         body: "{}",
         about: "about",
         now: NOW,
+        due: false,
     }
 }
 
