@@ -78,14 +78,14 @@ async fn try_migrate(engine: Engine, url: &str) -> Result<()> {
 async fn migrate_postgres(connection: &mut AnyConnection) -> Result<()> {
     let takes_turns = has_advisory_locks(connection).await?;
     let applied = applied(Engine::Postgres, connection).await?;
-    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    let mut versions = MIGRATIONS.iter().map(|migration| migration.version);
     let mut missing: Vec<_> = versions
         .clone()
         .filter(|version| !applied.contains(version))
         .collect();
     // Those that are there are compared.
     if missing.is_empty() {
-        missing.extend(versions.last());
+        missing.extend(versions.next_back());
     }
     // The migrator's own lock belongs to a session: through a pooler it could be released in another one.
     let migrator = Migrator {
