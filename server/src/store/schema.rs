@@ -105,14 +105,14 @@ async fn create_indexes(
 /// Applies each missing migration in a transaction, which a pooler leaves in one session of PostgreSQL.
 async fn migrate_postgres(connection: &mut AnyConnection, takes_turns: bool) -> Result<()> {
     let applied = applied(Engine::Postgres, connection).await?;
-    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    let mut versions = MIGRATIONS.iter().map(|migration| migration.version);
     let mut missing: Vec<_> = versions
         .clone()
         .filter(|version| !applied.contains(version))
         .collect();
     // Those that are there are compared.
     if missing.is_empty() {
-        missing.extend(versions.last());
+        missing.extend(versions.next_back());
     }
     // The migrator's own lock belongs to a session: through a pooler it could be released in another one.
     let migrator = Migrator {
