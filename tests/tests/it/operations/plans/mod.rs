@@ -42,7 +42,7 @@ async fn every_statement_finds_its_rows_by_an_index() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let database = Database::new(directory.path()).await?;
     migrate(&database.url).await?;
-    let store = Store::open(&database.url, 2).await?;
+    let store = Store::open(&database.url, None, 2).await?;
     let collector = Collector::start()?;
     calls::call_everything(&store).await?;
     let statements = collector.statements();
