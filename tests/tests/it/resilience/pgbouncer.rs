@@ -67,7 +67,7 @@ impl Pooled {
         while events.next().await?.1["status"] != "paid" {}
         let paid = async |number: usize| {
             let [first, second] = [&self.app.api, &self.second];
-            let (at, then) = if number % 2 == 0 {
+            let (at, then) = if number.is_multiple_of(2) {
                 (first, second)
             } else {
                 (second, first)
