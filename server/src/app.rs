@@ -254,11 +254,10 @@ impl App {
         format!("{}/pay/{invoice}#token={token}", self.base_url)
     }
 
-    /// Publishes that an invoice changed, and wakes the workers.
+    /// Publishes that an invoice changed, and wakes the delivery of callbacks.
     pub(crate) fn invoice_changed(&self, invoice: &InvoiceId) {
         self.subscriptions.changed(invoice);
         self.outbox.wake.notify_one();
-        self.background_wake.notify_one();
     }
 }
 
