@@ -8,7 +8,7 @@ pub(crate) use keyed_limit::{KeyedLimit, KeyedPermit};
 pub(crate) use subscriptions::{Subscription, Subscriptions};
 
 use crate::callbacks::deliver::Deliverer;
-use crate::callbacks::worker::Outbox;
+use crate::callbacks::outbox::Outbox;
 use crate::config::Config;
 use crate::connectors::{
     self, Account, Carrier, Ctx, KnownPayments, PaymentKey, Postponed, Subject,

@@ -4,6 +4,7 @@ pub mod deliver;
 mod endpoint;
 pub mod guard;
 mod in_flight;
+pub mod outbox;
 mod recorder;
 pub mod schedule;
 pub mod sign;

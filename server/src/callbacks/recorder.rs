@@ -1,7 +1,7 @@
 //! Records the attempts to deliver callbacks. Those that end at about the same time share one transaction.
 
 use super::in_flight::Delivery;
-use super::worker::Outbox;
+use super::outbox::Outbox;
 use crate::store::event_attempts::Attempted;
 use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;

@@ -1,24 +1,22 @@
 //! The outbox worker. The number of concurrent deliveries is limited for each project, so that an
 //! endpoint that does not answer delays no other project.
 
-use super::deliver::{Answer, Deliverer};
+use super::deliver::Answer;
 use super::in_flight::{Delivery, InFlight};
+use super::outbox::Outbox;
 use super::{endpoint, recorder, schedule, sign};
 use crate::clock;
-use crate::crypto::Keys;
+use crate::store;
 use crate::store::event_attempts::{Attempt, Attempted, Next};
 use crate::store::event_claims::PendingEvent;
 use crate::store::projects::Project;
-use crate::store::{self, Store};
-use crate::telemetry::{Callback, Metrics};
+use crate::telemetry::Callback;
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use till_shared::event::Event;
 use till_shared::id::ProjectId;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Sender};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -37,24 +35,6 @@ const RELEASE_INTERVAL: Duration = Duration::from_secs(60);
 const UNRECORDED: usize = 256;
 /// How much of a response body is stored, in bytes.
 const STORED_BODY: usize = 1024;
-
-/// The outbox and what its worker needs.
-pub struct Outbox {
-    /// The database.
-    pub store: Store,
-    /// Decrypts the signing secrets.
-    pub keys: Arc<Keys>,
-    /// Sends requests to projects.
-    pub deliverer: Deliverer,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
-    /// Wakes the worker: there is a new callback.
-    pub wake: Notify,
-    /// Cancelled when the server shuts down.
-    pub shutdown: CancellationToken,
-    /// Divides the delays between attempts.
-    pub speedup: u32,
-}
 
 /// Delivers callbacks until the server shuts down, and finishes the deliveries in progress.
 pub async fn run(outbox: Arc<Outbox>) {
@@ -267,10 +247,14 @@ fn beginning(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callbacks::deliver::Deliverer;
     use crate::callbacks::in_flight::FIRST_LIMIT;
     use crate::callbacks::sign::secret_context;
+    use crate::crypto::Keys;
+    use crate::store::Store;
     use crate::store::events::{self, NewEvent};
     use crate::store::projects::{self, EncryptedSecret};
+    use crate::telemetry::Metrics;
     use reqwest::dns::{Name, Resolve, Resolving};
     use secrecy::SecretString;
     use std::net::SocketAddr;
@@ -279,7 +263,8 @@ mod tests {
     use till_shared::event::EventType;
     use till_shared::id::EventId;
     use tokio::net::TcpListener;
-    use tokio::sync::mpsc;
+    use tokio::sync::{Notify, mpsc};
+    use tokio_util::sync::CancellationToken;
 
     /// Panics for as many deliveries as one project may have in flight, then resolves every name
     /// to this machine.

@@ -23,7 +23,7 @@ const CRATES: [&str; 10] = [
     "tests/tests/it/main.rs",
     "tests/bench/src/bin/chaos.rs",
     "tests/bench/src/bin/bench-lists/main.rs",
-    "tests/bench/src/bin/bench-server.rs",
+    "tests/bench/src/bin/bench-server/main.rs",
     "tests/bench/src/bin/bench-widget.rs",
     "xtask/src/main.rs",
 ];

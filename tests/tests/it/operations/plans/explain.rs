@@ -110,7 +110,9 @@ impl Explainer {
             if let Some(scanned) = line.strip_prefix("SCAN ") {
                 let table = scanned.split(' ').next().unwrap_or_default();
                 let is_in_order = is_list && !index.is_empty() && !is_sorted;
-                return !is_small(table) && !self.is_partial(index) && !is_in_order;
+                let is_recursion = statement.starts_with(&format!("with recursive {table} "));
+                let is_allowed = is_small(table) || is_recursion || is_in_order;
+                return !is_allowed && !self.is_partial(index);
             }
             line.ends_with("(project=?)") && self.is_whole_project(statement, index)
         };

@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Files whose statements create or check the schema, or copy the database.
-const NOT_STATEMENTS: [&str; 5] = [
+/// Files whose statements create or check the schema, copy the database, or ask it about itself.
+const NOT_STATEMENTS: [&str; 6] = [
     "backup.rs",
     "indexes.rs",
     "notify.rs",
+    "pooler.rs",
     "schema.rs",
     "engine.rs",
 ];

@@ -1,0 +1,27 @@
+//! What the delivery of callbacks needs.
+
+use super::deliver::Deliverer;
+use crate::crypto::Keys;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The outbox and what its worker needs.
+pub struct Outbox {
+    /// The database.
+    pub store: Store,
+    /// Decrypts the signing secrets.
+    pub keys: Arc<Keys>,
+    /// Sends requests to projects.
+    pub deliverer: Deliverer,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Wakes the worker: there is a new callback.
+    pub wake: Notify,
+    /// Cancelled when the server shuts down.
+    pub shutdown: CancellationToken,
+    /// Divides the delays between attempts.
+    pub speedup: u32,
+}
