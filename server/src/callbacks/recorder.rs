@@ -14,24 +14,19 @@ const BATCH: usize = 64;
 pub async fn run(outbox: Arc<Outbox>, mut ended: Receiver<(Attempted, Delivery)>) {
     let mut batch = Vec::with_capacity(BATCH);
     while ended.recv_many(&mut batch, BATCH).await > 0 {
-        let attempts: Vec<_> = batch.iter().map(|(attempted, _)| attempted).collect();
-        if outbox.store.record_attempts(&attempts).await.is_err() {
-            record_each(&outbox, &attempts).await;
+        let (attempts, deliveries): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let remaining = outbox.store.record_attempts(&attempts).await;
+        // One that the database refuses affects no other.
+        for one in remaining.unwrap_or_else(|_| attempts.iter().collect()) {
+            if let Err(error) = outbox.store.record_attempt(one).await {
+                tracing::error!(
+                    event = %one.event, %error,
+                    "an attempt could not be recorded: it is made again"
+                );
+            }
         }
-        batch.clear();
+        drop(deliveries);
         // The invoices' next callbacks may be due now.
         outbox.wake.notify_one();
-    }
-}
-
-/// Records attempts one by one, so that one that the database refuses affects no other.
-async fn record_each(outbox: &Outbox, attempts: &[&Attempted]) {
-    for one in attempts {
-        if let Err(error) = outbox.store.record_attempts(&[*one]).await {
-            tracing::error!(
-                event = %one.event, %error,
-                "an attempt could not be recorded: it is made again"
-            );
-        }
     }
 }

@@ -250,7 +250,7 @@ async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place,
                 attempt,
                 next,
             };
-            store.record_attempts(&[&attempted]).await.unwrap();
+            store.record_attempt(&attempted).await.unwrap();
         }
     }
 }

@@ -56,20 +56,39 @@ pub struct Attempted {
 }
 
 impl Store {
-    /// Records attempts in one transaction and updates their callbacks accordingly. If the next callback of
-    /// the invoice waits no longer, it becomes due.
-    pub async fn record_attempts(&self, attempted: &[&Attempted]) -> Result<()> {
-        let mut in_order = attempted.to_vec();
-        in_order.sort_by_key(|one| &one.event);
+    /// Records an attempt and updates its callback accordingly. If the next callback of the invoice waits no
+    /// longer, it becomes due.
+    pub async fn record_attempt(&self, attempted: &Attempted) -> Result<()> {
         let mut tx = self.begin().await?;
-        for one in in_order {
-            let number = update_event(&mut tx, one).await?;
-            insert_attempt(&mut tx, &one.event, number, &one.attempt).await?;
-            if let Some(invoice) = &one.invoice {
-                update_next(&mut tx, invoice, one).await?;
-            }
-        }
+        record(&mut tx, attempted).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Records attempts in one transaction. Returns those that are not recorded, because another transaction has
+    /// locked their callbacks: one that waited for it with other callbacks locked could wait for ever.
+    pub async fn record_attempts<'a>(
+        &self,
+        attempted: &'a [Attempted],
+    ) -> Result<Vec<&'a Attempted>> {
+        let mut tx = self.begin().await?;
+        let ids: Vec<_> = attempted.iter().map(|one| &one.event).collect();
+        let sql = format!(
+            "select id from events where id in ({}){}",
+            self.engine.texts("$1"),
+            self.engine.for_update_skip_locked()
+        );
+        let locked: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(to_json(&ids)?)
+            .fetch_all(tx.conn())
+            .await?;
+        let (mine, others): (Vec<_>, Vec<_>) = attempted
+            .iter()
+            .partition(|one| locked.iter().any(|id| id == one.event.as_str()));
+        for one in mine {
+            record(&mut tx, one).await?;
+        }
+        tx.commit().await?;
+        Ok(others)
     }
 
     /// Returns the attempts to deliver several callbacks, each with its callback. The first one of a callback
@@ -100,6 +119,15 @@ impl Store {
     }
 }
 
+async fn record(tx: &mut Tx, attempted: &Attempted) -> Result<()> {
+    let number = update_event(tx, attempted).await?;
+    insert_attempt(tx, &attempted.event, number, &attempted.attempt).await?;
+    if let Some(invoice) = &attempted.invoice {
+        update_next(tx, invoice, attempted).await?;
+    }
+    Ok(())
+}
+
 /// Returns the number of the attempt. A callback that became `unsent` during the attempt stays so, unless it
 /// was delivered.
 async fn update_event(tx: &mut Tx, attempted: &Attempted) -> Result<i64> {
@@ -116,7 +144,7 @@ async fn update_event(tx: &mut Tx, attempted: &Attempted) -> Result<i64> {
     let updated = sqlx::query_scalar(
         "update events set attempts = attempts + 1,
          state = case when state = 'pending' or $1 = 'delivered' then $1 else state end,
-         next_attempt_at = case when state = 'pending' then $2 end,
+         next_attempt_at = case when state = 'pending' then cast($2 as bigint) end,
          refused_until = $3, leased_until = null, delivered_at = coalesce(delivered_at, $4)
          where id = $5 returning attempts",
     )

@@ -1,7 +1,6 @@
 //! The table `events`: callbacks that are sent again.
 
 use super::column::{Columns, parse_column};
-use super::engine::Engine;
 use super::events::After;
 use super::{Result, Tx};
 use sqlx::any::AnyRow;
@@ -100,7 +99,7 @@ pub async fn resend_selected(
         filter.condition()
     );
     let (after, since) = filter.start();
-    let rows = sqlx::query_as(AssertSqlSafe(resend_sql(&selected, tx.engine)))
+    let rows = sqlx::query_as(AssertSqlSafe(resend_sql(&selected)))
         .bind(project.as_str())
         .bind(now)
         .bind(last.as_str())
@@ -119,7 +118,7 @@ pub async fn resend_one(
     id: &EventId,
     now: i64,
 ) -> Result<Vec<ResentRow>> {
-    let rows = sqlx::query_as(AssertSqlSafe(resend_sql("id = $3", tx.engine)))
+    let rows = sqlx::query_as(AssertSqlSafe(resend_sql("id = $3")))
         .bind(project.as_str())
         .bind(now)
         .bind(id.as_str())
@@ -131,21 +130,19 @@ pub async fn resend_one(
 /// The statement that makes callbacks due. Its parameters are the project, the current time, and
 /// those of the condition `selected`. Callbacks whose data were removed are not sent: the last condition
 /// also holds for one whose data are being removed.
-fn resend_sql(selected: &str, engine: Engine) -> String {
+fn resend_sql(selected: &str) -> String {
     let running = "leased_until = next_attempt_at and leased_until > $2";
-    let for_update = engine.for_update();
     format!(
         "with selected as
              (select id, invoice, sequence from events
-              where project = $1 and data_removed_at is null and {selected}),
-         locked as (select id from events where id in (select id from selected union
-             select earlier.id from selected join events earlier
-                 on earlier.invoice = selected.invoice and earlier.sequence < selected.sequence
-             where earlier.state in ('pending', 'unsent')) order by id{for_update})
+              where project = $1 and data_removed_at is null and {selected})
          update events set state = 'pending', refused_until = null,
              resent_after = case when {running} then resent_after else attempts end,
              next_attempt_at = case when {running} then next_attempt_at else $2 end
-         where data_removed_at is null and id in (select id from locked)
+         where data_removed_at is null and id in (select id from selected union
+             select earlier.id from selected join events earlier
+                 on earlier.invoice = selected.invoice and earlier.sequence < selected.sequence
+             where earlier.state in ('pending', 'unsent'))
          returning id, type, invoice, sequence, created_at"
     )
 }

@@ -1,11 +1,10 @@
-//! The table `events`: callbacks, inserted in the transaction of the change they report. Transactions that
-//! lock several callbacks do so in the order of their ids.
+//! The table `events`: callbacks, inserted in the transaction of the change they report.
 
 use super::column::Columns;
 use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, FromRow, Row};
+use sqlx::{FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -131,11 +130,10 @@ pub struct After {
 
 /// Keeps a project's pending callbacks until there is an endpoint and they are resent.
 pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
-    sqlx::query(AssertSqlSafe(format!(
-        "with waiting as (select id from events where project = $1 and state = 'pending' order by id{})
-         update events set state = 'unsent', next_attempt_at = null where id in (select id from waiting)",
-        tx.engine.for_update()
-    )))
+    sqlx::query(
+        "update events set state = 'unsent', next_attempt_at = null
+         where project = $1 and state = 'pending'",
+    )
     .bind(project.as_str())
     .execute(tx.conn())
     .await?;

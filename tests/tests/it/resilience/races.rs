@@ -271,8 +271,7 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
         attempt,
         next: Next::Delivered,
     };
-    let attempts = [&attempted];
-    let recorded = store.record_attempts(&attempts);
+    let recorded = store.record_attempt(&attempted);
     let recorded = tokio::time::timeout(PATIENCE, recorded).await;
     recorded.context("the delivery waits for the lock of the project")??;
     locked.commit().await?;

@@ -218,7 +218,7 @@ async fn deliver(store: &Store) -> Result<()> {
             attempt: attempt.clone(),
             next,
         };
-        store.record_attempts(&[&attempted]).await?;
+        store.record_attempts(&[attempted]).await?;
     }
     store.attempts_of(&id).await?;
     store.attempts_of_all(&[&id]).await?;
