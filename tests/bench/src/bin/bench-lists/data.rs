@@ -4,6 +4,7 @@ use anyhow::Result;
 use sqlx::{AnyPool, AssertSqlSafe};
 use till_tests::TestApp;
 use till_tests::database::on_postgres;
+use till_tests::providers::now;
 
 /// The number of projects.
 const PROJECTS: i64 = 1000;
@@ -53,7 +54,7 @@ impl Data {
     pub async fn fill(app: &TestApp, size: Size) -> Result<Self> {
         let span = DAYS * 86_400_000;
         let data = Self {
-            start: jiff::Timestamp::now().as_millisecond() - span,
+            start: now() * 1000 - span,
             step: span / size.invoices,
             size,
         };
