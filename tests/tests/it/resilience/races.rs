@@ -11,10 +11,11 @@ use till_shared::id::ProjectId;
 use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::{APPROVED, VERIFIED};
-use till_tests::client::{Answer, Api, Opened, card, send, text};
+use till_tests::client::{Answer, Api, Opened, card, events, send, text};
 use till_tests::database::on_postgres;
 use till_tests::faults::relay::Relay;
 use till_tests::ledger::{Summary, assert_consistent, until_settled};
+use till_tests::project::ReceivedCallback;
 use till_tests::wait::until;
 
 const CLIENTS: usize = 64;
@@ -237,6 +238,32 @@ async fn concurrent_refunds_do_not_exceed_the_payment() -> Result<()> {
     Ok(())
 }
 
+/// Pays an invoice and returns the deliveries of its two callbacks.
+async fn delivered(app: &TestApp) -> Result<Vec<Attempted>> {
+    let opened = app.api.invoice("1").await?;
+    app.api.paid_with(&opened, APPROVED).await?;
+    until("the callbacks to be recorded", async || {
+        Ok(events(&app.api, "?state=delivered").await?.len() == 2)
+    })
+    .await?;
+    let attempted = |callback: ReceivedCallback| {
+        Ok(Attempted {
+            event: callback.id.parse()?,
+            invoice: Some(opened.id.parse()?),
+            sequence: callback.body["sequence"].as_i64().context("no sequence")?,
+            attempt: Attempt {
+                at: 1,
+                duration_ms: 1,
+                status: Some(204),
+                error: None,
+                answer: None,
+            },
+            next: Next::Delivered,
+        })
+    };
+    app.project.callbacks().into_iter().map(attempted).collect()
+}
+
 /// Resending locks the project and then its callbacks, and a delivery that is recorded holds its callback:
 /// if it waited for the project, PostgreSQL would end one of the two. SQLite has one writer at a time.
 #[tokio::test]
@@ -245,35 +272,39 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
         return Ok(());
     }
     let app = TestApp::start().await?;
-    let opened = app.api.invoice("1").await?;
-    app.api.paid_with(&opened, APPROVED).await?;
-    until("the callbacks", async || {
-        Ok(!app.project.callbacks().is_empty())
-    })
-    .await?;
-    let callback = app.project.callbacks().swap_remove(0);
+    let attempted = delivered(&app).await?;
     let project: ProjectId = app.keys.id.parse()?;
     let store = Store::open(app.database_url(), None, 2).await?;
     let mut locked = store.begin().await?;
     let found = projects::lock(&mut locked, &project).await?;
     ensure!(found.is_some(), "there is no {project}");
-    let attempt = Attempt {
-        at: 1,
-        duration_ms: 1,
-        status: Some(204),
-        error: None,
-        answer: None,
-    };
-    let attempted = Attempted {
-        event: callback.id.parse()?,
-        invoice: Some(opened.id.parse()?),
-        sequence: callback.body["sequence"].as_i64().context("no sequence")?,
-        attempt,
-        next: Next::Delivered,
-    };
-    let recorded = store.record_attempt(&attempted);
+    let recorded = store.record_attempt(&attempted[0]);
     let recorded = tokio::time::timeout(PATIENCE, recorded).await;
     recorded.context("the delivery waits for the lock of the project")??;
     locked.commit().await?;
+    Ok(())
+}
+
+/// Deliveries that are recorded together hold their callbacks: if they waited for one that another transaction
+/// holds, PostgreSQL would end one of the two. That one is recorded afterwards.
+#[tokio::test]
+async fn deliveries_that_are_recorded_together_wait_for_no_lock() -> Result<()> {
+    if !on_postgres() {
+        return Ok(());
+    }
+    let app = TestApp::start().await?;
+    let attempted = delivered(&app).await?;
+    let held = &attempted[0].event;
+    let mut holder = app.store().await?.begin().await?;
+    sqlx::query("select id from events where id = $1 for update")
+        .bind(held.as_str())
+        .execute(&mut *holder)
+        .await?;
+    let store = Store::open(app.database_url(), None, 2).await?;
+    let recorded = store.record_attempts(&attempted);
+    let recorded = tokio::time::timeout(PATIENCE, recorded).await;
+    let remaining = recorded.context("the deliveries wait for the lock of one callback")??;
+    let remaining: Vec<_> = remaining.iter().map(|one| &one.event).collect();
+    ensure!(remaining == [held], "{remaining:?}");
     Ok(())
 }
