@@ -17,23 +17,14 @@ macro_rules! is_duplicate {
 }
 pub(super) use is_duplicate;
 
-/// The select for the ids of a project's invoices of an order. SQLite finds them by the two indexes only if
-/// each has a select of its own.
-macro_rules! of_order {
-    ($project:literal, $order:literal) => {
-        concat!(
-            "select id from invoices where project = ",
-            $project,
-            " and order_id = ",
-            $order,
-            " union all select id from invoices where project = ",
-            $project,
-            " and former_order_id = ",
-            $order
-        )
-    };
+/// The select for the ids of a project's invoices of an order, given the placeholders of both. SQLite finds them
+/// by the two indexes only if each has a select of its own.
+pub(super) fn of_order(project: &str, order: &str) -> String {
+    let [current, former] = ["order_id", "former_order_id"].map(|column| {
+        format!("select id from invoices where project = {project} and {column} = {order}")
+    });
+    format!("{current} union all {former}")
 }
-pub(super) use of_order;
 
 /// A text column or expression in a form for which no index is used, so that another condition leads. The
 /// databases would choose by statistics, which SQLite does not have, and which PostgreSQL has late.

@@ -216,10 +216,9 @@ pub async fn lock_order(
         concat!(
             "select ",
             columns!(),
-            " from invoices where id in (",
-            of_order!("$1", "$2"),
-            ") order by id{}"
+            " from invoices where id in ({}) order by id{}"
         ),
+        of_order("$1", "$2"),
         tx.engine.for_update()
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql))
@@ -312,17 +311,19 @@ impl Store {
         project: &ProjectId,
         order_id: &str,
     ) -> Result<Option<InvoiceRow>> {
-        Ok(sqlx::query_as(concat!(
-            "select ",
-            columns!(),
-            " from invoices where id in (",
-            of_order!("$1", "$2"),
-            ") and status not in ('expired', 'canceled')"
-        ))
-        .bind(project.as_str())
-        .bind(order_id)
-        .fetch_optional(self.pool())
-        .await?)
+        let sql = format!(
+            concat!(
+                "select ",
+                columns!(),
+                " from invoices where id in ({}) and status not in ('expired', 'canceled')"
+            ),
+            of_order("$1", "$2")
+        );
+        Ok(sqlx::query_as(AssertSqlSafe(sql))
+            .bind(project.as_str())
+            .bind(order_id)
+            .fetch_optional(self.pool())
+            .await?)
     }
 
     /// Returns a project's invoices, from the newest to the oldest.

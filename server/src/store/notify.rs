@@ -32,23 +32,15 @@ impl Notifications {
         sessions: Sessions,
         listen_url: &str,
     ) -> Result<Option<Self>> {
-        let pool = pool.clone();
-        match (Pool {
-            pool: &pool,
-            sessions,
-        })
-        .execute(PROBE)
-        .await
+        // Another failure may be over by the next change.
+        if let Err(error) = (Pool { pool, sessions }).execute(PROBE).await
+            && is_unsupported(&error)
         {
-            Err(error) if is_unsupported(&error) => {
-                tracing::warn!(%error, "the database has no notifications");
-                return Ok(None);
-            }
-            // What fails now is tried again with each change.
-            Ok(_) | Err(_) => {}
+            tracing::warn!(%error, "the database has no notifications");
+            return Ok(None);
         }
         let (changed, receiver) = unbounded_channel();
-        tokio::spawn(tell_others(pool, sessions, receiver));
+        tokio::spawn(tell_others(pool.clone(), sessions, receiver));
         Ok(Some(Self {
             listener: PgConnectOptions::from_str(listen_url)?,
             changed,

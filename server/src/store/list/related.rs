@@ -1,7 +1,7 @@
 //! Filters on other tables.
 
 use super::{InvoiceLink, Lead, List, Value};
-use crate::store::conditions::unindexed;
+use crate::store::conditions::{of_order, unindexed};
 use crate::store::{Result, Store};
 use sqlx::AssertSqlSafe;
 
@@ -23,11 +23,7 @@ impl List {
             return;
         };
         let order = self.text(order);
-        // SQLite finds them by the two indexes only if each has a select of its own.
-        let [current, former] = ["order_id", "former_order_id"].map(|column| {
-            format!("select id from invoices where project = {project} and {column} = {order}")
-        });
-        let invoices = format!("{current} union all {former}");
+        let invoices = of_order(&project, &order);
         let narrowed = self.invoice_matches(&format!(
             "(i.order_id = {order} or i.former_order_id = {order})"
         ));
