@@ -20,8 +20,10 @@ use crate::telemetry::Metrics;
 use async_trait::async_trait;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use key_check::check_keys;
+use moka::future::Cache;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use till_shared::card_data::CardEncryptionKey;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +59,8 @@ pub struct App {
     pub http: reqwest::Client,
     /// What connectors keep between calls.
     pub connector_cache: connectors::Cache,
+    /// The public key that browsers encrypt cards to, by its day since 1970-01-01 UTC.
+    pub(crate) card_encryption_keys: Cache<i64, CardEncryptionKey>,
     /// Sends callbacks to projects.
     pub outbox: Arc<Outbox>,
     /// Counters and histograms.
@@ -179,6 +183,7 @@ impl App {
             captcha_origin,
             http: connectors::http_client(config.connector_timeout())?,
             connector_cache: connectors::Cache::default(),
+            card_encryption_keys: Cache::new(1),
             outbox: Arc::new(outbox),
             metrics,
             subscriptions: Subscriptions::default(),
@@ -254,10 +259,9 @@ impl App {
         format!("{}/pay/{invoice}#token={token}", self.base_url)
     }
 
-    /// Publishes that an invoice changed, and wakes the delivery of callbacks.
+    /// Publishes that an invoice changed.
     pub(crate) fn invoice_changed(&self, invoice: &InvoiceId) {
         self.subscriptions.changed(invoice);
-        self.outbox.wake.notify_one();
     }
 }
 

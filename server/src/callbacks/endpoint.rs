@@ -3,14 +3,19 @@
 use crate::store::projects::{self, Project};
 use crate::store::{Store, events};
 use anyhow::Context;
+use std::sync::Arc;
 use till_shared::id::ProjectId;
 
-/// Returns the project, if it has an endpoint. Otherwise its pending callbacks become `unsent`.
+/// Returns the project in this version or a later one, if it has an endpoint. Otherwise its pending callbacks become `unsent`.
 ///
 /// # Errors
 /// When the project does not exist, or the store fails.
-pub async fn find(store: &Store, id: &ProjectId) -> anyhow::Result<Option<Project>> {
-    let project = store.project(id).await?;
+pub async fn find(
+    store: &Store,
+    id: &ProjectId,
+    version: i64,
+) -> anyhow::Result<Option<Arc<Project>>> {
+    let project = store.project_of_version(id, version).await?;
     let project = project.context("the project does not exist")?;
     if project.endpoint().is_some() {
         return Ok(Some(project));
@@ -23,7 +28,7 @@ pub async fn find(store: &Store, id: &ProjectId) -> anyhow::Result<Option<Projec
         events::keep_unsent(&mut tx, id).await?;
         tx.commit().await?;
     }
-    Ok(project)
+    Ok(project.map(Arc::new))
 }
 
 /// Turns off the endpoint `url`, which answered 410 at `now` (milliseconds). The project's pending

@@ -17,6 +17,8 @@ pub struct InFlight(Arc<Mutex<HashMap<ProjectId, OfProject>>>);
 struct OfProject {
     count: i64,
     limit: i64,
+    /// Whether more callbacks may be due than were claimed.
+    more: bool,
 }
 
 impl InFlight {
@@ -35,11 +37,19 @@ impl InFlight {
         let of_project = projects.entry(project.clone()).or_insert(OfProject {
             count: 0,
             limit: FIRST_LIMIT,
+            more: false,
         });
         of_project.count += 1;
         Delivery {
             in_flight: self.clone(),
             project: project.clone(),
+        }
+    }
+
+    /// Notes whether more callbacks of a project may be due than were claimed.
+    pub fn set_more(&self, project: &ProjectId, more: bool) {
+        if let Some(of_project) = self.lock().get_mut(project) {
+            of_project.more = more;
         }
     }
 
@@ -55,6 +65,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Returns the project, if more of its callbacks may be due.
+    pub fn project_with_more(&self) -> Option<ProjectId> {
+        let projects = self.in_flight.lock();
+        let of_project = projects.get(&self.project)?;
+        of_project.more.then(|| self.project.clone())
+    }
+
     /// Adapts the project's limit to the outcome.
     pub fn ended(&self, delivered: bool) {
         if let Some(of_project) = self.in_flight.lock().get_mut(&self.project) {

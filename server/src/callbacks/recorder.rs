@@ -2,31 +2,59 @@
 
 use super::in_flight::Delivery;
 use super::outbox::Outbox;
-use crate::store::event_attempts::Attempted;
+use super::worker::LEASE_MS;
+use crate::clock;
+use crate::store::event_attempts::{Attempted, Recorded};
+use crate::store::event_claims::PendingEvent;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, UnboundedSender};
 
 /// The most attempts in one transaction.
 const BATCH: usize = 64;
 
 /// Records attempts until there are no more senders. Each counts as in flight until then. An attempt that can't
-/// be recorded is made again once its lease is over.
-pub async fn run(outbox: Arc<Outbox>, mut ended: Receiver<(Attempted, Delivery)>) {
+/// be recorded is made again once its lease is over. `next` receives the invoices' next callbacks, which are
+/// claimed in the same transaction.
+pub async fn run(
+    outbox: Arc<Outbox>,
+    mut ended: Receiver<(Attempted, Delivery)>,
+    next: UnboundedSender<PendingEvent>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while ended.recv_many(&mut batch, BATCH).await > 0 {
         let (attempts, deliveries): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let remaining = outbox.store.record_attempts(&attempts).await;
-        // One that the database refuses affects no other.
-        for one in remaining.unwrap_or_else(|_| attempts.iter().collect()) {
-            if let Err(error) = outbox.store.record_attempt(one).await {
-                tracing::error!(
-                    event = %one.event, %error,
-                    "an attempt could not be recorded: it is made again"
-                );
-            }
+        for event in record(&outbox, &attempts).await {
+            // A worker that has ended leaves it to the next server, once the lease is over.
+            let _ = next.send(event);
         }
+        let with_more: BTreeSet<_> = deliveries
+            .iter()
+            .filter_map(Delivery::project_with_more)
+            .collect();
         drop(deliveries);
-        // The invoices' next callbacks may be due now.
-        outbox.wake.notify_one();
+        outbox.store.due().add(with_more);
     }
+}
+
+/// Returns the callbacks that are claimed.
+async fn record(outbox: &Outbox, attempts: &[Attempted]) -> Vec<PendingEvent> {
+    let now = clock::now_ms();
+    let lease_until = (!outbox.shutdown.is_cancelled()).then_some(now + LEASE_MS);
+    let recorded = outbox.store.record_attempts(attempts, now, lease_until);
+    // One that the database refuses affects no other.
+    let Recorded { skipped, mut next } = recorded.await.unwrap_or_else(|_| Recorded {
+        skipped: attempts.iter().collect(),
+        next: vec![],
+    });
+    for one in skipped {
+        match outbox.store.record_attempt(one, now, lease_until).await {
+            Ok(claimed) => next.extend(claimed),
+            Err(error) => tracing::error!(
+                event = %one.event, %error,
+                "an attempt could not be recorded: it is made again"
+            ),
+        }
+    }
+    next
 }

@@ -4,9 +4,10 @@ use super::deliver::Answer;
 use super::schedule;
 use crate::store::Store;
 use crate::store::event_attempts::{Attempt, Attempted, Next};
+use crate::store::event_claims::PendingEvent;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use till_shared::event::DeliveryState;
 use till_shared::id::ProjectId;
@@ -157,14 +158,15 @@ async fn fill(store: &Store, queue: &Queue) {
 async fn claim(store: &Store, now: i64) -> BTreeMap<Place, i64> {
     let (project, lease_until) = (project(), now + LEASE_UNTIL - NOW);
     let claimed = store.claim_due_events(&project, now, lease_until, 100);
-    let place = |id: &str| {
-        let (invoice, sequence) = id.strip_prefix("evt_").unwrap().split_once('x').unwrap();
-        (invoice.parse().unwrap(), sequence.parse().unwrap())
-    };
-    let claimed = claimed.await.unwrap().into_iter();
-    claimed
-        .map(|e| (place(e.id.as_str()), e.attempts))
-        .collect()
+    claimed.await.unwrap().into_iter().map(place).collect()
+}
+
+/// The place of a claimed event and the number of its attempts.
+fn place(event: PendingEvent) -> (Place, i64) {
+    let place = event.id.as_str().strip_prefix("evt_");
+    let (invoice, sequence) = place.unwrap().split_once('x').unwrap();
+    let place = (invoice.parse().unwrap(), sequence.parse().unwrap());
+    (place, event.attempts)
 }
 
 #[test]
@@ -200,8 +202,14 @@ fn answers() -> impl Strategy<Value = Answers> {
 }
 
 /// Delivers everything and returns the attempts in order, each with the status. `later`: the timing of all
-/// events but the first one of each invoice.
-async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place, Option<u16>)> {
+/// events but the first one of each invoice. `at_once`: the next event of an invoice is claimed when an attempt
+/// is recorded.
+async fn deliver(
+    store: &Store,
+    answers: &Answers,
+    later: Timing,
+    at_once: bool,
+) -> Vec<(Place, Option<u16>)> {
     let queue = |events: &Vec<_>| {
         let mut queue = vec![(DeliveryState::Pending, later); events.len()];
         queue[0].1 = Timing::Due;
@@ -210,7 +218,7 @@ async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place,
     fill(store, &answers.iter().map(queue).collect()).await;
     let (mut now, mut log) = (NOW, vec![]);
     loop {
-        let claimed = claim(store, now).await;
+        let mut claimed: VecDeque<_> = claim(store, now).await.into_iter().collect();
         if claimed.is_empty() {
             let next = "select min(next_attempt_at) from events
                  where state = 'pending' and next_attempt_at > $1";
@@ -224,12 +232,12 @@ async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place,
                 None => return log,
             }
         }
-        for (place, attempts) in claimed {
-            let (invoice, sequence) = place;
+        while let Some((at, attempts)) = claimed.pop_front() {
+            let (invoice, sequence) = at;
             let of_event = &answers[invoice][usize::try_from(sequence).unwrap() - 1];
             let status = of_event.get(usize::try_from(attempts).unwrap());
             let status = *status.unwrap_or(&Some(204));
-            log.push((place, status));
+            log.push((at, status));
             let answer = Answer {
                 status,
                 ..Answer::default()
@@ -250,7 +258,9 @@ async fn deliver(store: &Store, answers: &Answers, later: Timing) -> Vec<(Place,
                 attempt,
                 next,
             };
-            store.record_attempt(&attempted).await.unwrap();
+            let lease_until = at_once.then_some(now + LEASE_UNTIL - NOW);
+            let next = store.record_attempt(&attempted, now, lease_until).await;
+            claimed.extend(next.unwrap().into_iter().map(place));
         }
     }
 }
@@ -266,28 +276,31 @@ fn an_event_is_sent_after_earlier_ones_were_delivered_or_refused() {
     let store = runtime.block_on(open(directory.path()));
     let mut runner = TestRunner::new(Config::with_cases(40));
     let later = prop::sample::select(&[Timing::Due, Timing::Waiting][..]);
-    let result = runner.run(&(answers(), later), |(answers, later)| {
-        let log = runtime.block_on(deliver(&store, &answers, later));
-        let mut last = BTreeMap::new();
-        for ((invoice, sequence), status) in log {
-            for earlier in 1..sequence {
-                let answered: Option<&Option<u16>> = last.get(&(invoice, earlier));
-                prop_assert!(
-                    answered.is_some_and(|a| *a == Some(204) || is_refusal(*a)),
-                    "{}.{} is sent after {:?} to {}",
-                    invoice,
-                    sequence,
-                    answered,
-                    earlier
-                );
+    let result = runner.run(
+        &(answers(), later, any::<bool>()),
+        |(answers, later, at_once)| {
+            let log = runtime.block_on(deliver(&store, &answers, later, at_once));
+            let mut last = BTreeMap::new();
+            for ((invoice, sequence), status) in log {
+                for earlier in 1..sequence {
+                    let answered: Option<&Option<u16>> = last.get(&(invoice, earlier));
+                    prop_assert!(
+                        answered.is_some_and(|a| *a == Some(204) || is_refusal(*a)),
+                        "{}.{} is sent after {:?} to {}",
+                        invoice,
+                        sequence,
+                        answered,
+                        earlier
+                    );
+                }
+                last.insert((invoice, sequence), status);
             }
-            last.insert((invoice, sequence), status);
-        }
-        let events: usize = answers.iter().map(Vec::len).sum();
-        prop_assert_eq!(last.len(), events);
-        prop_assert!(last.values().all(|status| *status == Some(204)));
-        Ok(())
-    });
+            let events: usize = answers.iter().map(Vec::len).sum();
+            prop_assert_eq!(last.len(), events);
+            prop_assert!(last.values().all(|status| *status == Some(204)));
+            Ok(())
+        },
+    );
     result.unwrap();
 }
 

@@ -13,10 +13,11 @@ use crate::store::projects::Project;
 use crate::telemetry::Callback;
 use anyhow::Context;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use till_shared::event::Event;
 use till_shared::id::ProjectId;
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::mpsc::{self, Sender, UnboundedReceiver};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -24,7 +25,7 @@ use tracing::{Instrument, Span};
 /// How long an endpoint may take to answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
-const LEASE_MS: i64 = 20_000;
+pub const LEASE_MS: i64 = 20_000;
 /// The number of concurrent deliveries from which each project gets only one.
 const BUSY: usize = 256;
 /// How often the outbox is read when nothing wakes the worker.
@@ -39,13 +40,14 @@ const STORED_BODY: usize = 1024;
 /// Delivers callbacks until the server shuts down, and finishes the deliveries in progress.
 pub async fn run(outbox: Arc<Outbox>) {
     let (recorder, ended) = mpsc::channel(UNRECORDED);
+    let (claimed, next) = mpsc::unbounded_channel();
     let worker = Worker {
         outbox: outbox.clone(),
         tasks: TaskTracker::new(),
         in_flight: InFlight::default(),
         recorder,
     };
-    tokio::join!(worker.run(), recorder::run(outbox, ended));
+    tokio::join!(worker.run(next), recorder::run(outbox, ended, claimed));
 }
 
 struct Worker {
@@ -56,20 +58,18 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self) {
-        let mut released: Option<Instant> = None;
-        while !self.outbox.shutdown.is_cancelled() {
-            if released.is_none_or(|at| at.elapsed() > RELEASE_INTERVAL) {
-                self.release_stranded().await;
-                released = Some(Instant::now());
-            }
-            if let Err(error) = self.start_due().await {
-                tracing::error!(%error, "the outbox could not be read");
-            }
+    /// `next` has claimed callbacks.
+    async fn run(self, mut next: UnboundedReceiver<PendingEvent>) {
+        let mut releases = every(RELEASE_INTERVAL);
+        let mut polls = every(POLL_INTERVAL);
+        loop {
             tokio::select! {
-                () = self.outbox.wake.notified() => {}
-                () = tokio::time::sleep(POLL_INTERVAL) => {}
-                () = self.outbox.shutdown.cancelled() => {}
+                () = self.outbox.shutdown.cancelled() => break,
+                Some(event) = next.recv() => self.start_all(vec![event]).await,
+                projects = self.outbox.store.due().take() => self.start_due_of_all(projects).await,
+                () = self.outbox.wake.notified() => self.start_due().await,
+                _ = polls.tick() => self.start_due().await,
+                _ = releases.tick() => self.release_stranded().await,
             }
         }
         self.tasks.close();
@@ -90,37 +90,60 @@ impl Worker {
         }
     }
 
-    async fn start_due(&self) -> store::Result<()> {
+    async fn start_due(&self) {
         let due = self.outbox.store.projects_with_due_events(clock::now_ms());
-        for project in due.await? {
+        match due.await {
+            Ok(projects) => self.start_due_of_all(projects).await,
+            Err(error) => tracing::error!(%error, "the outbox could not be read"),
+        }
+    }
+
+    async fn start_due_of_all(&self, projects: impl IntoIterator<Item = ProjectId>) {
+        for project in projects {
             if let Err(error) = self.start_due_of(&project).await {
                 tracing::error!(%project, %error, "the project's callbacks could not be claimed");
             }
         }
+    }
+
+    async fn start_due_of(&self, project: &ProjectId) -> store::Result<()> {
+        let free = self.in_flight.free(project, self.tasks.len() >= BUSY);
+        let mut due = vec![];
+        if free > 0 {
+            let now = clock::now_ms();
+            let store = &self.outbox.store;
+            due = store
+                .claim_due_events(project, now, now + LEASE_MS, free)
+                .await?;
+        }
+        let all = i64::try_from(due.len()).is_ok_and(|count| count < free);
+        self.start_all(due).await;
+        self.in_flight.set_more(project, !all);
         Ok(())
     }
 
-    async fn start_due_of(&self, project: &ProjectId) -> anyhow::Result<()> {
-        let free = self.in_flight.free(project, self.tasks.len() >= BUSY);
-        if free <= 0 {
-            return Ok(());
-        }
-        let store = &self.outbox.store;
-        let now = clock::now_ms();
-        let due = store.claim_due_events(project, now, now + LEASE_MS, free);
-        let due = due.await?;
-        if due.is_empty() {
-            return Ok(());
-        }
-        let Some(project) = endpoint::find(store, project).await?.map(Arc::new) else {
-            tracing::debug!(%project, "callbacks kept: the project has no endpoint");
-            return Ok(());
+    /// Starts to deliver claimed callbacks of one project.
+    async fn start_all(&self, events: Vec<PendingEvent>) {
+        let Some(first) = events.first() else {
+            return;
         };
-        for event in due {
-            let delivery = self.in_flight.start(&project.id);
-            self.start(project.clone(), event, delivery);
+        let project = endpoint::find(&self.outbox.store, &first.project, first.project_version);
+        match project.await {
+            Ok(Some(project)) => {
+                for event in events {
+                    let delivery = self.in_flight.start(&project.id);
+                    self.start(project.clone(), event, delivery);
+                }
+            }
+            Ok(None) => {
+                let project = &first.project;
+                tracing::debug!(%project, "callbacks kept: the project has no endpoint");
+            }
+            Err(error) => {
+                let project = &first.project;
+                tracing::error!(%project, %error, "the project's endpoint could not be read");
+            }
         }
-        Ok(())
     }
 
     fn start(&self, project: Arc<Project>, event: PendingEvent, delivery: Delivery) {
@@ -140,6 +163,13 @@ impl Worker {
             }
         });
     }
+}
+
+/// Ticks now and then again after each interval, however long the work in between takes.
+fn every(interval: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// The span of an attempt, for the log and the traces.
@@ -341,19 +371,18 @@ mod tests {
         let (outbox, project) = outbox(&url, directory.path()).await;
         let mut tx = outbox.store.begin().await.unwrap();
         for n in 0..=FIRST_LIMIT {
-            let id = EventId::from_unique(format!("{n}"));
             let new = NewEvent {
-                id: &id,
+                id: EventId::from_unique(format!("{n}")),
                 project: &project,
                 invoice: None,
                 sequence: 0,
                 kind: EventType::Ping,
-                body: "{}",
-                about: &format!("ping {n}"),
+                body: "{}".into(),
+                about: format!("ping {n}"),
                 now: 1,
                 due: true,
             };
-            events::insert(&mut tx, &new).await.unwrap();
+            events::insert(&mut tx, &[new]).await.unwrap();
         }
         tx.commit().await.unwrap();
         tokio::spawn(run(Arc::new(outbox)));

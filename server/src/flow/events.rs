@@ -84,20 +84,19 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     };
     let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
     let new = NewEvent {
-        id: &id,
+        id: id.clone(),
         project: &project.id,
         invoice: None,
         sequence: 0,
         kind: EventType::Ping,
-        body: &body,
-        about: &format!("ping {id}"),
+        body,
+        about: format!("ping {id}"),
         now,
         due: true,
     };
     let mut tx = app.store.begin().await?;
-    events::insert(&mut tx, &new).await?;
+    events::insert(&mut tx, &[new]).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    app.outbox.wake.notify_one();
     get(app, project, &id).await
 }
 
@@ -117,7 +116,6 @@ pub async fn resend(app: &App, project: &Project, id: &EventId) -> Result<Resent
     let now = clock::now_ms();
     let rows = event_resends::resend_one(&mut tx, &project.id, id, now).await?;
     tx.commit().await.map_err(StoreError::from)?;
-    app.outbox.wake.notify_one();
     Ok(ResentEvent {
         event: get(app, project, id).await?,
         sending: rows.into_iter().map(|row| row.id).collect(),
@@ -143,7 +141,6 @@ pub async fn resend_all(app: &App, project: &Project, filter: Selection) -> Resu
         None => vec![],
     };
     tx.commit().await.map_err(StoreError::from)?;
-    app.outbox.wake.notify_one();
     Ok(ResentEvents {
         data: rows.into_iter().map(views::sending_event).collect(),
         next_cursor: selected.pop().filter(|_| has_more),

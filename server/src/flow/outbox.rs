@@ -83,42 +83,50 @@ pub async fn write_events(
     subject: Subject<'_>,
     kinds: &[EventType],
 ) -> Result<()> {
-    let wanted = kinds.iter().filter(|kind| project.settings.wants(**kind));
-    let kinds: Vec<_> = wanted.copied().collect();
-    if kinds.is_empty() {
-        return Ok(());
-    }
     let payments = payments::of_invoice(tx, &invoice.id).await?;
+    write_events_with(app, tx, project, (invoice, &payments), subject, kinds).await
+}
+
+/// As [`write_events`], for a caller that has the payments of the invoice as this transaction sees them.
+///
+/// # Errors
+/// When the store fails.
+pub async fn write_events_with(
+    app: &App,
+    tx: &mut Tx,
+    project: &Project,
+    (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
+    subject: Subject<'_>,
+    kinds: &[EventType],
+) -> Result<()> {
     let transition = subject.transition(invoice);
     let now = clock::now_ms();
-    let first = invoice.event_seq + 1;
-    for kind in kinds {
+    let mut new = vec![];
+    for kind in kinds.iter().filter(|kind| project.settings.wants(**kind)) {
         invoice.event_seq += 1;
         let id = EventId::from_unique(new_id::unique());
         let event = Event {
             id: id.clone(),
-            r#type: kind,
+            r#type: *kind,
             sequence: invoice.event_seq,
             created_at: clock::rfc3339(now),
             project: project.id.clone(),
             data: EventData {
-                invoice: Some(views::invoice(app, project, invoice, &payments)),
+                invoice: Some(views::invoice(app, project, invoice, payments)),
                 ..subject.data()
             },
         };
-        let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
-        let new = NewEvent {
-            id: &id,
+        new.push(NewEvent {
+            id,
             project: &project.id,
             invoice: Some(&invoice.id),
             sequence: invoice.event_seq,
-            kind,
-            body: &body,
-            about: &format!("{kind} {transition}"),
+            kind: *kind,
+            body: serde_json::to_string(&event).map_err(anyhow::Error::from)?,
+            about: format!("{kind} {transition}"),
             now,
-            due: invoice.event_seq == first,
-        };
-        events::insert(tx, &new).await?;
+            due: new.is_empty(),
+        });
     }
-    Ok(())
+    Ok(events::insert(tx, &new).await?)
 }

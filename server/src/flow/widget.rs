@@ -2,6 +2,7 @@
 
 use super::card_encryption;
 use super::error::{Error, Result};
+use super::invoices::payments_of;
 use super::payments::routing;
 use super::redirect::continue_url;
 use crate::app::App;
@@ -23,8 +24,8 @@ pub async fn billing_data(
     project: &Project,
     invoice: &InvoiceRow,
 ) -> Result<BillingData> {
-    let payments = app.store.payments_of(&invoice.id).await?;
-    let accounts = app.store.accounts(&project.id).await?;
+    let payments = payments_of(app, invoice).await?;
+    let accounts = app.store.accounts_of(project).await?;
     let methods = routing::methods(invoice, &accounts);
     let state = state_of(project, invoice, &payments);
     let direct = Some(CardEntry::Direct);
@@ -46,7 +47,7 @@ pub async fn begins_with_card(app: &App, project: &Project, invoice: &InvoiceRow
     if invoice.status != InvoiceStatus::Open || !invoice.buyer.missing(required).is_empty() {
         return Ok(false);
     }
-    let accounts = app.store.accounts(&project.id).await?;
+    let accounts = app.store.accounts_of(project).await?;
     let methods = routing::methods(invoice, &accounts);
     let direct = Some(CardEntry::Direct);
     Ok(matches!(methods.as_slice(), [only] if only.card_entry == direct))
@@ -77,7 +78,7 @@ pub async fn state_if_changed(
     let Some(row) = row.filter(|row| seen != Some(row.version)) else {
         return Ok(None);
     };
-    let payments = app.store.payments_of(invoice).await?;
+    let payments = payments_of(app, &row).await?;
     Ok(Some((row.version, state_of(project, &row, &payments))))
 }
 

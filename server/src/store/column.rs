@@ -84,3 +84,12 @@ pub(super) fn parse_column<T: FromStr>(texts: &[String]) -> Result<Vec<T>> {
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
+
+/// A list of `count` placeholders from `$first` on. Nothing is in the list of none.
+pub(super) fn placeholders(first: usize, count: usize) -> String {
+    let names: Vec<_> = (first..first + count).map(|n| format!("${n}")).collect();
+    match names.as_slice() {
+        [] => "(null)".into(),
+        names => format!("({})", names.join(", ")),
+    }
+}

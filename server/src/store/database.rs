@@ -1,14 +1,16 @@
 //! The pool of connections and its transactions.
 
+use super::due::DueProjects;
 use super::engine::Engine;
 use super::error::Result;
 use super::notify::{Changes, Notifications};
 use super::pooler::{self, Connection, Pool, Sessions};
+use super::project_cache::ProjectCache;
 use super::schema;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
 use std::time::Duration;
-use till_shared::id::InvoiceId;
+use till_shared::id::{InvoiceId, ProjectId};
 
 /// How long a call waits for a connection.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
@@ -20,6 +22,8 @@ pub struct Tx {
     sessions: Sessions,
     notifications: Option<Notifications>,
     changed: Vec<InvoiceId>,
+    due: DueProjects,
+    made_due: Vec<ProjectId>,
     audited: Vec<Audited>,
 }
 
@@ -45,6 +49,12 @@ impl Tx {
         self.changed.push(invoice.clone());
     }
 
+    /// Tells the worker that delivers callbacks, after the transaction is committed, that some of a project are
+    /// due.
+    pub(super) fn made_due(&mut self, project: &ProjectId) {
+        self.made_due.push(project.clone());
+    }
+
     /// Has an entry of the audit log written to the log once the transaction is committed.
     pub(super) fn audited(&mut self, entry: Audited) {
         self.audited.push(entry);
@@ -57,6 +67,7 @@ impl Tx {
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
+        self.due.add(self.made_due);
         if let Some(notifications) = self.notifications {
             for invoice in self.changed {
                 notifications.changed(invoice);
@@ -83,6 +94,8 @@ pub struct Store {
     sessions: Sessions,
     /// `None` when the database has none.
     notifications: Option<Notifications>,
+    pub(super) projects: ProjectCache,
+    due: DueProjects,
 }
 
 impl Store {
@@ -141,6 +154,8 @@ impl Store {
             engine,
             sessions,
             notifications,
+            projects: ProjectCache::default(),
+            due: DueProjects::default(),
         })
     }
 
@@ -179,6 +194,8 @@ impl Store {
             sessions: self.sessions,
             notifications: self.notifications.clone(),
             changed: vec![],
+            due: self.due.clone(),
+            made_due: vec![],
             audited: vec![],
         })
     }
@@ -193,6 +210,11 @@ impl Store {
             Some(notifications) => Ok(Some(notifications.subscribe().await?)),
             None => Ok(None),
         }
+    }
+
+    /// Returns the projects with callbacks that transactions of this server made due.
+    pub fn due(&self) -> &DueProjects {
+        &self.due
     }
 
     /// The pool, for single statements outside a transaction.

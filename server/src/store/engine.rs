@@ -72,6 +72,24 @@ impl Engine {
         }
     }
 
+    /// The rows of a JSON list of objects, with these columns and types.
+    pub(super) fn rows(self, list: &str, columns: &[(&str, &str)]) -> String {
+        match self {
+            Self::Sqlite => {
+                let column =
+                    |(name, _): &(&str, &str)| format!("json_extract(value, '$.{name}') as {name}");
+                let columns: Vec<_> = columns.iter().map(column).collect();
+                format!("(select {} from json_each({list}))", columns.join(", "))
+            }
+            Self::Postgres => {
+                let column = |(name, kind): &(&str, &str)| format!("{name} {kind}");
+                let columns: Vec<_> = columns.iter().map(column).collect();
+                let columns = columns.join(", ");
+                format!("(select * from json_to_recordset(cast({list} as json)) as r ({columns}))")
+            }
+        }
+    }
+
     /// The select for the texts of a JSON list.
     pub(super) fn texts(self, list: &str) -> String {
         match self {

@@ -1,9 +1,12 @@
 //! The table `event_attempts`: attempts to deliver callbacks.
 
 use super::column::{Columns, to_json};
+use super::event_claims::{CLAIMED, PendingEvent, is_first};
 use super::{Result, Store, Tx};
+use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow};
+use std::collections::HashMap;
 use till_shared::event::DeliveryState;
 use till_shared::id::{EventId, InvoiceId};
 
@@ -55,40 +58,50 @@ pub struct Attempted {
     pub next: Next,
 }
 
-impl Store {
-    /// Records an attempt and updates its callback accordingly. If the next callback of the invoice waits no
-    /// longer, it becomes due.
-    pub async fn record_attempt(&self, attempted: &Attempted) -> Result<()> {
-        let mut tx = self.begin().await?;
-        record(&mut tx, attempted).await?;
-        Ok(tx.commit().await?)
-    }
+/// What was recorded.
+pub struct Recorded<'a> {
+    /// The attempts that are not recorded, because another transaction has locked their callbacks: one that waited
+    /// for it with other callbacks locked could wait for ever.
+    pub skipped: Vec<&'a Attempted>,
+    /// The invoices' callbacks that waited for these attempts only. They are claimed.
+    pub next: Vec<PendingEvent>,
+}
 
-    /// Records attempts in one transaction. Returns those that are not recorded, because another transaction has
-    /// locked their callbacks: one that waited for it with other callbacks locked could wait for ever.
+impl Store {
+    /// Records attempts in one transaction and updates their callbacks accordingly. The next callbacks of their
+    /// invoices are claimed until `lease_until` (milliseconds); without it, they become due.
     pub async fn record_attempts<'a>(
         &self,
         attempted: &'a [Attempted],
-    ) -> Result<Vec<&'a Attempted>> {
+        now: i64,
+        lease_until: Option<i64>,
+    ) -> Result<Recorded<'a>> {
         let mut tx = self.begin().await?;
-        let ids: Vec<_> = attempted.iter().map(|one| &one.event).collect();
-        let sql = format!(
-            "select id from events where id in ({}){}",
-            self.engine.texts("$1"),
-            self.engine.for_update_skip_locked()
-        );
-        let locked: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(to_json(&ids)?)
-            .fetch_all(tx.conn())
-            .await?;
-        let (mine, others): (Vec<_>, Vec<_>) = attempted
+        let lock = tx.engine.for_update_skip_locked();
+        let numbers = update_events(&mut tx, attempted, lock).await?;
+        let (recorded, skipped): (Vec<_>, Vec<_>) = attempted
             .iter()
-            .partition(|one| locked.iter().any(|id| id == one.event.as_str()));
-        for one in mine {
-            record(&mut tx, one).await?;
-        }
+            .partition(|one| numbers.contains_key(one.event.as_str()));
+        insert_attempts(&mut tx, &recorded, &numbers).await?;
+        let next = update_next(&mut tx, &recorded, now, lease_until).await?;
         tx.commit().await?;
-        Ok(others)
+        Ok(Recorded { skipped, next })
+    }
+
+    /// Records an attempt as [`record_attempts`](Self::record_attempts) does, and waits for a transaction that has
+    /// locked its callback.
+    pub async fn record_attempt(
+        &self,
+        attempted: &Attempted,
+        now: i64,
+        lease_until: Option<i64>,
+    ) -> Result<Vec<PendingEvent>> {
+        let mut tx = self.begin().await?;
+        let numbers = update_events(&mut tx, std::slice::from_ref(attempted), "").await?;
+        insert_attempts(&mut tx, &[attempted], &numbers).await?;
+        let next = update_next(&mut tx, &[attempted], now, lease_until).await?;
+        tx.commit().await?;
+        Ok(next)
     }
 
     /// Returns the attempts to deliver several callbacks, each with its callback. The first one of a callback
@@ -119,88 +132,149 @@ impl Store {
     }
 }
 
-async fn record(tx: &mut Tx, attempted: &Attempted) -> Result<()> {
-    let number = update_event(tx, attempted).await?;
-    insert_attempt(tx, &attempted.event, number, &attempted.attempt).await?;
-    if let Some(invoice) = &attempted.invoice {
-        update_next(tx, invoice, attempted).await?;
-    }
-    Ok(())
-}
-
-/// Returns the number of the attempt. A callback that became `unsent` during the attempt stays so, unless it
-/// was delivered.
-async fn update_event(tx: &mut Tx, attempted: &Attempted) -> Result<i64> {
-    let at = attempted.attempt.at;
-    let (state, next_at, refused_until, delivered) = match attempted.next {
-        Next::Delivered => (DeliveryState::Delivered, None, None, Some(at)),
-        Next::Retry { at, refused } => {
-            let refused_until = refused.then_some(at);
-            (DeliveryState::Pending, Some(at), refused_until, None)
-        }
-        Next::Failed => (DeliveryState::Failed, None, None, None),
-        Next::Unsent => (DeliveryState::Unsent, None, None, None),
-    };
-    let updated = sqlx::query_scalar(
-        "update events set attempts = attempts + 1,
-         state = case when state = 'pending' or $1 = 'delivered' then $1 else state end,
-         next_attempt_at = case when state = 'pending' then cast($2 as bigint) end,
-         refused_until = $3, leased_until = null, delivered_at = coalesce(delivered_at, $4)
-         where id = $5 returning attempts",
-    )
-    .bind(state.as_str())
-    .bind(next_at)
-    .bind(refused_until)
-    .bind(delivered)
-    .bind(attempted.event.as_str());
-    Ok(updated.fetch_one(tx.conn()).await?)
-}
-
-async fn insert_attempt(
+/// Updates callbacks after attempts, but for those that are locked if `lock` is the clause that leaves them out.
+/// Returns the number of each attempt by its callback. A callback that became `unsent` during the attempt stays
+/// so, unless it was delivered.
+async fn update_events(
     tx: &mut Tx,
-    event: &EventId,
-    number: i64,
-    attempt: &Attempt,
-) -> Result<()> {
-    sqlx::query(
-        "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-    )
-    .bind(event.as_str())
-    .bind(number)
-    .bind(attempt.at)
-    .bind(attempt.duration_ms)
-    .bind(attempt.status)
-    .bind(&attempt.error)
-    .bind(&attempt.answer)
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    attempted: &[Attempted],
+    lock: &str,
+) -> Result<HashMap<String, i64>> {
+    let ended: Vec<_> = attempted
+        .iter()
+        .map(|one| {
+            let at = one.attempt.at;
+            let (state, next_at, refused_until, delivered_at) = match one.next {
+                Next::Delivered => (DeliveryState::Delivered, None, None, Some(at)),
+                Next::Retry { at, refused } => {
+                    let refused_until = refused.then_some(at);
+                    (DeliveryState::Pending, Some(at), refused_until, None)
+                }
+                Next::Failed => (DeliveryState::Failed, None, None, None),
+                Next::Unsent => (DeliveryState::Unsent, None, None, None),
+            };
+            json!({
+                "event": one.event, "state": state, "next_at": next_at,
+                "refused_until": refused_until, "delivered_at": delivered_at,
+            })
+        })
+        .collect();
+    let columns = [
+        ("event", "text"),
+        ("state", "text"),
+        ("next_at", "bigint"),
+        ("refused_until", "bigint"),
+        ("delivered_at", "bigint"),
+    ];
+    let rows = tx.engine.rows("$1", &columns);
+    let sql = format!(
+        "update events set attempts = attempts + 1,
+         state = case when events.state = 'pending' or ended.state = 'delivered' then ended.state
+             else events.state end,
+         next_attempt_at = case when events.state = 'pending' then ended.next_at end,
+         refused_until = ended.refused_until, leased_until = null,
+         delivered_at = coalesce(events.delivered_at, ended.delivered_at)
+         from {rows} ended where events.id = ended.event
+         and events.id in (select id from events where id in (select event from {rows} listed){lock})
+         returning id, attempts"
+    );
+    let updated: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(to_json(&ended)?)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(updated.into_iter().collect())
 }
 
-/// Makes the invoice's next callback due, if it waited for this attempt only. Otherwise takes the due time from
-/// those that still wait. Callbacks that another transaction has locked are left to it: claims check the order
-/// of all.
-async fn update_next(tx: &mut Tx, invoice: &InvoiceId, attempted: &Attempted) -> Result<()> {
-    let skip_locked = tx.engine.for_update_skip_locked();
-    let sql = match attempted.next {
-        Next::Retry { refused: false, .. } => format!(
-            "update events set next_attempt_at = null where id in
-             (select id from events where invoice = $1 and sequence > $2 and state = 'pending'
-              and next_attempt_at <= $3{skip_locked})"
-        ),
-        Next::Delivered | Next::Retry { .. } | Next::Failed | Next::Unsent => format!(
-            "update events set next_attempt_at = $3 where id in
-             (select id from events where invoice = $1 and sequence > $2 and state = 'pending'
-              and next_attempt_at is null order by sequence limit 1{skip_locked})"
-        ),
-    };
-    let now = attempted.attempt.at + attempted.attempt.duration_ms;
+async fn insert_attempts(
+    tx: &mut Tx,
+    attempted: &[&Attempted],
+    numbers: &HashMap<String, i64>,
+) -> Result<()> {
+    let made: Vec<_> = attempted
+        .iter()
+        .map(|Attempted { event, attempt, .. }| {
+            json!({
+                "event": event, "number": numbers.get(event.as_str()), "at": attempt.at,
+                "duration_ms": attempt.duration_ms, "status": attempt.status,
+                "error": attempt.error, "answer": attempt.answer,
+            })
+        })
+        .collect();
+    let columns = [
+        ("event", "text"),
+        ("number", "bigint"),
+        ("at", "bigint"),
+        ("duration_ms", "bigint"),
+        ("status", "bigint"),
+        ("error", "text"),
+        ("answer", "text"),
+    ];
+    let sql = format!(
+        "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
+         select event, number, at, duration_ms, status, error, answer from {} made where true
+         on conflict do nothing",
+        tx.engine.rows("$1", &columns)
+    );
     sqlx::query(AssertSqlSafe(sql))
-        .bind(invoice.as_str())
-        .bind(attempted.sequence)
-        .bind(now)
+        .bind(to_json(&made)?)
         .execute(tx.conn())
         .await?;
     Ok(())
+}
+
+/// Claims the invoices' next callbacks that wait for no attempt any more, or makes them due. After an attempt
+/// that is repeated, takes the due time from those that still wait. Callbacks that another transaction has locked
+/// are left to it: claims check the order of all.
+async fn update_next(
+    tx: &mut Tx,
+    attempted: &[&Attempted],
+    now: i64,
+    lease_until: Option<i64>,
+) -> Result<Vec<PendingEvent>> {
+    let (repeated, ended): (Vec<_>, Vec<_>) = attempted
+        .iter()
+        .filter(|one| one.invoice.is_some())
+        .partition(|one| matches!(one.next, Next::Retry { refused: false, .. }));
+    let places = |of: &[&&Attempted]| {
+        let place = |one: &&&Attempted| json!({ "invoice": one.invoice, "sequence": one.sequence });
+        to_json(&of.iter().map(place).collect::<Vec<_>>())
+    };
+    let later = format!(
+        "select e.id from {} ended join events e
+         on e.invoice = ended.invoice and e.sequence > ended.sequence where e.state = 'pending'",
+        tx.engine
+            .rows("$1", &[("invoice", "text"), ("sequence", "bigint")])
+    );
+    let lock = tx.engine.for_update_skip_locked();
+    if !repeated.is_empty() {
+        let sql = format!(
+            "update events set next_attempt_at = null where id in
+             ({later} and e.next_attempt_at <= $2{lock})"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(places(&repeated)?)
+            .bind(now)
+            .execute(tx.conn())
+            .await?;
+    }
+    if ended.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = format!(
+        "update events set next_attempt_at = $3, leased_until = $4 where id in
+         ({later} and e.next_attempt_at is null and {}{lock}) returning {CLAIMED}",
+        is_first("$2")
+    );
+    let next: Vec<PendingEvent> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(places(&ended)?)
+        .bind(now)
+        .bind(lease_until.unwrap_or(now))
+        .bind(lease_until)
+        .fetch_all(tx.conn())
+        .await?;
+    if lease_until.is_some() {
+        return Ok(next);
+    }
+    next.iter().for_each(|event| tx.made_due(&event.project));
+    Ok(vec![])
 }

@@ -27,6 +27,24 @@ pub struct PendingEvent {
     pub attempts: i64,
     /// The number of attempts before it was last resent.
     pub resent_after: i64,
+    /// The version of the project.
+    pub project_version: i64,
+}
+
+/// The columns of a claimed callback.
+pub(super) const CLAIMED: &str = "id, project, invoice, sequence, body, attempts, resent_after, (select version from projects \
+     where projects.id = events.project) as project_version";
+
+/// The condition that a callback `e` waits for no other one of its invoice at the time `now`: for no earlier
+/// pending one, except those that the endpoint refused and that are not due again yet.
+pub(super) fn is_first(now: &str) -> String {
+    format!(
+        "not exists (select 1 from events earlier where earlier.invoice = e.invoice
+             and earlier.sequence < e.sequence and earlier.state = 'pending'
+             and (earlier.next_attempt_at is null or earlier.next_attempt_at <= {now}
+                 or earlier.refused_until is null
+                 or earlier.refused_until <> earlier.next_attempt_at))"
+    )
 }
 
 impl FromRow<'_, AnyRow> for PendingEvent {
@@ -39,6 +57,7 @@ impl FromRow<'_, AnyRow> for PendingEvent {
             body: row.try_get("body")?,
             attempts: row.try_get("attempts")?,
             resent_after: row.try_get("resent_after")?,
+            project_version: row.try_get("project_version")?,
         })
     }
 }
@@ -65,8 +84,7 @@ impl Store {
     }
 
     /// Claims a project's due callbacks: until `lease_until` (milliseconds) no other call claims
-    /// them. A callback waits for every earlier pending one of its invoice, except those that the
-    /// endpoint refused and that are not due again yet.
+    /// them.
     pub async fn claim_due_events(
         &self,
         project: &ProjectId,
@@ -77,14 +95,10 @@ impl Store {
         Ok(sqlx::query_as(AssertSqlSafe(format!(
             "update events set next_attempt_at = $3, leased_until = $3 where id in
              (select e.id from events e
-              where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2
-              and not exists (select 1 from events earlier where earlier.invoice = e.invoice
-                  and earlier.sequence < e.sequence and earlier.state = 'pending'
-                  and (earlier.next_attempt_at is null or earlier.next_attempt_at <= $2
-                      or earlier.refused_until is null
-                      or earlier.refused_until <> earlier.next_attempt_at))
+              where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2 and {}
               order by e.next_attempt_at, e.id limit $4{})
-             returning id, project, invoice, sequence, body, attempts, resent_after",
+             returning {CLAIMED}",
+            is_first("$2"),
             self.engine.skip_locked()
         )))
         .bind(project.as_str())

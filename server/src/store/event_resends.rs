@@ -107,6 +107,7 @@ pub async fn resend_selected(
         .bind(since)
         .fetch_all(tx.conn())
         .await?;
+    tx.made_due(project);
     Ok(in_order(rows))
 }
 
@@ -124,6 +125,7 @@ pub async fn resend_one(
         .bind(id.as_str())
         .fetch_all(tx.conn())
         .await?;
+    tx.made_due(project);
     Ok(in_order(rows))
 }
 

@@ -1,10 +1,10 @@
 //! The table `events`: callbacks, inserted in the transaction of the change they report.
 
-use super::column::Columns;
+use super::column::{Columns, placeholders};
 use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row};
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -28,7 +28,7 @@ const TABLE: Table = Table {
 /// A callback to insert.
 pub struct NewEvent<'a> {
     /// The event's id.
-    pub id: &'a EventId,
+    pub id: EventId,
     /// The project that receives it.
     pub project: &'a ProjectId,
     /// The invoice whose callbacks are delivered in order.
@@ -38,9 +38,9 @@ pub struct NewEvent<'a> {
     /// The event's type.
     pub kind: EventType,
     /// The body, as it is signed and sent.
-    pub body: &'a str,
+    pub body: String,
     /// The transition that it reports; unique.
-    pub about: &'a str,
+    pub about: String,
     /// The current time (milliseconds).
     pub now: i64,
     /// Whether the delivery is due now. The second callback of a transaction waits for the first one, and is
@@ -48,23 +48,41 @@ pub struct NewEvent<'a> {
     pub due: bool,
 }
 
-/// Inserts a callback.
-pub async fn insert(tx: &mut Tx, new: &NewEvent<'_>) -> Result<()> {
-    sqlx::query(
+/// The number of columns that [`insert`] fills.
+const INSERTED: usize = 10;
+
+/// Inserts callbacks.
+pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = (0..new.len())
+        .map(|row| placeholders(row * INSERTED + 1, INSERTED))
+        .collect();
+    let sql = format!(
         "insert into events (id, project, invoice, sequence, type, body, about, state,
-         next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)",
-    )
-    .bind(new.id.as_str())
-    .bind(new.project.as_str())
-    .bind(new.invoice.map(InvoiceId::as_str))
-    .bind(new.sequence)
-    .bind(new.kind.as_str())
-    .bind(new.body)
-    .bind(new.about)
-    .bind(new.due.then_some(new.now))
-    .bind(new.now)
-    .execute(tx.conn())
-    .await?;
+         next_attempt_at, created_at) values {}",
+        rows.join(", ")
+    );
+    let insert = new
+        .iter()
+        .fold(sqlx::query(AssertSqlSafe(sql)), |insert, new| {
+            insert
+                .bind(new.id.as_str())
+                .bind(new.project.as_str())
+                .bind(new.invoice.map(InvoiceId::as_str))
+                .bind(new.sequence)
+                .bind(new.kind.as_str())
+                .bind(&new.body)
+                .bind(&new.about)
+                .bind(DeliveryState::Pending.as_str())
+                .bind(new.due.then_some(new.now))
+                .bind(new.now)
+        });
+    insert.execute(tx.conn()).await?;
+    new.iter()
+        .filter(|new| new.due)
+        .for_each(|new| tx.made_due(new.project));
     Ok(())
 }
 

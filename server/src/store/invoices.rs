@@ -5,8 +5,9 @@ use super::conditions::of_order;
 use super::error::violates;
 use super::list::{InvoiceLink, List, Table};
 use super::{Result, Store, Tx};
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, FromRow, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
 use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
@@ -88,6 +89,13 @@ pub struct InvoiceRow {
     pub buyer_removed_at: Option<i64>,
 }
 
+impl InvoiceRow {
+    /// Whether the invoice is as it was created. It has no payments then: they change it.
+    pub fn is_unchanged(&self) -> bool {
+        self.version == 1
+    }
+}
+
 impl FromRow<'_, AnyRow> for InvoiceRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
@@ -153,36 +161,44 @@ pub struct InvoiceFilter {
     pub before: Option<InvoiceId>,
 }
 
-/// Inserts an invoice, unless its order id is taken.
-pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
-    let done = sqlx::query(
+macro_rules! insert {
+    () => {
         "insert into invoices (id, project, order_id, order_hash, amount, currency, description,
          items, buyer, locale, success_url, failure_url, metadata, method, status, checked,
          created_at, expires_at, from_browser)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-    )
-    .bind(new.id.as_str())
-    .bind(new.project.as_str())
-    .bind(&new.order_id)
-    .bind(&new.order_hash)
-    .bind(new.money.amount)
-    .bind(new.money.currency.code())
-    .bind(&new.description)
-    .bind(to_json(&new.items)?)
-    .bind(to_json(&new.buyer)?)
-    .bind(&new.locale)
-    .bind(&new.success_url)
-    .bind(&new.failure_url)
-    .bind(to_json(&new.metadata)?)
-    .bind(new.method.map(Method::as_str))
-    .bind(new.status.as_str())
-    .bind(i64::from(new.checked))
-    .bind(new.created_at)
-    .bind(new.expires_at)
-    .bind(i64::from(new.from_browser))
-    .execute(tx.conn())
-    .await;
-    match done {
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+    };
+}
+
+type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+fn bind_new<'q>(insert: Statement<'q>, new: &'q InvoiceRow) -> Result<Statement<'q>> {
+    Ok(insert
+        .bind(new.id.as_str())
+        .bind(new.project.as_str())
+        .bind(&new.order_id)
+        .bind(&new.order_hash)
+        .bind(new.money.amount)
+        .bind(new.money.currency.code())
+        .bind(&new.description)
+        .bind(to_json(&new.items)?)
+        .bind(to_json(&new.buyer)?)
+        .bind(&new.locale)
+        .bind(&new.success_url)
+        .bind(&new.failure_url)
+        .bind(to_json(&new.metadata)?)
+        .bind(new.method.map(Method::as_str))
+        .bind(new.status.as_str())
+        .bind(i64::from(new.checked))
+        .bind(new.created_at)
+        .bind(new.expires_at)
+        .bind(i64::from(new.from_browser)))
+}
+
+/// Inserts an invoice, unless its order id is taken.
+pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
+    let insert = bind_new(sqlx::query(insert!()), new)?;
+    match insert.execute(tx.conn()).await {
         Ok(_) => Ok(Inserted::New),
         Err(e) if violates(&e, "invoices_order_id", "invoices.order_id") => {
             Ok(Inserted::OrderIdTaken)
@@ -228,37 +244,56 @@ pub async fn lock_order(
         .await?)
 }
 
-/// Updates the fields of an invoice that change, and increments its version.
-pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
-    row.version += 1;
-    sqlx::query(
+macro_rules! update {
+    () => {
         "update invoices set status = $1, buyer = $2, amount_refunded = $3, checked = $4,
          event_seq = $5, version = $6, paid_at = $7, description = $8, items = $9, locale = $10,
          success_url = $11, failure_url = $12, metadata = $13, method = $14, expires_at = $15,
-         from_browser = $16, ended_at = $17 where id = $18",
-    )
-    .bind(row.status.as_str())
-    .bind(to_json(&row.buyer)?)
-    .bind(row.amount_refunded)
-    .bind(i64::from(row.checked))
-    .bind(row.event_seq)
-    .bind(row.version)
-    .bind(row.paid_at)
-    .bind(&row.description)
-    .bind(to_json(&row.items)?)
-    .bind(&row.locale)
-    .bind(&row.success_url)
-    .bind(&row.failure_url)
-    .bind(to_json(&row.metadata)?)
-    .bind(row.method.map(Method::as_str))
-    .bind(row.expires_at)
-    .bind(i64::from(row.from_browser))
-    .bind(row.ended_at)
-    .bind(row.id.as_str())
-    .execute(tx.conn())
-    .await?;
+         from_browser = $16, ended_at = $17 where id = $18"
+    };
+}
+
+fn bind_changes<'q>(update: Statement<'q>, row: &'q InvoiceRow) -> Result<Statement<'q>> {
+    Ok(update
+        .bind(row.status.as_str())
+        .bind(to_json(&row.buyer)?)
+        .bind(row.amount_refunded)
+        .bind(i64::from(row.checked))
+        .bind(row.event_seq)
+        .bind(row.version)
+        .bind(row.paid_at)
+        .bind(&row.description)
+        .bind(to_json(&row.items)?)
+        .bind(&row.locale)
+        .bind(&row.success_url)
+        .bind(&row.failure_url)
+        .bind(to_json(&row.metadata)?)
+        .bind(row.method.map(Method::as_str))
+        .bind(row.expires_at)
+        .bind(i64::from(row.from_browser))
+        .bind(row.ended_at)
+        .bind(row.id.as_str()))
+}
+
+/// Updates the fields of an invoice that change, and increments its version. The invoice is locked.
+pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
+    row.version += 1;
+    let update = bind_changes(sqlx::query(update!()), row)?;
+    update.execute(tx.conn()).await?;
     tx.changed(&row.id);
     Ok(())
+}
+
+/// As [`save`], for an invoice that is not locked: it is from here on, unless it has changed since it was read.
+/// Returns `false` then, and changes nothing.
+pub async fn save_unchanged(tx: &mut Tx, row: &mut InvoiceRow) -> Result<bool> {
+    let known = row.version;
+    row.version += 1;
+    let sql = concat!(update!(), " and version = $19 and buyer_removed_at is null");
+    let update = bind_changes(sqlx::query(sql), row)?.bind(known);
+    let saved = update.execute(tx.conn()).await?.rows_affected() == 1;
+    tx.changed(&row.id);
+    Ok(saved)
 }
 
 /// Returns the invoice with this id, regardless of project, and locks it until the transaction ends.
@@ -274,7 +309,44 @@ pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
         .await?)
 }
 
+/// An invoice and the version of its project.
+pub struct InvoiceOfProject {
+    /// The invoice.
+    pub invoice: InvoiceRow,
+    /// The version.
+    pub project_version: i64,
+}
+
+impl FromRow<'_, AnyRow> for InvoiceOfProject {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            invoice: InvoiceRow::from_row(row)?,
+            project_version: row.try_get("project_version")?,
+        })
+    }
+}
+
 impl Store {
+    /// Inserts an invoice, unless its id or its order id is taken. Returns whether it was inserted.
+    pub async fn insert_invoice(&self, new: &InvoiceRow) -> Result<bool> {
+        let sql = concat!(insert!(), " on conflict do nothing");
+        let insert = bind_new(sqlx::query(sql), new)?;
+        Ok(insert.execute(self.pool()).await?.rows_affected() == 1)
+    }
+
+    /// Returns the invoice with this id, regardless of project, and the version of its project.
+    pub async fn invoice_of_project(&self, id: &InvoiceId) -> Result<Option<InvoiceOfProject>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            ", (select version from projects where projects.id = invoices.project) as project_version
+             from invoices where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
     /// Returns the invoice with this id, regardless of project: for callers that have its client
     /// token or one of its payments.
     pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRow>> {

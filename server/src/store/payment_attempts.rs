@@ -1,5 +1,6 @@
 //! The table `payment_attempts`: attempts to pay from a payment form, against the testing of stolen cards.
 
+use super::column::placeholders;
 use super::{Result, Store, Tx};
 use crate::domain::attempts::{ATTEMPT_POINTS, Counted, DECLINE_POINTS, Room, Scope};
 use sqlx::AssertSqlSafe;
@@ -33,15 +34,6 @@ impl Attempt<'_> {
 
     fn hashes(&self) -> impl Iterator<Item = &String> {
         self.addresses.iter().chain(&self.cards)
-    }
-}
-
-/// A list of `count` placeholders from `$first` on. Nothing is in the list of none.
-fn placeholders(first: usize, count: usize) -> String {
-    let names: Vec<_> = (first..first + count).map(|n| format!("${n}")).collect();
-    match names.as_slice() {
-        [] => "(null)".into(),
-        names => format!("({})", names.join(", ")),
     }
 }
 

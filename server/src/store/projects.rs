@@ -151,6 +151,13 @@ impl Settings {
         };
         set.unwrap_or(if self.test { 0 } else { scope.free() })
     }
+
+    /// Returns whether attempts to pay are limited at all.
+    pub fn limits_attempts(&self) -> bool {
+        Scope::ALL
+            .iter()
+            .any(|scope| self.free_declines(*scope) > 0)
+    }
 }
 
 /// An encrypted signing secret.
@@ -245,7 +252,8 @@ pub async fn insert(tx: &mut Tx, new: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Updates a project and increments its version.
+/// Updates a project and increments its version, which also tells servers that keep it in memory that its
+/// accounts have changed.
 pub async fn save(tx: &mut Tx, row: &mut Project) -> Result<()> {
     row.version += 1;
     sqlx::query(
@@ -278,11 +286,14 @@ pub async fn lock(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>> {
 
 /// Turns callbacks off because the project's endpoint answered 410.
 pub async fn turn_notifications_off(tx: &mut Tx, project: &ProjectId, now: i64) -> Result<()> {
-    sqlx::query("update projects set notify_off = $1 where id = $2 and notify_off is null")
-        .bind(now)
-        .bind(project.as_str())
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "update projects set notify_off = $1, version = version + 1
+         where id = $2 and notify_off is null",
+    )
+    .bind(now)
+    .bind(project.as_str())
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 use spawn::{Home, create_project, serve, start_sandbox, till};
-use sqlx::AnyPool;
+use sqlx::{AnyPool, AssertSqlSafe};
 use std::path::Path;
 use std::process::Output;
 use tokio::process::Command;
@@ -352,6 +352,17 @@ impl TestApp {
             async || Ok(polls().await? >= over),
         )
         .await
+    }
+
+    /// Changes columns of all accounts in the store, such as `removed = 1`.
+    pub async fn change_accounts(&self, change: &str) -> Result<()> {
+        let store = self.store().await?;
+        let sql = format!("update connector_accounts set {change}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&store).await?;
+        sqlx::query("update projects set version = version + 1")
+            .execute(&store)
+            .await?;
+        Ok(())
     }
 
     /// Expires an invoice.

@@ -137,7 +137,7 @@ impl Hosted {
             place = &mut place[name];
         }
         *place = serde_json::from_str(value)?;
-        sqlx::query("update projects set settings = $1")
+        sqlx::query("update projects set settings = $1, version = version + 1")
             .bind(settings.to_string())
             .execute(&store)
             .await?;

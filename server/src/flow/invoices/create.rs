@@ -71,12 +71,21 @@ pub async fn create_invoice(
         let asked = repeated(app, project, &row).await?;
         check_order(app, project, &asked, WaitingFor::Buyer).await?;
     }
-    let (row, new) = match find_same_order(app, project, &row).await? {
+    // The order of a project's server is seldom a known one.
+    let unasked = origin == Origin::Server && method.is_none();
+    let inserted = unasked && app.store.insert_invoice(&row).await?;
+    let known = if inserted {
+        None
+    } else {
+        find_same_order(app, project, &row).await?
+    };
+    let (row, new) = match known {
         Some(existing) => {
             // A call that was interrupted and is continued has the same id.
             let new = existing.id == row.id;
             (take_over(app, existing, &row, expires).await?, new)
         }
+        None if inserted => (row, true),
         None => {
             if origin == Origin::SignedForm {
                 check_order(app, project, &row, WaitingFor::Buyer).await?;

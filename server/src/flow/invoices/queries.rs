@@ -4,11 +4,12 @@ use crate::app::App;
 use crate::clock;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
-use crate::store::invoices;
+use crate::store::invoices::{self, InvoiceOfProject};
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::views;
 use std::collections::HashMap;
+use std::sync::Arc;
 use till_shared::id::InvoiceId;
 use till_shared::invoice::Invoice;
 
@@ -22,12 +23,18 @@ pub type InvoiceFilter = invoices::InvoiceFilter;
 ///
 /// # Errors
 /// When the store fails.
-pub async fn find(app: &App, id: &InvoiceId) -> Result<Option<(Project, InvoiceRow)>> {
-    let Some(invoice) = app.store.invoice(id).await? else {
+pub async fn find(app: &App, id: &InvoiceId) -> Result<Option<(Arc<Project>, InvoiceRow)>> {
+    let Some(found) = app.store.invoice_of_project(id).await? else {
         return Ok(None);
     };
-    let project = app.store.project(&invoice.project).await?;
-    Ok(project.map(|project| (project, invoice)))
+    let InvoiceOfProject {
+        invoice,
+        project_version,
+    } = found;
+    let project = app
+        .store
+        .project_of_version(&invoice.project, project_version);
+    Ok(project.await?.map(|project| (project, invoice)))
 }
 
 /// How long the client token is valid after the invoice has ended, in milliseconds: a day.
@@ -81,8 +88,19 @@ pub async fn list(
     Ok(page.with_data(data))
 }
 
+/// An invoice's payments, the oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn payments_of(app: &App, invoice: &InvoiceRow) -> Result<Vec<PaymentRow>> {
+    if invoice.is_unchanged() {
+        return Ok(vec![]);
+    }
+    Ok(app.store.payments_of(&invoice.id).await?)
+}
+
 /// An invoice with its payments.
 pub(super) async fn view(app: &App, project: &Project, row: &InvoiceRow) -> Result<Invoice> {
-    let payments = app.store.payments_of(&row.id).await?;
+    let payments = payments_of(app, row).await?;
     Ok(views::invoice(app, project, row, &payments))
 }

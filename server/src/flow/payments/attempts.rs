@@ -34,10 +34,10 @@ pub async fn admit(
     fix: &FixPayment,
     client: &ClientInfo,
 ) -> Result<bool> {
-    let limits = Scope::ALL.map(|scope| (scope, project.settings.free_declines(scope)));
-    if limits.iter().all(|(_, free)| *free == 0) {
+    if !project.settings.limits_attempts() {
         return Ok(false);
     }
+    let limits = Scope::ALL.map(|scope| (scope, project.settings.free_declines(scope)));
     let hashes = |kind: &str, value: &str| app.keys.attempt_hashes(&project.id, kind, value);
     let attempt = Attempt {
         payment,

@@ -72,6 +72,16 @@ pub async fn is_taken(tx: &mut Tx, payment: &PaymentRow, update: &PaymentUpdate)
     }
 }
 
+/// Whether an update tells nothing new about a payment that has ended: most webhooks follow the answer that
+/// said the same.
+pub fn is_known(payment: &PaymentRow, update: &PaymentUpdate) -> bool {
+    let money = update.money.is_none_or(|money| money == payment.money);
+    payment.status == update.status
+        && !payment.status.is_live()
+        && money
+        && !merge(&mut payment.clone(), update, update.status)
+}
+
 /// Adds details that are not known yet: the reference, the card, the verification form. Returns
 /// whether there were any.
 pub fn merge(payment: &mut PaymentRow, update: &PaymentUpdate, incoming: PaymentStatus) -> bool {

@@ -50,7 +50,9 @@ pub async fn fix_payment(
     fix: FixPayment,
     form: PaymentForm<'_>,
 ) -> Result<FixedPayment> {
-    if let Some(known) = app.store.newest_attempt(&id).await? {
+    if !invoice.is_unchanged()
+        && let Some(known) = app.store.newest_attempt(&id).await?
+    {
         return Ok(views::fixed_payment(&known));
     }
     payable(invoice.status, invoice.expires_at <= clock::now_ms())?;
@@ -208,19 +210,27 @@ async fn insert_pending(
         created_at: now,
         updated_at: now,
     };
+    let begin = |invoice: &mut InvoiceRow| {
+        payable(invoice.status, invoice.expires_at <= now)?;
+        invoice.status = InvoiceStatus::Processing;
+        invoice.buyer = buyer.clone();
+        invoice.checked = true;
+        Ok::<_, Error>(())
+    };
     let mut tx = app.store.begin().await?;
-    let locked = invoices::lock(&mut tx, &invoice.id).await?;
-    let mut locked = locked.ok_or_else(|| Error::not_found("invoice"))?;
-    payable(locked.status, locked.expires_at <= now)?;
+    let mut begun = invoice.clone();
+    begin(&mut begun)?;
+    if !invoices::save_unchanged(&mut tx, &mut begun).await? {
+        let locked = invoices::lock(&mut tx, &invoice.id).await?;
+        begun = locked.ok_or_else(|| Error::not_found("invoice"))?;
+        begin(&mut begun)?;
+        invoices::save(&mut tx, &mut begun).await?;
+    }
     if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {
         return Err(NotPayable::PaymentInProgress.into());
     }
-    locked.status = InvoiceStatus::Processing;
-    locked.buyer = buyer.clone();
-    locked.checked = true;
-    invoices::save(&mut tx, &mut locked).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    Ok((locked, payment))
+    Ok((begun, payment))
 }
 
 fn summary(card: &CardData) -> CardSummary {

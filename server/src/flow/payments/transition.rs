@@ -8,12 +8,12 @@ use crate::connectors::{CallError, PaymentUpdate};
 use crate::domain::payment::{Change, PaymentContext, apply, reported_status};
 use crate::flow::audit::{self, Actor};
 use crate::flow::error::{Error, Result};
-use crate::flow::outbox::{Subject, write_events};
+use crate::flow::outbox::{Subject, write_events, write_events_with};
 use crate::flow::refunds::pending_refund;
 use crate::store::Tx;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payment_attempts;
-use crate::store::payments::{self, PaymentRow};
+use crate::store::payments::{self, PaymentRow, PaymentToChange};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
 use crate::{clock, new_id};
@@ -73,25 +73,30 @@ pub(super) async fn apply_audited(
     update: PaymentUpdate,
     decision: Option<Decision<'_>>,
 ) -> Result<Option<PaymentRow>> {
-    let Some(known) = app.store.payment(id).await? else {
+    let Some(known) = app.store.payment_to_change(id).await? else {
         return Ok(None);
     };
     Span::current()
-        .record("invoice", known.invoice.as_str())
-        .record("project", known.project.as_str());
-    let Some(project) = app.store.project(&known.project).await? else {
-        return Ok(None);
-    };
-    let Some(of_order) = app.store.invoice(&known.invoice).await? else {
+        .record("invoice", known.payment.invoice.as_str())
+        .record("project", known.payment.project.as_str());
+    if details::is_known(&known.payment, &update) {
+        return Ok(Some(known.payment));
+    }
+    let project = app
+        .store
+        .project_of_version(&known.payment.project, known.project_version);
+    let Some(project) = project.await? else {
         return Ok(None);
     };
     let mut tx = app.store.begin().await?;
-    let Some((mut invoice, others)) = lock_order_of(&mut tx, &of_order).await? else {
+    let Some((mut invoice, others)) = lock_order_of(&mut tx, &known).await? else {
         return Ok(None);
     };
-    let Some(mut payment) = payments::get(&mut tx, id).await? else {
+    let mut payments = payments::of_invoice(&mut tx, &invoice.id).await?;
+    let Some(own) = payments.iter().position(|payment| payment.id == *id) else {
         return Ok(None);
     };
+    let mut payment = payments[own].clone();
     if details::is_taken(&mut tx, &payment, &update).await? {
         tracing::error!("the payment system's payment pays another payment: the report is ignored");
         return Ok(Some(payment));
@@ -125,11 +130,14 @@ pub(super) async fn apply_audited(
         change_payment(app, &mut payment, change, &update);
     }
     payments::save(&mut tx, &payment).await?;
-    count_attempt(&mut tx, &payment, before).await?;
+    count_attempt(&mut tx, &project, &payment, before).await?;
+    payments[own].clone_from(&payment);
     let mut ended = vec![];
     if let Some(change) = &change {
-        change_invoice(app, &mut tx, &project, &mut invoice, &payment, change).await?;
+        let of_payment = (&mut invoice, payments.as_slice());
+        change_invoice(app, &mut tx, &project, of_payment, &payment, change).await?;
         if change.call_off_others {
+            let others = (payments.as_slice(), others);
             ended = call_off_others(app, &mut tx, &project, &payment, others).await?;
         }
     }
@@ -157,8 +165,13 @@ pub(super) async fn apply_audited(
 
 /// Counts an attempt to pay that was declined in full, and takes back one that succeeded. What a payment
 /// system never had counts no more than it did: it tells nothing about the card.
-async fn count_attempt(tx: &mut Tx, payment: &PaymentRow, before: PaymentStatus) -> Result<()> {
-    if payment.status == before {
+async fn count_attempt(
+    tx: &mut Tx,
+    project: &Project,
+    payment: &PaymentRow,
+    before: PaymentStatus,
+) -> Result<()> {
+    if payment.status == before || !project.settings.limits_attempts() {
         return Ok(());
     }
     let attempt = payment.first_attempt.as_ref().unwrap_or(&payment.id);
@@ -179,10 +192,13 @@ async fn count_attempt(tx: &mut Tx, payment: &PaymentRow, before: PaymentStatus)
 /// Locks an invoice and every other one of the same order, always in the same order.
 async fn lock_order_of(
     tx: &mut Tx,
-    known: &InvoiceRow,
+    known: &PaymentToChange,
 ) -> Result<Option<(InvoiceRow, Vec<InvoiceRow>)>> {
-    let mut all = invoices::lock_order(tx, &known.project, &known.order_id).await?;
-    let own = all.iter().position(|invoice| invoice.id == known.id);
+    let PaymentRow {
+        project, invoice, ..
+    } = &known.payment;
+    let mut all = invoices::lock_order(tx, project, &known.order_id).await?;
+    let own = all.iter().position(|one| one.id == *invoice);
     Ok(own.map(|own| (all.remove(own), all)))
 }
 
@@ -194,10 +210,12 @@ async fn call_off_others(
     tx: &mut Tx,
     project: &Project,
     paid: &PaymentRow,
-    others: Vec<InvoiceRow>,
+    (payments, others): (&[PaymentRow], Vec<InvoiceRow>),
 ) -> Result<Vec<InvoiceId>> {
     let now = paid.updated_at;
-    payments::call_off(tx, &paid.invoice, &paid.id, now).await?;
+    if payments.iter().any(|payment| payment.status.is_live()) {
+        payments::call_off(tx, &paid.invoice, &paid.id, now).await?;
+    }
     let mut ended = vec![];
     for mut other in others {
         payments::call_off(tx, &other.id, &paid.id, now).await?;
@@ -261,7 +279,7 @@ async fn change_invoice(
     app: &App,
     tx: &mut Tx,
     project: &Project,
-    invoice: &mut InvoiceRow,
+    (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
     payment: &PaymentRow,
     change: &Change,
 ) -> Result<()> {
@@ -280,7 +298,15 @@ async fn change_invoice(
         refunds::insert(tx, &refund).await?;
     }
     let subject = Subject::Payment(payment);
-    write_events(app, tx, project, invoice, subject, &change.events).await
+    write_events_with(
+        app,
+        tx,
+        project,
+        (invoice, payments),
+        subject,
+        &change.events,
+    )
+    .await
 }
 
 /// Counts and logs a change.

@@ -134,7 +134,7 @@ const PAGE_PROJECT: &str = "till-project";
 /// The invoice of the path and its project, authenticated by the client token.
 pub struct Client {
     /// The project.
-    pub project: Project,
+    pub project: Arc<Project>,
     /// The invoice.
     pub invoice: InvoiceRow,
 }

@@ -45,7 +45,7 @@ pub async fn find(
     app: &App,
     texts: &'static Texts,
     invoice: &str,
-) -> Result<(Project, InvoiceRow), Message> {
+) -> Result<(Arc<Project>, InvoiceRow), Message> {
     let trouble = |error| trouble(texts, error);
     let none = || {
         let detail = "There is no such invoice on this server. Check the invoice's id and the server's address.";

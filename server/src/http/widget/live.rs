@@ -19,7 +19,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 struct Subscriber {
     app: Arc<App>,
-    project: Project,
+    project: Arc<Project>,
     invoice: InvoiceId,
     subscription: Subscription,
     /// The version the client has. The id of an event is the version of the invoice in it.
@@ -35,7 +35,7 @@ struct Subscriber {
 /// `unavailable` at the limit of streams.
 pub fn events(
     app: Arc<App>,
-    project: Project,
+    project: Arc<Project>,
     invoice: InvoiceId,
     headers: &HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Error> {

@@ -133,6 +133,26 @@ impl FromRow<'_, AnyRow> for PaymentRow {
     }
 }
 
+/// A payment and what a change of it locks and reads.
+pub struct PaymentToChange {
+    /// The payment.
+    pub payment: PaymentRow,
+    /// The order of its invoice.
+    pub order_id: String,
+    /// The version of its project.
+    pub project_version: i64,
+}
+
+impl FromRow<'_, AnyRow> for PaymentToChange {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            payment: PaymentRow::from_row(row)?,
+            order_id: row.try_get("order_id")?,
+            project_version: row.try_get("project_version")?,
+        })
+    }
+}
+
 fn reference(row: &AnyRow) -> sqlx::Result<Option<Reference>> {
     let id: Option<String> = row.try_get("reference")?;
     let object: ReferenceObject = row.parse("reference_object")?;
@@ -242,10 +262,10 @@ pub async fn call_off(
 /// is another payment's.
 pub async fn claim_reference(tx: &mut Tx, row: &PaymentRow, reference: &str) -> Result<bool> {
     // A server of before the table has written to `payments` only.
-    let owner = "select payment from payment_references where connector = $1 and reference = $2
-                 union all select id from payments where connector = $1 and reference = $2";
-    sqlx::query(
-        "insert into payment_references (connector, reference, payment) values ($1, $2, $3)
+    let inserted = sqlx::query(
+        "insert into payment_references (connector, reference, payment)
+         select $1, $2, $3 where not exists
+         (select 1 from payments where connector = $1 and reference = $2 and id <> $3)
          on conflict (connector, reference) do nothing",
     )
     .bind(&row.connector)
@@ -253,11 +273,17 @@ pub async fn claim_reference(tx: &mut Tx, row: &PaymentRow, reference: &str) -> 
     .bind(row.id.as_str())
     .execute(tx.conn())
     .await?;
-    let owners: Vec<String> = sqlx::query_scalar(owner)
-        .bind(&row.connector)
-        .bind(reference)
-        .fetch_all(tx.conn())
-        .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let owners: Vec<String> = sqlx::query_scalar(
+        "select payment from payment_references where connector = $1 and reference = $2
+         union all select id from payments where connector = $1 and reference = $2",
+    )
+    .bind(&row.connector)
+    .bind(reference)
+    .fetch_all(tx.conn())
+    .await?;
     Ok(owners.iter().all(|owner| owner == row.id.as_str()))
 }
 
@@ -335,6 +361,21 @@ impl Store {
             "select ",
             columns!(),
             " from payments where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Returns the payment with this id and what a change of it locks and reads.
+    pub async fn payment_to_change(&self, id: &PaymentId) -> Result<Option<PaymentToChange>> {
+        Ok(sqlx::query_as(concat!(
+            "select ",
+            columns!(),
+            ", (select coalesce(former_order_id, order_id) from invoices
+                where invoices.id = payments.invoice) as order_id,
+             (select version from projects where projects.id = payments.project) as project_version
+             from payments where id = $1"
         ))
         .bind(id.as_str())
         .fetch_optional(self.pool())

@@ -112,9 +112,7 @@ async fn an_account_of_an_earlier_version_goes_on_as_it_was() -> Result<()> {
     let app = TestApp::start().await?;
     let both = ["stripe", "mollie"].map(|kind| account(kind, &Value::Null));
     ensure!(replace(&app, &both).await? == json!([["stripe", "hosted"], ["mollie", "hosted"]]));
-    sqlx::query("update connector_accounts set card_entry = null")
-        .execute(&app.store().await?)
-        .await?;
+    app.change_accounts("card_entry = null").await?;
     let again = ["stripe", "mollie"].map(|kind| json!({ "kind": kind, "account": "a" }));
     let as_before = json!([["stripe", "direct"], ["mollie", "hosted"]]);
     ensure!(replace(&app, &again).await? == as_before);

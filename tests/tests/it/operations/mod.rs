@@ -16,6 +16,7 @@ mod memory;
 mod metrics;
 mod plans;
 mod retention;
+mod statements;
 pub mod tls;
 mod traces;
 mod upgrade;

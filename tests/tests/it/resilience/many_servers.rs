@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgListener;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use till_tests::TestApp;
-use till_tests::app::Setup;
+use till_tests::app::{OPERATOR_TOKEN, Setup};
 use till_tests::cards::{APPROVED, VERIFIED};
 use till_tests::client::{Api, Opened, card, send, text};
 use till_tests::database::{Database, on_postgres};
@@ -109,6 +109,32 @@ async fn any_server_responds_and_all_send_live_events() -> Result<()> {
 }
 
 /// The `LISTEN` connection is interrupted. Missed changes are still sent.
+/// Each server keeps projects and accounts in memory.
+#[tokio::test]
+async fn settings_change_at_once_on_all_servers() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let opened = cluster.api.invoice("1").await?;
+    let (account, _) = cluster.app.sandbox_account().await?;
+    let path = format!("/v1/projects/{}", cluster.app.keys.id);
+    let rounds = ["hosted", "direct"].into_iter().cycle();
+    for ((changing, entry), round) in cluster.each.iter().cycle().zip(rounds).zip(0..6) {
+        let name = format!("Shop {round}");
+        let request = changing.request(Method::PATCH, &path);
+        let request = request.bearer_auth(OPERATOR_TOKEN).json(&json!({
+            "name": name,
+            "connectors": [{ "kind": "sandbox", "account": account, "card_entry": entry }],
+        }));
+        let changed = send(request).await?;
+        ensure!(changed.status == 200, "{changed:?}");
+        for reading in &cluster.each {
+            let read = send(reading.widget(Method::GET, &opened, "")).await?.json();
+            ensure!(read["project"]["name"] == *name, "{round}: {read}");
+            ensure!(read["methods"][0]["card_entry"] == entry, "{round}: {read}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_lost_notification_is_recovered() -> Result<()> {
     let cluster = Cluster::start().await?;

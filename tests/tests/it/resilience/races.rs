@@ -278,7 +278,7 @@ async fn a_delivery_is_recorded_while_its_project_is_locked() -> Result<()> {
     let mut locked = store.begin().await?;
     let found = projects::lock(&mut locked, &project).await?;
     ensure!(found.is_some(), "there is no {project}");
-    let recorded = store.record_attempt(&attempted[0]);
+    let recorded = store.record_attempt(&attempted[0], 1, None);
     let recorded = tokio::time::timeout(PATIENCE, recorded).await;
     recorded.context("the delivery waits for the lock of the project")??;
     locked.commit().await?;
@@ -301,10 +301,10 @@ async fn deliveries_that_are_recorded_together_wait_for_no_lock() -> Result<()> 
         .execute(&mut *holder)
         .await?;
     let store = Store::open(app.database_url(), None, 2).await?;
-    let recorded = store.record_attempts(&attempted);
+    let recorded = store.record_attempts(&attempted, 1, None);
     let recorded = tokio::time::timeout(PATIENCE, recorded).await;
-    let remaining = recorded.context("the deliveries wait for the lock of one callback")??;
-    let remaining: Vec<_> = remaining.iter().map(|one| &one.event).collect();
+    let recorded = recorded.context("the deliveries wait for the lock of one callback")??;
+    let remaining: Vec<_> = recorded.skipped.iter().map(|one| &one.event).collect();
     ensure!(remaining == [held], "{remaining:?}");
     Ok(())
 }

@@ -200,9 +200,7 @@ async fn a_card_that_is_no_longer_taken_is_reported() -> Result<()> {
     let opened = hosted.app.api.invoice("1").await?;
     hosted.show(&opened, "", "form").await?;
     enter_card(browser).await?;
-    sqlx::query("update connector_accounts set card_entry = 'hosted'")
-        .execute(&hosted.app.store().await?)
-        .await?;
+    hosted.app.change_accounts("card_entry = 'hosted'").await?;
     browser.click("#pay").await?;
     let banner = browser.wait_for("#error-banner").await?.text().await?;
     ensure!(banner.contains("temporarily unavailable"), "{banner}");

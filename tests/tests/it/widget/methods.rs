@@ -209,10 +209,8 @@ async fn a_single_method_shows_no_choice() -> Result<()> {
         ("mollie", json!([0, 4, "Pay €19.99"])),
         ("sandbox", json!([0, 0, IDEAL])),
     ] {
-        sqlx::query("update connector_accounts set removed = case kind when $1 then 1 else 0 end")
-            .bind(removed)
-            .execute(&hosted.app.store().await?)
-            .await?;
+        let change = format!("removed = case kind when '{removed}' then 1 else 0 end");
+        hosted.app.change_accounts(&change).await?;
         hosted.show(&opened, "", "form").await?;
         let left = hosted.browser.run(left).await?;
         ensure!(left == expected, "without {removed}: {left}");

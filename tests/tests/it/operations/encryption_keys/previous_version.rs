@@ -53,7 +53,7 @@ async fn rewrite(app: &TestApp, store: &AnyPool) -> Result<Vec<String>> {
     let aad = format!("projects/{}/signing_secret", app.keys.id);
     read.push(previous.decrypt(&aad, secrets[0]["sealed"].as_str().context("sealed")?)?);
     secrets[0]["sealed"] = json!(previous.encrypt(&aad, &read[0])?);
-    sqlx::query("update projects set signing_secrets = $1")
+    sqlx::query("update projects set signing_secrets = $1, version = version + 1")
         .bind(secrets.to_string())
         .execute(store)
         .await?;

@@ -71,9 +71,12 @@ async fn keep_invoices(store: &Store) -> Result<()> {
     invoices::lock(&mut tx, &id).await?;
     invoices::lock_order(&mut tx, &project, "order").await?;
     invoices::save(&mut tx, &mut invoice).await?;
+    invoices::save_unchanged(&mut tx, &mut invoice).await?;
     invoices::release_order_id(&mut tx, &id).await?;
     tx.commit().await?;
+    store.insert_invoice(&invoice).await?;
     store.invoice(&id).await?;
+    store.invoice_of_project(&id).await?;
     store.invoice_versions(std::slice::from_ref(&id)).await?;
     store.project_invoice(&project, &id).await?;
     store.invoice_by_order(&project, "order").await?;
@@ -112,7 +115,9 @@ async fn take_payments(store: &Store) -> Result<()> {
     payments::save(&mut tx, &payment).await?;
     payments::get(&mut tx, &id).await?;
     payments::call_off(&mut tx, &invoice, &id, NOW).await?;
-    payments::claim_reference(&mut tx, &payment, "reference").await?;
+    for _ in 0..2 {
+        payments::claim_reference(&mut tx, &payment, "reference").await?;
+    }
     payments::of_invoice(&mut tx, &invoice).await?;
     payment_attempts::decline(&mut tx, &id, NOW).await?;
     payment_attempts::delete(&mut tx, &id).await?;
@@ -122,6 +127,7 @@ async fn take_payments(store: &Store) -> Result<()> {
     store.live_payment_of(&project, "sandbox", "a").await?;
     store.payment_by_reference("sandbox", "reference").await?;
     store.payment(&id).await?;
+    store.payment_to_change(&id).await?;
     store.project_payment(&project, &id).await?;
     store.payments_of(&invoice).await?;
     store.payments_of_all(&[&invoice]).await?;
@@ -191,7 +197,7 @@ async fn deliver(store: &Store) -> Result<()> {
     let id = EventId::from_unique(ID);
     let (invoice, project) = (InvoiceId::from_unique(ID), ProjectId::from_unique(ID));
     let mut tx = store.begin().await?;
-    events::insert(&mut tx, &rows::event(&id, &project, &invoice)).await?;
+    events::insert(&mut tx, &[rows::event(&id, &project, &invoice)]).await?;
     tx.commit().await?;
     store.release_stranded_events(NOW).await?;
     store.projects_with_due_events(NOW).await?;
@@ -218,7 +224,10 @@ async fn deliver(store: &Store) -> Result<()> {
             attempt: attempt.clone(),
             next,
         };
-        store.record_attempts(&[attempted]).await?;
+        let lease_until = Some(NOW);
+        store
+            .record_attempts(&[attempted], NOW, lease_until)
+            .await?;
     }
     store.attempts_of(&id).await?;
     store.attempts_of_all(&[&id]).await?;

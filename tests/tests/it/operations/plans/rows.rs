@@ -180,15 +180,15 @@ pub fn dispute() -> Result<DisputeRow> {
 }
 
 /// A callback.
-pub fn event<'a>(id: &'a EventId, project: &'a ProjectId, invoice: &'a InvoiceId) -> NewEvent<'a> {
+pub fn event<'a>(id: &EventId, project: &'a ProjectId, invoice: &'a InvoiceId) -> NewEvent<'a> {
     NewEvent {
-        id,
+        id: id.clone(),
         project,
         invoice: Some(invoice),
         sequence: 1,
         kind: EventType::InvoicePaid,
-        body: "{}",
-        about: "about",
+        body: "{}".into(),
+        about: "about".into(),
         now: NOW,
         due: false,
     }

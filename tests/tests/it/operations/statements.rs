@@ -1,0 +1,95 @@
+//! How many statements a payment takes, counted in the server's log.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use till_tests::TestApp;
+use till_tests::app::Setup;
+use till_tests::cards::APPROVED;
+use till_tests::client::send;
+use till_tests::wait::until;
+
+/// The most statements of each part of a payment. The webhook comes while the answer to the call is applied:
+/// the one that is later finds out under a lock that it has nothing to do.
+const MOST: [(&str, usize); 5] = [
+    ("POST /v1/invoices", 2),
+    ("GET /v1/widget/invoices/{invoice}", 1),
+    ("POST /v1/widget/invoices/{invoice}/payments", 10),
+    ("POST /v1/connectors/{kind}/{account}/webhooks", 6),
+    // One claim, and three for each of the two callbacks.
+    ("callbacks", 7),
+];
+
+/// What the jobs in the background look for, whether there are payments or not.
+const BACKGROUND: [&str; 6] = [
+    "with recursive",
+    "select distinct",
+    "select id from",
+    "select 1 from",
+    "delete from",
+    "select pg_notify",
+];
+
+/// Pays an order and waits for its callbacks.
+async fn pay(app: &TestApp, number: &str) -> Result<()> {
+    // The claim, and what ends each of the two deliveries.
+    let claims = || {
+        app.log()
+            .matches("update events set next_attempt_at")
+            .count()
+    };
+    let all = claims() + 3;
+    let opened = app.api.invoice(number).await?;
+    let read = send(app.api.widget(Method::GET, &opened, "")).await?;
+    ensure!(read.status == 200, "{read:?}");
+    app.api.paid_with(&opened, APPROVED).await?;
+    until("the callbacks", async || Ok(claims() >= all)).await?;
+    app.api.until_status(&opened.id, "paid").await?;
+    Ok(())
+}
+
+/// Returns the statements in lines of the log, by the part of the payment that they belong to.
+fn statements(log: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut statements: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        let Some(summary) = line["summary"].as_str() else {
+            continue;
+        };
+        if summary == "COMMIT" {
+            continue;
+        }
+        let part = match line["spans"][0]["otel.name"].as_str() {
+            Some(route) => route,
+            None if BACKGROUND.iter().any(|of| summary.starts_with(of)) => continue,
+            None => "callbacks",
+        };
+        let of_part = statements.entry(part.into()).or_default();
+        of_part.push(summary.into());
+    }
+    Ok(statements)
+}
+
+#[tokio::test]
+async fn a_payment_takes_few_statements() -> Result<()> {
+    let app = TestApp::set_up(Setup {
+        settings: &["--log-format", "json"],
+        log_filter: Some("warn,till_server=info,sqlx::query=debug"),
+        ..Setup::default()
+    })
+    .await?;
+    // What is kept in memory is read once.
+    pay(&app, "1").await?;
+    let before = app.log().len();
+    pay(&app, "2").await?;
+    let log = app.log();
+    let found = statements(&log[before..])?;
+    for (part, most) in MOST {
+        let of_part = found
+            .get(part)
+            .with_context(|| format!("nothing of {part}: {found:#?}"))?;
+        ensure!(of_part.len() <= most, "{part}: {of_part:#?}");
+    }
+    Ok(())
+}
