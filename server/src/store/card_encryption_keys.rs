@@ -51,7 +51,7 @@ impl Store {
         .bind(day)
         .bind(&key.private_key)
         .bind(now)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

@@ -19,7 +19,7 @@ impl Store {
         .bind(account)
         .bind(event_id)
         .bind(now)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(done.rows_affected() == 1)
     }

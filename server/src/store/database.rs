@@ -7,17 +7,16 @@ use super::notify::{Changes, Notifications};
 use super::pooler::{self, Connection, Pool, Sessions};
 use super::project_cache::ProjectCache;
 use super::schema;
+use super::turns::{ACQUIRE_LIMIT, Turn, Turns};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
-use std::time::Duration;
 use till_shared::id::{InvoiceId, ProjectId};
-
-/// How long a call waits for a connection.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A transaction that can write.
 pub struct Tx {
     inner: Transaction<'static, Any>,
+    /// Held until the transaction has ended.
+    _turn: Option<Turn>,
     pub(super) engine: Engine,
     sessions: Sessions,
     notifications: Option<Notifications>,
@@ -94,6 +93,8 @@ pub struct Store {
     sessions: Sessions,
     /// `None` when the database has none.
     notifications: Option<Notifications>,
+    /// `None` for PostgreSQL.
+    turns: Option<Turns>,
     pub(super) projects: ProjectCache,
     due: DueProjects,
 }
@@ -154,6 +155,7 @@ impl Store {
             engine,
             sessions,
             notifications,
+            turns: (engine == Engine::Sqlite).then(Turns::default),
             projects: ProjectCache::default(),
             due: DueProjects::default(),
         })
@@ -182,6 +184,10 @@ impl Store {
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
     pub async fn begin(&self) -> Result<Tx> {
+        let turn = match &self.turns {
+            Some(turns) => Some(turns.take().await?),
+            None => None,
+        };
         let inner = match (self.engine, self.sessions) {
             // A deferred transaction fails if another one writes between its read and its write.
             (Engine::Sqlite, _) => self.pool.begin_with("begin immediate").await?,
@@ -190,6 +196,7 @@ impl Store {
         };
         Ok(Tx {
             inner,
+            _turn: turn,
             engine: self.engine,
             sessions: self.sessions,
             notifications: self.notifications.clone(),
@@ -217,11 +224,20 @@ impl Store {
         &self.due
     }
 
-    /// The pool, for single statements outside a transaction.
+    /// The pool, for single statements outside a transaction that only read.
     pub fn pool(&self) -> Pool<'_> {
         Pool {
             pool: &self.pool,
             sessions: self.sessions,
+            turns: None,
+        }
+    }
+
+    /// The pool, for single statements outside a transaction that write.
+    pub(super) fn writer(&self) -> Pool<'_> {
+        Pool {
+            turns: self.turns.as_ref(),
+            ..self.pool()
         }
     }
 

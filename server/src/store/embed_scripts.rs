@@ -12,7 +12,7 @@ impl Store {
         .bind(name)
         .bind(script)
         .bind(now)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

@@ -107,7 +107,7 @@ impl Store {
             .bind(&read.first)
             .bind(&read.second)
             .bind(&read.value)
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(done.rows_affected() == 1)
     }

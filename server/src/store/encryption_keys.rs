@@ -42,7 +42,7 @@ impl Store {
         )
         .bind(id.to_string())
         .bind(now)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Store {
         sqlx::query("update encryption_keys set retired_at = $1 where id = $2")
             .bind(now)
             .bind(id.to_string())
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(())
     }

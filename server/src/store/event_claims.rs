@@ -105,7 +105,7 @@ impl Store {
         .bind(now)
         .bind(lease_until)
         .bind(limit)
-        .fetch_all(self.pool())
+        .fetch_all(self.writer())
         .await?)
     }
 
@@ -126,7 +126,7 @@ impl Store {
         for id in stranded {
             let sql = "update events set next_attempt_at = $1
                  where id = $2 and state = 'pending' and next_attempt_at is null";
-            let done = sqlx::query(sql).bind(now).bind(id).execute(self.pool());
+            let done = sqlx::query(sql).bind(now).bind(id).execute(self.writer());
             released += done.await?.rows_affected();
         }
         Ok(released)

@@ -86,7 +86,7 @@ impl Store {
         .bind(new.now)
         .bind(&new.object)
         .bind(new.expired)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         if made.rows_affected() == 1 {
             return Ok(Claim::Start { object: new.object });
@@ -131,7 +131,7 @@ impl Store {
         .bind(new.key)
         .bind(new.now)
         .bind(new.object)
-        .fetch_optional(self.pool())
+        .fetch_optional(self.writer())
         .await?;
         Ok(match taken_over {
             Some(object) => Claim::Start { object },
@@ -150,7 +150,7 @@ impl Store {
         .bind(answer.lease_until)
         .bind(scope)
         .bind(key)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }
@@ -164,7 +164,7 @@ impl Store {
         .bind(now)
         .bind(scope)
         .bind(key)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Store {
         )
         .bind(scope)
         .bind(key)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

@@ -11,7 +11,7 @@ impl Store {
              where installation.value <> excluded.value",
         )
         .bind(url)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }
@@ -27,7 +27,7 @@ impl Store {
     pub async fn replace_key_check(&self, value: &str) -> Result<()> {
         sqlx::query("update installation set value = $1 where name = 'key_check'")
             .bind(value)
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(())
     }
@@ -39,7 +39,7 @@ impl Store {
              on conflict (name) do nothing",
         )
         .bind(value)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

@@ -331,7 +331,7 @@ impl Store {
     pub async fn insert_invoice(&self, new: &InvoiceRow) -> Result<bool> {
         let sql = concat!(insert!(), " on conflict do nothing");
         let insert = bind_new(sqlx::query(sql), new)?;
-        Ok(insert.execute(self.pool()).await?.rows_affected() == 1)
+        Ok(insert.execute(self.writer()).await?.rows_affected() == 1)
     }
 
     /// Returns the invoice with this id, regardless of project, and the version of its project.

@@ -46,6 +46,7 @@ pub mod reversals;
 mod schema;
 pub mod secret_keys;
 pub mod test_clock;
+mod turns;
 
 pub use backlog::ToReview;
 pub use database::{Store, Tx};

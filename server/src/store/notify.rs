@@ -33,7 +33,13 @@ impl Notifications {
         listen_url: &str,
     ) -> Result<Option<Self>> {
         // Another failure may be over by the next change.
-        if let Err(error) = (Pool { pool, sessions }).execute(PROBE).await
+        if let Err(error) = (Pool {
+            pool,
+            sessions,
+            turns: None,
+        })
+        .execute(PROBE)
+        .await
             && is_unsupported(&error)
         {
             tracing::warn!(%error, "the database has no notifications");
@@ -80,7 +86,7 @@ async fn tell_others(pool: AnyPool, sessions: Sessions, mut changed: UnboundedRe
         )
         .bind(CHANNEL)
         .bind(ids.join(" "))
-        .execute(Pool { pool: &pool, sessions })
+        .execute(Pool { pool: &pool, sessions, turns: None })
         .await;
         if let Err(error) = &told
             && !failing

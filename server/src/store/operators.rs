@@ -130,7 +130,7 @@ impl Store {
         .bind(now)
         .bind(hash)
         .bind(unless_since)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

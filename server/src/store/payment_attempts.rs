@@ -136,14 +136,14 @@ impl Store {
             query.bind(room.since).bind(room.points)
         });
         let query = attempt.hashes().fold(query, |query, hash| query.bind(hash));
-        Ok(query.execute(self.pool()).await?.rows_affected() == 1)
+        Ok(query.execute(self.writer()).await?.rows_affected() == 1)
     }
 
     /// Deletes an attempt that came to nothing: no payment system was called.
     pub async fn delete_payment_attempt(&self, payment: &PaymentId) -> Result<()> {
         sqlx::query("delete from payment_attempts where payment = $1")
             .bind(payment.as_str())
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Store {
         )
         .bind(before)
         .bind(limit)
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }

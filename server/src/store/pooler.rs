@@ -6,6 +6,7 @@
 //! the transaction's, and statements have no names.
 
 use super::error::{Result, is_unsupported};
+use super::turns::Turns;
 use backon::{ConstantBuilder, Retryable};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -113,6 +114,8 @@ fn is_closed(error: &sqlx::Error) -> bool {
 pub struct Pool<'a> {
     pub(super) pool: &'a AnyPool,
     pub(super) sessions: Sessions,
+    /// The turns of writers, which a statement waits for.
+    pub(super) turns: Option<&'a Turns>,
 }
 
 impl<'c> Executor<'c> for Pool<'c> {
@@ -126,13 +129,19 @@ impl<'c> Executor<'c> for Pool<'c> {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        if self.sessions == Sessions::Own {
+        if self.sessions == Sessions::Own && self.turns.is_none() {
             return self.pool.fetch_many(query);
         }
-        let all = async {
-            let mut tx = begin(self.pool).await?;
-            let all: Vec<_> = tx.fetch_many(Unnamed(query)).try_collect().await?;
-            tx.commit().await?;
+        let all = async move {
+            let all: Vec<_> = if let Some(turns) = self.turns {
+                let _turn = turns.take().await?;
+                self.pool.fetch_many(query).try_collect().await?
+            } else {
+                let mut tx = begin(self.pool).await?;
+                let all = tx.fetch_many(Unnamed(query)).try_collect().await?;
+                tx.commit().await?;
+                all
+            };
             Ok::<_, sqlx::Error>(stream::iter(all).map(Ok))
         };
         stream::once(all).try_flatten().boxed()
@@ -143,10 +152,14 @@ impl<'c> Executor<'c> for Pool<'c> {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        if self.sessions == Sessions::Own {
+        if self.sessions == Sessions::Own && self.turns.is_none() {
             return self.pool.fetch_optional(query);
         }
-        Box::pin(async {
+        Box::pin(async move {
+            if let Some(turns) = self.turns {
+                let _turn = turns.take().await?;
+                return self.pool.fetch_optional(query).await;
+            }
             let mut tx = begin(self.pool).await?;
             let row = tx.fetch_optional(Unnamed(query)).await?;
             tx.commit().await?;

@@ -293,7 +293,7 @@ impl Store {
         .bind(limit)
         .bind(connector)
         .bind(account)
-        .fetch_all(self.pool())
+        .fetch_all(self.writer())
         .await?)
     }
 
@@ -303,7 +303,7 @@ impl Store {
         sqlx::query("update refunds set sent = $1 where id = $2")
             .bind(i64::from(sent))
             .bind(id.as_str())
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(())
     }
@@ -317,7 +317,7 @@ impl Store {
         )
         .bind(now)
         .bind(id.as_str())
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -327,7 +327,7 @@ impl Store {
         sqlx::query("update refunds set next_attempt_at = $1 where id = $2 and status = 'pending'")
             .bind(at)
             .bind(id.as_str())
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(())
     }

@@ -112,7 +112,7 @@ impl Store {
         let done = sqlx::query(AssertSqlSafe(remove))
             .bind(until)
             .bind(BATCH)
-            .execute(self.pool())
+            .execute(self.writer())
             .await?;
         Ok(i64::try_from(done.rows_affected()).unwrap_or(BATCH))
     }

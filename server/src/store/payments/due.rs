@@ -16,7 +16,7 @@ impl Store {
         )
         .bind(<&str>::from(review))
         .bind(id.as_str())
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -66,7 +66,7 @@ impl Store {
         .bind(limit)
         .bind(connector)
         .bind(account)
-        .fetch_all(self.pool())
+        .fetch_all(self.writer())
         .await?)
     }
 
@@ -77,7 +77,7 @@ impl Store {
         )
         .bind(at)
         .bind(id.as_str())
-        .execute(self.pool())
+        .execute(self.writer())
         .await?;
         Ok(())
     }
