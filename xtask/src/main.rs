@@ -79,8 +79,8 @@ enum Task {
     },
     /// Send random data to everything that reads data from outside
     Fuzz {
-        /// The number of cases of each test
-        #[arg(long, default_value_t = 10_000_000)]
+        /// The number of cases of each of the twelve tests
+        #[arg(long, default_value_t = 1_000_000)]
         cases: u32,
     },
     /// Take the screenshots of the README in docs/images again

@@ -15,7 +15,7 @@ mod postgres;
 mod provider_tools;
 mod python;
 mod rustc;
-mod script;
+pub mod script;
 mod static_target;
 mod tools;
 mod version;

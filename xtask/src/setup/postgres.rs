@@ -118,7 +118,7 @@ impl Postgres {
         )?;
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-             -c max_connections=500 -c fsync=off"
+             -c max_connections=500 -c fsync=off -c full_page_writes=off -c autovacuum=off"
         );
         let mut stop = program("pg_ctl");
         stop.args(["stop", "-m", "immediate", "-D"]).arg(&data);
