@@ -20,10 +20,8 @@ use crate::telemetry::Metrics;
 use async_trait::async_trait;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use key_check::check_keys;
-use moka::future::Cache;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use till_shared::card_data::CardEncryptionKey;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -59,8 +57,6 @@ pub struct App {
     pub http: reqwest::Client,
     /// What connectors keep between calls.
     pub connector_cache: connectors::Cache,
-    /// The public key that browsers encrypt cards to, by its day since 1970-01-01 UTC.
-    pub(crate) card_encryption_keys: Cache<i64, CardEncryptionKey>,
     /// Sends callbacks to projects.
     pub outbox: Arc<Outbox>,
     /// Counters and histograms.
@@ -183,7 +179,6 @@ impl App {
             captcha_origin,
             http: connectors::http_client(config.connector_timeout())?,
             connector_cache: connectors::Cache::default(),
-            card_encryption_keys: Cache::new(1),
             outbox: Arc::new(outbox),
             metrics,
             subscriptions: Subscriptions::default(),

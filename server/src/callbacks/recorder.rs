@@ -1,8 +1,7 @@
 //! Records the attempts to deliver callbacks. Those that end at about the same time share one transaction.
 
 use super::in_flight::Delivery;
-use super::outbox::Outbox;
-use super::worker::LEASE_MS;
+use super::outbox::{LEASE_MS, Outbox};
 use crate::clock;
 use crate::store::event_attempts::{Attempted, Recorded};
 use crate::store::event_claims::PendingEvent;

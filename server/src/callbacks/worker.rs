@@ -3,7 +3,7 @@
 
 use super::deliver::Answer;
 use super::in_flight::{Delivery, InFlight};
-use super::outbox::Outbox;
+use super::outbox::{LEASE_MS, Outbox};
 use super::{endpoint, recorder, schedule, sign};
 use crate::clock;
 use crate::store;
@@ -24,8 +24,6 @@ use tracing::{Instrument, Span};
 
 /// How long an endpoint may take to answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
-pub const LEASE_MS: i64 = 20_000;
 /// The number of concurrent deliveries from which each project gets only one.
 const BUSY: usize = 256;
 /// How often the outbox is read when nothing wakes the worker.

@@ -30,15 +30,6 @@ const FIELD: &str = "encrypted_card";
 pub async fn public_key(app: &App) -> Result<CardEncryptionKey> {
     let now = clock::now_ms();
     let day = now.div_euclid(DAY);
-    if let Some(key) = app.card_encryption_keys.get(&day).await {
-        return Ok(key);
-    }
-    let key = stored_public_key(app, day, now).await?;
-    app.card_encryption_keys.insert(day, key.clone()).await;
-    Ok(key)
-}
-
-async fn stored_public_key(app: &App, day: i64, now: i64) -> Result<CardEncryptionKey> {
     if let Some(known) = app.store.card_encryption_key_of(day).await? {
         return Ok(private_key(app, &known)?.public_jwk(&known.id));
     }

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::clock;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
-use crate::store::invoices::{self, InvoiceOfProject};
+use crate::store::invoices::queries::{self, InvoiceOfProject};
+use crate::store::invoices;
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::views;
@@ -17,7 +18,7 @@ use till_shared::invoice::Invoice;
 pub type InvoiceRow = invoices::InvoiceRow;
 
 /// Selects invoices of a list.
-pub type InvoiceFilter = invoices::InvoiceFilter;
+pub type InvoiceFilter = queries::InvoiceFilter;
 
 /// An invoice and its project, regardless of who asks. `None` if there is no such invoice.
 ///

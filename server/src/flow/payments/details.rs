@@ -7,7 +7,7 @@ use crate::connectors::PaymentUpdate;
 use crate::domain::payment::Review;
 use crate::flow::error::Result;
 use crate::store::Tx;
-use crate::store::payments::{self, PaymentRow};
+use crate::store::payments::{PaymentRow, references};
 use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::widget::Verification;
 
@@ -66,7 +66,7 @@ pub fn review(payment: &PaymentRow, update: &PaymentUpdate) -> Option<Review> {
 pub async fn is_taken(tx: &mut Tx, payment: &PaymentRow, update: &PaymentUpdate) -> Result<bool> {
     match &update.reference {
         Some(reference) if payment.reference.as_ref() != Some(reference) => {
-            Ok(!payments::claim_reference(tx, payment, &reference.id).await?)
+            Ok(!references::claim(tx, payment, &reference.id).await?)
         }
         Some(_) | None => Ok(false),
     }

@@ -14,7 +14,7 @@ use till_tests::wait::until;
 /// the one that is later finds out under a lock that it has nothing to do.
 const MOST: [(&str, usize); 5] = [
     ("POST /v1/invoices", 2),
-    ("GET /v1/widget/invoices/{invoice}", 1),
+    ("GET /v1/widget/invoices/{invoice}", 2),
     ("POST /v1/widget/invoices/{invoice}/payments", 10),
     ("POST /v1/connectors/{kind}/{account}/webhooks", 6),
     // One claim, and three for each of the two callbacks.

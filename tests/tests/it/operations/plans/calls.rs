@@ -11,6 +11,7 @@ use till_server::store::event_resends::{self, ResendFilter};
 use till_server::store::events::{self, After};
 use till_server::store::idempotency_keys::{NewAnswer, NewClaim};
 use till_server::store::payment_attempts::{self, Attempt};
+use till_server::store::payments::references;
 use till_server::store::retention::Expiring;
 use till_server::store::test_clock::{self, Scope};
 use till_server::store::{
@@ -116,7 +117,7 @@ async fn take_payments(store: &Store) -> Result<()> {
     payments::get(&mut tx, &id).await?;
     payments::call_off(&mut tx, &invoice, &id, NOW).await?;
     for _ in 0..2 {
-        payments::claim_reference(&mut tx, &payment, "reference").await?;
+        references::claim(&mut tx, &payment, "reference").await?;
     }
     payments::of_invoice(&mut tx, &invoice).await?;
     payment_attempts::decline(&mut tx, &id, NOW).await?;

@@ -6,7 +6,7 @@ use till_server::store::Store;
 use till_server::store::audit_log;
 use till_server::store::disputes::DisputeFilter;
 use till_server::store::events::{After, EventFilter};
-use till_server::store::invoices::InvoiceFilter;
+use till_server::store::invoices::queries::InvoiceFilter;
 use till_server::store::payments::list::PaymentFilter;
 use till_server::store::refunds::RefundFilter;
 use till_shared::dispute::DisputeStatus;
