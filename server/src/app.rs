@@ -15,6 +15,7 @@ use crate::connectors::{
 };
 use crate::crypto::Keys;
 use crate::store::payments::PaymentRow;
+use crate::store::project_cache::Projects;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use async_trait::async_trait;
@@ -45,6 +46,8 @@ const MANY_SUBJECTS: usize = 10_000;
 pub struct App {
     /// The database.
     pub store: Store,
+    /// The projects.
+    pub projects: Projects,
     /// The server's own keys.
     pub keys: Arc<Keys>,
     /// The settings.
@@ -163,8 +166,10 @@ impl App {
             connectors::REGISTRY.iter().map(|(kind, _)| *kind),
         ));
         let shutdown = CancellationToken::new();
+        let projects = Projects::new(store.clone());
         let outbox = Outbox {
             store: store.clone(),
+            projects: projects.clone(),
             keys: keys.clone(),
             deliverer: Deliverer::new(config.dev)?,
             metrics: metrics.clone(),
@@ -174,6 +179,7 @@ impl App {
         };
         Ok(Arc::new(Self {
             store,
+            projects,
             keys,
             base_url,
             captcha_origin,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::setup::{self, WASM_TARGET, script};
+use crate::setup::{self, WASM_TARGET};
 use crate::{archive, paths, process, sbom, tasks, widget};
 
 /// What the archive contains besides the program and what is made from it.
@@ -38,20 +38,18 @@ pub fn dist() -> Result<()> {
     let time = source_time()?;
     widget::build(&tools)?;
     let target = setup::static_target()?;
-    let output = paths::workspace().join("target/dist");
-    let build_output = output.join("build");
     let mut build = tasks::cargo("build --release --locked --workspace --bin till");
-    build.arg("--target-dir").arg(&build_output);
-    without_paths(&mut build, &output.join("rustc"))?;
+    without_paths(&mut build)?;
     if let Some(target) = &target.installed {
         build.args(["--target", target]);
     }
     process::run_step(&format!("building till for {}", target.name()), &mut build)?;
-    let built = build_output
+    let built = paths::build_output()?
         .join(target.installed.as_deref().unwrap_or_default())
         .join(format!("release/till{EXE_SUFFIX}"));
 
     let name = format!("till-{}-{}", env!("CARGO_PKG_VERSION"), target.name());
+    let output = paths::workspace().join("target/dist");
     let dir = output.join(&name);
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
@@ -99,17 +97,15 @@ fn source_time() -> Result<u64> {
         .context("the time of the sources is unknown: set SOURCE_DATE_EPOCH")
 }
 
-/// Keeps the directories of this machine out of the program, which has the paths of its sources. `rustc` is the
-/// path of a script that adds the flags: Cargo names the files of libraries after the flags that it is given, and
-/// the optimizer orders code by these names.
-fn without_paths(build: &mut Command, rustc: &Path) -> Result<()> {
+/// Keeps the directories of this machine out of the program, which has the paths of its sources. Nor does it have
+/// symbols: the names that ThinLTO gives to local ones depend on the directory.
+fn without_paths(build: &mut Command) -> Result<()> {
     let registry = paths::cargo_bin()?.with_file_name("registry");
-    let mut line = r#"exec "$@""#.to_owned();
-    for (from, to) in [(paths::workspace(), "/till"), (registry, "/registry")] {
-        line += &format!(" --remap-path-prefix={}={to}", script::quoted(&from)?);
-    }
-    script::write(rustc, &line)?;
-    build.env("RUSTC_WRAPPER", rustc);
+    let flags = [(paths::workspace(), "/till"), (registry, "/registry")]
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    build
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Whether a project has an endpoint. Without one, its callbacks are kept `unsent`.
 
+use super::outbox::Outbox;
 use crate::store::projects::{self, Project};
 use crate::store::{Store, events};
 use anyhow::Context;
@@ -11,17 +12,17 @@ use till_shared::id::ProjectId;
 /// # Errors
 /// When the project does not exist, or the store fails.
 pub async fn find(
-    store: &Store,
+    outbox: &Outbox,
     id: &ProjectId,
     version: i64,
 ) -> anyhow::Result<Option<Arc<Project>>> {
-    let project = store.project_of_version(id, version).await?;
+    let project = outbox.projects.of_version(id, version).await?;
     let project = project.context("the project does not exist")?;
     if project.endpoint().is_some() {
         return Ok(Some(project));
     }
     // Locked, so that no callback becomes `unsent` after an endpoint was set.
-    let mut tx = store.begin().await?;
+    let mut tx = outbox.store.begin().await?;
     let project = projects::lock(&mut tx, id).await?;
     let project = project.filter(|project| project.endpoint().is_some());
     if project.is_none() {

@@ -3,6 +3,7 @@
 use super::deliver::Deliverer;
 use crate::crypto::Keys;
 use crate::store::Store;
+use crate::store::project_cache::Projects;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -15,6 +16,8 @@ pub const LEASE_MS: i64 = 20_000;
 pub struct Outbox {
     /// The database.
     pub store: Store,
+    /// The projects, with their endpoints.
+    pub projects: Projects,
     /// Decrypts the signing secrets.
     pub keys: Arc<Keys>,
     /// Sends requests to projects.

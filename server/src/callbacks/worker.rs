@@ -125,7 +125,7 @@ impl Worker {
         let Some(first) = events.first() else {
             return;
         };
-        let project = endpoint::find(&self.outbox.store, &first.project, first.project_version);
+        let project = endpoint::find(&self.outbox, &first.project, first.project_version);
         match project.await {
             Ok(Some(project)) => {
                 for event in events {
@@ -281,6 +281,7 @@ mod tests {
     use crate::crypto::Keys;
     use crate::store::Store;
     use crate::store::events::{self, NewEvent};
+    use crate::store::project_cache::Projects;
     use crate::store::projects::{self, EncryptedSecret};
     use crate::telemetry::Metrics;
     use reqwest::dns::{Name, Resolve, Resolving};
@@ -338,6 +339,7 @@ mod tests {
         projects::insert(&mut tx, &project).await.unwrap();
         tx.commit().await.unwrap();
         let outbox = Outbox {
+            projects: Projects::new(store.clone()),
             store,
             keys: Arc::new(keys),
             deliverer: Deliverer::with_resolver(true, PanickingResolver(AtomicI64::new(0)))

@@ -25,7 +25,7 @@ pub async fn billing_data(
     invoice: &InvoiceRow,
 ) -> Result<BillingData> {
     let payments = payments_of(app, invoice).await?;
-    let accounts = app.store.accounts_of(project).await?;
+    let accounts = app.projects.accounts(project).await?;
     let methods = routing::methods(invoice, &accounts);
     let state = state_of(project, invoice, &payments);
     let direct = Some(CardEntry::Direct);
@@ -47,7 +47,7 @@ pub async fn begins_with_card(app: &App, project: &Project, invoice: &InvoiceRow
     if invoice.status != InvoiceStatus::Open || !invoice.buyer.missing(required).is_empty() {
         return Ok(false);
     }
-    let accounts = app.store.accounts_of(project).await?;
+    let accounts = app.projects.accounts(project).await?;
     let methods = routing::methods(invoice, &accounts);
     let direct = Some(CardEntry::Direct);
     Ok(matches!(methods.as_slice(), [only] if only.card_entry == direct))

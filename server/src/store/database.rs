@@ -5,7 +5,6 @@ use super::engine::Engine;
 use super::error::Result;
 use super::notify::{Changes, Notifications};
 use super::pooler::{self, Connection, Pool, Sessions};
-use super::project_cache::ProjectCache;
 use super::schema;
 use super::turns::{ACQUIRE_LIMIT, Turn, Turns};
 use sqlx::any::AnyPoolOptions;
@@ -95,7 +94,6 @@ pub struct Store {
     notifications: Option<Notifications>,
     /// `None` for PostgreSQL.
     turns: Option<Turns>,
-    pub(super) projects: ProjectCache,
     due: DueProjects,
 }
 
@@ -156,7 +154,6 @@ impl Store {
             sessions,
             notifications,
             turns: (engine == Engine::Sqlite).then(Turns::default),
-            projects: ProjectCache::default(),
             due: DueProjects::default(),
         })
     }

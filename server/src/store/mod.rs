@@ -38,7 +38,7 @@ pub mod operators;
 pub mod payment_attempts;
 pub mod payments;
 mod pooler;
-mod project_cache;
+pub mod project_cache;
 pub mod projects;
 pub mod refunds;
 pub mod retention;

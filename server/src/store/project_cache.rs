@@ -16,10 +16,6 @@ const MOST: u64 = 10_000;
 /// For how long a project is kept. A server of an earlier version turns an endpoint off without a new version.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// The projects in memory.
-#[derive(Clone)]
-pub(super) struct ProjectCache(Cache<ProjectId, Known>);
-
 /// A project with the accounts that it uses.
 #[derive(Clone)]
 struct Known {
@@ -27,45 +23,55 @@ struct Known {
     accounts: Arc<[AccountRow]>,
 }
 
-impl Default for ProjectCache {
-    fn default() -> Self {
-        let cache = Cache::builder().max_capacity(MOST).time_to_live(KEPT);
-        Self(cache.build())
-    }
+/// The projects of a database, of which some are in memory.
+#[derive(Clone)]
+pub struct Projects {
+    store: Store,
+    known: Cache<ProjectId, Known>,
 }
 
-impl Store {
+impl Projects {
+    /// The projects of this database.
+    pub fn new(store: Store) -> Self {
+        let known = Cache::builder().max_capacity(MOST).time_to_live(KEPT);
+        Self {
+            store,
+            known: known.build(),
+        }
+    }
+
     /// Returns the project with this id, in this version or a later one.
-    pub async fn project_of_version(
-        &self,
-        id: &ProjectId,
-        version: i64,
-    ) -> Result<Option<Arc<Project>>> {
-        let known = self.known_project(id, version).await?;
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn of_version(&self, id: &ProjectId, version: i64) -> Result<Option<Arc<Project>>> {
+        let known = self.known(id, version).await?;
         Ok(known.map(|known| known.project))
     }
 
     /// Returns the accounts that a project uses, the preferred one first.
-    pub async fn accounts_of(&self, project: &Project) -> Result<Arc<[AccountRow]>> {
-        let known = self.known_project(&project.id, project.version).await?;
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn accounts(&self, project: &Project) -> Result<Arc<[AccountRow]>> {
+        let known = self.known(&project.id, project.version).await?;
         Ok(known.map(|known| known.accounts).unwrap_or_default())
     }
 
-    async fn known_project(&self, id: &ProjectId, version: i64) -> Result<Option<Known>> {
-        let ProjectCache(cache) = &self.projects;
-        let known = cache.get(id).await;
+    async fn known(&self, id: &ProjectId, version: i64) -> Result<Option<Known>> {
+        let known = self.known.get(id).await;
         if let Some(known) = known.filter(|known| known.project.version >= version) {
             return Ok(Some(known));
         }
         // In this order: accounts that are newer than the project are read again with its next version.
-        let Some(project) = self.project(id).await? else {
+        let Some(project) = self.store.project(id).await? else {
             return Ok(None);
         };
         let known = Known {
             project: Arc::new(project),
-            accounts: self.accounts(id).await?.into(),
+            accounts: self.store.accounts(id).await?.into(),
         };
-        cache.insert(id.clone(), known.clone()).await;
+        self.known.insert(id.clone(), known.clone()).await;
         Ok(Some(known))
     }
 }

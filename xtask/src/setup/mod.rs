@@ -15,7 +15,7 @@ mod postgres;
 mod provider_tools;
 mod python;
 mod rustc;
-pub mod script;
+mod script;
 mod static_target;
 mod tools;
 mod version;

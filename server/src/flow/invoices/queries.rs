@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::clock;
 use crate::flow::error::{Error, Result};
 use crate::flow::page::{Limit, Page, check_last4};
-use crate::store::invoices::queries::{self, InvoiceOfProject};
 use crate::store::invoices;
+use crate::store::invoices::queries::{self, InvoiceOfProject};
 use crate::store::payments::PaymentRow;
 use crate::store::projects::Project;
 use crate::views;
@@ -32,9 +32,7 @@ pub async fn find(app: &App, id: &InvoiceId) -> Result<Option<(Arc<Project>, Inv
         invoice,
         project_version,
     } = found;
-    let project = app
-        .store
-        .project_of_version(&invoice.project, project_version);
+    let project = app.projects.of_version(&invoice.project, project_version);
     Ok(project.await?.map(|project| (project, invoice)))
 }
 

@@ -53,7 +53,7 @@ pub async fn accounts_for(
     method: Method,
     form: PaymentForm<'_>,
 ) -> Result<Vec<AccountRow>> {
-    let mut accounts = app.store.accounts_of(project).await?.to_vec();
+    let mut accounts = app.projects.accounts(project).await?.to_vec();
     if accounts.is_empty() {
         tracing::warn!("the project has no account at a payment system");
         let detail = "The project has no account at a payment system. Add one with \

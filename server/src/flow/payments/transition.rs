@@ -83,8 +83,8 @@ pub(super) async fn apply_audited(
         return Ok(Some(known.payment));
     }
     let project = app
-        .store
-        .project_of_version(&known.payment.project, known.project_version);
+        .projects
+        .of_version(&known.payment.project, known.project_version);
     let Some(project) = project.await? else {
         return Ok(None);
     };

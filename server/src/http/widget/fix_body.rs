@@ -36,6 +36,7 @@ pub struct FixBody {
     /// The buyer's browser, for 3-D Secure and fraud checks.
     browser: Option<BrowserInfo>,
     /// The token of a solved captcha, after the problem `captcha-required`.
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]*$")]
     captcha_token: Option<String>,
     /// As `buyer.email`.
     email: Option<String>,
