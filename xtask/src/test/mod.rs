@@ -38,7 +38,8 @@ pub struct Options {
 /// what they send and not in what is stored: one of them stands for all.
 const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilience)::/) \
     & not test(/^(connectors::(described|signatures)|api::contract)::/) \
-    & not test(/^connectors::conformance::(adyen|mollie|paypal|sandbox)::/)";
+    & not test(/^connectors::(conformance::)?(adyen|mollie|paypal)::/) \
+    & not test(/^connectors::(conformance::sandbox|localstripe)::/)";
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str =
