@@ -7,7 +7,8 @@ use anyhow::Context;
 use std::sync::Arc;
 use till_shared::id::ProjectId;
 
-/// Returns the project in this version or a later one, if it has an endpoint. Otherwise its pending callbacks become `unsent`.
+/// Returns the project in this version or a later one, if it has an endpoint. Otherwise its pending callbacks
+/// become `unsent`.
 ///
 /// # Errors
 /// When the project does not exist, or the store fails.

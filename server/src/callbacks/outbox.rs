@@ -24,7 +24,7 @@ pub struct Outbox {
     pub deliverer: Deliverer,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Wakes the worker: there is a new callback.
+    /// Wakes the worker to look at all projects: the time of callbacks has changed.
     pub wake: Notify,
     /// Cancelled when the server shuts down.
     pub shutdown: CancellationToken,

@@ -83,6 +83,9 @@ pub async fn write_events(
     subject: Subject<'_>,
     kinds: &[EventType],
 ) -> Result<()> {
+    if !kinds.iter().any(|kind| project.settings.wants(*kind)) {
+        return Ok(());
+    }
     let payments = payments::of_invoice(tx, &invoice.id).await?;
     write_events_with(app, tx, project, (invoice, &payments), subject, kinds).await
 }

@@ -76,16 +76,8 @@ impl Store {
         now: i64,
         lease_until: Option<i64>,
     ) -> Result<Recorded<'a>> {
-        let mut tx = self.begin().await?;
-        let lock = tx.engine.for_update_skip_locked();
-        let numbers = update_events(&mut tx, attempted, lock).await?;
-        let (recorded, skipped): (Vec<_>, Vec<_>) = attempted
-            .iter()
-            .partition(|one| numbers.contains_key(one.event.as_str()));
-        insert_attempts(&mut tx, &recorded, &numbers).await?;
-        let next = update_next(&mut tx, &recorded, now, lease_until).await?;
-        tx.commit().await?;
-        Ok(Recorded { skipped, next })
+        let lock = self.engine.for_update_skip_locked();
+        self.record(attempted, lock, now, lease_until).await
     }
 
     /// Records an attempt as [`record_attempts`](Self::record_attempts) does, and waits for a transaction that has
@@ -96,12 +88,32 @@ impl Store {
         now: i64,
         lease_until: Option<i64>,
     ) -> Result<Vec<PendingEvent>> {
+        let attempted = std::slice::from_ref(attempted);
+        let recorded = self.record(attempted, "", now, lease_until).await?;
+        if recorded.skipped.is_empty() {
+            Ok(recorded.next)
+        } else {
+            Err(sqlx::Error::RowNotFound.into())
+        }
+    }
+
+    /// `lock`: the clause that leaves out locked callbacks, or none.
+    async fn record<'a>(
+        &self,
+        attempted: &'a [Attempted],
+        lock: &str,
+        now: i64,
+        lease_until: Option<i64>,
+    ) -> Result<Recorded<'a>> {
         let mut tx = self.begin().await?;
-        let numbers = update_events(&mut tx, std::slice::from_ref(attempted), "").await?;
-        insert_attempts(&mut tx, &[attempted], &numbers).await?;
-        let next = update_next(&mut tx, &[attempted], now, lease_until).await?;
+        let numbers = update_events(&mut tx, attempted, lock).await?;
+        let (recorded, skipped): (Vec<_>, Vec<_>) = attempted
+            .iter()
+            .partition(|one| numbers.contains_key(one.event.as_str()));
+        insert_attempts(&mut tx, &recorded, &numbers).await?;
+        let next = update_next(&mut tx, &recorded, now, lease_until).await?;
         tx.commit().await?;
-        Ok(next)
+        Ok(Recorded { skipped, next })
     }
 
     /// Returns the attempts to deliver several callbacks, each with its callback. The first one of a callback

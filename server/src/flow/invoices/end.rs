@@ -1,6 +1,6 @@
 //! Ending an invoice without a payment: canceled by the project, or expired.
 
-use super::queries::view;
+use super::queries::{find, view};
 use crate::app::App;
 use crate::clock;
 use crate::domain::invoice::{Cancellation, cancel, expires};
@@ -39,10 +39,7 @@ pub async fn cancel_invoice(app: &App, project: &Project, id: &InvoiceId) -> Res
 /// When the store fails.
 #[tracing::instrument(level = "error", skip_all, fields(invoice = %id))]
 pub async fn expire_invoice(app: &App, id: &InvoiceId) -> Result<()> {
-    let Some(owner) = app.store.invoice(id).await?.map(|i| i.project) else {
-        return Ok(());
-    };
-    let Some(project) = app.store.project(&owner).await? else {
+    let Some((project, _)) = find(app, id).await? else {
         return Ok(());
     };
     let mut tx = app.store.begin().await?;

@@ -263,7 +263,9 @@ pub async fn save_unchanged(tx: &mut Tx, row: &mut InvoiceRow) -> Result<bool> {
     let sql = concat!(update!(), " and version = $19 and buyer_removed_at is null");
     let update = bind_changes(sqlx::query(sql), row)?.bind(known);
     let saved = update.execute(tx.conn()).await?.rows_affected() == 1;
-    tx.changed(&row.id);
+    if saved {
+        tx.changed(&row.id);
+    }
     Ok(saved)
 }
 

@@ -108,7 +108,6 @@ async fn any_server_responds_and_all_send_live_events() -> Result<()> {
     Ok(())
 }
 
-/// The `LISTEN` connection is interrupted. Missed changes are still sent.
 /// Each server keeps projects and accounts in memory.
 #[tokio::test]
 async fn settings_change_at_once_on_all_servers() -> Result<()> {
@@ -135,6 +134,7 @@ async fn settings_change_at_once_on_all_servers() -> Result<()> {
     Ok(())
 }
 
+/// The `LISTEN` connection is interrupted. Missed changes are still sent.
 #[tokio::test]
 async fn a_lost_notification_is_recovered() -> Result<()> {
     let cluster = Cluster::start().await?;
