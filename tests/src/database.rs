@@ -10,6 +10,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The name of an SQLite file.
+const FILE: &str = "till.db";
+
 /// The database of one test.
 pub struct Database {
     /// Its URL. Servers reach it through PgBouncer in `cargo xtask test --pgbouncer`.
@@ -17,9 +20,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Creates a database; on PostgreSQL, one with the tables, as `cargo xtask test` has migrated the
-    /// template of new databases. An SQLite file is in `dir`.
+    /// Creates a database, with the tables if `cargo xtask test` has migrated a template. An SQLite file is in
+    /// `dir`.
     pub async fn new(dir: &Path) -> Result<Self> {
+        if let Some(template) = std::env::var_os("TILL_TEST_SQLITE") {
+            std::fs::copy(template, dir.join(FILE))?;
+        }
         Self::copied_from("template1", dir).await
     }
 
@@ -55,7 +61,7 @@ impl Database {
 
     /// Returns an SQLite database in a directory.
     pub fn in_directory(dir: &Path) -> Self {
-        let file = dir.join("till.db");
+        let file = dir.join(FILE);
         Self {
             url: format!("sqlite:{}", file.display()),
         }

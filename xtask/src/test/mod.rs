@@ -178,13 +178,17 @@ impl Runner<'_> {
         let scratch = Scratch::in_memory();
         let dir = scratch.as_ref().map(Scratch::dir);
         let running = machine.start(database, dir)?;
-        if let Some(running) = &running {
-            // Each test has a database of its own. With the tables in the template, it has them at once.
+        // Each test has a database of its own. With the tables in the template, it has them at once.
+        let file = dir.filter(|_| database == Database::Sqlite);
+        let file = file.map(|dir| dir.join("template.db"));
+        let template = match (&running, &file) {
+            (Some(running), _) => Some(running.template()),
+            (None, Some(file)) => Some(format!("sqlite:{}", file.display())),
+            (None, None) => None,
+        };
+        if let Some(template) = template {
             let mut migrate = process::command(&self.server);
-            migrate
-                .args(["migrate", "--database-url"])
-                .arg(running.template());
-            process::output(&mut migrate)?;
+            process::output(migrate.args(["migrate", "--database-url", &template]))?;
         }
         println!("Tests on {database}:");
         let mut command = self.command("run");
@@ -203,6 +207,9 @@ impl Runner<'_> {
         }
         if let Some(running) = &running {
             running.apply(&mut command);
+        }
+        if let Some(file) = file {
+            command.env("TILL_TEST_SQLITE", file);
         }
         // The report says which tests failed; what fails otherwise leaves none behind.
         let status = command.status()?;
