@@ -200,6 +200,14 @@ impl App {
         }))
     }
 
+    /// Waits until all that has been read from the database is durable.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn durable(&self) -> store::Result<()> {
+        self.store.durable().await
+    }
+
     /// How long work that calls a payment system is leased to one server, in milliseconds.
     pub fn call_lease_ms(&self) -> i64 {
         i64::try_from(self.config.connector_timeout_ms)

@@ -63,8 +63,8 @@ pub async fn state(app: &App, project: &Project, invoice: &InvoiceId) -> Result<
     Ok(state)
 }
 
-/// The state of an invoice and its version; `None` if the version is `seen`, or there is no such
-/// invoice.
+/// The state of an invoice, which is durable, and its version; `None` if the version is `seen`, or there is
+/// no such invoice.
 ///
 /// # Errors
 /// When the store fails.
@@ -79,6 +79,7 @@ pub async fn state_if_changed(
         return Ok(None);
     };
     let payments = payments_of(app, &row).await?;
+    app.durable().await?;
     Ok(Some((row.version, state_of(project, &row, &payments))))
 }
 

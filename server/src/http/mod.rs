@@ -97,7 +97,7 @@ fn routers(app: &Arc<App>) -> (Router, Router) {
 
 /// The routes for buyers, projects' servers and payment systems. Webhooks have permits of their own: any
 /// number of buyers leaves room for them.
-fn public_routes(app: &App, limit: &ConcurrencyLimit) -> Routes {
+fn public_routes(app: &Arc<App>, limit: &ConcurrencyLimit) -> Routes {
     let calls = OpenApiRouter::new()
         .merge(api::router())
         .merge(widget::router())
@@ -119,8 +119,8 @@ fn shared_routes() -> Routes {
     operator::health_router().merge(problems::router())
 }
 
-fn new_limit(app: &App) -> ConcurrencyLimit {
-    ConcurrencyLimit::new(app, app.config.max_requests)
+fn new_limit(app: &Arc<App>) -> ConcurrencyLimit {
+    ConcurrencyLimit::new(app.clone(), app.config.max_requests)
 }
 
 fn limited(routes: Routes, limit: &ConcurrencyLimit) -> Routes {

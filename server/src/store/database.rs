@@ -1,6 +1,7 @@
 //! The pool of connections and its transactions.
 
 use super::due::DueProjects;
+use super::durability::Log;
 use super::engine::Engine;
 use super::error::Result;
 use super::notify::{Changes, Notifications};
@@ -8,14 +9,16 @@ use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
 use super::turns::{ACQUIRE_LIMIT, Turn, Turns};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyPool, Connection as _, Executor, Transaction};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor, Row, Transaction};
+use std::str::FromStr;
 use till_shared::id::{InvoiceId, ProjectId};
 
 /// A transaction that can write.
 pub struct Tx {
     inner: Transaction<'static, Any>,
-    /// Held until the transaction has ended.
-    _turn: Option<Turn>,
+    /// Held until the transaction has ended; `None` for PostgreSQL.
+    turn: Option<Turn>,
     pub(super) engine: Engine,
     sessions: Sessions,
     notifications: Option<Notifications>,
@@ -64,7 +67,10 @@ impl Tx {
     /// # Errors
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.inner.commit().await?;
+        match self.turn {
+            Some(turn) => turn.commit(self.inner.commit(), |()| true).await?,
+            None => self.inner.commit().await?,
+        }
         self.due.add(self.made_due);
         if let Some(notifications) = self.notifications {
             for invoice in self.changed {
@@ -114,14 +120,13 @@ impl Store {
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     match (engine, sessions) {
-                        (Engine::Sqlite, _) => conn.execute(SQLITE_SETTINGS).await?,
+                        (Engine::Sqlite, _) => set_up_sqlite(conn).await,
                         (Engine::Postgres, Sessions::Own) => {
-                            conn.execute(POSTGRES_SETTINGS).await?
+                            conn.execute(POSTGRES_SETTINGS).await.map(drop)
                         }
                         // Each transaction has them.
-                        (Engine::Postgres, Sessions::Shared) => return Ok(()),
-                    };
-                    Ok(())
+                        (Engine::Postgres, Sessions::Shared) => Ok(()),
+                    }
                 })
             })
             .after_release(move |conn, _| {
@@ -139,6 +144,10 @@ impl Store {
             })
             .connect(url)
             .await?;
+        let turns = match engine {
+            Engine::Sqlite => Some(Turns::new(log_of(url)?)),
+            Engine::Postgres => None,
+        };
         let listen_url = match (engine, sessions) {
             (Engine::Sqlite, _) => None,
             (Engine::Postgres, Sessions::Own) => Some(listen_url.unwrap_or(url)),
@@ -153,7 +162,7 @@ impl Store {
             engine,
             sessions,
             notifications,
-            turns: (engine == Engine::Sqlite).then(Turns::default),
+            turns,
             due: DueProjects::default(),
         })
     }
@@ -193,7 +202,7 @@ impl Store {
         };
         Ok(Tx {
             inner,
-            _turn: turn,
+            turn,
             engine: self.engine,
             sessions: self.sessions,
             notifications: self.notifications.clone(),
@@ -213,6 +222,17 @@ impl Store {
         match &self.notifications {
             Some(notifications) => Ok(Some(notifications.subscribe().await?)),
             None => Ok(None),
+        }
+    }
+
+    /// Waits until all that has been read is durable, as PostgreSQL's commits are before others read them.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn durable(&self) -> Result<()> {
+        match &self.turns {
+            Some(turns) => Ok(turns.durable().await?),
+            None => Ok(()),
         }
     }
 
@@ -245,10 +265,27 @@ impl Store {
     }
 }
 
-/// `synchronous = full`: with `normal` a power cut may lose a committed payment. `secure_delete`: what is
-/// removed is overwritten, and does not stay in unused parts of the file.
-const SQLITE_SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
-    pragma foreign_keys = on; pragma busy_timeout = 10000; pragma secure_delete = on;";
+/// `secure_delete`: what is removed is overwritten, and does not stay in unused parts of the file.
+const SQLITE_SETTINGS: &str = "pragma synchronous = full; pragma foreign_keys = on; \
+    pragma busy_timeout = 10000; pragma secure_delete = on;";
+
+/// Commits are written to the disk by [`Turn::commit`]. Without a write-ahead log, SQLite does it.
+async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
+    connection.execute(SQLITE_SETTINGS).await?;
+    let mode = connection.fetch_one("pragma journal_mode = wal").await?;
+    if mode.try_get::<String, _>(0)? == "wal" {
+        connection.execute("pragma synchronous = normal").await?;
+    }
+    Ok(())
+}
+
+/// The log is beside the file that a link leads to.
+fn log_of(url: &str) -> sqlx::Result<Log> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    let database = options.get_filename();
+    let linked = database.canonicalize();
+    Ok(Log::of(linked.as_deref().unwrap_or(database)))
+}
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \

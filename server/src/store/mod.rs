@@ -18,6 +18,7 @@ mod connector_webhooks;
 mod database;
 pub mod disputes;
 mod due;
+mod durability;
 mod embed_scripts;
 pub mod encrypted_values;
 pub mod encryption_keys;

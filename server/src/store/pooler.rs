@@ -134,8 +134,8 @@ impl<'c> Executor<'c> for Pool<'c> {
         }
         let all = async move {
             let all: Vec<_> = if let Some(turns) = self.turns {
-                let _turn = turns.take().await?;
-                self.pool.fetch_many(query).try_collect().await?
+                let all = self.pool.fetch_many(query).try_collect::<Vec<_>>();
+                turns.write(all, |all| has_changed(all)).await?
             } else {
                 let mut tx = begin(self.pool).await?;
                 let all = tx.fetch_many(Unnamed(query)).try_collect().await?;
@@ -157,8 +157,8 @@ impl<'c> Executor<'c> for Pool<'c> {
         }
         Box::pin(async move {
             if let Some(turns) = self.turns {
-                let _turn = turns.take().await?;
-                return self.pool.fetch_optional(query).await;
+                let row = self.pool.fetch_optional(query);
+                return turns.write(row, Option::is_some).await;
             }
             let mut tx = begin(self.pool).await?;
             let row = tx.fetch_optional(Unnamed(query)).await?;
@@ -184,6 +184,14 @@ impl<'c> Executor<'c> for Pool<'c> {
     {
         self.pool.describe(sql)
     }
+}
+
+/// Whether a statement changed any rows, of which it may return some.
+fn has_changed(results: &[Either<AnyQueryResult, AnyRow>]) -> bool {
+    results.iter().any(|result| match result {
+        Either::Left(done) => done.rows_affected() > 0,
+        Either::Right(_) => true,
+    })
 }
 
 /// Runs the statements of a transaction.

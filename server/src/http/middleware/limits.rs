@@ -21,28 +21,31 @@ const MAX_STREAMS_OF_INVOICE: usize = 8;
 
 /// The middleware. Each request is worked on in a task of its own, which holds the permit and goes on
 /// to its end when the client disconnects. Without a permit the request is rejected; nothing has been
-/// changed then.
+/// changed then. A response is sent once what it tells is durable.
 pub async fn limit(
     State(limit): State<ConcurrencyLimit>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (tasks, body_timeout) = (limit.tasks.clone(), limit.body_timeout);
+    let app = limit.app.clone();
     let Some(permit) = RequestPermit::try_acquire(limit) else {
         return overloaded().into_response();
     };
-    let task = Detached::spawn(&tasks, |detached| {
+    let task = Detached::spawn(&app.clone().tasks, |detached| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(detached);
         parts.extensions.insert(permit.clone());
-        let body = PermitBody::new(body, permit.clone(), body_timeout);
+        let body = PermitBody::new(body, permit.clone(), app.config.body_timeout());
         let response = next.run(Request::from_parts(parts, Body::new(body)));
         request_id::propagate(async move {
             let response = response.await;
             if permit.was_rejected() {
                 return overloaded().into_response();
             }
-            response
+            match app.durable().await {
+                Ok(()) => response,
+                Err(error) => Error::from(error).into_response(),
+            }
         })
     });
     match task.await {

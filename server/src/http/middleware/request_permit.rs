@@ -6,30 +6,25 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use till_shared::problem::ProblemType;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::TaskTracker;
 
 /// How many requests are worked on at once.
 #[derive(Clone)]
 pub struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
     shares: KeyedLimit<String>,
-    /// The tasks that work on requests.
-    pub tasks: TaskTracker,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
+    /// The server.
+    pub app: Arc<App>,
 }
 
 impl ConcurrencyLimit {
     /// A limit for some routes of the server.
-    pub fn new(app: &App, permits: usize) -> Self {
+    pub fn new(app: Arc<App>, permits: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(permits)),
             shares: KeyedLimit::default(),
-            tasks: app.tasks.clone(),
-            body_timeout: app.config.body_timeout(),
+            app,
         }
     }
 }

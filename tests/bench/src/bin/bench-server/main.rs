@@ -1,7 +1,8 @@
-//! `cargo xtask bench server`: what a payment, a connection and a stream of live events cost. The buyers, the
-//! sandbox and the project's endpoint run on the same machine as the server.
+//! `cargo xtask bench server`: what an order, a payment, a connection and a stream of live events cost. The
+//! buyers, the sandbox and the project's endpoint run on the same machine as the server.
 
 mod connections;
+mod orders;
 mod payments;
 mod usage;
 
@@ -20,6 +21,13 @@ async fn main() -> Result<()> {
     } else {
         "SQLite"
     };
-    payments::measure(database, Duration::from_secs(seconds)).await?;
+    let length = Duration::from_secs(seconds);
+    orders::measure(database, length).await?;
+    payments::measure(database, length).await?;
     connections::measure(database).await
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }

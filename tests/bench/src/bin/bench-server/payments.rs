@@ -1,5 +1,6 @@
 //! Payments per second of one server and of three on one database, from the order to the delivered callback.
 
+use super::median;
 use super::usage::processor;
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -54,11 +55,6 @@ pub async fn measure(database: &str, length: Duration) -> Result<()> {
         three / one
     );
     Ok(())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// Returns the number of payments per second.
