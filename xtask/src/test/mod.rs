@@ -141,7 +141,8 @@ pub fn fuzz(cases: u32) -> Result<()> {
                 "run",
                 "--workspace",
                 "--lib",
-                "--bins",
+                "--bin",
+                "till-widget",
                 "--release",
             ])
             .args(["--profile", "fuzz", "-E", FUZZ])
