@@ -85,6 +85,7 @@ impl Rows {
             format!("sqlite:{}?mode=rwc", file.display())
         };
         let connections = if on_postgres() { clients } else { 1 };
+        sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new()
             .max_connections(u32::try_from(connections)?)
             .connect(&url)
