@@ -16,6 +16,8 @@ const CONNECTIONS: usize = 2000;
 const STREAMS: usize = 2000;
 /// The streams of one invoice.
 const OF_INVOICE: usize = 4;
+/// After how long the memory of closed connections is measured.
+const CLOSED: Duration = Duration::from_secs(15);
 /// How long silent streams are watched.
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -45,6 +47,11 @@ pub async fn measure(database: &str) -> Result<()> {
     let failed = connections.iter().filter(|one| one.is_err()).count();
     anyhow::ensure!(failed == 0, "{failed} connections failed");
     drop(connections);
+    sleep(CLOSED).await;
+    let closed = memory(process)?;
+    println!(
+        "{database}: {open} kB with these connections; {closed} kB {CLOSED:?} after they were closed"
+    );
 
     let mut invoices = vec![];
     for order in 0..STREAMS / OF_INVOICE {

@@ -2,6 +2,7 @@
 //! buyers, the sandbox and the project's endpoint run on the same machine as the server.
 
 mod connections;
+mod median;
 mod orders;
 mod payments;
 mod usage;
@@ -25,9 +26,4 @@ async fn main() -> Result<()> {
     orders::measure(database, length).await?;
     payments::measure(database, length).await?;
     connections::measure(database).await
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

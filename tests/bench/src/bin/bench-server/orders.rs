@@ -1,7 +1,7 @@
 //! Orders per second, and beside them the rows that the database inserts by itself: on SQLite one after the other,
 //! each durable before the next, on PostgreSQL by as many clients as there are.
 
-use super::median;
+use super::median::median;
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use sqlx::AnyPool;

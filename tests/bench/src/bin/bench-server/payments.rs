@@ -1,6 +1,6 @@
 //! Payments per second of one server and of three on one database, from the order to the delivered callback.
 
-use super::median;
+use super::median::median;
 use super::usage::processor;
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
