@@ -5,13 +5,15 @@ mod commands;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
 use till_server::telemetry::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 use zeroizing_alloc::ZeroAlloc;
 
-/// Overwrites all memory that is freed, so that no library leaves a card or a key in it.
+/// Overwrites all memory that is freed, so that no library leaves a card or a key in it. jemalloc returns to the
+/// system what a peak leaves.
 #[global_allocator]
-static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
+static ALLOCATOR: ZeroAlloc<Jemalloc> = ZeroAlloc(Jemalloc);
 
 /// Take payments on your own site, through your own server.
 #[derive(Parser)]

@@ -26,7 +26,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 pub use browser::Browser;
 pub use contract_tools::ContractTools;
@@ -71,9 +71,21 @@ impl WidgetTools {
     }
 }
 
+/// Finds or installs make, which compiles the server's allocator.
+pub fn make() -> Result<()> {
+    if process::find("make").is_none() && debian::can_install() {
+        debian::install(&["make"])?;
+    }
+    if process::find("make").is_none() {
+        bail!("the server needs make: install it with your package manager");
+    }
+    Ok(())
+}
+
 /// Finds or installs the tools that build the widget.
 pub fn widget_tools() -> Result<WidgetTools> {
     println!("Set-up:");
+    make()?;
     let toolchain = wasm_target::ensure()?;
     let tools = tools::ensure()?;
     launcher::ensure(&toolchain, &tools.trunk, &tools.dirs)?;

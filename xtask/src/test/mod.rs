@@ -54,6 +54,7 @@ const TESTS_PER_CORE: usize = 2;
 /// Builds everything and runs the tests. Gives whether any ran and all that ran passed.
 pub fn run(options: &Options) -> Result<bool> {
     let start = Instant::now();
+    setup::make()?;
     let libraries = compile_libraries()?;
     let tools = setup::widget_tools()?;
     let nextest = setup::nextest()?;
