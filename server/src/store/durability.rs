@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 
@@ -24,8 +24,10 @@ struct Inner {
     ended: watch::Sender<u64>,
     /// How many are durable.
     durable: AtomicU64,
-    /// Held while the log is written to the disk. Whether that has ever failed.
-    syncing: Mutex<bool>,
+    /// Held while the log is written to the disk.
+    syncing: Mutex<()>,
+    /// Whether that has ever failed. What the disk did not take is lost to a second attempt, which may succeed.
+    has_failed: AtomicBool,
 }
 
 /// A commit that has begun.
@@ -60,7 +62,8 @@ impl Log {
             begun: AtomicU64::new(0),
             ended: watch::Sender::new(0),
             durable: AtomicU64::new(0),
-            syncing: Mutex::new(false),
+            syncing: Mutex::default(),
+            has_failed: AtomicBool::new(false),
         }))
     }
 
@@ -86,22 +89,32 @@ impl Log {
         let mut ended = self.0.ended.subscribe();
         // The sender is not dropped before `self`.
         let _ = ended.wait_for(|ended| *ended >= number).await;
-        let mut has_failed = self.0.syncing.lock().await;
+        let _syncing = self.0.syncing.lock().await;
         if is_durable() {
             return Ok(());
         }
-        if *has_failed {
-            // What the disk did not take is lost to a second attempt, which may succeed.
+        let (inner, ended) = (self.0.clone(), *ended.borrow());
+        // The result counts also if nobody waits for it any more.
+        spawn_blocking(move || inner.write(ended)).await?
+    }
+}
+
+impl Inner {
+    /// Writes the log to the disk, with so many commits.
+    fn write(&self, commits: u64) -> Result<()> {
+        if self.has_failed.load(Ordering::SeqCst) {
             return Err(Error::other(
                 "the database was not written to the disk earlier: restart the server",
             ));
         }
-        let (inner, ended) = (self.0.clone(), *ended.borrow());
-        let synced = spawn_blocking(move || (inner.sync)()).await?;
-        *has_failed = synced.is_err();
-        synced?;
-        self.0.durable.store(ended, Ordering::SeqCst);
-        Ok(())
+        let written = (self.sync)();
+        match written {
+            Ok(()) => {
+                self.durable.fetch_max(commits, Ordering::SeqCst);
+            }
+            Err(_) => self.has_failed.store(true, Ordering::SeqCst),
+        }
+        written
     }
 }
 
@@ -209,6 +222,20 @@ mod tests {
         log.begin_commit().end().await.unwrap_err();
         log.durable().await.unwrap_err();
         assert_eq!(written.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_counts_if_nobody_waits_for_it() {
+        let (log, done, _) = slow_disk();
+        let mut given_up = Box::pin(log.begin_commit().end());
+        assert!((&mut given_up).now_or_never().is_none());
+        drop(given_up);
+        done.send(Err(ErrorKind::StorageFull.into())).unwrap();
+        done.send(Ok(())).unwrap();
+        while !log.0.has_failed.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        log.begin_commit().end().await.unwrap_err();
     }
 
     #[tokio::test]
