@@ -31,15 +31,15 @@ fn fail_for_an_hour(app: &TestApp) {
     });
 }
 
-/// Sets columns of the events with these ids.
+/// Sets columns of the events with these ids, of all at once: an event is sent when those before it have ended.
 async fn set(app: &TestApp, ids: &[String], columns: &str) -> Result<()> {
-    for id in ids {
-        let sql = format!("update events set {columns} where id = $1");
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(id)
-            .execute(&app.store().await?)
-            .await?;
-    }
+    let sql = format!(
+        "update events set {columns} where id in ('{}')",
+        ids.join("', '")
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .execute(&app.store().await?)
+        .await?;
     Ok(())
 }
 
