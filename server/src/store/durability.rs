@@ -17,7 +17,7 @@ pub(super) struct Log(Arc<Inner>);
 
 struct Inner {
     /// Writes what is in the log to the disk.
-    sync: Box<dyn Fn() -> Result<()> + Send + Sync>,
+    sync: Box<dyn Fn() -> Synced + Send + Sync>,
     /// How many commits have begun.
     begun: AtomicU64,
     /// How many have ended. They end in the order in which they begin, as writers take turns.
@@ -26,8 +26,19 @@ struct Inner {
     durable: AtomicU64,
     /// Held while the log is written to the disk.
     syncing: Mutex<()>,
-    /// Whether that has ever failed. What the disk did not take is lost to a second attempt, which may succeed.
+    /// Whether the disk has ever failed.
     has_failed: AtomicBool,
+}
+
+/// The result of writing the log to the disk.
+type Synced = std::result::Result<(), Failure>;
+
+/// Why the log was not written to the disk.
+enum Failure {
+    /// It could not be opened, as when too many files are open. A later attempt writes the same.
+    Open(Error),
+    /// The disk did not take it. That is lost to a later attempt, which may succeed.
+    Disk(Error),
 }
 
 /// A commit that has begun.
@@ -49,14 +60,14 @@ impl Log {
         log.push("-wal");
         let log = PathBuf::from(log);
         Self::new(move || match File::open(&log) {
-            Ok(file) => file.sync_data(),
+            Ok(file) => file.sync_data().map_err(Failure::Disk),
             // SQLite has written the database itself to the disk and deleted the log.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(Failure::Open(error)),
         })
     }
 
-    fn new(sync: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+    fn new(sync: impl Fn() -> Synced + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner {
             sync: Box::new(sync),
             begun: AtomicU64::new(0),
@@ -107,14 +118,17 @@ impl Inner {
                 "the database was not written to the disk earlier: restart the server",
             ));
         }
-        let written = (self.sync)();
-        match written {
+        match (self.sync)() {
             Ok(()) => {
                 self.durable.fetch_max(commits, Ordering::SeqCst);
+                Ok(())
             }
-            Err(_) => self.has_failed.store(true, Ordering::SeqCst),
+            Err(Failure::Open(error)) => Err(error),
+            Err(Failure::Disk(error)) => {
+                self.has_failed.store(true, Ordering::SeqCst);
+                Err(error)
+            }
         }
-        written
     }
 }
 
@@ -151,7 +165,7 @@ mod tests {
     use std::time::Duration;
 
     /// A disk that takes what is written only when it is told to, and how often it was asked.
-    fn slow_disk() -> (Log, mpsc::Sender<Result<()>>, Arc<AtomicU64>) {
+    fn slow_disk() -> (Log, mpsc::Sender<Synced>, Arc<AtomicU64>) {
         let (done, until) = mpsc::channel();
         let until = std::sync::Mutex::new(until);
         let written = Arc::new(AtomicU64::new(0));
@@ -161,6 +175,10 @@ mod tests {
             until.lock().unwrap().recv().unwrap()
         });
         (log, done, written)
+    }
+
+    fn full() -> Failure {
+        Failure::Disk(ErrorKind::StorageFull.into())
     }
 
     #[tokio::test]
@@ -215,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_durable_after_the_disk_failed() {
         let (log, done, written) = slow_disk();
-        done.send(Err(ErrorKind::StorageFull.into())).unwrap();
+        done.send(Err(full())).unwrap();
         let failed = log.begin_commit().end().await;
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::StorageFull);
         done.send(Ok(())).unwrap();
@@ -230,7 +248,7 @@ mod tests {
         let mut given_up = Box::pin(log.begin_commit().end());
         assert!((&mut given_up).now_or_never().is_none());
         drop(given_up);
-        done.send(Err(ErrorKind::StorageFull.into())).unwrap();
+        done.send(Err(full())).unwrap();
         done.send(Ok(())).unwrap();
         while !log.0.has_failed.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -255,12 +273,23 @@ mod tests {
         read.await.unwrap();
     }
 
+    #[tokio::test]
+    async fn a_log_that_could_not_be_opened_is_written_later() {
+        let (log, done, written) = slow_disk();
+        let too_many = ErrorKind::QuotaExceeded.into();
+        done.send(Err(Failure::Open(too_many))).unwrap();
+        log.begin_commit().end().await.unwrap_err();
+        done.send(Ok(())).unwrap();
+        log.durable().await.unwrap();
+        assert_eq!(written.load(Ordering::SeqCst), 2);
+    }
+
     #[test]
     fn a_log_may_be_gone() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("till.db");
-        (Log::of(&database).0.sync)().unwrap();
+        assert!((Log::of(&database).0.sync)().is_ok());
         std::fs::write(directory.path().join("till.db-wal"), "a frame").unwrap();
-        (Log::of(&database).0.sync)().unwrap();
+        assert!((Log::of(&database).0.sync)().is_ok());
     }
 }
