@@ -27,14 +27,14 @@ pub async fn measure(database: &str, length: Duration) -> Result<()> {
     };
     let app = TestApp::set_up(setup).await?;
     for clients in CLIENTS {
-        let rows = Rows::create(&app, clients).await?;
+        let writers = if on_postgres() { clients } else { 1 };
+        let rows = Rows::create(&app, writers).await?;
         let (mut orders, mut inserted) = (vec![], vec![]);
         for round in 0..ROUNDS {
             let name = format!("{clients}-{round}");
             orders.push(
                 per_second(clients, length, async |n| order(&app.api, &name, n).await).await?,
             );
-            let writers = if on_postgres() { clients } else { 1 };
             inserted.push(per_second(writers, length, async |_| rows.insert().await).await?);
         }
         let (orders, rows) = (median(orders), median(inserted));
@@ -77,17 +77,16 @@ struct Rows {
 }
 
 impl Rows {
-    async fn create(app: &TestApp, clients: usize) -> Result<Self> {
+    async fn create(app: &TestApp, writers: usize) -> Result<Self> {
         let url = if on_postgres() {
             app.database_url().to_owned()
         } else {
-            let file = app.files().join(format!("rows-{clients}.db"));
+            let file = app.files().join("rows.db");
             format!("sqlite:{}?mode=rwc", file.display())
         };
-        let connections = if on_postgres() { clients } else { 1 };
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new()
-            .max_connections(u32::try_from(connections)?)
+            .max_connections(u32::try_from(writers)?)
             .connect(&url)
             .await
             .context("the rows' database")?;
