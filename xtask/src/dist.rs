@@ -30,7 +30,8 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// Builds the archive and its checksum in `target/dist`. Builds of one commit with one compiler are equal,
-/// byte for byte, wherever they are made.
+/// byte for byte, in whichever directory the sources are. The widget has the paths of its libraries: Cargo's home
+/// has to be the same.
 pub fn dist() -> Result<()> {
     let tools = setup::widget_tools()?;
     let about = setup::about()?;
