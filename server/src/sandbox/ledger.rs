@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::error::{ApiError, ApiResult};
@@ -48,12 +48,15 @@ pub(super) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
+        // The ledger survives when the process is killed. When the machine fails, its last payments are lost.
+        .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true);
+    // SQLite has one writer at a time: more connections would wait for each other.
     let pool = SqlitePoolOptions::new()
-        .max_connections(8)
+        .max_connections(1)
+        .test_before_acquire(false)
         .connect_with(options)
         .await?;
-    // One connection for all statements: another one may still know the tables as they were.
     let mut connection = pool.acquire().await?;
     sqlx::raw_sql(include_str!("schema.sql"))
         .execute(&mut *connection)
