@@ -4,18 +4,17 @@ use super::audit::{self, Actor, Change};
 use super::error::{Error, Result};
 use super::page::{Limit, Page};
 use crate::app::App;
-use crate::store::projects;
-use crate::store::secret_keys::{self, SecretKey};
+use crate::store::projects::{self, Project};
+use crate::store::secret_keys::{self, KeyOfProject, SecretKey};
 use crate::{clock, crypto, new_id, views};
 use serde_json::json;
+use std::sync::Arc;
 use till_shared::id::{KeyId, ProjectId};
 use till_shared::problem::FieldError;
 use till_shared::text::{Layout, check_shown};
 
 /// A scope of a secret key.
 pub type KeyScope = crate::domain::access::KeyScope;
-/// A secret key with its project.
-pub type KeyOwner = secret_keys::KeyOwner;
 /// A secret key as the operator sees it.
 pub type KeyView = views::KeyView;
 
@@ -24,6 +23,14 @@ const MAX_NAME: usize = 100;
 /// How exact the time of the last use is, in milliseconds.
 const USE_RECORDED_MS: i64 = 60_000;
 
+/// A secret key with its project.
+pub struct KeyOwner {
+    /// The project.
+    pub project: Arc<Project>,
+    /// The key.
+    pub key: SecretKey,
+}
+
 /// The secret key and its project, if the key is valid now. The use is recorded later, so that no request
 /// waits for it.
 ///
@@ -31,21 +38,27 @@ const USE_RECORDED_MS: i64 = 60_000;
 /// When the store fails.
 pub async fn find(app: &App, key: &str) -> Result<Option<KeyOwner>> {
     let (hash, now) = (crypto::key_hash(key), clock::now_ms());
-    let owner = app.store.key_owner(&hash, now).await?;
-    if let Some(KeyOwner { key, .. }) = &owner {
-        let unless_since = now - USE_RECORDED_MS;
-        let recorded = key.last_used_at.is_some_and(|used| used > unless_since);
-        if !recorded && app.may_record_use(key.id.as_str()) {
-            let store = app.store.clone();
-            app.tasks.spawn(async move {
-                let recorded = store.record_key_use(&hash, now, unless_since).await;
-                if let Err(error) = recorded {
-                    tracing::debug!(%error, "the use of a secret key was not recorded");
-                }
-            });
-        }
+    let Some(found) = app.store.key_of_project(&hash, now).await? else {
+        return Ok(None);
+    };
+    let KeyOfProject {
+        key,
+        project,
+        project_version,
+    } = found;
+    let unless_since = now - USE_RECORDED_MS;
+    let recorded = key.last_used_at.is_some_and(|used| used > unless_since);
+    if !recorded && app.may_record_use(key.id.as_str()) {
+        let store = app.store.clone();
+        app.tasks.spawn(async move {
+            let recorded = store.record_key_use(&hash, now, unless_since).await;
+            if let Err(error) = recorded {
+                tracing::debug!(%error, "the use of a secret key was not recorded");
+            }
+        });
     }
-    Ok(owner)
+    let project = app.projects.of_version(&project, project_version).await?;
+    Ok(project.map(|project| KeyOwner { project, key }))
 }
 
 /// A secret key to create.

@@ -19,7 +19,6 @@ macro_rules! columns {
         "id, pk, signing_secrets, settings, notify_off, captcha, captcha_secret, version, created_at"
     };
 }
-pub(super) use columns;
 
 /// The appearance of a project's widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,7 +2,6 @@
 //! scopes; `till project create` and `rotate-key` make it. Keys of `named_keys` have their own names and scopes.
 
 use super::column::{Columns, to_json};
-use super::projects::{Project, columns};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -61,18 +60,21 @@ impl FromRow<'_, AnyRow> for SecretKey {
 }
 
 /// A secret key and the project that it belongs to.
-pub struct KeyOwner {
-    /// The project.
-    pub project: Project,
+pub struct KeyOfProject {
     /// The key.
     pub key: SecretKey,
+    /// The project.
+    pub project: ProjectId,
+    /// The version of the project.
+    pub project_version: i64,
 }
 
-impl FromRow<'_, AnyRow> for KeyOwner {
+impl FromRow<'_, AnyRow> for KeyOfProject {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
-            project: Project::from_row(row)?,
             key: SecretKey::from_row(row)?,
+            project: row.parse("key_project")?,
+            project_version: row.try_get("project_version")?,
         })
     }
 }
@@ -153,15 +155,13 @@ pub async fn end(tx: &mut Tx, project: &ProjectId, id: &KeyId, now: i64) -> Resu
 }
 
 impl Store {
-    /// Returns the secret key with this hash and its project, if the key is valid at `now` (milliseconds).
-    pub async fn key_owner(&self, hash: &str, now: i64) -> Result<Option<KeyOwner>> {
+    /// Returns the secret key with this hash, if it is valid at `now` (milliseconds).
+    pub async fn key_of_project(&self, hash: &str, now: i64) -> Result<Option<KeyOfProject>> {
         let sql = concat!(
-            "select ",
-            columns!(),
-            ", key_id, key_name, scopes, key_created_at, last_used_at, valid_until from ",
+            "select key_id, key_name, scopes, key_created_at, last_used_at, valid_until, key_project,
+              (select version from projects where projects.id = key_project) as project_version from ",
             keys!(),
-            " join projects on id = key_project
-              where hash = $1 and (valid_until is null or valid_until > $2)"
+            " where hash = $1 and (valid_until is null or valid_until > $2)"
         );
         Ok(sqlx::query_as(sql)
             .bind(hash)

@@ -59,7 +59,7 @@ impl Scope for Refund {
 /// The project that the secret key belongs to. The key has the scope `S`.
 pub struct Secret<S> {
     /// The project.
-    pub project: Project,
+    pub project: Arc<Project>,
     /// The key, for the audit log.
     pub actor: Actor,
     scope: PhantomData<S>,
