@@ -14,7 +14,7 @@ use crate::connectors::{
     self, Account, Carrier, Ctx, KnownPayments, PaymentKey, Postponed, Subject,
 };
 use crate::crypto::Keys;
-use crate::store::payments::PaymentRow;
+use crate::store::payments::PaymentToChange;
 use crate::store::project_cache::Projects;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
@@ -222,14 +222,17 @@ impl App {
         &self,
         kind: &str,
         subject: &Subject,
-    ) -> store::Result<Option<PaymentRow>> {
+    ) -> store::Result<Option<PaymentToChange>> {
         Ok(match subject {
-            Subject::Payment(PaymentKey::Ours(id)) => self.store.payment(id).await?,
+            Subject::Payment(PaymentKey::Ours(id)) => self.store.payment_to_change(id).await?,
             Subject::Payment(PaymentKey::Theirs(reference)) => {
-                self.store.payment_by_reference(kind, reference).await?
+                let store = &self.store;
+                store
+                    .payment_to_change_by_reference(kind, reference)
+                    .await?
             }
             Subject::Refund(id) => match self.store.refund(id).await? {
-                Some(refund) => self.store.payment(&refund.payment).await?,
+                Some(refund) => self.store.payment_to_change(&refund.payment).await?,
                 None => None,
             },
         })
@@ -293,7 +296,7 @@ impl KnownPayments for App {
             Postponed::Lookup
         })?;
         Ok(match found {
-            Some(payment) if payment.is_carried_by(&account.kind, &account.id) => {
+            Some(known) if known.payment.is_carried_by(&account.kind, &account.id) => {
                 Carrier::ThisAccount
             }
             Some(_) => Carrier::AnotherAccount,

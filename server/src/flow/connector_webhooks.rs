@@ -4,7 +4,7 @@ use super::accounts::open_account;
 use super::disputes::apply_dispute_update;
 use super::error::{Error, Result};
 use super::payments::reconcile::refresh;
-use super::payments::{apply_payment_update, apply_reversal};
+use super::payments::{apply_reversal, apply_to};
 use super::refunds::{apply_dashboard_refund, apply_refund_outcome};
 use crate::app::App;
 use crate::clock;
@@ -148,31 +148,32 @@ async fn apply(
     if let Subject::Refund(refund) = &subject {
         Span::current().record("refund", refund.as_str());
     }
-    let payment = app.payment_of(&account.kind, &subject).await?;
+    let known = app.payment_of(&account.kind, &subject).await?;
     let carried = |p: &PaymentRow| p.is_carried_by(&account.kind, &account.account);
-    let Some(payment) = payment.filter(carried) else {
+    let Some(known) = known.filter(|known| carried(&known.payment)) else {
         tracing::info!("webhook about a payment that is not this account's");
         return Ok(Applied::NotOurs);
     };
+    let payment = &known.payment;
     Span::current()
         .record("payment", payment.id.as_str())
         .record("invoice", payment.invoice.as_str())
         .record("project", payment.project.as_str());
     tracing::info!("webhook received");
     match event {
-        WebhookEvent::Payment(id, update) => {
-            apply_payment_update(app, &id, update).await?;
+        WebhookEvent::Payment(_, update) => {
+            apply_to(app, known, update).await?;
         }
         WebhookEvent::Refund(id, outcome) => {
             apply_refund_outcome(app, &id, outcome).await?;
         }
         WebhookEvent::DashboardRefund(_, refund) => {
-            apply_dashboard_refund(app, &payment, refund).await?;
+            apply_dashboard_refund(app, payment, refund).await?;
         }
-        WebhookEvent::Dispute(_, update) => apply_dispute_update(app, &payment, update).await?,
-        WebhookEvent::Reversal(_, reversal) => apply_reversal(app, &payment, &reversal).await?,
+        WebhookEvent::Dispute(_, update) => apply_dispute_update(app, payment, update).await?,
+        WebhookEvent::Reversal(_, reversal) => apply_reversal(app, payment, &reversal).await?,
         WebhookEvent::Refetch(_) => {
-            refresh(app, &payment).await?;
+            refresh(app, payment).await?;
         }
     }
     Ok(Applied::Known)

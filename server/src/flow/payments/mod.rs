@@ -20,7 +20,7 @@ pub use resolve::{Resolution, resolve};
 pub use reverse::apply_reversal;
 pub use routing::PaymentForm;
 pub use submit::fix_payment;
-pub use transition::apply_payment_update;
+pub use transition::{apply_payment_update, apply_to};
 
 /// What is known of the buyer's client, as the operations take it.
 pub type ClientInfo = crate::connectors::ClientInfo;

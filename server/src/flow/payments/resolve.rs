@@ -40,15 +40,16 @@ pub async fn resolve(
     resolution: Resolution,
 ) -> Result<Payment> {
     check(&resolution)?;
-    let payment = app.store.payment(id).await?;
-    let payment = payment.ok_or_else(|| Error::not_found("payment"))?;
+    let known = app.store.payment_to_change(id).await?;
+    let known = known.ok_or_else(|| Error::not_found("payment"))?;
+    let payment = &known.payment;
     check_open(payment.status)?;
     if let Some(reference) = &resolution.reference {
         let owner = app
             .store
-            .payment_by_reference(&payment.connector, reference)
+            .payment_to_change_by_reference(&payment.connector, reference)
             .await?;
-        if owner.is_some_and(|owner| owner.id != payment.id) {
+        if owner.is_some_and(|owner| owner.payment.id != payment.id) {
             let message = "is the reference of another payment";
             return Err(Error::field("reference", "taken", message));
         }
@@ -62,7 +63,7 @@ pub async fn resolve(
         money: Some(payment.money),
         ..PaymentUpdate::status(resolution.status)
     };
-    let resolved = apply_audited(app, id, update, Some(decision)).await?;
+    let resolved = apply_audited(app, known, update, Some(decision)).await?;
     let resolved = resolved.ok_or_else(|| Error::not_found("payment"))?;
     tracing::warn!(status = %resolved.status, "an operator resolved the payment");
     Ok(views::payment(&resolved))

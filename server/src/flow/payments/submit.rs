@@ -3,7 +3,7 @@
 use super::attempts::admit;
 use super::fix::validate;
 use super::routing::{PaymentForm, accounts_for};
-use super::transition::apply_payment_update;
+use super::transition::apply_to;
 use crate::app::App;
 use crate::connectors::{Account, CallError, ClientInfo, Connector, NewPayment, PaymentUpdate};
 use crate::domain::invoice::{NotPayable, payable};
@@ -13,7 +13,7 @@ use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
 use crate::store::connector_accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
-use crate::store::payments::{self, Inserted, PaymentRow};
+use crate::store::payments::{self, Inserted, PaymentRow, PaymentToChange};
 use crate::store::projects::Project;
 use crate::{clock, new_id, views};
 use till_shared::buyer::Buyer;
@@ -70,6 +70,7 @@ pub async fn fix_payment(
         PaymentForm::Provider => (WaitingFor::Server, false),
     };
     let attempt = Attempt {
+        project_version: project.version,
         id: id.clone(),
         first: None,
         suspicious,
@@ -103,6 +104,7 @@ async fn submit_to_accounts(
 ) -> Result<PaymentRow> {
     let mut not_charged = None;
     let (first, suspicious) = (attempt.id.clone(), attempt.suspicious);
+    let project_version = attempt.project_version;
     for account in accounts {
         match submit(app, account, invoice, attempt, buyer, fix, client).await {
             Ok(Submission::Submitted(payment)) => return Ok(payment),
@@ -111,6 +113,7 @@ async fn submit_to_accounts(
             Err(error) => return not_charged.ok_or(error),
         }
         attempt = Attempt {
+            project_version,
             id: PaymentId::from_unique(new_id::unique()),
             first: Some(first.clone()),
             suspicious,
@@ -126,6 +129,8 @@ async fn submit_to_accounts(
 
 /// A payment to create.
 struct Attempt {
+    /// The version of the project.
+    project_version: i64,
     /// Its own id.
     id: PaymentId,
     /// The first payment's id of the same call, if this is a later one.
@@ -164,13 +169,19 @@ async fn submit(
     let card = card.filter(|_| card_entry(account) == CardEntry::Direct);
     let (connector, account) = open_account(app, account)?;
     let new = (fix.method, card);
+    let project_version = attempt.project_version;
     let (invoice, payment) = insert_pending(app, invoice, attempt, buyer, new, &account).await?;
     app.invoice_changed(&invoice.id);
     app.metrics.attempt(&payment.connector, payment.method);
     Span::current().record("payment", payment.id.as_str());
     tracing::info!("payment created");
+    let known = PaymentToChange {
+        payment,
+        order_id: invoice.order_id.clone(),
+        project_version,
+    };
     let connector = connector.as_ref();
-    submit_to_provider(app, connector, &account, &invoice, payment, card, client).await
+    submit_to_provider(app, connector, &account, &invoice, known, card, client).await
 }
 
 /// Inserts the payment before the payment system is called, so that it is known in every case
@@ -248,10 +259,11 @@ async fn submit_to_provider(
     connector: &dyn Connector,
     account: &Account,
     invoice: &InvoiceRow,
-    payment: PaymentRow,
+    known: PaymentToChange,
     card: Option<&CardData>,
     client: &ClientInfo,
 ) -> Result<Submission> {
+    let payment = known.payment.clone();
     let return_url = format!(
         "{}/pay/{}/return?payment={}&state={}",
         app.base_url,
@@ -289,7 +301,7 @@ async fn submit_to_provider(
         }
         Err(CallError::Unknown(_)) => (PaymentUpdate::status(PaymentStatus::Processing), false),
     };
-    let applied = apply_payment_update(app, &payment.id, update).await?;
+    let applied = apply_to(app, known, update).await?;
     let payment = applied.unwrap_or(payment);
     if not_charged && payment.status == PaymentStatus::Failed {
         Ok(Submission::NotCharged(payment))

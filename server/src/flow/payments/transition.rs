@@ -25,8 +25,6 @@ use till_shared::payment::{DeclineCode, PaymentStatus};
 use till_shared::problem::ProblemType;
 use till_shared::refund::RefundSource;
 use till_shared::widget::Verification;
-use tracing::Span;
-use tracing::field::Empty;
 
 /// The delay before the first poll of a live payment, in milliseconds. It doubles each time.
 const FIRST_POLL_MS: i64 = 2_000;
@@ -53,7 +51,22 @@ pub async fn apply_payment_update(
     id: &PaymentId,
     update: PaymentUpdate,
 ) -> Result<Option<PaymentRow>> {
-    apply_audited(app, id, update, None).await
+    match app.store.payment_to_change(id).await? {
+        Some(known) => apply_to(app, known, update).await,
+        None => Ok(None),
+    }
+}
+
+/// Like [`apply_payment_update`], for a payment as it was known before.
+///
+/// # Errors
+/// When the store fails. Nothing has changed then.
+pub async fn apply_to(
+    app: &App,
+    known: PaymentToChange,
+    update: PaymentUpdate,
+) -> Result<Option<PaymentRow>> {
+    apply_audited(app, known, update, None).await
 }
 
 /// An operator's decision about a payment.
@@ -64,21 +77,16 @@ pub(super) struct Decision<'a> {
     pub detail: Value,
 }
 
-/// Like [`apply_payment_update`], for an operator's decision, which the audit log records.
+/// Like [`apply_to`], for an operator's decision, which the audit log records.
 #[tracing::instrument(name = "apply_payment_update", level = "error", skip_all,
-    fields(payment = %id, invoice = Empty, project = Empty, incoming = %update.status))]
+    fields(payment = %known.payment.id, invoice = %known.payment.invoice,
+        project = %known.payment.project, incoming = %update.status))]
 pub(super) async fn apply_audited(
     app: &App,
-    id: &PaymentId,
+    known: PaymentToChange,
     update: PaymentUpdate,
     decision: Option<Decision<'_>>,
 ) -> Result<Option<PaymentRow>> {
-    let Some(known) = app.store.payment_to_change(id).await? else {
-        return Ok(None);
-    };
-    Span::current()
-        .record("invoice", known.payment.invoice.as_str())
-        .record("project", known.payment.project.as_str());
     if details::is_known(&known.payment, &update) {
         return Ok(Some(known.payment));
     }
@@ -93,7 +101,10 @@ pub(super) async fn apply_audited(
         return Ok(None);
     };
     let mut payments = payments::of_invoice(&mut tx, &invoice.id).await?;
-    let Some(own) = payments.iter().position(|payment| payment.id == *id) else {
+    let Some(own) = payments
+        .iter()
+        .position(|payment| payment.id == known.payment.id)
+    else {
         return Ok(None);
     };
     let mut payment = payments[own].clone();
@@ -147,7 +158,7 @@ pub(super) async fn apply_audited(
         let change = audit::Change {
             action: "payment.resolve",
             project: Some(&payment.project),
-            subject: id.to_string(),
+            subject: payment.id.to_string(),
             before: Some(json!({ "status": before })),
             after: Some(json!({ "status": payment.status, "reference": reference })),
             detail,

@@ -38,6 +38,18 @@ macro_rules! columns {
     };
 }
 
+/// The columns of a payment and of what a change of it locks and reads.
+macro_rules! columns_to_change {
+    () => {
+        concat!(
+            columns!(),
+            ", (select coalesce(former_order_id, order_id) from invoices
+                where invoices.id = payments.invoice) as order_id,
+             (select version from projects where projects.id = payments.project) as project_version"
+        )
+    };
+}
+
 mod due;
 pub mod list;
 pub mod references;
@@ -310,15 +322,15 @@ impl Store {
         .await?)
     }
 
-    /// Returns the payment that has this id of a payment system.
-    pub async fn payment_by_reference(
+    /// Returns the payment that has this id of a payment system, and what a change of it locks and reads.
+    pub async fn payment_to_change_by_reference(
         &self,
         connector: &str,
         reference: &str,
-    ) -> Result<Option<PaymentRow>> {
+    ) -> Result<Option<PaymentToChange>> {
         Ok(sqlx::query_as(concat!(
             "select ",
-            columns!(),
+            columns_to_change!(),
             " from payments where connector = $1 and reference = $2"
         ))
         .bind(connector)
@@ -343,11 +355,8 @@ impl Store {
     pub async fn payment_to_change(&self, id: &PaymentId) -> Result<Option<PaymentToChange>> {
         Ok(sqlx::query_as(concat!(
             "select ",
-            columns!(),
-            ", (select coalesce(former_order_id, order_id) from invoices
-                where invoices.id = payments.invoice) as order_id,
-             (select version from projects where projects.id = payments.project) as project_version
-             from payments where id = $1"
+            columns_to_change!(),
+            " from payments where id = $1"
         ))
         .bind(id.as_str())
         .fetch_optional(self.pool())

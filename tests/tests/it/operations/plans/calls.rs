@@ -57,7 +57,7 @@ async fn keep_projects(store: &Store) -> Result<()> {
     store.list_projects(Some(&id), 10).await?;
     store.accounts(&id).await?;
     store.account("sandbox", "a").await?;
-    store.key_owner("hash", NOW).await?;
+    store.key_of_project("hash", NOW).await?;
     store.list_keys(&id, Some(&key), 10).await?;
     store.record_key_use("hash", NOW, NOW).await?;
     Ok(())
@@ -126,7 +126,9 @@ async fn take_payments(store: &Store) -> Result<()> {
     tx.commit().await?;
     store.newest_attempt(&id).await?;
     store.live_payment_of(&project, "sandbox", "a").await?;
-    store.payment_by_reference("sandbox", "reference").await?;
+    store
+        .payment_to_change_by_reference("sandbox", "reference")
+        .await?;
     store.payment(&id).await?;
     store.payment_to_change(&id).await?;
     store.project_payment(&project, &id).await?;
