@@ -3,7 +3,6 @@
 pub mod deliver;
 mod endpoint;
 pub mod guard;
-mod in_flight;
 pub mod outbox;
 mod recorder;
 pub mod schedule;

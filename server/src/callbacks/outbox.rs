@@ -9,9 +9,6 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
-pub const LEASE_MS: i64 = 20_000;
-
 /// The outbox and what its worker needs.
 pub struct Outbox {
     /// The database.

@@ -1,10 +1,11 @@
 //! Records the attempts to deliver callbacks. Those that end at about the same time share one transaction.
 
-use super::in_flight::Delivery;
-use super::outbox::{LEASE_MS, Outbox};
+use super::outbox::Outbox;
 use crate::clock;
+use crate::store::due::{Claimed, LEASE_MS};
 use crate::store::event_attempts::{Attempted, Recorded};
-use crate::store::event_claims::PendingEvent;
+use crate::store::in_flight::Delivery;
+use crate::store::pending_event::PendingEvent;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, UnboundedSender};
@@ -18,21 +19,23 @@ const BATCH: usize = 64;
 pub async fn run(
     outbox: Arc<Outbox>,
     mut ended: Receiver<(Attempted, Delivery)>,
-    next: UnboundedSender<PendingEvent>,
+    next: UnboundedSender<Claimed>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while ended.recv_many(&mut batch, BATCH).await > 0 {
         let (attempts, deliveries): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let due = outbox.store.due();
         for event in record(&outbox, &attempts).await {
+            let delivery = due.in_flight().start(&event.project);
             // A worker that has ended leaves it to the next server, once the lease is over.
-            let _ = next.send(event);
+            let _ = next.send((event, delivery));
         }
         let with_more: BTreeSet<_> = deliveries
             .iter()
             .filter_map(Delivery::project_with_more)
             .collect();
         drop(deliveries);
-        outbox.store.due().add(with_more);
+        due.add(with_more);
     }
 }
 

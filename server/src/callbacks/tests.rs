@@ -4,7 +4,7 @@ use super::deliver::Answer;
 use super::schedule;
 use crate::store::Store;
 use crate::store::event_attempts::{Attempt, Attempted, Next};
-use crate::store::event_claims::PendingEvent;
+use crate::store::pending_event::PendingEvent;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -2,13 +2,14 @@
 //! endpoint that does not answer delays no other project.
 
 use super::deliver::Answer;
-use super::in_flight::{Delivery, InFlight};
-use super::outbox::{LEASE_MS, Outbox};
+use super::outbox::Outbox;
 use super::{endpoint, recorder, schedule, sign};
 use crate::clock;
 use crate::store;
+use crate::store::due::{Claimed, LEASE_MS};
 use crate::store::event_attempts::{Attempt, Attempted, Next};
-use crate::store::event_claims::PendingEvent;
+use crate::store::in_flight::Delivery;
+use crate::store::pending_event::PendingEvent;
 use crate::store::projects::Project;
 use crate::telemetry::Callback;
 use anyhow::Context;
@@ -24,8 +25,6 @@ use tracing::{Instrument, Span};
 
 /// How long an endpoint may take to answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
-/// The number of concurrent deliveries from which each project gets only one.
-const BUSY: usize = 256;
 /// How often the outbox is read when nothing wakes the worker.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often callbacks are looked for that a server of an earlier version left without a due time.
@@ -42,7 +41,6 @@ pub async fn run(outbox: Arc<Outbox>) {
     let worker = Worker {
         outbox: outbox.clone(),
         tasks: TaskTracker::new(),
-        in_flight: InFlight::default(),
         recorder,
     };
     tokio::join!(worker.run(next), recorder::run(outbox, ended, claimed));
@@ -51,24 +49,30 @@ pub async fn run(outbox: Arc<Outbox>) {
 struct Worker {
     outbox: Arc<Outbox>,
     tasks: TaskTracker,
-    in_flight: InFlight,
     recorder: Sender<(Attempted, Delivery)>,
 }
 
 impl Worker {
-    /// `next` has claimed callbacks.
-    async fn run(self, mut next: UnboundedReceiver<PendingEvent>) {
+    /// `next`: the invoices' next callbacks, which were claimed with the record of an attempt.
+    async fn run(self, mut next: UnboundedReceiver<Claimed>) {
+        let mut inserted = self.outbox.store.due().open();
         let mut releases = every(RELEASE_INTERVAL);
         let mut polls = every(POLL_INTERVAL);
         loop {
             tokio::select! {
                 () = self.outbox.shutdown.cancelled() => break,
-                Some(event) = next.recv() => self.start_all(vec![event]).await,
+                Some(claimed) = next.recv() => self.start_all(vec![claimed]).await,
+                Some(claimed) = inserted.recv() => self.start_all(vec![claimed]).await,
                 projects = self.outbox.store.due().take() => self.start_due_of_all(projects).await,
                 () = self.outbox.wake.notified() => self.start_due().await,
                 _ = polls.tick() => self.start_due().await,
                 _ = releases.tick() => self.release_stranded().await,
             }
+        }
+        self.outbox.store.due().close();
+        // Transactions that are about to end have claimed these.
+        while let Some(claimed) = inserted.recv().await {
+            self.start_all(vec![claimed]).await;
         }
         self.tasks.close();
         self.tasks.wait().await;
@@ -105,7 +109,8 @@ impl Worker {
     }
 
     async fn start_due_of(&self, project: &ProjectId) -> store::Result<()> {
-        let free = self.in_flight.free(project, self.tasks.len() >= BUSY);
+        let in_flight = self.outbox.store.due().in_flight();
+        let free = in_flight.free(project);
         let mut due = vec![];
         if free > 0 {
             let now = clock::now_ms();
@@ -115,32 +120,31 @@ impl Worker {
                 .await?;
         }
         let all = i64::try_from(due.len()).is_ok_and(|count| count < free);
-        self.start_all(due).await;
-        self.in_flight.set_more(project, !all);
+        let claimed = due
+            .into_iter()
+            .map(|event| (event, in_flight.start(project)))
+            .collect();
+        self.start_all(claimed).await;
+        in_flight.set_more(project, !all);
         Ok(())
     }
 
     /// Starts to deliver claimed callbacks of one project.
-    async fn start_all(&self, events: Vec<PendingEvent>) {
-        let Some(first) = events.first() else {
+    async fn start_all(&self, claimed: Vec<Claimed>) {
+        let Some((first, _)) = claimed.first() else {
             return;
         };
-        let project = endpoint::find(&self.outbox, &first.project, first.project_version);
-        match project.await {
+        let id = first.project.clone();
+        match endpoint::find(&self.outbox, &id, first.project_version).await {
             Ok(Some(project)) => {
-                for event in events {
-                    let delivery = self.in_flight.start(&project.id);
+                for (event, delivery) in claimed {
                     self.start(project.clone(), event, delivery);
                 }
             }
             Ok(None) => {
-                let project = &first.project;
-                tracing::debug!(%project, "callbacks kept: the project has no endpoint");
+                tracing::debug!(project = %id, "callbacks kept: the project has no endpoint");
             }
-            Err(error) => {
-                let project = &first.project;
-                tracing::error!(%project, %error, "the project's endpoint could not be read");
-            }
+            Err(error) => tracing::error!(project = %id, %error, "the endpoint could not be read"),
         }
     }
 
@@ -276,11 +280,11 @@ fn beginning(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::callbacks::deliver::Deliverer;
-    use crate::callbacks::in_flight::FIRST_LIMIT;
     use crate::callbacks::sign::secret_context;
     use crate::crypto::Keys;
     use crate::store::Store;
     use crate::store::events::{self, NewEvent};
+    use crate::store::in_flight::FIRST_LIMIT;
     use crate::store::project_cache::Projects;
     use crate::store::projects::{self, EncryptedSecret};
     use crate::telemetry::Metrics;
@@ -374,6 +378,7 @@ mod tests {
             let new = NewEvent {
                 id: EventId::from_unique(format!("{n}")),
                 project: &project,
+                project_version: 1,
                 invoice: None,
                 sequence: 0,
                 kind: EventType::Ping,

@@ -10,7 +10,7 @@ use crate::store::projects::{self, Project};
 use crate::store::{StoreError, Tx};
 use crate::{clock, new_id, views};
 use std::collections::HashMap;
-use till_shared::event::{Event, EventData, EventType, SentEvent};
+use till_shared::event::{DeliveryState, Event, EventData, EventType, SentEvent};
 use till_shared::id::EventId;
 
 /// An event that is being resent, and all that are sent with it.
@@ -86,10 +86,11 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     let new = NewEvent {
         id: id.clone(),
         project: &project.id,
+        project_version: project.version,
         invoice: None,
         sequence: 0,
         kind: EventType::Ping,
-        body,
+        body: body.clone(),
         about: format!("ping {id}"),
         now,
         due: true,
@@ -97,7 +98,15 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     let mut tx = app.store.begin().await?;
     events::insert(&mut tx, &[new]).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    get(app, project, &id).await
+    let row = EventRow {
+        id,
+        body,
+        state: DeliveryState::Pending,
+        next_attempt_at: Some(now),
+        delivered_at: None,
+        data_removed_at: None,
+    };
+    Ok(views::event(&row, vec![]).map_err(anyhow::Error::from)?)
 }
 
 /// Sends an event again now, delivered or not, after the earlier events of its invoice that wait.

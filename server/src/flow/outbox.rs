@@ -122,6 +122,7 @@ pub async fn write_events_with(
         new.push(NewEvent {
             id,
             project: &project.id,
+            project_version: project.version,
             invoice: Some(&invoice.id),
             sequence: invoice.event_seq,
             kind: *kind,

@@ -1,10 +1,11 @@
 //! The pool of connections and its transactions.
 
-use super::due::DueProjects;
+use super::due::{Due, Reservation};
 use super::durability::Log;
 use super::engine::Engine;
 use super::error::Result;
 use super::notify::{Changes, Notifications};
+use super::pending_event::PendingEvent;
 use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
 use super::turns::{ACQUIRE_LIMIT, Turn, Turns};
@@ -12,6 +13,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor, Row, Transaction};
 use std::str::FromStr;
+use std::time::Duration;
 use till_shared::id::{InvoiceId, ProjectId};
 
 /// A transaction that can write.
@@ -23,8 +25,9 @@ pub struct Tx {
     sessions: Sessions,
     notifications: Option<Notifications>,
     changed: Vec<InvoiceId>,
-    due: DueProjects,
+    due: Due,
     made_due: Vec<ProjectId>,
+    claimed: Vec<(Reservation, PendingEvent)>,
     audited: Vec<Audited>,
 }
 
@@ -56,6 +59,16 @@ impl Tx {
         self.made_due.push(project.clone());
     }
 
+    /// Reserves a delivery for a callback that this transaction inserts ([`Due::reserve`]).
+    pub(super) fn reserve(&self, project: &ProjectId) -> Option<Reservation> {
+        self.due.reserve(project)
+    }
+
+    /// Hands a callback to the worker, after the transaction is committed.
+    pub(super) fn claimed(&mut self, reservation: Reservation, event: PendingEvent) {
+        self.claimed.push((reservation, event));
+    }
+
     /// Has an entry of the audit log written to the log once the transaction is committed.
     pub(super) fn audited(&mut self, entry: Audited) {
         self.audited.push(entry);
@@ -72,6 +85,9 @@ impl Tx {
             None => self.inner.commit().await?,
         }
         self.due.add(self.made_due);
+        for (reservation, event) in self.claimed {
+            reservation.deliver(event);
+        }
         if let Some(notifications) = self.notifications {
             for invoice in self.changed {
                 notifications.changed(invoice);
@@ -100,7 +116,7 @@ pub struct Store {
     notifications: Option<Notifications>,
     /// `None` for PostgreSQL.
     turns: Option<Turns>,
-    due: DueProjects,
+    due: Due,
 }
 
 impl Store {
@@ -129,17 +145,22 @@ impl Store {
                     }
                 })
             })
-            .after_release(move |conn, _| {
+            // The pool has asked each connection when it was returned.
+            .test_before_acquire(false)
+            .before_acquire(move |conn, used| {
                 Box::pin(async move {
-                    if engine == Engine::Postgres {
-                        return Ok(true);
+                    match engine {
+                        // After a failure such as a full disk SQLite rolls the transaction back by
+                        // itself. The driver's rollback then fails, and the driver considers the
+                        // transaction open forever: such a connection is closed.
+                        Engine::Sqlite => Ok(!conn.is_in_transaction()),
+                        Engine::Postgres => {
+                            if used.idle_for > TRUSTED {
+                                conn.ping().await?;
+                            }
+                            Ok(true)
+                        }
                     }
-                    // After a failure such as a full disk SQLite rolls the transaction back by
-                    // itself. The driver's rollback then fails, and the driver considers the
-                    // transaction open forever: such a connection is closed. The ping waits for
-                    // the driver's rollback.
-                    conn.ping().await?;
-                    Ok(!conn.is_in_transaction())
                 })
             })
             .connect(url)
@@ -163,7 +184,7 @@ impl Store {
             sessions,
             notifications,
             turns,
-            due: DueProjects::default(),
+            due: Due::default(),
         })
     }
 
@@ -209,6 +230,7 @@ impl Store {
             changed: vec![],
             due: self.due.clone(),
             made_due: vec![],
+            claimed: vec![],
             audited: vec![],
         })
     }
@@ -236,8 +258,8 @@ impl Store {
         }
     }
 
-    /// Returns the projects with callbacks that transactions of this server made due.
-    pub fn due(&self) -> &DueProjects {
+    /// Returns what there is to do for the worker that delivers callbacks.
+    pub fn due(&self) -> &Due {
         &self.due
     }
 
@@ -265,6 +287,9 @@ impl Store {
     }
 }
 
+/// For how long an idle connection of PostgreSQL is used without asking whether it still works.
+const TRUSTED: Duration = Duration::from_millis(100);
+
 /// `secure_delete`: what is removed is overwritten, and does not stay in unused parts of the file.
 const SQLITE_SETTINGS: &str = "pragma synchronous = full; pragma foreign_keys = on; \
     pragma busy_timeout = 10000; pragma secure_delete = on;";
@@ -287,6 +312,9 @@ fn log_of(url: &str) -> sqlx::Result<Log> {
     Ok(Log::of(linked.as_deref().unwrap_or(database)))
 }
 
-/// A statement ends in time, and the transaction of a server that is gone releases its locks.
+/// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
+/// an index to use: without statistics, as in a new database, PostgreSQL would plan to read whole tables while
+/// they are small, and keep to that. Other engines do not have the last two settings.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
-    set idle_in_transaction_session_timeout = '30s';";
+    set idle_in_transaction_session_timeout = '30s'; \
+    select set_config(name, 'off', false) from pg_settings where name in ('enable_seqscan', 'jit');";

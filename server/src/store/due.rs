@@ -1,24 +1,78 @@
-//! The projects with callbacks that this server made due.
+//! What there is to do for this server's worker: callbacks that were claimed when they were written, and projects
+//! that have others due.
 
+use super::in_flight::{Delivery, InFlight};
+use super::pending_event::PendingEvent;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use till_shared::id::ProjectId;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Tells the worker that delivers callbacks of projects, each once until it is taken.
+/// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
+pub const LEASE_MS: i64 = 20_000;
+
+/// A claimed callback, and its delivery in flight.
+pub type Claimed = (PendingEvent, Delivery);
+
+/// Tells the worker that delivers callbacks what there is to do.
 #[derive(Clone, Default)]
-pub struct DueProjects(Arc<Inner>);
+pub struct Due(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    /// Each project once until it is taken.
     projects: Mutex<BTreeSet<ProjectId>>,
     added: Notify,
+    in_flight: InFlight,
+    /// `None` while no worker runs.
+    worker: Mutex<Option<UnboundedSender<Claimed>>>,
 }
 
-impl DueProjects {
+/// A delivery that the worker starts once its callback is committed.
+pub struct Reservation {
+    delivery: Delivery,
+    worker: UnboundedSender<Claimed>,
+}
+
+impl Reservation {
+    /// Hands the callback to the worker.
+    pub fn deliver(self, event: PendingEvent) {
+        // A worker that is gone leaves it to the next server, once the lease is over.
+        let _ = self.worker.send((event, self.delivery));
+    }
+}
+
+impl Due {
+    /// The deliveries in flight.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
+    }
+
+    /// Returns what is claimed from now on, until [`close`](Self::close). What has been reserved by then still
+    /// arrives.
+    pub fn open(&self) -> UnboundedReceiver<Claimed> {
+        let (sender, receiver) = unbounded_channel();
+        *lock(&self.0.worker) = Some(sender);
+        receiver
+    }
+
+    /// Has no more callbacks claimed for the worker.
+    pub fn close(&self) {
+        *lock(&self.0.worker) = None;
+    }
+
+    /// Reserves a delivery for a callback that is about to be inserted. `None` if its project may have no more of
+    /// them now, or no worker runs.
+    pub fn reserve(&self, project: &ProjectId) -> Option<Reservation> {
+        let worker = lock(&self.0.worker).clone()?;
+        let delivery = self.0.in_flight.try_start(project)?;
+        Some(Reservation { delivery, worker })
+    }
+
     /// Adds projects.
     pub fn add(&self, projects: impl IntoIterator<Item = ProjectId>) {
-        let mut known = self.lock();
+        let mut known = lock(&self.0.projects);
         let before = known.len();
         known.extend(projects);
         if known.len() > before {
@@ -29,18 +83,17 @@ impl DueProjects {
     /// Waits for projects and takes them.
     pub async fn take(&self) -> BTreeSet<ProjectId> {
         loop {
-            let projects = std::mem::take(&mut *self.lock());
+            let projects = std::mem::take(&mut *lock(&self.0.projects));
             if !projects.is_empty() {
                 return projects;
             }
             self.0.added.notified().await;
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<ProjectId>> {
-        let Inner { projects, .. } = &*self.0;
-        projects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -50,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_project_is_taken_once() {
-        let due = DueProjects::default();
+        let due = Due::default();
         let [one, other] = [1, 2].map(ProjectId::from_unique);
         assert!(due.take().now_or_never().is_none());
         due.add([one.clone()]);

@@ -90,6 +90,15 @@ impl Engine {
         }
     }
 
+    /// The condition that a value is among those of a select, of which there are few. PostgreSQL expects few elements
+    /// of an array, and uses the value's index whether it has statistics or not.
+    pub(super) fn among(self, value: &str, select: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{value} in ({select})"),
+            Self::Postgres => format!("{value} = any(array({select}))"),
+        }
+    }
+
     /// The select for the texts of a JSON list.
     pub(super) fn texts(self, list: &str) -> String {
         match self {

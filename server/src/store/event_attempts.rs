@@ -1,7 +1,9 @@
 //! The table `event_attempts`: attempts to deliver callbacks.
 
 use super::column::{Columns, to_json};
-use super::event_claims::{CLAIMED, PendingEvent, is_first};
+use super::conditions::unindexed;
+use super::event_claims::{CLAIMED, is_first};
+use super::pending_event::PendingEvent;
 use super::{Result, Store, Tx};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -121,8 +123,8 @@ impl Store {
     pub async fn attempts_of_all(&self, events: &[&EventId]) -> Result<Vec<(EventId, Attempt)>> {
         let sql = format!(
             "select event, at, duration_ms, status, error, answer from event_attempts
-             where event in ({}) order by event, number",
-            self.engine.texts("$1")
+             where {} order by event, number",
+            self.engine.among("event", &self.engine.texts("$1"))
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(to_json(&events)?)
@@ -178,7 +180,11 @@ async fn update_events(
         ("refused_until", "bigint"),
         ("delivered_at", "bigint"),
     ];
-    let rows = tx.engine.rows("$1", &columns);
+    let engine = tx.engine;
+    let rows = engine.rows("$1", &columns);
+    let listed = engine.among("id", &format!("select event from {rows} listed"));
+    let unlocked = format!("select id from events where {listed}{lock}");
+    let unlocked = engine.among("events.id", &unlocked);
     let sql = format!(
         "update events set attempts = attempts + 1,
          state = case when events.state = 'pending' or ended.state = 'delivered' then ended.state
@@ -186,8 +192,7 @@ async fn update_events(
          next_attempt_at = case when events.state = 'pending' then ended.next_at end,
          refused_until = ended.refused_until, leased_until = null,
          delivered_at = coalesce(events.delivered_at, ended.delivered_at)
-         from {rows} ended where events.id = ended.event
-         and events.id in (select id from events where id in (select event from {rows} listed){lock})
+         from {rows} ended where events.id = ended.event and {unlocked}
          returning id, attempts"
     );
     let updated: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
@@ -251,17 +256,21 @@ async fn update_next(
         let place = |one: &&&Attempted| json!({ "invoice": one.invoice, "sequence": one.sequence });
         to_json(&of.iter().map(place).collect::<Vec<_>>())
     };
+    let engine = tx.engine;
+    let rows = engine.rows("$1", &[("invoice", "text"), ("sequence", "bigint")]);
     let later = format!(
-        "select e.id from {} ended join events e
-         on e.invoice = ended.invoice and e.sequence > ended.sequence where e.state = 'pending'",
-        tx.engine
-            .rows("$1", &[("invoice", "text"), ("sequence", "bigint")])
+        "select e.id from events e join {rows} ended
+         on e.invoice = ended.invoice and e.sequence > ended.sequence
+         where {} and {} = 'pending'",
+        engine.among("e.invoice", &format!("select invoice from {rows} of")),
+        unindexed("e.state")
     );
-    let lock = tx.engine.for_update_skip_locked();
+    let lock = engine.for_update_skip_locked();
     if !repeated.is_empty() {
+        let waiting = format!("{later} and e.next_attempt_at <= $2{lock}");
         let sql = format!(
-            "update events set next_attempt_at = null where id in
-             ({later} and e.next_attempt_at <= $2{lock})"
+            "update events set next_attempt_at = null where {}",
+            engine.among("id", &waiting)
         );
         sqlx::query(AssertSqlSafe(sql))
             .bind(places(&repeated)?)
@@ -272,10 +281,13 @@ async fn update_next(
     if ended.is_empty() {
         return Ok(vec![]);
     }
-    let sql = format!(
-        "update events set next_attempt_at = $3, leased_until = $4 where id in
-         ({later} and e.next_attempt_at is null and {}{lock}) returning {CLAIMED}",
+    let first = format!(
+        "{later} and e.next_attempt_at is null and {}{lock}",
         is_first("$2")
+    );
+    let sql = format!(
+        "update events set next_attempt_at = $3, leased_until = $4 where {} returning {CLAIMED}",
+        engine.among("id", &first)
     );
     let next: Vec<PendingEvent> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(places(&ended)?)

@@ -1,35 +1,15 @@
 //! The table `events`: callbacks that are due. Of the callbacks of an invoice that wait for each other only the
 //! first one has a due time, so that a claim reads a range of an index, however many wait.
 
-use super::column::{Columns, parse_column};
+use super::column::parse_column;
+use super::conditions::unindexed;
+use super::pending_event::PendingEvent;
 use super::{Result, Store};
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, FromRow, Row};
-use till_shared::id::{EventId, InvoiceId, ProjectId};
+use sqlx::AssertSqlSafe;
+use till_shared::id::ProjectId;
 
 /// The most callbacks that one call of [`Store::release_stranded_events`] makes due.
 const STRANDED: i64 = 1000;
-
-/// A callback to deliver.
-#[derive(Debug, Clone)]
-pub struct PendingEvent {
-    /// The event's id.
-    pub id: EventId,
-    /// The project that receives it.
-    pub project: ProjectId,
-    /// The invoice whose callbacks are delivered in order.
-    pub invoice: Option<InvoiceId>,
-    /// The position in that order.
-    pub sequence: i64,
-    /// The body.
-    pub body: String,
-    /// The number of earlier attempts.
-    pub attempts: i64,
-    /// The number of attempts before it was last resent.
-    pub resent_after: i64,
-    /// The version of the project.
-    pub project_version: i64,
-}
 
 /// The columns of a claimed callback.
 pub(super) const CLAIMED: &str = "id, project, invoice, sequence, body, attempts, resent_after, (select version from projects \
@@ -40,26 +20,12 @@ pub(super) const CLAIMED: &str = "id, project, invoice, sequence, body, attempts
 pub(super) fn is_first(now: &str) -> String {
     format!(
         "not exists (select 1 from events earlier where earlier.invoice = e.invoice
-             and earlier.sequence < e.sequence and earlier.state = 'pending'
+             and earlier.sequence < e.sequence and {} = 'pending'
              and (earlier.next_attempt_at is null or earlier.next_attempt_at <= {now}
                  or earlier.refused_until is null
-                 or earlier.refused_until <> earlier.next_attempt_at))"
+                 or earlier.refused_until <> earlier.next_attempt_at))",
+        unindexed("earlier.state")
     )
-}
-
-impl FromRow<'_, AnyRow> for PendingEvent {
-    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: row.parse("id")?,
-            project: row.parse("project")?,
-            invoice: row.parse_optional("invoice")?,
-            sequence: row.try_get("sequence")?,
-            body: row.try_get("body")?,
-            attempts: row.try_get("attempts")?,
-            resent_after: row.try_get("resent_after")?,
-            project_version: row.try_get("project_version")?,
-        })
-    }
 }
 
 impl Store {
@@ -92,14 +58,17 @@ impl Store {
         lease_until: i64,
         limit: i64,
     ) -> Result<Vec<PendingEvent>> {
-        Ok(sqlx::query_as(AssertSqlSafe(format!(
-            "update events set next_attempt_at = $3, leased_until = $3 where id in
-             (select e.id from events e
-              where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2 and {}
-              order by e.next_attempt_at, e.id limit $4{})
-             returning {CLAIMED}",
+        let due = format!(
+            "select e.id from events e
+             where e.state = 'pending' and e.project = $1 and e.next_attempt_at <= $2 and {}
+             order by e.next_attempt_at, e.id limit $4{}",
             is_first("$2"),
             self.engine.skip_locked()
+        );
+        Ok(sqlx::query_as(AssertSqlSafe(format!(
+            "update events set next_attempt_at = $3, leased_until = $3 where {}
+             returning {CLAIMED}",
+            self.engine.among("id", &due)
         )))
         .bind(project.as_str())
         .bind(now)

@@ -1,7 +1,9 @@
 //! The table `events`: callbacks, inserted in the transaction of the change they report.
 
 use super::column::{Columns, placeholders};
+use super::due::LEASE_MS;
 use super::list::{InvoiceLink, List, Table};
+use super::pending_event::PendingEvent;
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
@@ -31,6 +33,8 @@ pub struct NewEvent<'a> {
     pub id: EventId,
     /// The project that receives it.
     pub project: &'a ProjectId,
+    /// The version of the project.
+    pub project_version: i64,
     /// The invoice whose callbacks are delivered in order.
     pub invoice: Option<&'a InvoiceId>,
     /// The position in that order.
@@ -48,10 +52,32 @@ pub struct NewEvent<'a> {
     pub due: bool,
 }
 
-/// The number of columns that [`insert`] fills.
-const INSERTED: usize = 10;
+impl NewEvent<'_> {
+    /// Whether no other callback of the invoice is delivered before it.
+    fn is_first(&self) -> bool {
+        self.invoice.is_none() || self.sequence == 1
+    }
 
-/// Inserts callbacks.
+    /// The callback as a claim returns it.
+    fn pending(&self) -> PendingEvent {
+        PendingEvent {
+            id: self.id.clone(),
+            project: self.project.clone(),
+            invoice: self.invoice.cloned(),
+            sequence: self.sequence,
+            body: self.body.clone(),
+            attempts: 0,
+            resent_after: 0,
+            project_version: self.project_version,
+        }
+    }
+}
+
+/// The number of columns that [`insert`] fills.
+const INSERTED: usize = 11;
+
+/// Inserts callbacks. One that is due and waits for no other is claimed at once for the worker of this server, if
+/// its project may have one more delivery in flight.
 pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
@@ -61,28 +87,34 @@ pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
         .collect();
     let sql = format!(
         "insert into events (id, project, invoice, sequence, type, body, about, state,
-         next_attempt_at, created_at) values {}",
+         next_attempt_at, leased_until, created_at) values {}",
         rows.join(", ")
     );
-    let insert = new
-        .iter()
-        .fold(sqlx::query(AssertSqlSafe(sql)), |insert, new| {
-            insert
-                .bind(new.id.as_str())
-                .bind(new.project.as_str())
-                .bind(new.invoice.map(InvoiceId::as_str))
-                .bind(new.sequence)
-                .bind(new.kind.as_str())
-                .bind(&new.body)
-                .bind(&new.about)
-                .bind(DeliveryState::Pending.as_str())
-                .bind(new.due.then_some(new.now))
-                .bind(new.now)
-        });
+    let mut insert = sqlx::query(AssertSqlSafe(sql));
+    for new in new {
+        let reservation = (new.due && new.is_first())
+            .then(|| tx.reserve(new.project))
+            .flatten();
+        let leased_until = reservation.is_some().then_some(new.now + LEASE_MS);
+        insert = insert
+            .bind(new.id.as_str())
+            .bind(new.project.as_str())
+            .bind(new.invoice.map(InvoiceId::as_str))
+            .bind(new.sequence)
+            .bind(new.kind.as_str())
+            .bind(&new.body)
+            .bind(&new.about)
+            .bind(DeliveryState::Pending.as_str())
+            .bind(leased_until.or(new.due.then_some(new.now)))
+            .bind(leased_until)
+            .bind(new.now);
+        match reservation {
+            Some(reservation) => tx.claimed(reservation, new.pending()),
+            None if new.due => tx.made_due(new.project),
+            None => {}
+        }
+    }
     insert.execute(tx.conn()).await?;
-    new.iter()
-        .filter(|new| new.due)
-        .for_each(|new| tx.made_due(new.project));
     Ok(())
 }
 

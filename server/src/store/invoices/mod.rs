@@ -203,9 +203,9 @@ pub async fn lock_order(
         concat!(
             "select ",
             columns!(),
-            " from invoices where id in ({}) order by id{}"
+            " from invoices where {} order by id{}"
         ),
-        of_order("$1", "$2"),
+        tx.engine.among("id", &of_order("$1", "$2")),
         tx.engine.for_update()
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql))

@@ -145,8 +145,8 @@ impl Store {
     /// Returns the versions of invoices.
     pub async fn invoice_versions(&self, ids: &[InvoiceId]) -> Result<Vec<(InvoiceId, i64)>> {
         let sql = format!(
-            "select id, version from invoices where id in ({})",
-            self.engine.texts("$1")
+            "select id, version from invoices where {}",
+            self.engine.among("id", &self.engine.texts("$1"))
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(to_json(&ids)?);
         let rows = query.fetch_all(self.pool());

@@ -67,12 +67,8 @@ impl Store {
     /// Returns the payments of several invoices, the oldest first.
     pub async fn payments_of_all(&self, invoices: &[&InvoiceId]) -> Result<Vec<PaymentRow>> {
         let sql = format!(
-            concat!(
-                "select ",
-                columns!(),
-                " from payments where invoice in ({}) order by id"
-            ),
-            self.engine.texts("$1")
+            concat!("select ", columns!(), " from payments where {} order by id"),
+            self.engine.among("invoice", &self.engine.texts("$1"))
         );
         Ok(sqlx::query_as(AssertSqlSafe(sql))
             .bind(to_json(&invoices)?)
@@ -87,12 +83,8 @@ impl Store {
         ids: &[&PaymentId],
     ) -> Result<Vec<PaymentRow>> {
         let sql = format!(
-            concat!(
-                "select ",
-                columns!(),
-                " from payments where id in ({}) and {} = $2"
-            ),
-            self.engine.texts("$1"),
+            concat!("select ", columns!(), " from payments where {} and {} = $2"),
+            self.engine.among("id", &self.engine.texts("$1")),
             unindexed("project")
         );
         Ok(sqlx::query_as(AssertSqlSafe(sql))

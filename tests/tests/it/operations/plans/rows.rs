@@ -184,6 +184,7 @@ pub fn event<'a>(id: &EventId, project: &'a ProjectId, invoice: &'a InvoiceId) -
     NewEvent {
         id: id.clone(),
         project,
+        project_version: 1,
         invoice: Some(invoice),
         sequence: 1,
         kind: EventType::InvoicePaid,
