@@ -124,11 +124,13 @@ enum Bench {
         #[arg(long, default_value_t = 15)]
         runs: u32,
     },
-    /// What a payment, a connection and a stream cost, on SQLite and on PostgreSQL
+    /// What an order, a payment, a callback, a connection and a stream cost, on SQLite and on PostgreSQL
     Server {
-        /// The duration of each measurement of payments
+        /// The duration of each measurement
         #[arg(long, default_value_t = 10)]
         seconds: u32,
+        /// Only these: orders, payments, callbacks, connections
+        only: Vec<String>,
     },
     /// How long each list takes with each of its filters, on databases of several sizes, on SQLite and on
     /// PostgreSQL
@@ -178,8 +180,8 @@ fn main() -> ExitCode {
             what: Bench::Widget { runs },
         } => measure::bench_widget(runs),
         Task::Bench {
-            what: Bench::Server { seconds },
-        } => measure::bench_server(seconds),
+            what: Bench::Server { seconds, only },
+        } => measure::bench_server(seconds, only),
         Task::Bench {
             what: Bench::Lists { sizes, rounds },
         } => measure::bench_lists(&sizes, rounds),

@@ -44,8 +44,11 @@ pub fn size(top: u32, save: bool) -> Result<()> {
 }
 
 /// `cargo xtask bench server`.
-pub fn bench_server(seconds: u32) -> Result<()> {
-    on_both_databases("bench-server", &[seconds.to_string()])
+pub fn bench_server(seconds: u32, only: Vec<String>) -> Result<()> {
+    setup::wrk()?;
+    let mut arguments = vec![seconds.to_string()];
+    arguments.extend(only);
+    on_both_databases("bench-server", &arguments)
 }
 
 /// `cargo xtask bench lists`.
@@ -68,7 +71,7 @@ fn on_both_databases(name: &str, arguments: &[String]) -> Result<()> {
         Ok(bench)
     };
     process::run(&mut bench()?)?;
-    let database = postgres.start(None)?;
+    let database = postgres.start_durable()?;
     let mut again = bench()?;
     database.apply(&mut again);
     process::run(&mut again)

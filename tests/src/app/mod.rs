@@ -244,6 +244,11 @@ impl TestApp {
         self.server.as_ref()?.id()
     }
 
+    /// Returns the id of the sandbox's process; `None` if it does not run.
+    pub fn sandbox_process_id(&self) -> Option<u32> {
+        self.sandbox_process.as_ref()?.id()
+    }
+
     /// Starts another server on the same database.
     pub async fn another_server(&self) -> Result<Running> {
         serve(&self.home, "127.0.0.1:0", &self.settings).await

@@ -73,11 +73,21 @@ impl WidgetTools {
 
 /// Finds or installs make, which compiles the server's allocator.
 pub fn make() -> Result<()> {
-    if process::find("make").is_none() && debian::can_install() {
-        debian::install(&["make"])?;
+    package("make", "the server")
+}
+
+/// Finds or installs wrk, which makes the requests of benchmarks.
+pub fn wrk() -> Result<()> {
+    package("wrk", "the benchmark")
+}
+
+/// Finds or installs a program whose package has its name.
+fn package(name: &str, needed_by: &str) -> Result<()> {
+    if process::find(name).is_none() && debian::can_install() {
+        debian::install(&[name])?;
     }
-    if process::find("make").is_none() {
-        bail!("the server needs make: install it with your package manager");
+    if process::find(name).is_none() {
+        bail!("{needed_by} needs {name}: install it with your package manager");
     }
     Ok(())
 }

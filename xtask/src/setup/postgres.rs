@@ -91,9 +91,21 @@ impl Drop for Running {
 }
 
 impl Postgres {
-    /// Starts a server on a free local port, without a password. Its data are in a new directory inside of
-    /// `dir`, or of one on disk.
+    /// Starts a server on a free local port, without a password, whose data need not survive a crash of the
+    /// machine. They are in a new directory inside of `dir`, or of one on disk.
     pub fn start(&self, dir: Option<&Path>) -> Result<Running> {
+        self.start_with(
+            dir,
+            "-c fsync=off -c full_page_writes=off -c autovacuum=off",
+        )
+    }
+
+    /// As [`start`](Self::start), with PostgreSQL's own settings: what is committed is on disk.
+    pub fn start_durable(&self) -> Result<Running> {
+        self.start_with(None, "")
+    }
+
+    fn start_with(&self, dir: Option<&Path>, settings: &str) -> Result<Running> {
         let parent = dir.map_or_else(on_disk, Path::to_path_buf);
         let dir = parent.join(format!("till-postgres-{}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -118,7 +130,7 @@ impl Postgres {
         )?;
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
-             -c max_connections=500 -c fsync=off -c full_page_writes=off -c autovacuum=off"
+             -c max_connections=500 {settings}"
         );
         let mut stop = program("pg_ctl");
         stop.args(["stop", "-m", "immediate", "-D"]).arg(&data);

@@ -1,7 +1,7 @@
 //! Payments per second of one server and of three on one database, from the order to the delivered callback.
 
 use super::median::median;
-use super::usage::processor;
+use super::usage::{self, processor};
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use std::time::{Duration, Instant};
@@ -78,7 +78,16 @@ async fn measure_servers(database: &str, servers: usize, length: Duration) -> Re
         .chain(others.iter().map(|other| other.id()))
         .flatten()
         .collect();
-    let used = || -> Result<Duration> { processes.iter().map(|id| processor(*id)).sum() };
+    let sandbox = app.sandbox_process_id().context("no sandbox")?;
+    let used = || -> Result<[Duration; 4]> {
+        let servers = processes.iter().map(|id| processor(*id));
+        Ok([
+            servers.sum::<Result<_>>()?,
+            usage::database()?,
+            processor(sandbox)?,
+            processor(std::process::id())?,
+        ])
+    };
     balancer.send_to(&urls);
     // One server is reached directly: the balancer takes processor time, too.
     let url = urls.first().filter(|_| servers == 1);
@@ -91,7 +100,8 @@ async fn measure_servers(database: &str, servers: usize, length: Duration) -> Re
     until_settled(&app, Duration::from_secs(120)).await?;
     let rest = start.elapsed();
     let count = u32::try_from(took.len()).context("too many payments")?;
-    let each = (used()? - before) / count;
+    let after = used()?;
+    let each = |part: usize| (after[part] - before[part]) / count;
     assert_consistent(&app).await?;
     let at = |part: usize| {
         let index = took.len() * part / 100;
@@ -99,8 +109,13 @@ async fn measure_servers(database: &str, servers: usize, length: Duration) -> Re
     };
     let rate = f64::from(count) / length.as_secs_f64();
     println!(
-        "{database}, servers: {servers}: {rate:.0} payments/s, {each:.1?} of the servers' processors each; \
-         order and payment take {:.0?} (median), {:.0?} (99th percentile); all callbacks delivered after {rest:.1?}",
+        "{database}, servers: {servers}: {rate:.0} payments/s; processor time for each: {:.1?} of the servers, {:.1?} \
+         of PostgreSQL, {:.1?} of the sandbox, {:.1?} of the buyers and the project; order and payment take {:.0?} \
+         (median), {:.0?} (99th percentile); all callbacks delivered after {rest:.1?}",
+        each(0),
+        each(1),
+        each(2),
+        each(3),
         at(50),
         at(99),
     );
