@@ -99,7 +99,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::in_flight::FIRST_LIMIT;
     use futures::FutureExt;
+    use till_shared::id::EventId;
 
     #[tokio::test]
     async fn a_project_is_taken_once() {
@@ -110,5 +112,33 @@ mod tests {
         due.add([other.clone(), one.clone()]);
         assert_eq!(due.take().await, BTreeSet::from([one, other]));
         assert!(due.take().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_reserved_arrives_although_the_worker_ends() {
+        let due = Due::default();
+        let project = ProjectId::from_unique(1);
+        assert!(due.reserve(&project).is_none(), "no worker runs");
+        let mut claimed = due.open();
+        let committed = due.reserve(&project).unwrap();
+        let rolled_back = due.reserve(&project).unwrap();
+        due.close();
+        assert!(due.reserve(&project).is_none(), "the worker ends");
+        drop(rolled_back);
+        committed.deliver(PendingEvent {
+            id: EventId::from_unique(1),
+            project: project.clone(),
+            invoice: None,
+            sequence: 0,
+            body: "{}".into(),
+            attempts: 0,
+            resent_after: 0,
+            project_version: 1,
+        });
+        let delivery = claimed.recv().await.unwrap();
+        assert_eq!(due.in_flight().free(&project), FIRST_LIMIT - 1);
+        assert!(claimed.recv().await.is_none());
+        drop(delivery);
+        assert_eq!(due.in_flight().free(&project), FIRST_LIMIT);
     }
 }
