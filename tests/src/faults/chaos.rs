@@ -2,6 +2,7 @@
 
 use crate::app::Setup;
 use crate::app::TestApp;
+use crate::cards::{DISPUTE_WON, REVERSED};
 use crate::faults::failover::Replicated;
 use crate::faults::relay::{Fault, Relay, WEBHOOKS};
 use crate::faults::traffic::Customer;
@@ -91,6 +92,11 @@ pub async fn run(plan: &Plan) -> Result<Summary> {
     let mut reported_paid = vec![];
     while let Some(one) = tasks.join_next().await {
         reported_paid.extend(one??);
+    }
+    // The outages may have prevented every payment with one of these cards.
+    for card in [REVERSED, DISPUTE_WON] {
+        let opened = app.api.invoice(card).await?;
+        app.api.paid_with(&opened, card).await?;
     }
     until_all_settled(&app, SETTLE_LIMIT).await?;
     let summary = assert_consistent(&app).await?;
