@@ -4,7 +4,7 @@ import { widgetUrl } from "../settings.js";
 import { isInvoice } from "../target.js";
 import { destroyBox } from "./box.js";
 import { failurePanel } from "./failure.js";
-import { reload, styled } from "./frame.js";
+import { focusFrame, reload, styled } from "./frame.js";
 
 /** Returns the focused element, inside shadow roots too. */
 function focused() {
@@ -53,7 +53,11 @@ export function dialogView(config, known, { requestClose, mayLeave }) {
   return {
     element: box,
     window: () => iframe.contentWindow,
-    focus: () => (failure?.button ?? (frame.alive ? iframe : x)).focus(),
+    focus() {
+      if (failure) failure.button.focus();
+      else if (frame.alive) focusFrame(iframe);
+      else x.focus();
+    },
     show(invoice, token, again) {
       if (again) {
         frame.alive = false;
@@ -70,7 +74,7 @@ export function dialogView(config, known, { requestClose, mayLeave }) {
     answered() {
       // The widget has a close button of its own.
       x.remove();
-      iframe.focus();
+      focusFrame(iframe);
     },
     fail(texts, reason, retry) {
       failure = failurePanel(config, texts, reason, retry);

@@ -38,3 +38,8 @@ export function reload(iframe, url) {
   iframe.src = url;
   iframe.replaceWith(iframe);
 }
+
+/** Focuses a frame that does not have the focus. Chromium would take it from the field in the frame that has it. */
+export function focusFrame(iframe) {
+  if (iframe.getRootNode().activeElement !== iframe) iframe.focus();
+}

@@ -1,7 +1,7 @@
 // The widget in an element of the page.
 import { widgetUrl } from "../settings.js";
 import { failurePanel } from "./failure.js";
-import { newIframe, readHeight, readNames, reload, styled } from "./frame.js";
+import { focusFrame, newIframe, readHeight, readNames, reload, styled } from "./frame.js";
 
 export function inlineView(config, container) {
   const iframe = styled(newIframe("inline"), { height: "560px" });
@@ -12,7 +12,7 @@ export function inlineView(config, container) {
     window: () => iframe.contentWindow,
     focus() {
       iframe.scrollIntoView({ block: "nearest" });
-      iframe.focus();
+      focusFrame(iframe);
     },
     show: (invoice, token) => reload(iframe, widgetUrl(config, "inline", invoice, token)),
     handleMessage(data) {

@@ -4,6 +4,7 @@ use super::{Page, Site};
 use anyhow::{Result, ensure};
 use fantoccini::actions::{InputSource, MouseActions, PointerAction};
 use std::time::Duration;
+use till_tests::browser::ONE_PROCESS;
 use till_tests::cards::{APPROVED, VERIFIED};
 
 const BUTTON: &str = "<button id=buy data-till-invoice=A_INVOICE data-till-token=A_TOKEN>Buy</button><div id=here></div>";
@@ -94,6 +95,26 @@ async fn the_widget_in_the_page_is_focused() -> Result<()> {
     // The button is told too, as its press was answered.
     page.run("events.length = 0; handle.close()").await?;
     page.wait_for_events("close A, close A").await?;
+    page.close().await
+}
+
+/// Where the pages of the project and of the server share a process of the browser, as those of one site do, it takes
+/// the focus from a field whose frame is focused again.
+#[tokio::test]
+async fn the_first_field_keeps_the_focus() -> Result<()> {
+    let page = Site {
+        switches: ONE_PROCESS,
+        ..Site::default()
+    }
+    .open()
+    .await?;
+    page.run("listen(Till().open(A))").await?;
+    page.wait_for_events("open A, ready A").await?;
+    page.run("Till().open(A)").await?;
+    page.enter("dialog[open] iframe").await?;
+    page.browser
+        .until("focus", "return document.activeElement.id === 'number'")
+        .await?;
     page.close().await
 }
 
