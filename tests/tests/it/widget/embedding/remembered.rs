@@ -115,6 +115,7 @@ async fn the_first_field_keeps_the_focus() -> Result<()> {
     page.browser
         .until("focus", "return document.activeElement.id === 'number'")
         .await?;
+    page.browser.leave_frames().await?;
     page.close().await
 }
 
