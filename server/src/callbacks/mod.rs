@@ -1,5 +1,6 @@
 //! Callbacks to projects: signing, retry schedule, address checks and delivery from the outbox.
 
+mod attempt;
 pub mod deliver;
 mod endpoint;
 pub mod guard;

@@ -10,25 +10,26 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, UnboundedSender};
 
-/// The most attempts in one transaction.
+/// The most deliveries whose attempts are recorded in one transaction.
 const BATCH: usize = 64;
+
+/// A delivery that has ended: its attempts, each of another callback.
+pub type Ended = (Vec<Attempted>, Delivery);
 
 /// Records attempts until there are no more senders. Each counts as in flight until then. An attempt that can't
 /// be recorded is made again once its lease is over. `next` receives the invoices' next callbacks, which are
 /// claimed in the same transaction.
-pub async fn run(
-    outbox: Arc<Outbox>,
-    mut ended: Receiver<(Attempted, Delivery)>,
-    next: UnboundedSender<Claimed>,
-) {
+pub async fn run(outbox: Arc<Outbox>, mut ended: Receiver<Ended>, next: UnboundedSender<Claimed>) {
     let mut batch = Vec::with_capacity(BATCH);
     while ended.recv_many(&mut batch, BATCH).await > 0 {
         let (attempts, deliveries): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let attempts = attempts.concat();
         let due = outbox.store.due();
         for event in record(&outbox, &attempts).await {
             let delivery = due.in_flight().start(&event.project);
+            let events = vec![event];
             // A worker that has ended leaves it to the next server, once the lease is over.
-            let _ = next.send((event, delivery));
+            let _ = next.send(Claimed { events, delivery });
         }
         let with_more: BTreeSet<_> = deliveries
             .iter()

@@ -1,38 +1,26 @@
 //! The outbox worker. The number of concurrent deliveries is limited for each project, so that an
 //! endpoint that does not answer delays no other project.
 
-use super::deliver::Answer;
 use super::outbox::Outbox;
-use super::{endpoint, recorder, schedule, sign};
+use super::recorder::{self, Ended};
+use super::{attempt, endpoint};
 use crate::clock;
 use crate::store;
 use crate::store::due::{Claimed, LEASE_MS};
-use crate::store::event_attempts::{Attempt, Attempted, Next};
-use crate::store::in_flight::Delivery;
-use crate::store::pending_event::PendingEvent;
 use crate::store::projects::Project;
-use crate::telemetry::Callback;
-use anyhow::Context;
 use std::sync::Arc;
 use std::time::Duration;
-use till_shared::event::Event;
 use till_shared::id::ProjectId;
 use tokio::sync::mpsc::{self, Sender, UnboundedReceiver};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
-use tracing::field::Empty;
-use tracing::{Instrument, Span};
 
-/// How long an endpoint may take to answer.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often the outbox is read when nothing wakes the worker.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often callbacks are looked for that a server of an earlier version left without a due time.
 const RELEASE_INTERVAL: Duration = Duration::from_secs(60);
 /// The most attempts that wait to be recorded.
 const UNRECORDED: usize = 256;
-/// How much of a response body is stored, in bytes.
-const STORED_BODY: usize = 1024;
 
 /// Delivers callbacks until the server shuts down, and finishes the deliveries in progress.
 pub async fn run(outbox: Arc<Outbox>) {
@@ -49,7 +37,7 @@ pub async fn run(outbox: Arc<Outbox>) {
 struct Worker {
     outbox: Arc<Outbox>,
     tasks: TaskTracker,
-    recorder: Sender<(Attempted, Delivery)>,
+    recorder: Sender<Ended>,
 }
 
 impl Worker {
@@ -122,7 +110,10 @@ impl Worker {
         let all = i64::try_from(due.len()).is_ok_and(|count| count < free);
         let claimed = due
             .into_iter()
-            .map(|event| (event, in_flight.start(project)))
+            .map(|event| Claimed {
+                events: vec![event],
+                delivery: in_flight.start(project),
+            })
             .collect();
         self.start_all(claimed).await;
         in_flight.set_more(project, !all);
@@ -131,14 +122,14 @@ impl Worker {
 
     /// Starts to deliver claimed callbacks of one project.
     async fn start_all(&self, claimed: Vec<Claimed>) {
-        let Some((first, _)) = claimed.first() else {
+        let Some(first) = claimed.first().and_then(|first| first.events.first()) else {
             return;
         };
         let id = first.project.clone();
         match endpoint::find(&self.outbox, &id, first.project_version).await {
             Ok(Some(project)) => {
-                for (event, delivery) in claimed {
-                    self.start(project.clone(), event, delivery);
+                for claimed in claimed {
+                    self.start(project.clone(), claimed);
                 }
             }
             Ok(None) => {
@@ -148,20 +139,13 @@ impl Worker {
         }
     }
 
-    fn start(&self, project: Arc<Project>, event: PendingEvent, delivery: Delivery) {
+    fn start(&self, project: Arc<Project>, Claimed { events, delivery }: Claimed) {
         let (outbox, recorder) = (self.outbox.clone(), self.recorder.clone());
         self.tasks.spawn(async move {
-            let span = span(&event);
-            let attempted = attempt(&outbox, &project, &event).instrument(span.clone());
-            match attempted.await {
-                Ok(attempted) => {
-                    delivery.ended(attempted.next == Next::Delivered);
-                    // The recorder runs for as long as there are senders.
-                    let _ = recorder.send((attempted, delivery)).await;
-                }
-                Err(error) => {
-                    tracing::error!(parent: &span, %error, "a callback could not be sent");
-                }
+            let attempts = attempt::deliver(&outbox, &project, &events, &delivery).await;
+            if !attempts.is_empty() {
+                // The recorder runs for as long as there are senders.
+                let _ = recorder.send((attempts, delivery)).await;
             }
         });
     }
@@ -172,108 +156,6 @@ fn every(interval: Duration) -> Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// The span of an attempt, for the log and the traces.
-fn span(event: &PendingEvent) -> Span {
-    let span = tracing::error_span!(
-        "callback",
-        otel.kind = "client",
-        event = %event.id,
-        project = %event.project,
-        invoice = Empty,
-        payment = Empty,
-        refund = Empty,
-        attempt = event.attempts + 1,
-        status = Empty,
-        otel.status_code = Empty
-    );
-    let data = serde_json::from_str::<Event>(&event.body).map(|event| event.data);
-    let data = data.unwrap_or_default();
-    if let Some(invoice) = &data.invoice {
-        span.record("invoice", invoice.id.as_str());
-    }
-    if let Some(payment) = &data.payment {
-        span.record("payment", payment.shown.id.as_str());
-    }
-    if let Some(refund) = &data.refund {
-        span.record("refund", refund.id.as_str());
-    }
-    span
-}
-
-async fn attempt(
-    outbox: &Outbox,
-    project: &Project,
-    event: &PendingEvent,
-) -> anyhow::Result<Attempted> {
-    let url = project.endpoint().context("the project has no endpoint")?;
-    let secrets = sign::valid_secrets(&outbox.keys, project)?;
-    let at = clock::now_ms();
-    let answer = outbox
-        .deliverer
-        .post(url, &event.id, &event.body, &secrets, RESPONSE_TIMEOUT)
-        .await;
-    let done = clock::now_ms();
-    let jitter = i64::from(rand::random_range(0..=1000u16));
-    let number = event.attempts + 1 - event.resent_after;
-    let mut next = schedule::after(&answer, number, done, jitter, outbox.speedup);
-    if next == Next::Unsent && !endpoint::turn_off(&outbox.store, &project.id, url, done).await? {
-        next = Next::Retry {
-            at: done,
-            refused: false,
-        };
-    }
-    report(outbox, &answer, at, done, next);
-    let attempt = Attempt {
-        at,
-        duration_ms: done - at,
-        status: answer.status.map(i64::from),
-        error: answer.error,
-        answer: answer.body.map(|text| beginning(&text).to_owned()),
-    };
-    Ok(Attempted {
-        event: event.id.clone(),
-        invoice: event.invoice.clone(),
-        sequence: event.sequence,
-        attempt,
-        next,
-    })
-}
-
-/// Reports an attempt to the log, the trace and the metrics.
-fn report(outbox: &Outbox, answer: &Answer, at: i64, done: i64, next: Next) {
-    let took = Duration::from_millis(u64::try_from(done - at).unwrap_or(0));
-    let outcome = match (next, answer.status) {
-        (Next::Delivered, _) => Callback::Delivered,
-        (_, Some(_)) => Callback::Refused,
-        (_, None) => Callback::Unreachable,
-    };
-    outbox.metrics.callback(outcome, took);
-    if matches!(next, Next::Failed | Next::Unsent) {
-        outbox.metrics.callback_failed();
-    }
-    if let Some(status) = answer.status {
-        Span::current().record("status", status);
-    }
-    let error = &answer.error;
-    match next {
-        Next::Delivered => tracing::info!("callback delivered"),
-        Next::Retry { .. } => tracing::warn!(error, "callback not delivered"),
-        Next::Failed => tracing::error!(error, "callback failed: no attempts left"),
-        Next::Unsent => tracing::error!("callbacks turned off: the endpoint answered 410"),
-    }
-    if next != Next::Delivered {
-        Span::current().record("otel.status_code", "ERROR");
-    }
-}
-
-fn beginning(text: &str) -> &str {
-    let mut end = text.len().min(STORED_BODY);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]

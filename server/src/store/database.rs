@@ -1,33 +1,30 @@
 //! The pool of connections and its transactions.
 
+use super::connections::{Connections, Lent};
 use super::due::{Due, Reservation};
 use super::durability::Log;
 use super::engine::Engine;
 use super::error::Result;
+use super::executor::{Connection, Pool};
 use super::notify::{Changes, Notifications};
 use super::pending_event::PendingEvent;
-use super::pooler::{self, Connection, Pool, Sessions};
 use super::schema;
-use super::turns::{ACQUIRE_LIMIT, Turn, Turns};
-use sqlx::any::AnyPoolOptions;
+use super::sessions::Sessions;
+use super::turns::Turns;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor, Row, Transaction};
 use std::str::FromStr;
-use std::time::Duration;
 use till_shared::id::{InvoiceId, ProjectId};
 
 /// A transaction that can write.
 pub struct Tx {
-    inner: Transaction<'static, Any>,
-    /// Held until the transaction has ended; `None` for PostgreSQL.
-    turn: Option<Turn>,
+    inner: Lent,
     pub(super) engine: Engine,
     sessions: Sessions,
     notifications: Option<Notifications>,
     changed: Vec<InvoiceId>,
     due: Due,
     made_due: Vec<ProjectId>,
-    claimed: Vec<(Reservation, PendingEvent)>,
+    claimed: Vec<(Reservation, Vec<PendingEvent>)>,
     audited: Vec<Audited>,
 }
 
@@ -43,7 +40,7 @@ impl Tx {
     /// The connection, for statements in the transaction.
     pub(super) fn conn(&mut self) -> Connection<'_> {
         Connection {
-            connection: &mut self.inner,
+            connection: self.inner.connection(),
             sessions: self.sessions,
         }
     }
@@ -64,9 +61,9 @@ impl Tx {
         self.due.reserve(project)
     }
 
-    /// Hands a callback to the worker, after the transaction is committed.
-    pub(super) fn claimed(&mut self, reservation: Reservation, event: PendingEvent) {
-        self.claimed.push((reservation, event));
+    /// Hands callbacks to the worker, after the transaction is committed.
+    pub(super) fn claimed(&mut self, reservation: Reservation, events: Vec<PendingEvent>) {
+        self.claimed.push((reservation, events));
     }
 
     /// Has an entry of the audit log written to the log once the transaction is committed.
@@ -80,13 +77,10 @@ impl Tx {
     /// # Errors
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
-        match self.turn {
-            Some(turn) => turn.commit(self.inner.commit(), |()| true).await?,
-            None => self.inner.commit().await?,
-        }
+        self.inner.commit().await?;
         self.due.add(self.made_due);
-        for (reservation, event) in self.claimed {
-            reservation.deliver(event);
+        for (reservation, events) in self.claimed {
+            reservation.deliver(events);
         }
         if let Some(notifications) = self.notifications {
             for invoice in self.changed {
@@ -109,7 +103,7 @@ impl Tx {
 /// The database.
 #[derive(Clone)]
 pub struct Store {
-    pool: AnyPool,
+    connections: Connections,
     pub(super) engine: Engine,
     sessions: Sessions,
     /// `None` when the database has none.
@@ -130,41 +124,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let engine = Engine::of(url)?;
         let sessions = schema::check(engine, url).await?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .after_connect(move |conn, _| {
-                Box::pin(async move {
-                    match (engine, sessions) {
-                        (Engine::Sqlite, _) => set_up_sqlite(conn).await,
-                        (Engine::Postgres, Sessions::Own) => {
-                            conn.execute(POSTGRES_SETTINGS).await.map(drop)
-                        }
-                        // Each transaction has them.
-                        (Engine::Postgres, Sessions::Shared) => Ok(()),
-                    }
-                })
-            })
-            // The pool has asked each connection when it was returned.
-            .test_before_acquire(false)
-            .before_acquire(move |conn, used| {
-                Box::pin(async move {
-                    match engine {
-                        // After a failure such as a full disk SQLite rolls the transaction back by
-                        // itself. The driver's rollback then fails, and the driver considers the
-                        // transaction open forever: such a connection is closed.
-                        Engine::Sqlite => Ok(!conn.is_in_transaction()),
-                        Engine::Postgres => {
-                            if used.idle_for > TRUSTED {
-                                conn.ping().await?;
-                            }
-                            Ok(true)
-                        }
-                    }
-                })
-            })
-            .connect(url)
-            .await?;
+        let connections = Connections::open(url, engine, sessions, connections).await?;
         let turns = match engine {
             Engine::Sqlite => Some(Turns::new(log_of(url)?)),
             Engine::Postgres => None,
@@ -175,11 +135,11 @@ impl Store {
             (Engine::Postgres, Sessions::Shared) => listen_url,
         };
         let notifications = match listen_url {
-            Some(listen_url) => Notifications::new(&pool, sessions, listen_url).await?,
+            Some(listen_url) => Notifications::new(&connections, sessions, listen_url).await?,
             None => None,
         };
         Ok(Self {
-            pool,
+            connections,
             engine,
             sessions,
             notifications,
@@ -215,15 +175,8 @@ impl Store {
             Some(turns) => Some(turns.take().await?),
             None => None,
         };
-        let inner = match (self.engine, self.sessions) {
-            // A deferred transaction fails if another one writes between its read and its write.
-            (Engine::Sqlite, _) => self.pool.begin_with("begin immediate").await?,
-            (Engine::Postgres, Sessions::Own) => self.pool.begin().await?,
-            (Engine::Postgres, Sessions::Shared) => pooler::begin(&self.pool).await?,
-        };
         Ok(Tx {
-            inner,
-            turn,
+            inner: self.connections.begin(turn).await?,
             engine: self.engine,
             sessions: self.sessions,
             notifications: self.notifications.clone(),
@@ -266,7 +219,7 @@ impl Store {
     /// The pool, for single statements outside a transaction that only read.
     pub fn pool(&self) -> Pool<'_> {
         Pool {
-            pool: &self.pool,
+            connections: &self.connections,
             sessions: self.sessions,
             turns: None,
         }
@@ -282,26 +235,8 @@ impl Store {
 
     /// Returns the number of open connections, and how many of them are idle.
     pub fn connections(&self) -> (u32, u32) {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        (self.pool.size(), idle)
+        self.connections.count()
     }
-}
-
-/// For how long an idle connection of PostgreSQL is used without asking whether it still works.
-const TRUSTED: Duration = Duration::from_millis(100);
-
-/// `secure_delete`: what is removed is overwritten, and does not stay in unused parts of the file.
-const SQLITE_SETTINGS: &str = "pragma synchronous = full; pragma foreign_keys = on; \
-    pragma busy_timeout = 10000; pragma secure_delete = on;";
-
-/// Commits are written to the disk by [`Turn::commit`]. Without a write-ahead log, SQLite does it.
-async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
-    connection.execute(SQLITE_SETTINGS).await?;
-    let mode = connection.fetch_one("pragma journal_mode = wal").await?;
-    if mode.try_get::<String, _>(0)? == "wal" {
-        connection.execute("pragma synchronous = normal").await?;
-    }
-    Ok(())
 }
 
 /// The log is beside the file that a link leads to.
@@ -311,10 +246,3 @@ fn log_of(url: &str) -> sqlx::Result<Log> {
     let linked = database.canonicalize();
     Ok(Log::of(linked.as_deref().unwrap_or(database)))
 }
-
-/// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
-/// an index to use: without statistics, as in a new database, PostgreSQL would plan to read whole tables while
-/// they are small, and keep to that. Other engines do not have the last two settings.
-const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
-    set idle_in_transaction_session_timeout = '30s'; \
-    select set_config(name, 'off', false) from pg_settings where name in ('enable_seqscan', 'jit');";

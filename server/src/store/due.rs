@@ -12,8 +12,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// How long a claimed callback is not claimed again, in milliseconds: longer than an attempt takes.
 pub const LEASE_MS: i64 = 20_000;
 
-/// A claimed callback, and its delivery in flight.
-pub type Claimed = (PendingEvent, Delivery);
+/// A claimed callback.
+pub struct Claimed {
+    /// The callback, and then those of its invoice that wait for it only, in order. No other server claims them
+    /// before it is recorded that this one was delivered, or before its lease is over.
+    pub events: Vec<PendingEvent>,
+    /// Its delivery in flight.
+    pub delivery: Delivery,
+}
 
 /// Tells the worker that delivers callbacks what there is to do.
 #[derive(Clone, Default)]
@@ -36,10 +42,11 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Hands the callback to the worker.
-    pub fn deliver(self, event: PendingEvent) {
+    /// Hands the callback to the worker, with those that wait for it only.
+    pub fn deliver(self, events: Vec<PendingEvent>) {
+        let delivery = self.delivery;
         // A worker that is gone leaves it to the next server, once the lease is over.
-        let _ = self.worker.send((event, self.delivery));
+        let _ = self.worker.send(Claimed { events, delivery });
     }
 }
 
@@ -125,7 +132,7 @@ mod tests {
         due.close();
         assert!(due.reserve(&project).is_none(), "the worker ends");
         drop(rolled_back);
-        committed.deliver(PendingEvent {
+        committed.deliver(vec![PendingEvent {
             id: EventId::from_unique(1),
             project: project.clone(),
             invoice: None,
@@ -134,7 +141,7 @@ mod tests {
             attempts: 0,
             resent_after: 0,
             project_version: 1,
-        });
+        }]);
         let delivery = claimed.recv().await.unwrap();
         assert_eq!(due.in_flight().free(&project), FIRST_LIMIT - 1);
         assert!(claimed.recv().await.is_none());

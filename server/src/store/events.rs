@@ -7,6 +7,7 @@ use super::pending_event::PendingEvent;
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
+use std::iter;
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -77,7 +78,7 @@ impl NewEvent<'_> {
 const INSERTED: usize = 11;
 
 /// Inserts callbacks. One that is due and waits for no other is claimed at once for the worker of this server, if
-/// its project may have one more delivery in flight.
+/// its project may have one more delivery in flight. Those that wait for it only are delivered with it.
 pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
@@ -91,7 +92,9 @@ pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
         rows.join(", ")
     );
     let mut insert = sqlx::query(AssertSqlSafe(sql));
-    for new in new {
+    let mut rest = new;
+    while let [new, later @ ..] = rest {
+        rest = later;
         let reservation = (new.due && new.is_first())
             .then(|| tx.reserve(new.project))
             .flatten();
@@ -109,7 +112,11 @@ pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
             .bind(leased_until)
             .bind(new.now);
         match reservation {
-            Some(reservation) => tx.claimed(reservation, new.pending()),
+            Some(reservation) => {
+                let waiting = later.iter().take_while(|later| !later.due);
+                let events = iter::once(new).chain(waiting).map(NewEvent::pending);
+                tx.claimed(reservation, events.collect());
+            }
             None if new.due => tx.made_due(new.project),
             None => {}
         }

@@ -2,10 +2,12 @@
 //! NOTIFY). Where there are none, servers read the invoice every few seconds instead, and so they do after
 //! one that was lost.
 
+use super::connections::Connections;
 use super::error::{Result, is_unsupported};
-use super::pooler::{Pool, Sessions};
+use super::executor::Pool;
+use super::sessions::Sessions;
+use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AnyPool, Executor};
 use std::str::FromStr;
 use std::time::Duration;
 use till_shared::id::InvoiceId;
@@ -28,13 +30,13 @@ pub(super) struct Notifications {
 impl Notifications {
     /// Checks whether the database has notifications, which arrive at `listen_url`; `None` if it never will.
     pub(super) async fn new(
-        pool: &AnyPool,
+        connections: &Connections,
         sessions: Sessions,
         listen_url: &str,
     ) -> Result<Option<Self>> {
         // Another failure may be over by the next change.
         if let Err(error) = (Pool {
-            pool,
+            connections,
             sessions,
             turns: None,
         })
@@ -46,7 +48,7 @@ impl Notifications {
             return Ok(None);
         }
         let (changed, receiver) = unbounded_channel();
-        tokio::spawn(tell_others(pool.clone(), sessions, receiver));
+        tokio::spawn(tell_others(connections.clone(), sessions, receiver));
         Ok(Some(Self {
             listener: PgConnectOptions::from_str(listen_url)?,
             changed,
@@ -74,7 +76,11 @@ const PROBE: &str = "select pg_notify('till_invoice', '')";
 
 /// Sends a notification for each invoice that changed, many in one statement. PostgreSQL commits the
 /// transactions that notify one after the other, for which those that change invoices do not wait.
-async fn tell_others(pool: AnyPool, sessions: Sessions, mut changed: UnboundedReceiver<InvoiceId>) {
+async fn tell_others(
+    connections: Connections,
+    sessions: Sessions,
+    mut changed: UnboundedReceiver<InvoiceId>,
+) {
     let mut invoices = vec![];
     let mut failing = false;
     while changed.recv_many(&mut invoices, BATCH).await > 0 {
@@ -86,7 +92,7 @@ async fn tell_others(pool: AnyPool, sessions: Sessions, mut changed: UnboundedRe
         )
         .bind(CHANNEL)
         .bind(ids.join(" "))
-        .execute(Pool { pool: &pool, sessions, turns: None })
+        .execute(Pool { connections: &connections, sessions, turns: None })
         .await;
         if let Err(error) = &told
             && !failing

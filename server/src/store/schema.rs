@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::error::{Result, StoreError, is_unsupported};
 use super::indexes;
-use super::pooler::Sessions;
+use super::sessions::Sessions;
 use crate::private_file;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::Migrator;

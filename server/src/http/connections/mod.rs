@@ -151,10 +151,11 @@ impl Server {
             let in_progress = requests.begin();
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = self.router.call(request);
-            async move {
+            // Boxed: hyper has room for it also while the connection is idle.
+            Box::pin(async move {
                 let response = response.await?;
                 Ok::<_, std::convert::Infallible>(response.map(|body| in_progress.until_sent(body)))
-            }
+            })
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
         let (head, keep_alive) = (
