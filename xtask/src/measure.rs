@@ -45,7 +45,7 @@ pub fn size(top: u32, save: bool) -> Result<()> {
 
 /// `cargo xtask bench server`.
 pub fn bench_server(seconds: u32, only: Vec<String>) -> Result<()> {
-    setup::wrk()?;
+    setup::load_tools()?;
     let mut arguments = vec![seconds.to_string()];
     arguments.extend(only);
     on_both_databases("bench-server", &arguments)

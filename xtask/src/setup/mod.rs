@@ -76,9 +76,11 @@ pub fn make() -> Result<()> {
     package("make", "the server")
 }
 
-/// Finds or installs wrk, which makes the requests of benchmarks.
-pub fn wrk() -> Result<()> {
-    package("wrk", "the benchmark")
+/// Finds or installs wrk, which makes the requests of benchmarks, and cpulimit, which gives processes a share of a
+/// processor.
+pub fn load_tools() -> Result<()> {
+    package("wrk", "the benchmark")?;
+    package("cpulimit", "the benchmark")
 }
 
 /// Finds or installs a program whose package has its name.

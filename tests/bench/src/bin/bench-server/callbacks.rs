@@ -91,6 +91,16 @@ impl Shops {
         Ok(())
     }
 
+    /// Creates events that are not measured. The database then knows of how many rows it plans for, as it does on a
+    /// server that has run for a while.
+    async fn warm_up(&self, length: Duration) -> Result<()> {
+        self.load(length, Duration::ZERO).await?;
+        sqlx::query("analyze")
+            .execute(&self.app.store().await?)
+            .await?;
+        Ok(())
+    }
+
     /// Has clients create events of all these projects for `length`, each after `pause`, and waits until they have
     /// arrived.
     async fn load(&self, length: Duration, pause: Duration) -> Result<Arrived> {
@@ -137,6 +147,7 @@ end
 async fn to_one_project(database: &str, length: Duration) -> Result<()> {
     let mut shops = Shops::start().await?;
     shops.create_fast(1).await?;
+    shops.warm_up(length).await?;
     let server = shops.app.process_id().context("no server")?;
     let mut rounds = vec![];
     let mut used = [Duration::ZERO; 2];
@@ -166,6 +177,8 @@ async fn to_many_projects(database: &str, length: Duration) -> Result<()> {
     healthy.create_fast(PROJECTS - HANGING).await?;
     some_hang.create_fast(PROJECTS - HANGING).await?;
     add_backlog(&some_hang).await?;
+    healthy.warm_up(length).await?;
+    some_hang.warm_up(length).await?;
     let pause = Duration::from_secs(1) * u32::try_from(CLIENTS)? / u32::try_from(FEW)?;
     for (load, pause) in [("many", Duration::ZERO), ("few", pause)] {
         let (mut without, mut with) = (vec![], vec![]);
@@ -212,6 +225,5 @@ async fn add_backlog(shops: &Shops) -> Result<()> {
             .await
             .with_context(|| format!("the backlog of project {number}"))?;
     }
-    sqlx::query("analyze events").execute(&store).await?;
     Ok(())
 }

@@ -11,10 +11,13 @@ use till_tests::cards::APPROVED;
 use till_tests::client::{Api, card};
 use till_tests::faults::relay::Relay;
 use till_tests::ledger::{assert_consistent, until_settled};
+use till_tests::process::{self, Running};
 
 const BUYERS: usize = 32;
 /// How often one server and three are measured, in turn.
 const ROUNDS: usize = 3;
+/// What one server may take of a processor where the servers are to be the limit, in percent.
+const SHARE: u32 = 12;
 
 /// Runs buyers for a time. Returns the sorted durations from order to payment.
 async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
@@ -42,23 +45,45 @@ async fn pay(api: &Api, name: &str, length: Duration) -> Result<Vec<Duration>> {
     Ok(all)
 }
 
-/// Measures payments for `length` and prints the result.
+/// Measures payments for `length` and prints the result: with servers that take as much of the processors as there
+/// is, and with servers of which each has a small share.
 pub async fn measure(database: &str, length: Duration) -> Result<()> {
-    let (mut one, mut three) = (vec![], vec![]);
-    for _ in 0..ROUNDS {
-        one.push(measure_servers(database, 1, length).await?);
-        three.push(measure_servers(database, 3, length).await?);
+    for is_limited in [false, true] {
+        let (mut one, mut three) = (vec![], vec![]);
+        for _ in 0..ROUNDS {
+            one.push(measure_servers(database, 1, is_limited, length).await?);
+            three.push(measure_servers(database, 3, is_limited, length).await?);
+        }
+        let (one, three) = (median(one), median(three));
+        let limits = if is_limited {
+            format!("each server with {SHARE} % of a processor")
+        } else {
+            "servers without limits".to_owned()
+        };
+        println!(
+            "{database}, {limits}: {one:.0} payments/s with one server, {three:.0} with three: {:.2} times as many \
+             (medians)",
+            three / one
+        );
     }
-    let (one, three) = (median(one), median(three));
-    println!(
-        "{database}: {one:.0} payments/s with one server, {three:.0} with three: {:.2} times as many (medians)",
-        three / one
-    );
     Ok(())
 }
 
+/// Has a process take no more than [`SHARE`] of a processor until the limiter is terminated.
+async fn limit(process: u32) -> Result<Running> {
+    let mut limiter = process::command("sh");
+    // The limiter does not say at once that it has begun.
+    let script = format!("echo limited && exec cpulimit --pid {process} --limit {SHARE}");
+    Running::start(limiter.args(["-c", &script]), "limited").await
+}
+
 /// Returns the number of payments per second.
-async fn measure_servers(database: &str, servers: usize, length: Duration) -> Result<f64> {
+async fn measure_servers(
+    database: &str,
+    servers: usize,
+    is_limited: bool,
+    length: Duration,
+) -> Result<f64> {
     let balancer = Relay::start().await?;
     let setup = Setup {
         server_relay: Some(&balancer),
@@ -94,11 +119,19 @@ async fn measure_servers(database: &str, servers: usize, length: Duration) -> Re
     let api = Api::new(url.unwrap_or(&balancer.url.as_str()), &app.keys)?;
     pay(&api, "warm", Duration::from_secs(2)).await?;
     until_settled(&app, Duration::from_secs(120)).await?;
+    let mut limiters = vec![];
+    for process in processes.iter().filter(|_| is_limited) {
+        limiters.push(limit(*process).await?);
+    }
     let before = used()?;
     let took = pay(&api, "hot", length).await?;
     let start = Instant::now();
     until_settled(&app, Duration::from_secs(120)).await?;
     let rest = start.elapsed();
+    for limiter in limiters {
+        // It lets a process that it has stopped go on.
+        limiter.terminate().await?;
+    }
     let count = u32::try_from(took.len()).context("too many payments")?;
     let after = used()?;
     let each = |part: usize| (after[part] - before[part]) / count;
