@@ -21,6 +21,9 @@ const MOST: [(&str, usize); 5] = [
     ("callbacks", 3),
 ];
 
+/// What begins and ends transactions.
+const ENDS: [&str; 4] = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"];
+
 /// What the jobs in the background look for, whether there are payments or not.
 const BACKGROUND: [&str; 6] = [
     "with recursive",
@@ -58,9 +61,7 @@ fn statements(log: &str) -> Result<BTreeMap<String, Vec<String>>> {
             continue;
         };
         // A new connection has its settings first.
-        if ["BEGIN", "BEGIN IMMEDIATE", "COMMIT"].contains(&summary)
-            || summary.starts_with("set statement_timeout")
-        {
+        if ENDS.contains(&summary) || summary.starts_with("set statement_timeout") {
             continue;
         }
         let part = match line["spans"][0]["otel.name"].as_str() {
