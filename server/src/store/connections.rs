@@ -289,8 +289,10 @@ async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
 }
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
-/// an index to use: without statistics, as in a new database, PostgreSQL would plan to read whole tables while
-/// they are small, and keep to that. Other engines do not have the last two settings.
+/// an index to use, whatever its values are, and is planned once: without statistics, as in a new database, PostgreSQL
+/// would plan to read whole tables while they are small, and keep to that. Other engines do not have the last three
+/// settings.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
     set idle_in_transaction_session_timeout = '30s'; \
-    select set_config(name, 'off', false) from pg_settings where name in ('enable_seqscan', 'jit');";
+    select set_config(name, case name when 'plan_cache_mode' then 'force_generic_plan' else 'off' end, false) \
+    from pg_settings where name in ('enable_seqscan', 'jit', 'plan_cache_mode');";
