@@ -119,38 +119,61 @@ impl Connections {
         Ok(results)
     }
 
-    /// Begins a transaction that can write, in this turn. Through a pooler it begins again if the pooler had a session
-    /// that PostgreSQL has closed, of which the connection to the pooler knows nothing.
+    /// Begins a transaction that can write, in this turn.
     ///
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
     pub(super) async fn begin(&self, turn: Option<Turn>) -> sqlx::Result<Lent> {
         let opener = self.pool.manager();
-        let (statement, times) = match (opener.engine, opener.sessions) {
+        let mut lent = match (opener.engine, opener.sessions) {
             // A deferred transaction fails if another one writes between its read and its write.
-            (Engine::Sqlite, _) => ("BEGIN IMMEDIATE", 0),
-            (Engine::Postgres, Sessions::Own) => ("BEGIN", 0),
-            (Engine::Postgres, Sessions::Shared) => (LIMITED, 1),
+            (Engine::Sqlite, _) => self.begin_with("BEGIN IMMEDIATE").await?,
+            (Engine::Postgres, Sessions::Own) => self.begin_with("BEGIN").await?,
+            (Engine::Postgres, Sessions::Shared) => self.begin_with(LIMITED).await?,
         };
+        lent.turn = turn;
+        Ok(lent)
+    }
+
+    /// Begins a transaction of PostgreSQL whose statements are planned for their values. Through a pooler, all are.
+    ///
+    /// # Errors
+    /// When no connection becomes free in time, or the database fails.
+    pub(super) async fn begin_planned(&self) -> sqlx::Result<Lent> {
+        match self.pool.manager().sessions {
+            Sessions::Own => self.begin_with(PLANNED).await,
+            Sessions::Shared => self.begin_with(LIMITED).await,
+        }
+    }
+
+    /// Through a pooler it begins again if the pooler had a session that PostgreSQL has closed, of which the
+    /// connection to the pooler knows nothing.
+    async fn begin_with(&self, statement: &'static str) -> sqlx::Result<Lent> {
+        let is_shared = self.pool.manager().sessions == Sessions::Shared;
         let begin = || async {
             let mut lent = self.take().await?;
             lent.unfinished = Some(Unfinished::Transaction);
             lent.connection().execute(statement).await?;
             Ok(lent)
         };
-        let at_once = ConstantBuilder::new().with_delay(Duration::ZERO);
-        let mut lent = begin
-            .retry(at_once.with_max_times(times))
-            .when(is_closed)
-            .await?;
-        lent.turn = turn;
-        Ok(lent)
+        let once_more = ConstantBuilder::new()
+            .with_delay(Duration::ZERO)
+            .with_max_times(1);
+        begin
+            .retry(once_more)
+            .when(|error| is_shared && is_closed(error))
+            .await
     }
 }
 
 /// Begins a transaction and limits it, in one round trip.
 const LIMITED: &str = "begin; set local statement_timeout = '10s'; \
     set local idle_in_transaction_session_timeout = '30s'";
+
+/// Begins a transaction whose statements are planned for their values, in one round trip. Other engines do not have
+/// this setting.
+const PLANNED: &str = "begin; select set_config(name, 'force_custom_plan', true) \
+    from pg_settings where name = 'plan_cache_mode'";
 
 /// Whether the session or the connection was closed: connection_exception, which PgBouncer reports, and
 /// admin_shutdown. A statement that waited in vain for a session does not wait again.
@@ -289,7 +312,7 @@ async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
 }
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
-/// an index to use, whatever its values are, and is planned once: without statistics, as in a new database, PostgreSQL
+/// an index to use, and is planned once, but for lists ([`PLANNED`]): without statistics, as in a new database, PostgreSQL
 /// would plan to read whole tables while they are small, and keep to that. Other engines do not have the last three
 /// settings.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \

@@ -17,6 +17,8 @@ pub struct Pool<'a> {
     pub(super) sessions: Sessions,
     /// The turns of writers, which a statement waits for.
     pub(super) turns: Option<&'a Turns>,
+    /// Whether PostgreSQL plans each statement for its values.
+    pub(super) is_planned: bool,
 }
 
 impl Pool<'_> {
@@ -26,15 +28,15 @@ impl Pool<'_> {
                 .write(self.connections.run(query), |all| has_changed(all))
                 .await;
         }
-        if self.sessions == Sessions::Own {
+        if self.sessions == Sessions::Own && !self.is_planned {
             return self.connections.run(query).await;
         }
-        let mut tx = self.connections.begin(None).await?;
-        let results = tx
-            .connection()
-            .fetch_many(Unnamed(query))
-            .try_collect()
-            .await?;
+        let mut tx = self.connections.begin_planned().await?;
+        let connection = Connection {
+            connection: tx.connection(),
+            sessions: self.sessions,
+        };
+        let results = connection.fetch_many(query).try_collect().await?;
         tx.commit().await?;
         Ok(results)
     }

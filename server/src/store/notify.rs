@@ -39,6 +39,7 @@ impl Notifications {
             connections,
             sessions,
             turns: None,
+            is_planned: false,
         })
         .execute(PROBE)
         .await
@@ -92,7 +93,7 @@ async fn tell_others(
         )
         .bind(CHANNEL)
         .bind(ids.join(" "))
-        .execute(Pool { connections: &connections, sessions, turns: None })
+        .execute(Pool { connections: &connections, sessions, turns: None, is_planned: false })
         .await;
         if let Err(error) = &told
             && !failing

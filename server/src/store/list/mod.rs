@@ -211,6 +211,6 @@ impl List {
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),
         });
-        Ok(query.fetch_all(store.pool()).await?)
+        Ok(query.fetch_all(store.lists()).await?)
     }
 }

@@ -121,7 +121,7 @@ impl List {
                 Value::Text(text) => query.bind(text),
                 Value::Number(number) => query.bind(number),
             });
-            let count: i64 = query.fetch_one(store.pool()).await?;
+            let count: i64 = query.fetch_one(store.lists()).await?;
             if count <= FEW {
                 self.add(Lead::Set(set), condition);
                 return Ok(());
