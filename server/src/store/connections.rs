@@ -12,6 +12,7 @@ use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult,
 };
 use futures::TryStreamExt;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::{AnyQueryResult, AnyRow};
 use sqlx::{Any, AnyConnection, Connection as _, Either, Execute, Executor, Row};
 use std::io::ErrorKind;
@@ -36,7 +37,8 @@ pub(super) struct Connections {
 /// Opens connections.
 #[derive(Debug)]
 struct Opener {
-    url: String,
+    /// With the password.
+    url: SecretString,
     engine: Engine,
     sessions: Sessions,
 }
@@ -69,7 +71,7 @@ impl Connections {
         most: u32,
     ) -> sqlx::Result<Self> {
         let opener = Opener {
-            url: url.to_owned(),
+            url: url.into(),
             engine,
             sessions,
         };
@@ -170,8 +172,8 @@ impl Connections {
 const LIMITED: &str = "begin; set local statement_timeout = '10s'; \
     set local idle_in_transaction_session_timeout = '30s'";
 
-/// Begins a transaction whose statements are planned for their values, in one round trip. Other engines do not have
-/// this setting.
+/// Begins a transaction whose statements are planned for their values, in one round trip. Some engines do not
+/// have this setting.
 const PLANNED: &str = "begin; select set_config(name, 'force_custom_plan', true) \
     from pg_settings where name = 'plan_cache_mode'";
 
@@ -246,7 +248,7 @@ async fn finish(connection: &mut AnyConnection, unfinished: Unfinished) -> sqlx:
 
 impl Opener {
     async fn open(&self) -> sqlx::Result<AnyConnection> {
-        let mut connection = AnyConnection::connect(&self.url).await?;
+        let mut connection = AnyConnection::connect(self.url.expose_secret()).await?;
         match (self.engine, self.sessions) {
             (Engine::Sqlite, _) => set_up_sqlite(&mut connection).await?,
             (Engine::Postgres, Sessions::Own) => {
@@ -313,7 +315,7 @@ async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
 /// an index to use, and is planned once, but for lists ([`PLANNED`]): without statistics, as in a new database, PostgreSQL
-/// would plan to read whole tables while they are small, and keep to that. Other engines do not have the last three
+/// would plan to read whole tables while they are small, and keep to that. Some engines do not have the last three
 /// settings.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
     set idle_in_transaction_session_timeout = '30s'; \
