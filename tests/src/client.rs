@@ -38,6 +38,11 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
+    /// Returns the body without the request's id, which may contain any digits.
+    pub fn said(&self) -> String {
+        self.text.replace(self.header("x-request-id"), "")
+    }
+
     /// Returns a header; empty if absent.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).and_then(|v| v.to_str().ok());

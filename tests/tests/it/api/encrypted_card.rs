@@ -53,7 +53,7 @@ async fn what_cannot_be_decrypted_is_refused_and_changes_nothing() -> Result<()>
         let answer = app.api.pay(&opened, &body).await?;
         let fields = answer.problem(422, "invalid-request")?;
         ensure!(fields == ["encrypted_card"], "{text}: {answer:?}");
-        ensure!(!answer.text.contains("4242"), "{answer:?}");
+        ensure!(!answer.said().contains("4242"), "{answer:?}");
         Ok(())
     };
 

@@ -175,7 +175,7 @@ async fn a_card_number_is_never_echoed() -> Result<()> {
             "{body}: {answer:?}"
         );
         ensure!(!answer.text.contains(&digits[..9]), "{answer:?}");
-        ensure!(!answer.text.contains("123"), "{answer:?}");
+        ensure!(!answer.said().contains("123"), "{answer:?}");
         let parser = OF_PARSERS.iter().find(|word| answer.text.contains(**word));
         ensure!(parser.is_none(), "{body} says {parser:?}: {answer:?}");
     }
