@@ -60,8 +60,9 @@ fn statements(log: &str) -> Result<BTreeMap<String, Vec<String>>> {
         let Some(summary) = line["summary"].as_str() else {
             continue;
         };
-        // A new connection has its settings first.
-        if ENDS.contains(&summary) || summary.starts_with("set statement_timeout") {
+        // A new connection has its settings first, and through a pooler a transaction.
+        let sets = ["set statement_timeout", "begin; set local"];
+        if ENDS.contains(&summary) || sets.iter().any(|set| summary.starts_with(set)) {
             continue;
         }
         let part = match line["spans"][0]["otel.name"].as_str() {
