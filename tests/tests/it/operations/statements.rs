@@ -17,7 +17,8 @@ const MOST: [(&str, usize); 5] = [
     ("GET /v1/widget/invoices/{invoice}", 2),
     ("POST /v1/widget/invoices/{invoice}/payments", 9),
     ("POST /v1/connectors/{kind}/{account}/webhooks", 5),
-    // The two callbacks are claimed when they are inserted, and their deliveries recorded together.
+    // The first callback is claimed when it is inserted. The second one waits for it only, so that it is delivered
+    // without a claim, and one transaction records both.
     ("callbacks", 3),
 ];
 
