@@ -137,14 +137,14 @@ impl Connections {
         Ok(lent)
     }
 
-    /// Begins a transaction of PostgreSQL whose statements are planned for their values. Through a pooler, all are.
+    /// Begins a transaction of PostgreSQL that reads lists.
     ///
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
-    pub(super) async fn begin_planned(&self) -> sqlx::Result<Lent> {
+    pub(super) async fn begin_lists(&self) -> sqlx::Result<Lent> {
         match self.pool.manager().sessions {
-            Sessions::Own => self.begin_with(PLANNED).await,
-            Sessions::Shared => self.begin_with(LIMITED).await,
+            Sessions::Own => self.begin_with(LISTS).await,
+            Sessions::Shared => self.begin_with(LIMITED_LISTS).await,
         }
     }
 
@@ -169,13 +169,25 @@ impl Connections {
 }
 
 /// Begins a transaction and limits it, in one round trip.
-const LIMITED: &str = "begin; set local statement_timeout = '10s'; \
-    set local idle_in_transaction_session_timeout = '30s'";
+macro_rules! limited {
+    () => {
+        "begin; set local statement_timeout = '10s'; set local idle_in_transaction_session_timeout = '30s'"
+    };
+}
 
-/// Begins a transaction whose statements are planned for their values, in one round trip. Some engines do not
-/// have this setting.
-const PLANNED: &str = "begin; select set_config(name, 'force_custom_plan', true) \
-    from pg_settings where name = 'plan_cache_mode'";
+/// The statements of lists are planned for their values, and read indexes no further than they have to, as they would
+/// for a bitmap. Some engines do not have these settings.
+macro_rules! for_lists {
+    () => {
+        "select set_config(name, case name when 'plan_cache_mode' then 'force_custom_plan' \
+         when 'enable_bitmapscan' then 'off' else '0' end, true) from pg_settings \
+         where name in ('plan_cache_mode', 'enable_bitmapscan', 'max_parallel_workers_per_gather')"
+    };
+}
+
+const LIMITED: &str = limited!();
+const LISTS: &str = concat!("begin; ", for_lists!());
+const LIMITED_LISTS: &str = concat!(limited!(), "; ", for_lists!());
 
 /// Whether the session or the connection was closed: connection_exception, which PgBouncer reports, and
 /// admin_shutdown. A statement that waited in vain for a session does not wait again.
@@ -314,10 +326,12 @@ async fn set_up_sqlite(connection: &mut AnyConnection) -> sqlx::Result<()> {
 }
 
 /// A statement ends in time, and the transaction of a server that is gone releases its locks. Every statement has
-/// an index to use, and is planned once, but for lists ([`PLANNED`]): without statistics, as in a new database, PostgreSQL
-/// would plan to read whole tables while they are small, and keep to that. Some engines do not have the last three
-/// settings.
+/// an index to use, and is planned once, but for lists ([`LISTS`]): without statistics, as in a new database, PostgreSQL
+/// would plan to read whole tables while they are small, and keep to that. Workers take longer to start than such a
+/// statement takes. Some engines do not have the last four settings.
 const POSTGRES_SETTINGS: &str = "set statement_timeout = '10s'; \
     set idle_in_transaction_session_timeout = '30s'; \
-    select set_config(name, case name when 'plan_cache_mode' then 'force_generic_plan' else 'off' end, false) \
-    from pg_settings where name in ('enable_seqscan', 'jit', 'plan_cache_mode');";
+    select set_config(name, case name when 'plan_cache_mode' then 'force_generic_plan' \
+        when 'max_parallel_workers_per_gather' then '0' else 'off' end, false) \
+    from pg_settings \
+    where name in ('enable_seqscan', 'jit', 'plan_cache_mode', 'max_parallel_workers_per_gather');";

@@ -222,14 +222,14 @@ impl Store {
             connections: &self.connections,
             sessions: self.sessions,
             turns: None,
-            is_planned: false,
+            is_list: false,
         }
     }
 
     /// The pool, for lists: which index is the best for one depends on its values.
     pub(super) fn lists(&self) -> Pool<'_> {
         Pool {
-            is_planned: self.engine == Engine::Postgres,
+            is_list: self.engine == Engine::Postgres,
             ..self.pool()
         }
     }

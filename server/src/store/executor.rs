@@ -17,8 +17,8 @@ pub struct Pool<'a> {
     pub(super) sessions: Sessions,
     /// The turns of writers, which a statement waits for.
     pub(super) turns: Option<&'a Turns>,
-    /// Whether PostgreSQL plans each statement for its values.
-    pub(super) is_planned: bool,
+    /// Whether the statements are those of lists, on PostgreSQL.
+    pub(super) is_list: bool,
 }
 
 impl Pool<'_> {
@@ -28,10 +28,11 @@ impl Pool<'_> {
                 .write(self.connections.run(query), |all| has_changed(all))
                 .await;
         }
-        if self.sessions == Sessions::Own && !self.is_planned {
-            return self.connections.run(query).await;
-        }
-        let mut tx = self.connections.begin_planned().await?;
+        let mut tx = match (self.is_list, self.sessions) {
+            (true, _) => self.connections.begin_lists().await?,
+            (false, Sessions::Shared) => self.connections.begin(None).await?,
+            (false, Sessions::Own) => return self.connections.run(query).await,
+        };
         let connection = Connection {
             connection: tx.connection(),
             sessions: self.sessions,

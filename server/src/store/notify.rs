@@ -39,7 +39,7 @@ impl Notifications {
             connections,
             sessions,
             turns: None,
-            is_planned: false,
+            is_list: false,
         })
         .execute(PROBE)
         .await
@@ -93,7 +93,7 @@ async fn tell_others(
         )
         .bind(CHANNEL)
         .bind(ids.join(" "))
-        .execute(Pool { connections: &connections, sessions, turns: None, is_planned: false })
+        .execute(Pool { connections: &connections, sessions, turns: None, is_list: false })
         .await;
         if let Err(error) = &told
             && !failing
