@@ -14,15 +14,20 @@ use crate::connectors::{
     self, Account, Carrier, Ctx, KnownPayments, PaymentKey, Postponed, Subject,
 };
 use crate::crypto::Keys;
+use crate::store::invoices::NewInvoices;
 use crate::store::payments::PaymentToChange;
 use crate::store::project_cache::Projects;
+use crate::store::secret_keys::SecretKeys;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use async_trait::async_trait;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use key_check::check_keys;
+use moka::future::Cache;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
+use till_shared::card_data::CardEncryptionKey;
 use till_shared::id::InvoiceId;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +44,9 @@ const UNPROVEN_CALLS: Quota = Quota::per_minute(NonZeroU32::MIN.saturating_add(5
 /// How often a server records that a credential was used.
 const RECORDED_USES: Quota = Quota::per_minute(NonZeroU32::MIN);
 
+/// For how long a public key for cards is used without being read again.
+const CARD_KEY_KEPT: Duration = Duration::from_secs(60);
+
 /// The number of payments from which those without recent calls are forgotten.
 const MANY_SUBJECTS: usize = 10_000;
 
@@ -48,6 +56,12 @@ pub struct App {
     pub store: Store,
     /// The projects.
     pub projects: Projects,
+    /// The projects' secret keys.
+    pub secret_keys: SecretKeys,
+    /// Inserts invoices.
+    pub new_invoices: NewInvoices,
+    /// The public keys to which browsers encrypt cards, each with its day.
+    pub card_keys: Cache<i64, CardEncryptionKey>,
     /// The server's own keys.
     pub keys: Arc<Keys>,
     /// The settings.
@@ -178,6 +192,12 @@ impl App {
             speedup: config.speedup,
         };
         Ok(Arc::new(Self {
+            secret_keys: SecretKeys::new(store.clone()),
+            new_invoices: NewInvoices::new(store.clone()),
+            card_keys: Cache::builder()
+                .max_capacity(2)
+                .time_to_live(CARD_KEY_KEPT)
+                .build(),
             store,
             projects,
             keys,

@@ -30,8 +30,18 @@ const FIELD: &str = "encrypted_card";
 pub async fn public_key(app: &App) -> Result<CardEncryptionKey> {
     let now = clock::now_ms();
     let day = now.div_euclid(DAY);
+    if let Some(key) = app.card_keys.get(&day).await {
+        return Ok(key);
+    }
+    let row = key_of_day(app, day, now).await?;
+    let key = private_key(app, &row)?.public_jwk(&row.id);
+    app.card_keys.insert(day, key.clone()).await;
+    Ok(key)
+}
+
+async fn key_of_day(app: &App, day: i64, now: i64) -> Result<CardEncryptionKeyRow> {
     if let Some(known) = app.store.card_encryption_key_of(day).await? {
-        return Ok(private_key(app, &known)?.public_jwk(&known.id));
+        return Ok(known);
     }
     let id = new_key_id();
     let text = PrivateKey::generate()?.to_text();
@@ -43,8 +53,7 @@ pub async fn public_key(app: &App) -> Result<CardEncryptionKey> {
     };
     app.store.insert_card_encryption_key(&new, day, now).await?;
     let stored = app.store.card_encryption_key_of(day).await?;
-    let stored = stored.unwrap_or(new);
-    Ok(private_key(app, &stored)?.public_jwk(&stored.id))
+    Ok(stored.unwrap_or(new))
 }
 
 /// Decrypts a card: JSON with the card, the invoice that it is for and the time.

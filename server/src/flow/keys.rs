@@ -38,7 +38,7 @@ pub struct KeyOwner {
 /// When the store fails.
 pub async fn find(app: &App, key: &str) -> Result<Option<KeyOwner>> {
     let (hash, now) = (crypto::key_hash(key), clock::now_ms());
-    let Some(found) = app.store.key_of_project(&hash, now).await? else {
+    let Some(found) = app.secret_keys.find(hash.clone(), now).await? else {
         return Ok(None);
     };
     let KeyOfProject {

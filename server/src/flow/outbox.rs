@@ -98,10 +98,25 @@ pub async fn write_events_with(
     app: &App,
     tx: &mut Tx,
     project: &Project,
-    (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
+    of_invoice: (&mut InvoiceRow, &[PaymentRow]),
     subject: Subject<'_>,
     kinds: &[EventType],
 ) -> Result<()> {
+    let new = events_of(app, project, of_invoice, subject, kinds)?;
+    Ok(events::insert(tx, &new).await?)
+}
+
+/// Returns the callbacks of the types that the project wants for an invoice, with the next sequence numbers.
+///
+/// # Errors
+/// When a callback can't be written as JSON.
+pub fn events_of<'a>(
+    app: &App,
+    project: &'a Project,
+    (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
+    subject: Subject<'_>,
+    kinds: &[EventType],
+) -> Result<Vec<NewEvent<'a>>> {
     let transition = subject.transition(invoice);
     let now = clock::now_ms();
     let mut new = vec![];
@@ -123,7 +138,7 @@ pub async fn write_events_with(
             id,
             project: &project.id,
             project_version: project.version,
-            invoice: Some(&invoice.id),
+            invoice: Some(invoice.id.clone()),
             sequence: invoice.event_seq,
             kind: *kind,
             body: serde_json::to_string(&event).map_err(anyhow::Error::from)?,
@@ -132,5 +147,5 @@ pub async fn write_events_with(
             due: new.is_empty(),
         });
     }
-    Ok(events::insert(tx, &new).await?)
+    Ok(new)
 }

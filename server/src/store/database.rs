@@ -1,13 +1,13 @@
 //! The pool of connections and its transactions.
 
 use super::connections::{Connections, Lent};
-use super::due::{Due, Reservation};
+use super::due::Due;
 use super::durability::Log;
+use super::effects::Effects;
 use super::engine::Engine;
 use super::error::Result;
 use super::executor::{Connection, Pool};
 use super::notify::{Changes, Notifications};
-use super::pending_event::PendingEvent;
 use super::schema;
 use super::sessions::Sessions;
 use super::turns::Turns;
@@ -21,10 +21,8 @@ pub struct Tx {
     pub(super) engine: Engine,
     sessions: Sessions,
     notifications: Option<Notifications>,
-    changed: Vec<InvoiceId>,
     due: Due,
-    made_due: Vec<ProjectId>,
-    claimed: Vec<(Reservation, Vec<PendingEvent>)>,
+    effects: Effects,
     audited: Vec<Audited>,
 }
 
@@ -47,23 +45,18 @@ impl Tx {
 
     /// Tells other servers, after the transaction is committed, that an invoice changed.
     pub(super) fn changed(&mut self, invoice: &InvoiceId) {
-        self.changed.push(invoice.clone());
+        self.effects.changed(invoice);
     }
 
     /// Tells the worker that delivers callbacks, after the transaction is committed, that some of a project are
     /// due.
     pub(super) fn made_due(&mut self, project: &ProjectId) {
-        self.made_due.push(project.clone());
+        self.effects.made_due(project);
     }
 
-    /// Reserves a delivery for a callback that this transaction inserts ([`Due::reserve`]).
-    pub(super) fn reserve(&self, project: &ProjectId) -> Option<Reservation> {
-        self.due.reserve(project)
-    }
-
-    /// Hands callbacks to the worker, after the transaction is committed.
-    pub(super) fn claimed(&mut self, reservation: Reservation, events: Vec<PendingEvent>) {
-        self.claimed.push((reservation, events));
+    /// What happens after the transaction is committed, and what there is to do for the worker.
+    pub(super) fn effects(&mut self) -> (&mut Effects, &Due) {
+        (&mut self.effects, &self.due)
     }
 
     /// Has an entry of the audit log written to the log once the transaction is committed.
@@ -78,15 +71,7 @@ impl Tx {
     /// When the database fails. The transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
-        self.due.add(self.made_due);
-        for (reservation, events) in self.claimed {
-            reservation.deliver(events);
-        }
-        if let Some(notifications) = self.notifications {
-            for invoice in self.changed {
-                notifications.changed(invoice);
-            }
-        }
+        self.effects.happen(&self.due, self.notifications.as_ref());
         for Audited {
             seq,
             hash,
@@ -180,10 +165,8 @@ impl Store {
             engine: self.engine,
             sessions: self.sessions,
             notifications: self.notifications.clone(),
-            changed: vec![],
             due: self.due.clone(),
-            made_due: vec![],
-            claimed: vec![],
+            effects: Effects::default(),
             audited: vec![],
         })
     }
@@ -209,6 +192,11 @@ impl Store {
             Some(turns) => Ok(turns.durable().await?),
             None => Ok(()),
         }
+    }
+
+    /// Has the effects of a statement happen that has written outside a transaction.
+    pub(super) fn happen(&self, effects: Effects) {
+        effects.happen(&self.due, self.notifications.as_ref());
     }
 
     /// Returns what there is to do for the worker that delivers callbacks.

@@ -90,6 +90,34 @@ impl Engine {
         }
     }
 
+    /// The statement that inserts the rows of a JSON list, if a condition holds.
+    pub(super) fn insert(
+        self,
+        table: &str,
+        columns: &[(&str, &str)],
+        list: &str,
+        condition: &str,
+    ) -> String {
+        let names = names(columns);
+        let rows = self.rows(list, columns);
+        format!("insert into {table} ({names}) select {names} from {rows} as new where {condition}")
+    }
+
+    /// The statement that sets columns of a row to those of the row in a JSON list.
+    pub(super) fn update(
+        self,
+        table: &str,
+        columns: &[(&str, &str)],
+        list: &str,
+        id: &str,
+    ) -> String {
+        let names = names(columns);
+        let rows = self.rows(list, columns);
+        format!(
+            "update {table} set ({names}) = (select {names} from {rows} as new) where {table}.id = {id}"
+        )
+    }
+
     /// The condition that a value is among those of a select, of which there are few. PostgreSQL expects few elements
     /// of an array, and uses the value's index whether it has statistics or not.
     pub(super) fn among(self, value: &str, select: &str) -> String {
@@ -106,4 +134,9 @@ impl Engine {
             Self::Postgres => format!("select json_array_elements_text(cast({list} as json))"),
         }
     }
+}
+
+fn names(columns: &[(&str, &str)]) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
 }

@@ -1,6 +1,7 @@
 //! Errors of the store.
 
 use sqlx::migrate::MigrateError;
+use std::sync::Arc;
 
 /// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum StoreError {
     /// A stored value has an unknown format.
     #[error("a stored value has an unknown format: {0}")]
     Corrupt(String),
+    /// A batch of calls failed, of which this was one.
+    #[error(transparent)]
+    OfBatch(Arc<StoreError>),
 }
 
 /// The result of a call of the store.
@@ -74,6 +78,7 @@ impl StoreError {
             | Self::Url
             | Self::Outdated
             | Self::Corrupt(_) => false,
+            Self::OfBatch(error) => error.is_transient(),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The table `events`: callbacks, inserted in the transaction of the change they report.
 
-use super::column::{Columns, placeholders};
-use super::due::LEASE_MS;
+use super::column::{Columns, to_json};
+use super::due::{Due, LEASE_MS};
+use super::effects::Effects;
 use super::list::{InvoiceLink, List, Table};
 use super::pending_event::PendingEvent;
 use super::{Result, Store, Tx};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::iter;
@@ -37,7 +39,7 @@ pub struct NewEvent<'a> {
     /// The version of the project.
     pub project_version: i64,
     /// The invoice whose callbacks are delivered in order.
-    pub invoice: Option<&'a InvoiceId>,
+    pub invoice: Option<InvoiceId>,
     /// The position in that order.
     pub sequence: i64,
     /// The event's type.
@@ -64,7 +66,7 @@ impl NewEvent<'_> {
         PendingEvent {
             id: self.id.clone(),
             project: self.project.clone(),
-            invoice: self.invoice.cloned(),
+            invoice: self.invoice.clone(),
             sequence: self.sequence,
             body: self.body.clone(),
             attempts: 0,
@@ -74,54 +76,72 @@ impl NewEvent<'_> {
     }
 }
 
-/// The number of columns that [`insert`] fills.
-const INSERTED: usize = 11;
+/// The columns of a new callback.
+pub(super) const NEW: [(&str, &str); 11] = [
+    ("id", "text"),
+    ("project", "text"),
+    ("invoice", "text"),
+    ("sequence", "bigint"),
+    ("type", "text"),
+    ("body", "text"),
+    ("about", "text"),
+    ("state", "text"),
+    ("next_attempt_at", "bigint"),
+    ("leased_until", "bigint"),
+    ("created_at", "bigint"),
+];
 
-/// Inserts callbacks. One that is due and waits for no other is claimed at once for the worker of this server, if
-/// its project may have one more delivery in flight. Those that wait for it only are delivered with it.
-pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = (0..new.len())
-        .map(|row| placeholders(row * INSERTED + 1, INSERTED))
-        .collect();
-    let sql = format!(
-        "insert into events (id, project, invoice, sequence, type, body, about, state,
-         next_attempt_at, leased_until, created_at) values {}",
-        rows.join(", ")
-    );
-    let mut insert = sqlx::query(AssertSqlSafe(sql));
+/// Returns the values of the columns of new callbacks. One that is due and waits for no other is claimed at once for
+/// the worker of this server, if its project may have one more delivery in flight. Those that wait for it only are
+/// delivered with it.
+pub(super) fn claim_new(effects: &mut Effects, due: &Due, new: &[NewEvent<'_>]) -> Vec<Value> {
+    let mut rows = vec![];
     let mut rest = new;
     while let [new, later @ ..] = rest {
         rest = later;
         let reservation = (new.due && new.is_first())
-            .then(|| tx.reserve(new.project))
+            .then(|| due.reserve(new.project))
             .flatten();
         let leased_until = reservation.is_some().then_some(new.now + LEASE_MS);
-        insert = insert
-            .bind(new.id.as_str())
-            .bind(new.project.as_str())
-            .bind(new.invoice.map(InvoiceId::as_str))
-            .bind(new.sequence)
-            .bind(new.kind.as_str())
-            .bind(&new.body)
-            .bind(&new.about)
-            .bind(DeliveryState::Pending.as_str())
-            .bind(leased_until.or(new.due.then_some(new.now)))
-            .bind(leased_until)
-            .bind(new.now);
+        rows.push(json!({
+            "id": new.id,
+            "project": new.project,
+            "invoice": new.invoice,
+            "sequence": new.sequence,
+            "type": new.kind.as_str(),
+            "body": new.body,
+            "about": new.about,
+            "state": DeliveryState::Pending.as_str(),
+            "next_attempt_at": leased_until.or(new.due.then_some(new.now)),
+            "leased_until": leased_until,
+            "created_at": new.now,
+        }));
         match reservation {
             Some(reservation) => {
                 let waiting = later.iter().take_while(|later| !later.due);
                 let events = iter::once(new).chain(waiting).map(NewEvent::pending);
-                tx.claimed(reservation, events.collect());
+                effects.claimed(reservation, events.collect());
             }
-            None if new.due => tx.made_due(new.project),
+            None if new.due => effects.made_due(new.project),
             None => {}
         }
     }
-    insert.execute(tx.conn()).await?;
+    rows
+}
+
+/// Inserts callbacks.
+pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let (effects, due) = tx.effects();
+    let rows = claim_new(effects, due, new);
+    sqlx::query(AssertSqlSafe(
+        tx.engine.insert("events", &NEW, "$1", "true"),
+    ))
+    .bind(to_json(&rows)?)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

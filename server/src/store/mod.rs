@@ -9,6 +9,7 @@
 pub mod audit_log;
 mod backlog;
 pub mod backup;
+mod batch;
 pub mod buyer_data;
 pub mod card_encryption_keys;
 mod column;
@@ -20,6 +21,7 @@ mod database;
 pub mod disputes;
 pub mod due;
 mod durability;
+mod effects;
 mod embed_scripts;
 pub mod encrypted_values;
 pub mod encryption_keys;

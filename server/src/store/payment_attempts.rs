@@ -37,23 +37,29 @@ impl Attempt<'_> {
     }
 }
 
-/// Counts an attempt in full, as its payment was declined.
-pub async fn decline(tx: &mut Tx, payment: &PaymentId, now: i64) -> Result<()> {
-    sqlx::query("update payment_attempts set points = $1, at = $2 where payment = $3")
-        .bind(DECLINE_POINTS)
-        .bind(now)
-        .bind(payment.as_str())
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// How an attempt counts once its payment has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// In full, as its payment was declined.
+    Declined,
+    /// Not at all, as its payment succeeded.
+    TakenBack,
 }
 
-/// Takes an attempt back, as its payment succeeded.
-pub async fn delete(tx: &mut Tx, payment: &PaymentId) -> Result<()> {
-    sqlx::query("delete from payment_attempts where payment = $1")
-        .bind(payment.as_str())
-        .execute(tx.conn())
-        .await?;
+/// Has an attempt count otherwise from `now` on (milliseconds).
+pub async fn count(tx: &mut Tx, payment: &PaymentId, counting: Counting, now: i64) -> Result<()> {
+    let query = match counting {
+        Counting::Declined => {
+            sqlx::query("update payment_attempts set points = $2, at = $3 where payment = $1")
+                .bind(payment.as_str())
+                .bind(DECLINE_POINTS)
+                .bind(now)
+        }
+        Counting::TakenBack => {
+            sqlx::query("delete from payment_attempts where payment = $1").bind(payment.as_str())
+        }
+    };
+    query.execute(tx.conn()).await?;
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The tables `secret_keys` and `named_keys`: hashes of projects' secret keys. A key of `secret_keys` has all
 //! scopes; `till project create` and `rotate-key` make it. Keys of `named_keys` have their own names and scopes.
 
+use super::batch::{Batches, Statement};
 use super::column::{Columns, to_json};
 use super::{Result, Store, Tx};
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row};
+use sqlx::{AssertSqlSafe, FromRow, Row};
+use std::collections::{BTreeSet, HashMap};
 use till_shared::id::{KeyId, ProjectId};
 
 pub use crate::domain::access::KeyScope;
@@ -60,6 +62,7 @@ impl FromRow<'_, AnyRow> for SecretKey {
 }
 
 /// A secret key and the project that it belongs to.
+#[derive(Debug, Clone)]
 pub struct KeyOfProject {
     /// The key.
     pub key: SecretKey,
@@ -76,6 +79,38 @@ impl FromRow<'_, AnyRow> for KeyOfProject {
             project: row.parse("key_project")?,
             project_version: row.try_get("project_version")?,
         })
+    }
+}
+
+/// Finds secret keys. Those that are asked for at the same time are found by one statement.
+pub struct SecretKeys(Batches<FindKeys>);
+
+struct FindKeys(Store);
+
+impl SecretKeys {
+    /// The secret keys of this database.
+    pub fn new(store: Store) -> Self {
+        Self(Batches::new(FindKeys(store)))
+    }
+
+    /// Returns the secret key with this hash, if it is valid at `now` (milliseconds).
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find(&self, hash: String, now: i64) -> Result<Option<KeyOfProject>> {
+        let found = self.0.call(hash).await?;
+        Ok(found.filter(|found| found.key.valid_until.is_none_or(|end| end > now)))
+    }
+}
+
+impl Statement for FindKeys {
+    type Call = String;
+    type Answer = Option<KeyOfProject>;
+
+    async fn run(&self, hashes: &[String]) -> Result<Vec<Self::Answer>> {
+        let distinct = hashes.iter().map(String::as_str).collect();
+        let found = self.0.keys_of_projects(&distinct).await?;
+        Ok(hashes.iter().map(|hash| found.get(hash).cloned()).collect())
     }
 }
 
@@ -155,19 +190,35 @@ pub async fn end(tx: &mut Tx, project: &ProjectId, id: &KeyId, now: i64) -> Resu
 }
 
 impl Store {
-    /// Returns the secret key with this hash, if it is valid at `now` (milliseconds).
-    pub async fn key_of_project(&self, hash: &str, now: i64) -> Result<Option<KeyOfProject>> {
-        let sql = concat!(
-            "select key_id, key_name, scopes, key_created_at, last_used_at, valid_until, key_project,
-              (select version from projects where projects.id = key_project) as project_version from ",
-            keys!(),
-            " where hash = $1 and (valid_until is null or valid_until > $2)"
+    /// Returns the secret keys with these hashes, valid or not, each with its hash.
+    pub async fn keys_of_projects(
+        &self,
+        hashes: &BTreeSet<&str>,
+    ) -> Result<HashMap<String, KeyOfProject>> {
+        // Most often there is one.
+        let one = hashes.first().filter(|_| hashes.len() == 1);
+        let (condition, value) = match one {
+            Some(hash) => ("hash = $1".to_owned(), (*hash).to_owned()),
+            None => (
+                self.engine.among("hash", &self.engine.texts("$1")),
+                to_json(hashes)?,
+            ),
+        };
+        let sql = format!(
+            concat!(
+                "select hash, key_id, key_name, scopes, key_created_at, last_used_at, valid_until, key_project,
+                  (select version from projects where projects.id = key_project) as project_version from ",
+                keys!(),
+                " where {}"
+            ),
+            condition
         );
-        Ok(sqlx::query_as(sql)
-            .bind(hash)
-            .bind(now)
-            .fetch_optional(self.pool())
-            .await?)
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(value)
+            .fetch_all(self.pool())
+            .await?;
+        let read = |row: &AnyRow| Ok((row.try_get("hash")?, KeyOfProject::from_row(row)?));
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 
     /// Returns a project's keys, valid or not, from the newest to the oldest; those after the key `before`.

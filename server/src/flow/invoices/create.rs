@@ -73,7 +73,7 @@ pub async fn create_invoice(
     }
     // The order of a project's server is seldom a known one.
     let unasked = origin == Origin::Server && method.is_none();
-    let inserted = unasked && app.store.insert_invoice(&row).await?;
+    let inserted = unasked && app.new_invoices.insert(row.clone()).await?;
     let known = if inserted {
         None
     } else {

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod cancel;
+mod change;
 mod details;
 mod fix;
 mod handle_return;

@@ -1,7 +1,8 @@
 //! The reconciler: polls the payment system until the outcome of a live payment is known.
 
+use super::change::poll_delay;
 use super::details::is_abandoned;
-use super::transition::{apply_payment_update, apply_response, poll_delay};
+use super::transition::{apply_payment_update, apply_response};
 use crate::app::App;
 use crate::clock;
 use crate::connectors::{Cause, PaymentUpdate};

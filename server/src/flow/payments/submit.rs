@@ -13,7 +13,7 @@ use crate::flow::detached::Detached;
 use crate::flow::error::{Error, Result};
 use crate::store::connector_accounts::AccountRow;
 use crate::store::invoices::{self, InvoiceRow};
-use crate::store::payments::{self, Inserted, PaymentRow, PaymentToChange};
+use crate::store::payments::{self, Created, Inserted, PaymentRow, PaymentToChange};
 use crate::store::projects::Project;
 use crate::{clock, new_id, views};
 use till_shared::buyer::Buyer;
@@ -179,6 +179,8 @@ async fn submit(
         payment,
         order_id: invoice.order_id.clone(),
         project_version,
+        invoice_version: invoice.version,
+        invoice: Some(invoice.clone()),
     };
     let connector = connector.as_ref();
     submit_to_provider(app, connector, &account, &invoice, known, card, client).await
@@ -228,15 +230,18 @@ async fn insert_pending(
         invoice.checked = true;
         Ok::<_, Error>(())
     };
-    let mut tx = app.store.begin().await?;
     let mut begun = invoice.clone();
     begin(&mut begun)?;
-    if !invoices::save_unchanged(&mut tx, &mut begun).await? {
-        let locked = invoices::lock(&mut tx, &invoice.id).await?;
-        begun = locked.ok_or_else(|| Error::not_found("invoice"))?;
-        begin(&mut begun)?;
-        invoices::save(&mut tx, &mut begun).await?;
+    match app.store.create_payment(&mut begun, &payment).await? {
+        Created::New => return Ok((begun, payment)),
+        Created::AnotherIsLive => return Err(NotPayable::PaymentInProgress.into()),
+        Created::Changed => {}
     }
+    let mut tx = app.store.begin().await?;
+    let locked = invoices::lock(&mut tx, &invoice.id).await?;
+    begun = locked.ok_or_else(|| Error::not_found("invoice"))?;
+    begin(&mut begun)?;
+    invoices::save(&mut tx, &mut begun).await?;
     if let Inserted::AnotherIsLive = payments::insert(&mut tx, &payment).await? {
         return Err(NotPayable::PaymentInProgress.into());
     }

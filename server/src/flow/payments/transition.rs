@@ -2,44 +2,31 @@
 //! return and the reconciler all call [`apply_payment_update`], so that late, repeated or lost
 //! messages have no effect. One transaction writes the payment, the invoice and the callbacks.
 
+use super::change::{Changed, change_invoice, counting, decide, report};
 use super::details;
 use crate::app::App;
+use crate::clock;
 use crate::connectors::{CallError, PaymentUpdate};
-use crate::domain::payment::{Change, PaymentContext, apply, reported_status};
+use crate::domain::reference::Reference;
 use crate::flow::audit::{self, Actor};
 use crate::flow::error::{Error, Result};
-use crate::flow::outbox::{Subject, write_events, write_events_with};
+use crate::flow::outbox::{Subject, events_of, write_events, write_events_with};
 use crate::flow::refunds::pending_refund;
+use crate::new_id;
 use crate::store::Tx;
 use crate::store::invoices::{self, InvoiceRow};
 use crate::store::payment_attempts;
-use crate::store::payments::{self, PaymentRow, PaymentToChange};
+use crate::store::payments::{self, PaymentRow, PaymentToChange, Reported};
 use crate::store::projects::Project;
 use crate::store::refunds::{self, RefundRow};
-use crate::{clock, new_id};
 use serde_json::{Value, json};
+use std::slice;
 use till_shared::event::EventType;
 use till_shared::id::{InvoiceId, PaymentId, RefundId};
 use till_shared::invoice::InvoiceStatus;
-use till_shared::payment::{DeclineCode, PaymentStatus};
+use till_shared::payment::PaymentStatus;
 use till_shared::problem::ProblemType;
 use till_shared::refund::RefundSource;
-use till_shared::widget::Verification;
-
-/// The delay before the first poll of a live payment, in milliseconds. It doubles each time.
-const FIRST_POLL_MS: i64 = 2_000;
-/// The longest delay between polls, in milliseconds.
-const MAX_POLL_MS: i64 = 3_600_000;
-
-/// The delay before the next poll of a live payment, in milliseconds.
-pub fn poll_delay(app: &App, status: PaymentStatus, polls: i64) -> i64 {
-    let first = match status {
-        PaymentStatus::RequiresVerification => FIRST_POLL_MS * 8,
-        _ => FIRST_POLL_MS,
-    };
-    let doubled = first << polls.clamp(0, 12);
-    (doubled.min(MAX_POLL_MS) / i64::from(app.config.speedup)).max(50)
-}
 
 /// Applies what a payment system reports about a payment, and returns the payment afterwards.
 /// `None` if there is no such payment.
@@ -96,6 +83,12 @@ pub(super) async fn apply_audited(
     let Some(project) = project.await? else {
         return Ok(None);
     };
+    if decision.is_none()
+        && app.store.saves_reports()
+        && let Some(payment) = apply_unlocked(app, &project, &known, &update).await?
+    {
+        return Ok(Some(payment));
+    }
     let mut tx = app.store.begin().await?;
     let Some((mut invoice, others)) = lock_order_of(&mut tx, &known).await? else {
         return Ok(None);
@@ -107,46 +100,31 @@ pub(super) async fn apply_audited(
     else {
         return Ok(None);
     };
-    let mut payment = payments[own].clone();
-    if details::is_taken(&mut tx, &payment, &update).await? {
+    let before = payments[own].clone();
+    if details::is_taken(&mut tx, &before, &update).await? {
         tracing::error!("the payment system's payment pays another payment: the report is ignored");
-        return Ok(Some(payment));
-    }
-    let mut update = details::abandonment(app, &payment, update);
-    if invoice.buyer_removed_at.is_some() {
-        update.card = None;
+        return Ok(Some(before));
     }
     let now = clock::now_ms();
-    let incoming = details::verified_status(app, &payment, &update);
-    let context = PaymentContext {
-        payment: reported_status(payment.status, payment.reference.is_some()),
-        invoice: invoice.status,
-        overdue: invoice.expires_at <= now,
-        order_paid: others.iter().any(|other| other.status.was_paid()),
-        taken_back: payment.amount_reversed >= payment.money.amount,
+    let order_paid = others.iter().any(|other| other.status.was_paid());
+    let Some(changed) = decide(app, &invoice, order_paid, &before, update, now) else {
+        return Ok(Some(before));
     };
-    let change = apply(context, incoming);
-    let mut changed = details::merge(&mut payment, &update, incoming);
-    let review = details::review(&payment, &update);
-    if review.is_some() && payment.review != review {
-        payment.review = review;
-        changed = true;
-    }
-    if change.is_none() && !changed {
-        return Ok(Some(payment));
-    }
-    let before = payment.status;
-    payment.updated_at = now;
-    if let Some(change) = &change {
-        change_payment(app, &mut payment, change, &update);
-    }
+    let Changed { payment, change } = changed;
     payments::save(&mut tx, &payment).await?;
-    count_attempt(&mut tx, &project, &payment, before).await?;
+    if let Some((attempt, counting)) = counting(&project, &payment, before.status) {
+        payment_attempts::count(&mut tx, attempt, counting, now).await?;
+    }
     payments[own].clone_from(&payment);
     let mut ended = vec![];
     if let Some(change) = &change {
+        change_invoice(&mut invoice, change, now);
+        if change.refund_duplicate {
+            refund_duplicate(&mut tx, &payment).await?;
+        }
+        let subject = Subject::Payment(&payment);
         let of_payment = (&mut invoice, payments.as_slice());
-        change_invoice(app, &mut tx, &project, of_payment, &payment, change).await?;
+        write_events_with(app, &mut tx, &project, of_payment, subject, &change.events).await?;
         if change.call_off_others {
             let others = (payments.as_slice(), others);
             ended = call_off_others(app, &mut tx, &project, &payment, others).await?;
@@ -159,7 +137,7 @@ pub(super) async fn apply_audited(
             action: "payment.resolve",
             project: Some(&payment.project),
             subject: payment.id.to_string(),
-            before: Some(json!({ "status": before })),
+            before: Some(json!({ "status": before.status })),
             after: Some(json!({ "status": payment.status, "reference": reference })),
             detail,
         };
@@ -169,35 +147,67 @@ pub(super) async fn apply_audited(
     app.invoice_changed(&invoice.id);
     ended.iter().for_each(|id| app.invoice_changed(id));
     if change.is_some() {
-        report(app, &invoice, &payment, before);
+        report(app, &invoice, &payment, before.status);
     }
     Ok(Some(payment))
 }
 
-/// Counts an attempt to pay that was declined in full, and takes back one that succeeded. What a payment
-/// system never had counts no more than it did: it tells nothing about the card.
-async fn count_attempt(
-    tx: &mut Tx,
+/// Applies a report without a lock, if nothing has happened to the invoice since the payment was read. Returns the
+/// payment afterwards; `None` if something has, or if there are others that the report may affect: nothing has changed
+/// then.
+async fn apply_unlocked(
+    app: &App,
     project: &Project,
-    payment: &PaymentRow,
-    before: PaymentStatus,
-) -> Result<()> {
-    if payment.status == before || !project.settings.limits_attempts() {
-        return Ok(());
+    known: &PaymentToChange,
+    update: &PaymentUpdate,
+) -> Result<Option<PaymentRow>> {
+    let before = &known.payment;
+    if update.status == PaymentStatus::Succeeded && update.money != Some(before.money) {
+        return Ok(None);
     }
-    let attempt = payment.first_attempt.as_ref().unwrap_or(&payment.id);
-    match payment.status {
-        PaymentStatus::Succeeded => payment_attempts::delete(tx, attempt).await?,
-        PaymentStatus::Failed if payment.reference.is_none() => {}
-        PaymentStatus::Declined | PaymentStatus::Failed => {
-            payment_attempts::decline(tx, attempt, payment.updated_at).await?;
+    let invoice = match &known.invoice {
+        Some(invoice) => Some(invoice.clone()),
+        None => app.store.invoice(&before.invoice).await?,
+    };
+    let Some(invoice) = invoice.filter(|invoice| invoice.version == known.invoice_version) else {
+        return Ok(None);
+    };
+    let now = clock::now_ms();
+    let Some(changed) = decide(app, &invoice, false, before, update.clone(), now) else {
+        return Ok(None);
+    };
+    let Changed { payment, change } = changed;
+    let mut next = invoice.clone();
+    let mut events = vec![];
+    if let Some(change) = &change {
+        if change.refund_duplicate {
+            return Ok(None);
         }
-        PaymentStatus::Canceled
-        | PaymentStatus::Created
-        | PaymentStatus::RequiresVerification
-        | PaymentStatus::Processing => {}
+        change_invoice(&mut next, change, now);
+        let payments = slice::from_ref(&payment);
+        let subject = Subject::Payment(&payment);
+        let of_payment = (&mut next, payments);
+        events = events_of(app, project, of_payment, subject, &change.events)?;
     }
-    Ok(())
+    let is_new = |reference: &&Reference| before.reference.as_ref() != Some(reference);
+    let reference = update.reference.as_ref();
+    let reported = Reported {
+        invoice: &next,
+        payment: &payment,
+        new_reference: reference
+            .filter(is_new)
+            .map(|reference| reference.id.as_str()),
+        attempt: counting(project, &payment, before.status),
+        events: &events,
+    };
+    if !app.store.save_report(reported).await? {
+        return Ok(None);
+    }
+    app.invoice_changed(&invoice.id);
+    if change.is_some() {
+        report(app, &next, &payment, before.status);
+    }
+    Ok(Some(payment))
 }
 
 /// Locks an invoice and every other one of the same order, always in the same order.
@@ -266,70 +276,13 @@ pub async fn apply_response(
     Ok(applied.unwrap_or_else(|| payment.clone()))
 }
 
-fn change_payment(app: &App, payment: &mut PaymentRow, change: &Change, update: &PaymentUpdate) {
-    payment.status = change.payment;
-    payment.decline = if payment.status == PaymentStatus::Declined {
-        update.decline
-    } else {
-        None
+/// Refunds a payment of an order that was paid before.
+async fn refund_duplicate(tx: &mut Tx, payment: &PaymentRow) -> Result<()> {
+    let id = RefundId::from_unique(new_id::unique());
+    let refund = RefundRow {
+        reason: Some("the order was paid before".into()),
+        source: RefundSource::Duplicate,
+        ..pending_refund(payment, id, payment.updated_at)
     };
-    if payment.status.is_live() {
-        let delay = poll_delay(app, payment.status, payment.checks);
-        payment.next_check_at = Some(payment.updated_at + delay);
-    } else {
-        payment.verification = Verification::None;
-        payment.next_check_at = None;
-        payment.review = None;
-        payment.called_off = false;
-        payment.duplicate = change.refund_duplicate;
-    }
-}
-
-/// Changes the invoice's status and writes the callbacks, and the refund of a duplicate payment.
-async fn change_invoice(
-    app: &App,
-    tx: &mut Tx,
-    project: &Project,
-    (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
-    payment: &PaymentRow,
-    change: &Change,
-) -> Result<()> {
-    let now = payment.updated_at;
-    if invoice.status != change.invoice {
-        invoice.status = change.invoice;
-        invoice.paid_at = invoice.paid_at.or(invoice.status.was_paid().then_some(now));
-        invoice.ended_at = invoice.status.has_ended().then_some(now);
-    }
-    if change.refund_duplicate {
-        let refund = RefundRow {
-            reason: Some("the order was paid before".into()),
-            source: RefundSource::Duplicate,
-            ..pending_refund(payment, RefundId::from_unique(new_id::unique()), now)
-        };
-        refunds::insert(tx, &refund).await?;
-    }
-    let subject = Subject::Payment(payment);
-    write_events_with(
-        app,
-        tx,
-        project,
-        (invoice, payments),
-        subject,
-        &change.events,
-    )
-    .await
-}
-
-/// Counts and logs a change.
-fn report(app: &App, invoice: &InvoiceRow, payment: &PaymentRow, before: PaymentStatus) {
-    let connector = &payment.connector;
-    if payment.status != before {
-        app.metrics
-            .payment(connector, payment.status, payment.decline);
-    }
-    tracing::info!(
-        payment = %payment.id, invoice = %invoice.id, project = %payment.project, connector,
-        from = %before, to = %payment.status, decline = payment.decline.map(DeclineCode::as_str),
-        invoice_status = %invoice.status, "payment changed"
-    );
+    Ok(refunds::insert(tx, &refund).await?)
 }

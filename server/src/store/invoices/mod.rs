@@ -1,12 +1,10 @@
 //! The table `invoices`. Queries on behalf of a project always select by the project.
 
-use super::column::{Columns, to_json};
+use super::column::Columns;
 use super::conditions::of_order;
-use super::error::violates;
-use super::{Result, Store, Tx};
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe, FromRow, Row};
+use super::{Result, Tx};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::BTreeMap;
 use till_shared::buyer::Buyer;
 use till_shared::id::{InvoiceId, ProjectId};
@@ -24,7 +22,13 @@ macro_rules! columns {
     };
 }
 
+mod insert;
 pub mod queries;
+mod save;
+
+pub use insert::{Inserted, NewInvoices, insert};
+pub(super) use save::{CHANGED, UNCHANGED, changed};
+pub use save::{save, save_unchanged};
 
 /// An invoice as it is stored.
 #[derive(Debug, Clone)]
@@ -122,63 +126,6 @@ impl FromRow<'_, AnyRow> for InvoiceRow {
     }
 }
 
-/// The result of [`insert`].
-pub enum Inserted {
-    /// The invoice was inserted.
-    New,
-    /// The project has an invoice with this order id already.
-    OrderIdTaken,
-    /// There is an invoice with this id already: an earlier attempt of the same call inserted it.
-    Known,
-}
-
-macro_rules! insert {
-    () => {
-        "insert into invoices (id, project, order_id, order_hash, amount, currency, description,
-         items, buyer, locale, success_url, failure_url, metadata, method, status, checked,
-         created_at, expires_at, from_browser)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
-    };
-}
-
-type Statement<'q> = Query<'q, Any, AnyArguments>;
-
-fn bind_new<'q>(insert: Statement<'q>, new: &'q InvoiceRow) -> Result<Statement<'q>> {
-    Ok(insert
-        .bind(new.id.as_str())
-        .bind(new.project.as_str())
-        .bind(&new.order_id)
-        .bind(&new.order_hash)
-        .bind(new.money.amount)
-        .bind(new.money.currency.code())
-        .bind(&new.description)
-        .bind(to_json(&new.items)?)
-        .bind(to_json(&new.buyer)?)
-        .bind(&new.locale)
-        .bind(&new.success_url)
-        .bind(&new.failure_url)
-        .bind(to_json(&new.metadata)?)
-        .bind(new.method.map(Method::as_str))
-        .bind(new.status.as_str())
-        .bind(i64::from(new.checked))
-        .bind(new.created_at)
-        .bind(new.expires_at)
-        .bind(i64::from(new.from_browser)))
-}
-
-/// Inserts an invoice, unless its order id is taken.
-pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
-    let insert = bind_new(sqlx::query(insert!()), new)?;
-    match insert.execute(tx.conn()).await {
-        Ok(_) => Ok(Inserted::New),
-        Err(e) if violates(&e, "invoices_order_id", "invoices.order_id") => {
-            Ok(Inserted::OrderIdTaken)
-        }
-        Err(e) if violates(&e, "invoices_pkey", "invoices.id") => Ok(Inserted::Known),
-        Err(e) => Err(e.into()),
-    }
-}
-
 /// Makes room for another invoice of the same order: the unique constraint no longer has this one.
 pub async fn release_order_id(tx: &mut Tx, id: &InvoiceId) -> Result<()> {
     // An order id contains no control characters, so that it is never taken.
@@ -215,60 +162,6 @@ pub async fn lock_order(
         .await?)
 }
 
-macro_rules! update {
-    () => {
-        "update invoices set status = $1, buyer = $2, amount_refunded = $3, checked = $4,
-         event_seq = $5, version = $6, paid_at = $7, description = $8, items = $9, locale = $10,
-         success_url = $11, failure_url = $12, metadata = $13, method = $14, expires_at = $15,
-         from_browser = $16, ended_at = $17 where id = $18"
-    };
-}
-
-fn bind_changes<'q>(update: Statement<'q>, row: &'q InvoiceRow) -> Result<Statement<'q>> {
-    Ok(update
-        .bind(row.status.as_str())
-        .bind(to_json(&row.buyer)?)
-        .bind(row.amount_refunded)
-        .bind(i64::from(row.checked))
-        .bind(row.event_seq)
-        .bind(row.version)
-        .bind(row.paid_at)
-        .bind(&row.description)
-        .bind(to_json(&row.items)?)
-        .bind(&row.locale)
-        .bind(&row.success_url)
-        .bind(&row.failure_url)
-        .bind(to_json(&row.metadata)?)
-        .bind(row.method.map(Method::as_str))
-        .bind(row.expires_at)
-        .bind(i64::from(row.from_browser))
-        .bind(row.ended_at)
-        .bind(row.id.as_str()))
-}
-
-/// Updates the fields of an invoice that change, and increments its version. The invoice is locked.
-pub async fn save(tx: &mut Tx, row: &mut InvoiceRow) -> Result<()> {
-    row.version += 1;
-    let update = bind_changes(sqlx::query(update!()), row)?;
-    update.execute(tx.conn()).await?;
-    tx.changed(&row.id);
-    Ok(())
-}
-
-/// As [`save`], for an invoice that is not locked: it is from here on, unless it has changed since it was read.
-/// Returns `false` then, and changes nothing.
-pub async fn save_unchanged(tx: &mut Tx, row: &mut InvoiceRow) -> Result<bool> {
-    let known = row.version;
-    row.version += 1;
-    let sql = concat!(update!(), " and version = $19 and buyer_removed_at is null");
-    let update = bind_changes(sqlx::query(sql), row)?.bind(known);
-    let saved = update.execute(tx.conn()).await?.rows_affected() == 1;
-    if saved {
-        tx.changed(&row.id);
-    }
-    Ok(saved)
-}
-
 /// Returns the invoice with this id, regardless of project, and locks it until the transaction ends.
 /// A transaction calls this before it reads anything else about the invoice.
 pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
@@ -280,13 +173,4 @@ pub async fn lock(tx: &mut Tx, id: &InvoiceId) -> Result<Option<InvoiceRow>> {
         .bind(id.as_str())
         .fetch_optional(tx.conn())
         .await?)
-}
-
-impl Store {
-    /// Inserts an invoice, unless its id or its order id is taken. Returns whether it was inserted.
-    pub async fn insert_invoice(&self, new: &InvoiceRow) -> Result<bool> {
-        let sql = concat!(insert!(), " on conflict do nothing");
-        let insert = bind_new(sqlx::query(sql), new)?;
-        Ok(insert.execute(self.writer()).await?.rows_affected() == 1)
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::domain::payment::Review;
 use crate::domain::reference::{Reference, ReferenceObject};
-use crate::store::column::{Columns, to_json};
-use crate::store::error::violates;
+use crate::store::column::Columns;
+use crate::store::invoices::InvoiceRow;
 use crate::store::{Result, Store, Tx};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
@@ -45,6 +45,7 @@ macro_rules! columns_to_change {
             columns!(),
             ", (select coalesce(former_order_id, order_id) from invoices
                 where invoices.id = payments.invoice) as order_id,
+             (select version from invoices where invoices.id = payments.invoice) as invoice_version,
              (select version from projects where projects.id = payments.project) as project_version"
         )
     };
@@ -53,6 +54,11 @@ macro_rules! columns_to_change {
 mod due;
 pub mod list;
 pub mod references;
+mod save;
+mod submission;
+
+pub use save::{Inserted, insert, save};
+pub use submission::{Created, Reported};
 
 /// A payment as it is stored.
 #[derive(Debug, Clone)]
@@ -154,6 +160,10 @@ pub struct PaymentToChange {
     pub order_id: String,
     /// The version of its project.
     pub project_version: i64,
+    /// The version of its invoice.
+    pub invoice_version: i64,
+    /// Its invoice, if it was read already.
+    pub invoice: Option<InvoiceRow>,
 }
 
 impl FromRow<'_, AnyRow> for PaymentToChange {
@@ -162,6 +172,8 @@ impl FromRow<'_, AnyRow> for PaymentToChange {
             payment: PaymentRow::from_row(row)?,
             order_id: row.try_get("order_id")?,
             project_version: row.try_get("project_version")?,
+            invoice_version: row.try_get("invoice_version")?,
+            invoice: None,
         })
     }
 }
@@ -170,73 +182,6 @@ fn reference(row: &AnyRow) -> sqlx::Result<Option<Reference>> {
     let id: Option<String> = row.try_get("reference")?;
     let object: ReferenceObject = row.parse("reference_object")?;
     Ok(id.map(|id| Reference { id, object }))
-}
-
-/// The result of [`insert`].
-pub enum Inserted {
-    /// The payment was inserted.
-    New,
-    /// The invoice has another live payment.
-    AnotherIsLive,
-}
-
-/// Inserts a payment, unless its invoice has a live one.
-pub async fn insert(tx: &mut Tx, new: &PaymentRow) -> Result<Inserted> {
-    let done = sqlx::query(
-        "insert into payments (id, invoice, project, method, connector, account, amount, currency,
-         status, card, verification, next_check_at, first_attempt, suspicious, created_at,
-         updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
-    .bind(new.id.as_str())
-    .bind(new.invoice.as_str())
-    .bind(new.project.as_str())
-    .bind(new.method.as_str())
-    .bind(&new.connector)
-    .bind(&new.account)
-    .bind(new.money.amount)
-    .bind(new.money.currency.code())
-    .bind(new.status.as_str())
-    .bind(new.card.as_ref().map(to_json).transpose()?)
-    .bind(to_json(&new.verification)?)
-    .bind(new.next_check_at)
-    .bind(new.first_attempt.as_ref().map(PaymentId::as_str))
-    .bind(i64::from(new.suspicious))
-    .bind(new.created_at)
-    .bind(new.updated_at)
-    .execute(tx.conn())
-    .await;
-    match done {
-        Ok(_) => Ok(Inserted::New),
-        Err(e) if violates(&e, "payments_one_live", "payments.invoice") => {
-            Ok(Inserted::AnotherIsLive)
-        }
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Updates the fields of a payment that change.
-pub async fn save(tx: &mut Tx, row: &PaymentRow) -> Result<()> {
-    sqlx::query(
-        "update payments set reference = $1, reference_object = $2, status = $3,
-         decline_code = $4, card = $5, verification = $6, next_check_at = $7, duplicate = $8,
-         review = $9, called_off = $10, updated_at = $11 where id = $12",
-    )
-    .bind(row.reference.as_ref().map(|r| r.id.as_str()))
-    .bind(row.reference.as_ref().map(|r| <&str>::from(r.object)))
-    .bind(row.status.as_str())
-    .bind(row.decline.map(DeclineCode::as_str))
-    .bind(row.card.as_ref().map(to_json).transpose()?)
-    .bind(to_json(&row.verification)?)
-    .bind(row.next_check_at)
-    .bind(i64::from(row.duplicate))
-    .bind(row.review.map(<&str>::from))
-    .bind(i64::from(row.called_off))
-    .bind(row.updated_at)
-    .bind(row.id.as_str())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
 }
 
 /// The payment with this id.

@@ -8,19 +8,28 @@ use till_tests::TestApp;
 use till_tests::app::Setup;
 use till_tests::cards::APPROVED;
 use till_tests::client::send;
+use till_tests::database::on_postgres;
 use till_tests::wait::until;
 
-/// The most statements of each part of a payment. The webhook comes while the answer to the call is applied:
-/// the one that is later finds out under a lock that it has nothing to do.
+/// The most statements of each part of a payment.
 const MOST: [(&str, usize); 5] = [
     ("POST /v1/invoices", 2),
-    ("GET /v1/widget/invoices/{invoice}", 2),
+    ("GET /v1/widget/invoices/{invoice}", 1),
     ("POST /v1/widget/invoices/{invoice}/payments", 9),
-    ("POST /v1/connectors/{kind}/{account}/webhooks", 5),
+    ("POST /v1/connectors/{kind}/{account}/webhooks", 6),
     // The first callback is claimed when it is inserted. The second one waits for it only, so that it is delivered
     // without a claim, and one transaction records both.
     ("callbacks", 3),
 ];
+
+/// The most statements of a payment whose webhook comes after the answer to the call is applied. The statements of
+/// PostgreSQL write several tables.
+fn most_in_order() -> usize {
+    if on_postgres() { 14 } else { 18 }
+}
+
+/// How often a payment is tried. The sandbox sends its webhook with its answer, so that either may be applied first.
+const TRIES: usize = 5;
 
 /// What begins and ends transactions.
 const ENDS: [&str; 4] = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"];
@@ -86,16 +95,23 @@ async fn a_payment_takes_few_statements() -> Result<()> {
     })
     .await?;
     // What is kept in memory is read once.
-    pay(&app, "1").await?;
-    let before = app.log().len();
-    pay(&app, "2").await?;
-    let log = app.log();
-    let found = statements(&log[before..])?;
-    for (part, most) in MOST {
-        let of_part = found
-            .get(part)
-            .with_context(|| format!("nothing of {part}: {found:#?}"))?;
-        ensure!(of_part.len() <= most, "{part}: {of_part:#?}");
+    pay(&app, "first").await?;
+    let mut totals = vec![];
+    for number in 0..TRIES {
+        let before = app.log().len();
+        pay(&app, &number.to_string()).await?;
+        let log = app.log();
+        let found = statements(&log[before..])?;
+        for (part, most) in MOST {
+            let of_part = found
+                .get(part)
+                .with_context(|| format!("nothing of {part}: {found:#?}"))?;
+            ensure!(of_part.len() <= most, "{part}: {of_part:#?}");
+        }
+        totals.push((found.values().map(Vec::len).sum::<usize>(), found));
     }
+    let least = totals.iter().min_by_key(|(total, _)| *total);
+    let (total, found) = least.context("no payment")?;
+    ensure!(*total <= most_in_order(), "{total}: {found:#?}");
     Ok(())
 }

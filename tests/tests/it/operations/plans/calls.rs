@@ -3,6 +3,7 @@
 use super::lists;
 use super::rows::{self, ID, NOW};
 use anyhow::{Result, ensure};
+use std::slice;
 use till_server::crypto::{EncryptedColumn, KeyId as EncryptionKeyId};
 use till_server::domain::attempts::Room;
 use till_server::domain::payment::Review;
@@ -10,8 +11,8 @@ use till_server::store::event_attempts::{Attempt as DeliveryAttempt, Attempted, 
 use till_server::store::event_resends::{self, ResendFilter};
 use till_server::store::events::{self, After};
 use till_server::store::idempotency_keys::{NewAnswer, NewClaim};
-use till_server::store::payment_attempts::{self, Attempt};
-use till_server::store::payments::references;
+use till_server::store::payment_attempts::{self, Attempt, Counting};
+use till_server::store::payments::{Reported, references};
 use till_server::store::retention::Expiring;
 use till_server::store::test_clock::{self, Scope};
 use till_server::store::{
@@ -57,7 +58,11 @@ async fn keep_projects(store: &Store) -> Result<()> {
     store.list_projects(Some(&id), 10).await?;
     store.accounts(&id).await?;
     store.account("sandbox", "a").await?;
-    store.key_of_project("hash", NOW).await?;
+    let hashes = ["hash", "named"];
+    for hashes in [&hashes[..1], &hashes] {
+        let hashes = hashes.iter().copied().collect();
+        store.keys_of_projects(&hashes).await?;
+    }
     store.list_keys(&id, Some(&key), 10).await?;
     store.record_key_use("hash", NOW, NOW).await?;
     Ok(())
@@ -75,10 +80,10 @@ async fn keep_invoices(store: &Store) -> Result<()> {
     invoices::save_unchanged(&mut tx, &mut invoice).await?;
     invoices::release_order_id(&mut tx, &id).await?;
     tx.commit().await?;
-    store.insert_invoice(&invoice).await?;
+    store.insert_invoices(slice::from_ref(&invoice)).await?;
     store.invoice(&id).await?;
     store.invoice_of_project(&id).await?;
-    store.invoice_versions(std::slice::from_ref(&id)).await?;
+    store.invoice_versions(slice::from_ref(&id)).await?;
     store.project_invoice(&project, &id).await?;
     store.invoice_by_order(&project, "order").await?;
     store.overdue_invoices(NOW, 10).await?;
@@ -120,10 +125,23 @@ async fn take_payments(store: &Store) -> Result<()> {
         references::claim(&mut tx, &payment, "reference").await?;
     }
     payments::of_invoice(&mut tx, &invoice).await?;
-    payment_attempts::decline(&mut tx, &id, NOW).await?;
-    payment_attempts::delete(&mut tx, &id).await?;
+    for counting in [Counting::Declined, Counting::TakenBack] {
+        payment_attempts::count(&mut tx, &id, counting, NOW).await?;
+    }
     reversals::insert(&mut tx, &id, "reference", 1, NOW).await?;
     tx.commit().await?;
+    let mut row = rows::invoice()?;
+    store.create_payment(&mut row, &payment).await?;
+    if store.saves_reports() {
+        let report = Reported {
+            invoice: &row,
+            payment: &payment,
+            new_reference: Some("reference"),
+            attempt: Some((&id, Counting::TakenBack)),
+            events: &[rows::event(&EventId::from_unique(2), &project, &invoice)],
+        };
+        store.save_report(report).await?;
+    }
     store.newest_attempt(&id).await?;
     store.live_payment_of(&project, "sandbox", "a").await?;
     store

@@ -180,12 +180,12 @@ pub fn dispute() -> Result<DisputeRow> {
 }
 
 /// A callback.
-pub fn event<'a>(id: &EventId, project: &'a ProjectId, invoice: &'a InvoiceId) -> NewEvent<'a> {
+pub fn event<'a>(id: &EventId, project: &'a ProjectId, invoice: &InvoiceId) -> NewEvent<'a> {
     NewEvent {
         id: id.clone(),
         project,
         project_version: 1,
-        invoice: Some(invoice),
+        invoice: Some(invoice.clone()),
         sequence: 1,
         kind: EventType::InvoicePaid,
         body: "{}".into(),
