@@ -146,3 +146,111 @@ async fn answer<S: Statement>(statement: &S, batch: Vec<Waiting<S>>) {
         let _ = waiting.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{AnyConnection, Connection};
+    use std::sync::Mutex;
+
+    /// Doubles numbers, after a permit for each statement. Refuses those with a negative one, as a database does.
+    struct Double {
+        permits: Semaphore,
+        ran: Mutex<Vec<Vec<i32>>>,
+    }
+
+    impl Statement for Arc<Double> {
+        type Call = i32;
+        type Answer = i32;
+
+        async fn run(&self, calls: &[i32]) -> Result<Vec<i32>> {
+            self.ran.lock().unwrap().push(calls.to_vec());
+            self.permits.acquire().await.unwrap().forget();
+            if calls.contains(&0) {
+                return Err(sqlx::Error::PoolTimedOut.into());
+            }
+            if calls.iter().any(|call| *call < 0) {
+                return Err(refused().await);
+            }
+            Ok(calls.iter().map(|call| call * 2).collect())
+        }
+    }
+
+    async fn refused() -> StoreError {
+        sqlx::any::install_default_drivers();
+        let mut database = AnyConnection::connect("sqlite::memory:").await.unwrap();
+        let refused = sqlx::query("refuse this").execute(&mut database).await;
+        refused.unwrap_err().into()
+    }
+
+    /// The batches, what they run, and calls that are made in this order, the first one alone.
+    async fn calls<const N: usize>(
+        calls: [i32; N],
+    ) -> (Arc<Double>, [tokio::task::JoinHandle<Result<i32>>; N]) {
+        let double = Arc::new(Double {
+            permits: Semaphore::new(0),
+            ran: Mutex::default(),
+        });
+        let batches = Arc::new(Batches::new(double.clone()));
+        let made = calls.map(|call| {
+            let batches = batches.clone();
+            tokio::spawn(async move { batches.call(call).await })
+        });
+        tokio::task::yield_now().await;
+        (double, made)
+    }
+
+    #[tokio::test]
+    async fn calls_that_come_while_one_runs_share_the_next_statement() {
+        let (double, made) = calls([1, 2, 3, 4]).await;
+        double.permits.add_permits(2);
+        for (made, doubled) in made.into_iter().zip([2, 4, 6, 8]) {
+            assert_eq!(made.await.unwrap().unwrap(), doubled);
+        }
+        assert_eq!(*double.ran.lock().unwrap(), [vec![1], vec![2, 3, 4]]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_refused_affects_no_other() {
+        let (double, [alone, good, bad, other]) = calls([1, 2, -1, 3]).await;
+        double.permits.add_permits(5);
+        assert_eq!(alone.await.unwrap().unwrap(), 2);
+        assert_eq!(good.await.unwrap().unwrap(), 4);
+        let error = bad.await.unwrap().unwrap_err();
+        assert!(matches!(error, StoreError::Sql(sqlx::Error::Database(_))));
+        assert_eq!(other.await.unwrap().unwrap(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_fails_fails_all() {
+        let (double, [alone, one, other]) = calls([1, 0, 2]).await;
+        double.permits.add_permits(2);
+        assert_eq!(alone.await.unwrap().unwrap(), 2);
+        for failed in [one, other] {
+            assert!(failed.await.unwrap().unwrap_err().is_transient());
+        }
+        assert_eq!(double.ran.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_slow_statement_holds_up_no_other() {
+        let (double, [slow, next, after]) = calls([1, 2, 3]).await;
+        while double.ran.lock().unwrap().len() < 2 {
+            tokio::time::sleep(PATIENCE).await;
+        }
+        assert_eq!(*double.ran.lock().unwrap(), [vec![1], vec![2, 3]]);
+        double.permits.add_permits(2);
+        for (made, doubled) in [slow, next, after].into_iter().zip([2, 4, 6]) {
+            assert_eq!(made.await.unwrap().unwrap(), doubled);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_holds_up_no_other() {
+        let (double, [first, gone, last]) = calls([1, 2, 3]).await;
+        first.abort();
+        gone.abort();
+        double.permits.add_permits(3);
+        assert_eq!(last.await.unwrap().unwrap(), 6);
+    }
+}

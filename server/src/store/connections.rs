@@ -34,6 +34,17 @@ pub(super) struct Connections {
     pool: Pool<Opener>,
 }
 
+/// What a single statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anything else.
+    Any,
+    /// It reads a list.
+    List,
+    /// It writes for several callers, of which one that waits for a lock must not hold up the others.
+    Batch,
+}
+
 /// Opens connections.
 #[derive(Debug)]
 struct Opener {
@@ -137,15 +148,20 @@ impl Connections {
         Ok(lent)
     }
 
-    /// Begins a transaction of PostgreSQL that reads lists.
+    /// Begins a transaction of PostgreSQL for a single statement.
     ///
     /// # Errors
     /// When no connection becomes free in time, or the database fails.
-    pub(super) async fn begin_lists(&self) -> sqlx::Result<Lent> {
-        match self.pool.manager().sessions {
-            Sessions::Own => self.begin_with(LISTS).await,
-            Sessions::Shared => self.begin_with(LIMITED_LISTS).await,
-        }
+    pub(super) async fn begin_single(&self, kind: Kind) -> sqlx::Result<Lent> {
+        let statement = match (kind, self.pool.manager().sessions) {
+            (Kind::Any, Sessions::Own) => "BEGIN",
+            (Kind::Any, Sessions::Shared) => LIMITED,
+            (Kind::List, Sessions::Own) => LISTS,
+            (Kind::List, Sessions::Shared) => LIMITED_LISTS,
+            (Kind::Batch, Sessions::Own) => BATCHES,
+            (Kind::Batch, Sessions::Shared) => LIMITED_BATCHES,
+        };
+        self.begin_with(statement).await
     }
 
     /// Through a pooler it begins again if the pooler had a session that PostgreSQL has closed, of which the
@@ -185,9 +201,18 @@ macro_rules! for_lists {
     };
 }
 
+/// A batch waits for no lock for long: its calls are made one by one then.
+macro_rules! for_batches {
+    () => {
+        "set local lock_timeout = '100ms'"
+    };
+}
+
 const LIMITED: &str = limited!();
 const LISTS: &str = concat!("begin; ", for_lists!());
 const LIMITED_LISTS: &str = concat!(limited!(), "; ", for_lists!());
+const BATCHES: &str = concat!("begin; ", for_batches!());
+const LIMITED_BATCHES: &str = concat!(limited!(), "; ", for_batches!());
 
 /// Whether the session or the connection was closed: connection_exception, which PgBouncer reports, and
 /// admin_shutdown. A statement that waited in vain for a session does not wait again.

@@ -1,6 +1,6 @@
 //! The pool of connections and its transactions.
 
-use super::connections::{Connections, Lent};
+use super::connections::{Connections, Kind, Lent};
 use super::due::Due;
 use super::durability::Log;
 use super::effects::Effects;
@@ -210,15 +210,30 @@ impl Store {
             connections: &self.connections,
             sessions: self.sessions,
             turns: None,
-            is_list: false,
+            kind: Kind::Any,
         }
     }
 
     /// The pool, for lists: which index is the best for one depends on its values.
     pub(super) fn lists(&self) -> Pool<'_> {
         Pool {
-            is_list: self.engine == Engine::Postgres,
+            kind: self.on_postgres(Kind::List),
             ..self.pool()
+        }
+    }
+
+    /// The pool, for single statements outside a transaction that write for several callers.
+    pub(super) fn batches(&self) -> Pool<'_> {
+        Pool {
+            kind: self.on_postgres(Kind::Batch),
+            ..self.writer()
+        }
+    }
+
+    fn on_postgres(&self, kind: Kind) -> Kind {
+        match self.engine {
+            Engine::Sqlite => Kind::Any,
+            Engine::Postgres => kind,
         }
     }
 

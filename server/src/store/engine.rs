@@ -103,6 +103,21 @@ impl Engine {
         format!("insert into {table} ({names}) select {names} from {rows} as new where {condition}")
     }
 
+    /// The statement that inserts the row in a JSON list. SQLite reads every table that refers to this one when a
+    /// statement may insert several rows.
+    pub(super) fn insert_one(self, table: &str, columns: &[(&str, &str)], list: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let value =
+                    |(name, _): &(&str, &str)| format!("json_extract({list}, '$[0].{name}')");
+                let values: Vec<_> = columns.iter().map(value).collect();
+                let (names, values) = (names(columns), values.join(", "));
+                format!("insert into {table} ({names}) values ({values})")
+            }
+            Self::Postgres => self.insert(table, columns, list, "true"),
+        }
+    }
+
     /// The statement that sets columns of a row to those of the row in a JSON list.
     pub(super) fn update(
         self,

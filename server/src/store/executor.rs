@@ -1,6 +1,6 @@
 //! Runs statements, through a pooler too.
 
-use super::connections::{Connections, Results};
+use super::connections::{Connections, Kind, Results};
 use super::sessions::Sessions;
 use super::turns::Turns;
 use futures::future::BoxFuture;
@@ -17,8 +17,8 @@ pub struct Pool<'a> {
     pub(super) sessions: Sessions,
     /// The turns of writers, which a statement waits for.
     pub(super) turns: Option<&'a Turns>,
-    /// Whether the statements are those of lists, on PostgreSQL.
-    pub(super) is_list: bool,
+    /// What the statements do. It matters to PostgreSQL only.
+    pub(super) kind: Kind,
 }
 
 impl Pool<'_> {
@@ -28,11 +28,10 @@ impl Pool<'_> {
                 .write(self.connections.run(query), |all| has_changed(all))
                 .await;
         }
-        let mut tx = match (self.is_list, self.sessions) {
-            (true, _) => self.connections.begin_lists().await?,
-            (false, Sessions::Shared) => self.connections.begin(None).await?,
-            (false, Sessions::Own) => return self.connections.run(query).await,
-        };
+        if self.kind == Kind::Any && self.sessions == Sessions::Own {
+            return self.connections.run(query).await;
+        }
+        let mut tx = self.connections.begin_single(self.kind).await?;
         let connection = Connection {
             connection: tx.connection(),
             sessions: self.sessions,

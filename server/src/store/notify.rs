@@ -2,7 +2,7 @@
 //! NOTIFY). Where there are none, servers read the invoice every few seconds instead, and so they do after
 //! one that was lost.
 
-use super::connections::Connections;
+use super::connections::{Connections, Kind};
 use super::error::{Result, is_unsupported};
 use super::executor::Pool;
 use super::sessions::Sessions;
@@ -39,7 +39,7 @@ impl Notifications {
             connections,
             sessions,
             turns: None,
-            is_list: false,
+            kind: Kind::Any,
         })
         .execute(PROBE)
         .await
@@ -93,7 +93,7 @@ async fn tell_others(
         )
         .bind(CHANNEL)
         .bind(ids.join(" "))
-        .execute(Pool { connections: &connections, sessions, turns: None, is_list: false })
+        .execute(Pool { connections: &connections, sessions, turns: None, kind: Kind::Any })
         .await;
         if let Err(error) = &told
             && !failing

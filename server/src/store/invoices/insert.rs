@@ -3,7 +3,6 @@
 use super::InvoiceRow;
 use crate::store::batch::{Batches, Statement};
 use crate::store::column::to_json;
-use crate::store::engine::Engine;
 use crate::store::error::violates;
 use crate::store::{Result, Store, Tx};
 use serde_json::{Value, json};
@@ -33,12 +32,6 @@ const COLUMNS: [(&str, &str); 19] = [
     ("expires_at", "bigint"),
     ("from_browser", "bigint"),
 ];
-
-/// The statement that inserts the invoices of a JSON list. SQLite takes `on conflict` for a part of the select
-/// without its condition.
-fn insert_all(engine: Engine) -> String {
-    engine.insert("invoices", &COLUMNS, "$1", "true")
-}
 
 /// The row of an invoice in the list.
 fn columns(new: &InvoiceRow) -> Result<Value> {
@@ -77,7 +70,8 @@ pub enum Inserted {
 
 /// Inserts an invoice, unless its order id is taken.
 pub async fn insert(tx: &mut Tx, new: &InvoiceRow) -> Result<Inserted> {
-    let inserted = sqlx::query(AssertSqlSafe(insert_all(tx.engine)))
+    let insert = tx.engine.insert_one("invoices", &COLUMNS, "$1");
+    let inserted = sqlx::query(AssertSqlSafe(insert))
         .bind(to_json(&[columns(new)?])?)
         .execute(tx.conn())
         .await;
@@ -127,15 +121,20 @@ impl Store {
         let mut sorted: Vec<_> = new.iter().collect();
         // Of two servers that insert the same orders, none waits for the other one while that waits for it.
         sorted.sort_by_key(|new| (&new.project, &new.order_id));
+        let pool = match new {
+            [_] => self.writer(),
+            _ => self.batches(),
+        };
         let rows = sorted
             .into_iter()
             .map(columns)
             .collect::<Result<Vec<_>>>()?;
-        let insert = insert_all(self.engine);
+        // SQLite takes `on conflict` for a part of a select without a condition.
+        let insert = self.engine.insert("invoices", &COLUMNS, "$1", "true");
         let sql = format!("{insert} on conflict do nothing returning id");
         let inserted: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(to_json(&rows)?)
-            .fetch_all(self.writer())
+            .fetch_all(pool)
             .await?;
         let inserted: HashSet<_> = inserted.iter().map(String::as_str).collect();
         Ok(new

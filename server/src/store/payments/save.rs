@@ -93,7 +93,7 @@ pub enum Inserted {
 
 /// Inserts a payment, unless its invoice has a live one.
 pub async fn insert(tx: &mut Tx, row: &PaymentRow) -> Result<Inserted> {
-    let insert = tx.engine.insert("payments", &NEW, "$1", "true");
+    let insert = tx.engine.insert_one("payments", &NEW, "$1");
     let done = sqlx::query(AssertSqlSafe(insert))
         .bind(to_json(&[new(row)?])?)
         .execute(tx.conn())
