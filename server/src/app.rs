@@ -14,6 +14,7 @@ use crate::connectors::{
     self, Account, Carrier, Ctx, KnownPayments, PaymentKey, Postponed, Subject,
 };
 use crate::crypto::Keys;
+use crate::store::connector_webhooks::Webhooks;
 use crate::store::invoices::NewInvoices;
 use crate::store::payments::PaymentToChange;
 use crate::store::project_cache::Projects;
@@ -60,6 +61,8 @@ pub struct App {
     pub secret_keys: SecretKeys,
     /// Inserts invoices.
     pub new_invoices: NewInvoices,
+    /// Records webhooks of payment systems.
+    pub webhooks: Webhooks,
     /// The public keys to which browsers encrypt cards, each with its day.
     pub card_keys: Cache<i64, CardEncryptionKey>,
     /// The server's own keys.
@@ -194,6 +197,7 @@ impl App {
         Ok(Arc::new(Self {
             secret_keys: SecretKeys::new(store.clone()),
             new_invoices: NewInvoices::new(store.clone()),
+            webhooks: Webhooks::new(store.clone()),
             card_keys: Cache::builder()
                 .max_capacity(2)
                 .time_to_live(CARD_KEY_KEPT)

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::connectors::{Subject, WebhookError, WebhookEvent, WebhookMessage};
 use crate::domain::Timing;
 use crate::store::connector_accounts::AccountRow;
+use crate::store::connector_webhooks::NewWebhook;
 use crate::store::payments::PaymentRow;
 use crate::telemetry::Webhook as Outcome;
 use axum::http::HeaderMap;
@@ -116,9 +117,13 @@ async fn process(app: &App, account: &AccountRow, message: WebhookMessage) -> Re
 
 async fn record(app: &App, account: &AccountRow, webhook: &str) -> Result<Outcome> {
     let (connector, id) = (&account.kind, &account.account);
-    let now = clock::now_ms();
-    let new = app.store.record_webhook(connector, id, webhook, now);
-    if new.await? {
+    let new = NewWebhook {
+        connector: connector.clone(),
+        account: id.clone(),
+        event_id: webhook.to_owned(),
+        received_at: clock::now_ms(),
+    };
+    if app.webhooks.record(new).await? {
         return Ok(Outcome::Applied);
     }
     tracing::info!(connector, account = id, webhook, "webhook repeated");

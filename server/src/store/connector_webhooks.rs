@@ -1,27 +1,86 @@
 //! The table `connector_webhooks`: webhooks of payment systems that have been applied.
 
+use super::batch::{Batches, Statement};
+use super::column::to_json;
 use super::{Result, Store};
+use serde::Serialize;
+use sqlx::AssertSqlSafe;
+use std::collections::HashSet;
+
+/// A webhook that was applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewWebhook {
+    /// The kind of the account's connector.
+    pub connector: String,
+    /// The account.
+    pub account: String,
+    /// The payment system's id of the webhook, unique for the account.
+    pub event_id: String,
+    /// When it was received (milliseconds).
+    pub received_at: i64,
+}
+
+/// The columns of a webhook.
+const COLUMNS: [(&str, &str); 4] = [
+    ("connector", "text"),
+    ("account", "text"),
+    ("event_id", "text"),
+    ("received_at", "bigint"),
+];
+
+/// Records webhooks. Those that are applied at the same time are recorded by one statement.
+pub struct Webhooks(Batches<Record>);
+
+struct Record(Store);
+
+impl Webhooks {
+    /// Records in this database.
+    pub fn new(store: Store) -> Self {
+        Self(Batches::new(Record(store)))
+    }
+
+    /// Records a webhook. Returns `false` if it was recorded before.
+    ///
+    /// # Errors
+    /// When the store fails. It may have been recorded or not.
+    pub async fn record(&self, new: NewWebhook) -> Result<bool> {
+        self.0.call(new).await
+    }
+}
+
+impl Statement for Record {
+    type Call = NewWebhook;
+    type Answer = bool;
+
+    async fn run(&self, new: &[NewWebhook]) -> Result<Vec<bool>> {
+        self.0.record_webhooks(new).await
+    }
+}
 
 impl Store {
-    /// Records a webhook. Returns `false` if it was recorded before.
-    pub async fn record_webhook(
-        &self,
-        kind: &str,
-        account: &str,
-        event_id: &str,
-        now: i64,
-    ) -> Result<bool> {
-        let done = sqlx::query(
-            "insert into connector_webhooks (connector, account, event_id, received_at)
-             values ($1, $2, $3, $4) on conflict do nothing",
-        )
-        .bind(kind)
-        .bind(account)
-        .bind(event_id)
-        .bind(now)
-        .execute(self.writer())
-        .await?;
-        Ok(done.rows_affected() == 1)
+    /// Records webhooks, except those that were recorded before, also by one before. Returns which were recorded.
+    pub async fn record_webhooks(&self, new: &[NewWebhook]) -> Result<Vec<bool>> {
+        let mut sorted: Vec<_> = new.iter().collect();
+        sorted.sort_by_key(|new| (&new.connector, &new.account, &new.event_id));
+        let insert = self
+            .engine
+            .insert("connector_webhooks", &COLUMNS, "$1", "true");
+        let sql = format!("{insert} on conflict do nothing returning connector, account, event_id");
+        let recorded: Vec<(String, String, String)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(to_json(&sorted)?)
+            .fetch_all(self.batches(new.len()))
+            .await?;
+        let mut recorded: HashSet<_> = recorded.into_iter().collect();
+        let key = |new: &NewWebhook| {
+            let NewWebhook {
+                connector,
+                account,
+                event_id,
+                ..
+            } = new.clone();
+            (connector, account, event_id)
+        };
+        Ok(new.iter().map(|new| recorded.remove(&key(new))).collect())
     }
 
     /// Returns when the newest webhook of an account was received (milliseconds).

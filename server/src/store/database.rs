@@ -222,11 +222,14 @@ impl Store {
         }
     }
 
-    /// The pool, for single statements outside a transaction that write for several callers.
-    pub(super) fn batches(&self) -> Pool<'_> {
-        Pool {
-            kind: self.on_postgres(Kind::Batch),
-            ..self.writer()
+    /// The pool, for single statements outside a transaction that write for so many callers.
+    pub(super) fn batches(&self, callers: usize) -> Pool<'_> {
+        match callers {
+            1 => self.writer(),
+            _ => Pool {
+                kind: self.on_postgres(Kind::Batch),
+                ..self.writer()
+            },
         }
     }
 

@@ -16,7 +16,7 @@ mod column;
 mod conditions;
 mod connections;
 pub mod connector_accounts;
-mod connector_webhooks;
+pub mod connector_webhooks;
 mod database;
 pub mod disputes;
 pub mod due;

@@ -127,9 +127,14 @@ impl Server {
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(WRITE_TIMEOUT));
         let socket = Box::pin(socket);
-        let Some(tls) = &self.tls else {
-            return self.requests(socket, peer, deadline).await;
-        };
+        match &self.tls {
+            // Boxed: the others need no room for it.
+            Some(tls) => Box::pin(self.encrypted(tls, socket, peer, deadline)).await,
+            None => self.requests(socket, peer, deadline).await,
+        }
+    }
+
+    async fn encrypted(&self, tls: &Tls, socket: Socket, peer: SocketAddr, deadline: Instant) {
         let encrypted = tokio::select! {
             encrypted = timeout_at(deadline, handshake(tls, socket)) => encrypted,
             () = self.app.shutdown.cancelled() => return,

@@ -121,10 +121,6 @@ impl Store {
         let mut sorted: Vec<_> = new.iter().collect();
         // Of two servers that insert the same orders, none waits for the other one while that waits for it.
         sorted.sort_by_key(|new| (&new.project, &new.order_id));
-        let pool = match new {
-            [_] => self.writer(),
-            _ => self.batches(),
-        };
         let rows = sorted
             .into_iter()
             .map(columns)
@@ -134,7 +130,7 @@ impl Store {
         let sql = format!("{insert} on conflict do nothing returning id");
         let inserted: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(to_json(&rows)?)
-            .fetch_all(pool)
+            .fetch_all(self.batches(new.len()))
             .await?;
         let inserted: HashSet<_> = inserted.iter().map(String::as_str).collect();
         Ok(new

@@ -7,6 +7,7 @@ use std::slice;
 use till_server::crypto::{EncryptedColumn, KeyId as EncryptionKeyId};
 use till_server::domain::attempts::Room;
 use till_server::domain::payment::Review;
+use till_server::store::connector_webhooks::NewWebhook;
 use till_server::store::event_attempts::{Attempt as DeliveryAttempt, Attempted, Next};
 use till_server::store::event_resends::{self, ResendFilter};
 use till_server::store::events::{self, After};
@@ -177,7 +178,13 @@ async fn take_payments(store: &Store) -> Result<()> {
     store.delete_payment_attempt(&id).await?;
     store.prune_payment_attempts(NOW, 10).await?;
     for (id, at) in [("older", 0), ("newer", NOW)] {
-        store.record_webhook("sandbox", "a", id, at).await?;
+        let webhook = NewWebhook {
+            connector: "sandbox".into(),
+            account: "a".into(),
+            event_id: id.into(),
+            received_at: at,
+        };
+        store.record_webhooks(&[webhook]).await?;
     }
     store.last_webhook("sandbox", "a").await?;
     Ok(())
