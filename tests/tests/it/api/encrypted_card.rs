@@ -236,7 +236,7 @@ async fn age(app: &TestApp, days: i64) -> Result<()> {
 
 #[tokio::test]
 async fn a_key_lasts_a_day_longer_than_it_is_offered() -> Result<()> {
-    let app = TestApp::start().await?;
+    let mut app = TestApp::start().await?;
     let (first, second) = (app.api.invoice("1").await?, app.api.invoice("2").await?);
     let body = card(APPROVED);
     let (early, late) = (
@@ -249,6 +249,11 @@ async fn a_key_lasts_a_day_longer_than_it_is_offered() -> Result<()> {
     ensure!(key(&there, &second).await? == offered);
 
     age(&app, 1).await?;
+    // Servers keep the key in memory with its day, which is the same one here.
+    app.restart().await?;
+    other_server.terminate().await?;
+    let other_server = app.another_server().await?;
+    let there = Api::new(&other_server.line, &app.keys)?;
     let renewed = key(&app.api, &second).await?;
     ensure!(renewed["kid"] != offered["kid"] && renewed["x"] != offered["x"]);
     ensure!(key(&there, &second).await? == renewed);
