@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 const CONNECTIONS: usize = 2000;
-const STREAMS: usize = 2000;
+const STREAMS: usize = 10_000;
 /// The streams of one invoice.
 const OF_INVOICE: usize = 4;
 /// After how long the memory of open connections and of closed ones is measured: the allocator returns what
@@ -25,7 +25,14 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Measures connections and streams, and prints the result.
 pub async fn measure(database: &str) -> Result<()> {
     let setup = Setup {
-        settings: &["--max-client-connections", "100000"],
+        settings: &[
+            "--max-client-connections",
+            "100000",
+            "--max-connections",
+            "15000",
+            "--max-watchers",
+            "15000",
+        ],
         log_filter: Some("info"),
         ..Setup::default()
     };
