@@ -1,6 +1,6 @@
 //! Inserting invoices.
 
-use super::InvoiceRow;
+use super::row::InvoiceRow;
 use crate::store::batch::{Batches, Statement};
 use crate::store::column::to_json;
 use crate::store::error::violates;

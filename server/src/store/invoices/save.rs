@@ -1,6 +1,6 @@
 //! Saving changes of invoices.
 
-use super::InvoiceRow;
+use super::row::InvoiceRow;
 use crate::store::column::to_json;
 use crate::store::{Result, Tx};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Inserting payments, and saving their changes.
 
-use super::PaymentRow;
+use super::row::PaymentRow;
 use crate::store::column::to_json;
 use crate::store::error::violates;
 use crate::store::{Result, StoreError, Tx};

@@ -2,7 +2,7 @@
 //! PostgreSQL each is one statement, and takes one round trip instead of one for each table and two for the
 //! transaction.
 
-use super::PaymentRow;
+use super::row::PaymentRow;
 use super::save::{self, Inserted, another_is_live, insert};
 use crate::domain::attempts::DECLINE_POINTS;
 use crate::store::column::to_json;
