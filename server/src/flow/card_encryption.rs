@@ -64,7 +64,11 @@ pub async fn decrypt(app: &App, text: &str) -> Result<Zeroizing<Vec<u8>>> {
     let jwe = Jwe::parse(text).map_err(refuse)?;
     let since = clock::now_ms() - KEPT;
     let key = app.store.card_encryption_key(jwe.key_id(), since).await?;
-    let key = key.ok_or_else(|| refuse(JweError::Undecryptable))?;
+    let Some(key) = key else {
+        // The key in memory may be one that was removed.
+        app.card_keys.invalidate_all();
+        return Err(refuse(JweError::Undecryptable));
+    };
     jwe.decrypt(&private_key(app, &key)?).map_err(refuse)
 }
 
