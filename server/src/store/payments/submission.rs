@@ -145,25 +145,29 @@ impl Store {
     }
 }
 
-/// The statement of [`Store::save_report`]. The reference stays the payment's also if nothing else is saved: the payment
-/// system has said so. A server of before the table `payment_references` has written to `payments` only.
+/// The statement of [`Store::save_report`]. It locks the invoice first, as every change of an invoice does. A server of
+/// before the table `payment_references` has written to `payments` only.
 fn save_report(engine: Engine) -> String {
     let is_saved = "exists (select 1 from saved)";
-    let invoice = engine.update("invoices", &invoices::CHANGED, "$1", "$2");
     let unchanged = invoices::UNCHANGED;
+    let lock = engine.for_update();
+    let invoice = engine.update("invoices", &invoices::CHANGED, "$1", "$2");
     let payment = engine.update("payments", &save::CHANGED, "$4", "$5");
     let events = engine.insert("events", &events::NEW, "$6", is_saved);
     format!(
-        "with claimed as (
-             insert into payment_references (connector, reference, payment)
-             select $9, $10, $5 where $10 is not null and not exists
-             (select 1 from payments where connector = $9 and reference = $10 and id <> $5)
-             on conflict (connector, reference) do nothing returning 1),
-         saved as ({invoice} and {unchanged} and ($10 is null or exists (select 1 from claimed))
+        "with locked as (
+             select 1 from invoices where id = $2 and {unchanged}
              and not exists (select 1 from invoices other
                  where other.project = $7 and other.former_order_id = $8)
              and not exists (select 1 from payments other
-                 where other.invoice = $2 and other.id <> $5) returning 1),
+                 where other.invoice = $2 and other.id <> $5){lock}),
+         claimed as (insert into payment_references (connector, reference, payment)
+             select $9, $10, $5 where $10 is not null and exists (select 1 from locked)
+             and not exists (select 1 from payments
+                 where connector = $9 and reference = $10 and id <> $5)
+             on conflict (connector, reference) do nothing returning 1),
+         saved as ({invoice} and exists (select 1 from locked)
+             and ($10 is null or exists (select 1 from claimed)) returning 1),
          paid as ({payment} and {is_saved}),
          taken_back as (delete from payment_attempts where payment = $11 and {is_saved}),
          declined as (update payment_attempts set points = $13, at = $14
