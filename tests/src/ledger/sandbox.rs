@@ -198,6 +198,14 @@ impl TestApp {
         .await
     }
 
+    /// Returns the sandbox's ids of all payments.
+    pub async fn sandbox_references(&self) -> Result<Vec<String>> {
+        let sql = "select id from payments";
+        Ok(sqlx::query_scalar(sql)
+            .fetch_all(&open(self).await?)
+            .await?)
+    }
+
     /// Returns the number of events that the sandbox has recorded.
     pub async fn sandbox_events(&self) -> Result<i64> {
         let sql = "select count(*) from events";

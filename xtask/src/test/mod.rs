@@ -43,7 +43,7 @@ const DATABASE: &str = "binary(it) & test(/^(api|connectors|operations|resilienc
 /// Tests of what only one of the databases has.
 const SQLITE_ONLY: &str = "test(/^resilience::disk_full::/)";
 const POSTGRES_ONLY: &str =
-    "test(/^(resilience::(chaos_postgres|failover|pgbouncer)|operations::database_tls)::/)";
+    "test(/^(resilience::(chaos_postgres|failover|locks|pgbouncer)|operations::database_tls)::/)";
 /// The tests of the widget's components.
 const COMPONENTS: &str = "till-widget component_tests";
 /// The tests with random data.

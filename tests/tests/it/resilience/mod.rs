@@ -7,6 +7,7 @@ pub mod clients;
 mod dead_endpoint;
 mod disk_full;
 mod failover;
+mod locks;
 mod many_servers;
 mod one_connection;
 mod overload;

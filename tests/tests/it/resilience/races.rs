@@ -4,7 +4,6 @@ use anyhow::{Context, Result, ensure};
 use futures::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::json;
-use std::pin::pin;
 use std::time::Duration;
 use till_server::store::event_attempts::{Attempt, Attempted, Next};
 use till_server::store::{Store, projects};
@@ -98,44 +97,6 @@ async fn the_same_order_creates_one_invoice() -> Result<()> {
         );
     }
     ensure!(answers.iter().filter(|a| a.status == 201).count() == 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_order_that_waits_for_a_lock_holds_up_no_other() -> Result<()> {
-    if !on_postgres() {
-        // Nothing is locked by itself.
-        return Ok(());
-    }
-    let app = TestApp::start().await?;
-    let known = app.api.invoice("known").await?;
-    // A server has inserted this order and does not go on.
-    let store = app.store().await?;
-    let mut stopped = store.begin().await?;
-    sqlx::query(
-        "insert into invoices (id, project, order_id, order_hash, amount, currency, items, buyer, metadata, status,
-         checked, created_at, expires_at)
-         select 'inv_stopped', project, 'locked', order_hash, amount, currency, items, buyer, metadata, status,
-         checked, created_at, expires_at from invoices where id = $1",
-    )
-    .bind(&known.id)
-    .execute(&mut *stopped)
-    .await?;
-    let make = |order_id: String| {
-        let order = app.api.secret(Method::POST, "/v1/invoices");
-        send(order.json(&Api::order(&order_id)))
-    };
-    let mut locked = pin!(make("locked".into()));
-    let others = try_join_all((0..CLIENTS).map(|number| make(number.to_string())));
-    tokio::select! {
-        locked = &mut locked => anyhow::bail!("the order is locked: {locked:?}"),
-        others = others => for answer in others? {
-            ensure!(answer.status == 201, "{answer:?}");
-        }
-    }
-    stopped.rollback().await?;
-    let answer = locked.await?;
-    ensure!(answer.status == 201, "{answer:?}");
     Ok(())
 }
 
