@@ -95,9 +95,7 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
         now,
         due: true,
     };
-    let mut tx = app.store.begin().await?;
-    events::insert(&mut tx, &[new]).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    app.store.insert_event(&new).await?;
     let row = EventRow {
         id,
         body,

@@ -9,7 +9,7 @@ use super::{Result, Store, Tx};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
-use std::iter;
+use std::{iter, slice};
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -218,6 +218,18 @@ pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
 }
 
 impl Store {
+    /// Inserts a callback that belongs to no other change.
+    pub async fn insert_event(&self, new: &NewEvent<'_>) -> Result<()> {
+        let mut effects = Effects::default();
+        let rows = claim_new(&mut effects, self.due(), slice::from_ref(new));
+        sqlx::query(AssertSqlSafe(self.engine.insert_one("events", &NEW, "$1")))
+            .bind(to_json(&rows)?)
+            .execute(self.writer())
+            .await?;
+        self.happen(effects);
+        Ok(())
+    }
+
     /// Returns a project's callback.
     pub async fn event(&self, project: &ProjectId, id: &EventId) -> Result<Option<EventRow>> {
         Ok(sqlx::query_as(concat!(
