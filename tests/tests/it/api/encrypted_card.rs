@@ -250,6 +250,7 @@ async fn a_key_lasts_a_day_longer_than_it_is_offered() -> Result<()> {
 
     age(&app, 1).await?;
     // Servers keep the key in memory with its day, which is the same one here.
+    app.terminate().await?;
     app.restart().await?;
     other_server.terminate().await?;
     let other_server = app.another_server().await?;
