@@ -134,7 +134,9 @@ pub fn judge(scope: Scope, free: u32, counted: Counted, now: i64) -> Verdict {
     }
     // The longest wait is reached long before 20 doublings.
     let wait = (rule.first_wait << beyond.min(20)).min(rule.longest_wait);
-    let over = counted.newest.map_or(now, |newest| newest + wait);
+    // Another attempt may have been recorded since this one looked at the clock.
+    let newest = counted.newest.map(|newest| newest.min(now));
+    let over = newest.map_or(now, |newest| newest + wait);
     if over > now {
         return Verdict::Wait(over - now);
     }
@@ -151,6 +153,11 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: i64 = 1_800_000_000_000;
+
+    #[test]
+    fn an_attempt_that_is_recorded_meanwhile_does_not_lengthen_the_wait() {
+        assert_eq!(after(5, -1), after(5, 0));
+    }
 
     fn after(declines: i64, ago: i64) -> Verdict {
         let counted = Counted {

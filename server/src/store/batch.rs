@@ -124,26 +124,27 @@ async fn answer<S: Statement>(statement: &S, batch: Vec<Waiting<S>>) {
         .into_iter()
         .map(|one| (one.call, (one.answer, one.span)))
         .unzip();
-    let answers: Vec<_> = match statement.run(&calls).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) if calls.len() == 1 => vec![Err(error)],
+    // Who no longer waits needs no answer.
+    match statement.run(&calls).await {
+        Ok(answers) => {
+            for ((waiting, _), answer) in waiting.into_iter().zip(answers) {
+                let _ = waiting.send(Ok(answer));
+            }
+        }
         // The database refused the statement because of one of the calls, which affects no other.
-        Err(StoreError::Sql(sqlx::Error::Database(_))) => {
-            let each = calls.iter().zip(&waiting);
-            join_all(each.map(|(call, (_, span))| alone(statement, call).instrument(span.clone())))
-                .await
+        Err(StoreError::Sql(sqlx::Error::Database(_))) if calls.len() > 1 => {
+            let each = calls.iter().zip(waiting).map(|(call, (waiting, span))| {
+                let answered = async { waiting.send(alone(statement, call).await) };
+                answered.instrument(span)
+            });
+            join_all(each).await;
         }
         Err(error) => {
             let error = Arc::new(error);
-            let shared = calls
-                .iter()
-                .map(|_| Err(StoreError::OfBatch(error.clone())));
-            shared.collect()
+            for (waiting, _) in waiting {
+                let _ = waiting.send(Err(StoreError::OfBatch(error.clone())));
+            }
         }
-    };
-    for ((waiting, _), answer) in waiting.into_iter().zip(answers) {
-        // Who no longer waits needs no answer.
-        let _ = waiting.send(answer);
     }
 }
 
@@ -213,11 +214,13 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_refused_affects_no_other() {
         let (double, [alone, good, bad, other]) = calls([1, 2, -1, 3]).await;
-        double.permits.add_permits(5);
+        // The last one has to wait, which holds up no other.
+        double.permits.add_permits(4);
         assert_eq!(alone.await.unwrap().unwrap(), 2);
         assert_eq!(good.await.unwrap().unwrap(), 4);
         let error = bad.await.unwrap().unwrap_err();
         assert!(matches!(error, StoreError::Sql(sqlx::Error::Database(_))));
+        double.permits.add_permits(1);
         assert_eq!(other.await.unwrap().unwrap(), 6);
     }
 

@@ -64,7 +64,7 @@ async fn a_report_waits_for_its_invoice_before_it_claims_a_reference() -> Result
         submitted = submitted => submitted?,
     }
     // Another change of the invoice, which the answer to the call waits for.
-    let mut other = store.begin().await?;
+    let mut other = app.store().await?.begin().await?;
     sqlx::query("select 1 from invoices where id = $1 for no key update")
         .bind(&opened.id)
         .execute(&mut *other)
