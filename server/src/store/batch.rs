@@ -24,7 +24,7 @@ pub(super) trait Statement: Send + Sync + 'static {
     /// The answer to a call.
     type Answer: Send;
 
-    /// Answers calls, in their order. All of them fail if it fails, and nothing has changed.
+    /// Answers calls, in their order. If it fails, all of them do.
     fn run(&self, calls: &[Self::Call]) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
 }
 
