@@ -226,13 +226,8 @@ async fn insert_attempts(
         ("error", "text"),
         ("answer", "text"),
     ];
-    let sql = format!(
-        "insert into event_attempts (event, number, at, duration_ms, status, error, answer)
-         select event, number, at, duration_ms, status, error, answer from {} made where true
-         on conflict do nothing",
-        tx.engine.rows("$1", &columns)
-    );
-    sqlx::query(AssertSqlSafe(sql))
+    let insert = tx.engine.insert("event_attempts", &columns, "$1", "true");
+    sqlx::query(AssertSqlSafe(format!("{insert} on conflict do nothing")))
         .bind(to_json(&made)?)
         .execute(tx.conn())
         .await?;

@@ -64,12 +64,17 @@ pub fn review(payment: &PaymentRow, update: &PaymentUpdate) -> Option<Review> {
 /// # Errors
 /// When the store fails.
 pub async fn is_taken(tx: &mut Tx, payment: &PaymentRow, update: &PaymentUpdate) -> Result<bool> {
-    match &update.reference {
-        Some(reference) if payment.reference.as_ref() != Some(reference) => {
-            Ok(!references::claim(tx, payment, &reference.id).await?)
-        }
-        Some(_) | None => Ok(false),
+    match new_reference(payment, update) {
+        Some(reference) => Ok(!references::claim(tx, payment, reference).await?),
+        None => Ok(false),
     }
+}
+
+/// The payment system's id of the payment, if the update has one that was not known.
+pub fn new_reference<'a>(payment: &PaymentRow, update: &'a PaymentUpdate) -> Option<&'a str> {
+    let reference = update.reference.as_ref();
+    let new = reference.filter(|reference| payment.reference.as_ref() != Some(reference));
+    new.map(|reference| reference.id.as_str())
 }
 
 /// Whether an update tells nothing new about a payment that has ended: most webhooks follow the answer that

@@ -7,7 +7,6 @@ use super::details;
 use crate::app::App;
 use crate::clock;
 use crate::connectors::{CallError, PaymentUpdate};
-use crate::domain::reference::Reference;
 use crate::flow::audit::{self, Actor};
 use crate::flow::error::{Error, Result};
 use crate::flow::outbox::{Subject, events_of, write_events, write_events_with};
@@ -169,7 +168,8 @@ async fn apply_unlocked(
         Some(invoice) => Some(invoice.clone()),
         None => app.store.invoice(&before.invoice).await?,
     };
-    let Some(invoice) = invoice.filter(|invoice| invoice.version == known.invoice_version) else {
+    let Some(mut invoice) = invoice.filter(|invoice| invoice.version == known.invoice_version)
+    else {
         return Ok(None);
     };
     let now = clock::now_ms();
@@ -177,26 +177,20 @@ async fn apply_unlocked(
         return Ok(None);
     };
     let Changed { payment, change } = changed;
-    let mut next = invoice.clone();
     let mut events = vec![];
     if let Some(change) = &change {
         if change.refund_duplicate {
             return Ok(None);
         }
-        change_invoice(&mut next, change, now);
-        let payments = slice::from_ref(&payment);
+        change_invoice(&mut invoice, change, now);
         let subject = Subject::Payment(&payment);
-        let of_payment = (&mut next, payments);
+        let of_payment = (&mut invoice, slice::from_ref(&payment));
         events = events_of(app, project, of_payment, subject, &change.events)?;
     }
-    let is_new = |reference: &&Reference| before.reference.as_ref() != Some(reference);
-    let reference = update.reference.as_ref();
     let reported = Reported {
-        invoice: &next,
+        invoice: &invoice,
         payment: &payment,
-        new_reference: reference
-            .filter(is_new)
-            .map(|reference| reference.id.as_str()),
+        new_reference: details::new_reference(before, update),
         attempt: counting(project, &payment, before.status),
         events: &events,
     };
@@ -205,7 +199,7 @@ async fn apply_unlocked(
     }
     app.invoice_changed(&invoice.id);
     if change.is_some() {
-        report(app, &next, &payment, before.status);
+        report(app, &invoice, &payment, before.status);
     }
     Ok(Some(payment))
 }
