@@ -156,11 +156,16 @@ fn ensure_crate(cache: &Path, wanted: &Crate) -> Result<PathBuf> {
         println!("  ok: {program} {version} ({})", found.display());
         return Ok(found);
     }
+    // Not the directory of CARGO_TARGET_DIR or of Cargo's settings: a build that waits for this one may have
+    // locked it.
+    let target = root.join("target");
     process::run_step(
         &format!("compiling {name} {version} ({duration})"),
         process::command("cargo")
             .args(["install", name, "--version", version, "--force", "--root"])
             .arg(&root)
+            .arg("--target-dir")
+            .arg(&target)
             .args(*options)
             // Faster to compile than with the programs' own release profiles.
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
@@ -169,6 +174,7 @@ fn ensure_crate(cache: &Path, wanted: &Crate) -> Result<PathBuf> {
     .with_context(|| {
         format!("{name} {version} could not be installed; check the network and try again")
     })?;
+    fs::remove_dir_all(&target).with_context(|| format!("can't remove {}", target.display()))?;
     Ok(cached)
 }
 
