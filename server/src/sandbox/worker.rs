@@ -72,6 +72,7 @@ impl Worker {
                 tokio::select! {
                     () = self.app.wake.notified() => {}
                     () = tokio::time::sleep(delay) => {}
+                    Some(_) = self.deliveries.join_next(), if self.deliveries.len() >= MAX_DELIVERIES => {}
                 }
             }
         })
@@ -164,7 +165,9 @@ async fn deliver(app: App, client: reqwest::Client, delivery: Delivery) {
     if let Err(error) = updated {
         tracing::error!(%error, "sandbox delivery not recorded");
     }
-    app.wake.notify_one();
+    if state == "pending" {
+        app.wake.notify_one();
+    }
 }
 
 /// Sends a webhook. Returns whether the merchant responded with success.

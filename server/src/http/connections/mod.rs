@@ -3,6 +3,7 @@
 
 mod admission;
 mod requests;
+mod socket;
 mod tls;
 
 pub use tls::Tls;
@@ -10,14 +11,22 @@ pub use tls::Tls;
 use crate::app::App;
 use admission::{Admission, Admitted};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::serve::Listener;
+use futures::future::BoxFuture;
+use hyper::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
-use requests::Requests;
+use requests::{CountedBody, Requests};
+use socket::{Flushed, Resumed};
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -47,6 +56,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests that are under way may take to arrive on a connection that is being closed.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How a client begins that speaks HTTP/2 without TLS (RFC 9113 section 3.4).
+const HTTP2: [u8; 3] = *b"PRI";
+
 /// The response to a client that speaks HTTP where HTTPS is expected, as Go's net/http has it.
 const PLAIN_HTTP: &[u8] =
     b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -55,11 +67,16 @@ const PLAIN_HTTP: &[u8] =
 /// A connection whose client reads what is sent to it.
 type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
 
+type Response = hyper::Response<CountedBody<Body>>;
+/// Boxed: hyper has room for it also while the connection is idle.
+type Responding = BoxFuture<'static, Result<Response, Infallible>>;
+
 /// What all connections share.
 struct Server {
     app: Arc<App>,
     router: TowerToHyperService<Router>,
-    builder: Builder<TokioExecutor>,
+    either_version: auto::Builder<TokioExecutor>,
+    http1: http1::Builder,
     admission: Admission,
     tls: Option<Arc<Tls>>,
 }
@@ -77,7 +94,8 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let server = Arc::new(Server {
         router: TowerToHyperService::new(router),
-        builder: builder(),
+        either_version: either_version(),
+        http1: http1(),
         admission: Admission::new(&app.config),
         app,
         tls,
@@ -104,8 +122,8 @@ pub async fn serve(
     Ok(())
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn either_version() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().max_buf_size(LARGEST_HEAD);
     builder
         .http2()
@@ -119,6 +137,12 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(LARGEST_HEAD);
+    builder
+}
+
 impl Server {
     /// Serves a connection to its end. The handshake and the head of the first request share one deadline.
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _admitted: Admitted) {
@@ -127,10 +151,10 @@ impl Server {
         let mut socket = TimeoutStream::new(stream);
         socket.set_write_timeout(Some(WRITE_TIMEOUT));
         let socket = Box::pin(socket);
+        // Boxed: the others need no room for it.
         match &self.tls {
-            // Boxed: the others need no room for it.
             Some(tls) => Box::pin(self.encrypted(tls, socket, peer, deadline)).await,
-            None => self.requests(socket, peer, deadline).await,
+            None => self.plain(socket, peer, deadline).await,
         }
     }
 
@@ -140,48 +164,116 @@ impl Server {
             () = self.app.shutdown.cancelled() => return,
         };
         match encrypted {
-            Ok(Ok(io)) => self.requests(io, peer, deadline).await,
+            Ok(Ok(io)) => self.either_version(io, peer, deadline).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
 
+    async fn plain(&self, socket: Socket, peer: SocketAddr, deadline: Instant) {
+        let mut start = HTTP2;
+        let begun = tokio::select! {
+            begun = timeout_at(deadline, socket.get_ref().peek(&mut start)) => begun,
+            () = self.app.shutdown.cancelled() => return,
+        };
+        match begun {
+            Ok(Ok(length)) if !HTTP2.starts_with(&start[..length]) => {
+                self.http1(socket, peer, deadline).await;
+            }
+            Ok(Ok(_)) => Box::pin(self.either_version(socket, peer, deadline)).await,
+            Ok(Err(error)) => report(peer, Err(error)),
+            Err(_) => tracing::debug!(%peer, "a connection without a request was closed"),
+        }
+    }
+
     /// Serves the requests of a connection, the first of which has to arrive by the deadline.
-    async fn requests<I>(&self, io: I, peer: SocketAddr, deadline: Instant)
+    async fn either_version<I>(&self, io: I, peer: SocketAddr, deadline: Instant)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let requests = Requests::default();
-        let service = service_fn(|mut request: hyper::Request<Incoming>| {
-            let in_progress = requests.begin();
+        let service = self.service(&requests, peer);
+        let mut connection = pin!(
+            self.either_version
+                .serve_connection(TokioIo::new(io), service)
+        );
+        tokio::select! {
+            ended = connection.as_mut() => report(peer, ended),
+            () = self.until_closing(&requests, deadline) => self.end(connection, &requests, peer).await,
+        }
+    }
+
+    /// Does the same for HTTP/1.1. While the connection waits for a request, hyper and its buffers are not
+    /// there.
+    async fn http1(&self, socket: Socket, peer: SocketAddr, deadline: Instant) {
+        let (requests, flushed) = (Requests::default(), Flushed::default());
+        let mut closing = pin!(self.until_closing(&requests, deadline));
+        let mut socket = Resumed::new(socket, flushed.clone());
+        loop {
+            tokio::select! {
+                readable = socket.readable() => {
+                    if readable.is_err() {
+                        return report(peer, readable);
+                    }
+                }
+                () = closing.as_mut() => return,
+            }
+            let service = self.service(&requests, peer);
+            let connection = self.http1.serve_connection(TokioIo::new(socket), service);
+            let mut connection = Box::pin(connection);
+            tokio::select! {
+                ended = connection.as_mut() => return report(peer, ended),
+                () = closing.as_mut() => return self.end(connection.as_mut(), &requests, peer).await,
+                () = requests.paused(&flushed) => {}
+            }
+            let parts = Pin::into_inner(connection).into_parts();
+            socket = parts.io.into_inner().unread(parts.read_buf);
+        }
+    }
+
+    /// What answers the requests of a connection.
+    fn service(
+        &self,
+        requests: &Requests,
+        peer: SocketAddr,
+    ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future = Responding>
+    {
+        service_fn(move |request: Request<Incoming>| {
+            let [received, sent] = [requests.begin(), requests.begin()];
+            let mut request = request.map(|body| received.with(body));
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = self.router.call(request);
-            // Boxed: hyper has room for it also while the connection is idle.
-            Box::pin(async move {
-                let response = response.await?;
-                Ok::<_, std::convert::Infallible>(response.map(|body| in_progress.until_sent(body)))
-            })
-        });
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
+            let response = async move { Ok(response.await?.map(|body| sent.with(body))) };
+            Box::pin(response) as Responding
+        })
+    }
+
+    /// Returns when a connection has had no request for too long, or the server shuts down.
+    async fn until_closing(&self, requests: &Requests, deadline: Instant) {
         let (head, keep_alive) = (
             deadline.saturating_duration_since(Instant::now()),
             self.app.config.keep_alive_timeout(),
         );
         tokio::select! {
-            ended = connection.as_mut() => return report(peer, ended),
             () = self.app.shutdown.cancelled() => {}
-            () = requests.idle(head, keep_alive, &self.admission.crowded) => {
-                if !requests.served_any() {
-                    tracing::debug!(%peer, "a connection without a request was closed");
-                    return;
-                }
-            }
+            () = requests.idle(head, keep_alive, &self.admission.crowded) => {}
+        }
+    }
+
+    /// Ends a connection once the responses in progress have been sent.
+    async fn end<C>(&self, mut connection: Pin<&mut C>, requests: &Requests, peer: SocketAddr)
+    where
+        C: GracefulConnection<Error: Display>,
+    {
+        if !requests.served_any() && !self.app.shutdown.is_cancelled() {
+            tracing::debug!(%peer, "a connection without a request was closed");
+            return;
         }
         connection.as_mut().graceful_shutdown();
-        let crowded = Notify::new();
+        let nobody = Notify::new();
         tokio::select! {
             ended = connection => report(peer, ended),
-            () = requests.idle(GRACE, GRACE, &crowded) => {}
+            () = requests.idle(GRACE, GRACE, &nobody) => {}
         }
     }
 }
@@ -203,7 +295,7 @@ async fn handshake(tls: &Tls, mut socket: Socket) -> std::io::Result<TlsStream<S
 }
 
 /// Logs why a connection ended, if not as the client and the server agreed.
-fn report<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
+fn report<E: Display>(peer: SocketAddr, ended: Result<(), E>) {
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection broke");
     }

@@ -1,12 +1,16 @@
 //! The requests in progress on a connection, and when it has been without one for too long.
 
-use axum::body::{Body, Bytes};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use super::socket::Flushed;
+use axum::body::HttpBody;
+use hyper::body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
+
+/// How long a connection without a request keeps its buffers for the next one.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The requests of one connection.
 #[derive(Clone, Default)]
@@ -56,6 +60,17 @@ impl Requests {
             }
         }
     }
+
+    /// Returns when no request has been in progress for a moment, and all responses have been sent.
+    pub async fn paused(&self, flushed: &Flushed) {
+        let nobody = Notify::new();
+        loop {
+            self.idle(PAUSE, PAUSE, &nobody).await;
+            if self.state.borrow().in_progress == 0 && flushed.get() {
+                return;
+            }
+        }
+    }
 }
 
 /// Counts as a request in progress until it is dropped.
@@ -64,8 +79,9 @@ pub struct InProgress {
 }
 
 impl InProgress {
-    /// A body that counts as in progress until it has been sent.
-    pub fn until_sent(self, body: Body) -> CountedBody {
+    /// A body that counts as in progress until it is dropped, as a request's is when it has been read, and a
+    /// response's when it has been handed over to be sent.
+    pub fn with<B>(self, body: B) -> CountedBody<B> {
         CountedBody {
             body,
             _in_progress: self,
@@ -79,20 +95,20 @@ impl Drop for InProgress {
     }
 }
 
-/// The body of a response whose request is in progress.
-pub struct CountedBody {
-    body: Body,
+/// The body of a request in progress, or of its response.
+pub struct CountedBody<B> {
+    body: B,
     _in_progress: InProgress,
 }
 
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HttpBody + Unpin> HttpBody for CountedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -108,6 +124,7 @@ impl HttpBody for CountedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use futures::FutureExt;
 
     const SOON: Duration = Duration::from_millis(1);
@@ -126,7 +143,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_in_progress_until_its_response_is_sent() {
         let (requests, crowded) = (Requests::default(), Notify::new());
-        let body = requests.begin().until_sent(Body::from("sent"));
+        let body = requests.begin().with(Body::from("sent"));
         assert_eq!(body.size_hint().exact(), Some(4));
         let idle = requests.idle(Duration::ZERO, Duration::ZERO, &crowded);
         let mut idle = std::pin::pin!(idle);

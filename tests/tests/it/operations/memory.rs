@@ -59,8 +59,6 @@ async fn a_card_does_not_stay_in_memory() -> Result<()> {
             body = encrypted(&app.api, &opened, &body).await?;
         }
         let request = app.api.widget(Method::POST, &opened, "/payments");
-        // A connection's buffer keeps what it read last for as long as the connection is open.
-        let request = request.header("connection", "close");
         let paid = send(request.json(&body)).await?;
         ensure!(paid.status == 201, "{paid:?}");
         ensure!(paid.json()["payment"]["status"] == "succeeded", "{paid:?}");

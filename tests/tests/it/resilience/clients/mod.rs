@@ -3,6 +3,7 @@
 mod http2;
 mod idle;
 mod many;
+mod pauses;
 mod slow;
 mod tls;
 
@@ -13,6 +14,9 @@ use till_tests::TestApp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+
+/// A request for the health check.
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: till\r\n\r\n";
 
 /// An address of a client.
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -59,8 +63,12 @@ impl Client {
 
     /// Sends a request for the health check and reads the response.
     async fn check_health(&mut self) -> Result<()> {
-        self.send("GET /healthz HTTP/1.1\r\nhost: till\r\n\r\n")
-            .await?;
+        self.send(HEALTH).await?;
+        self.health().await
+    }
+
+    /// Reads the response of the health check.
+    async fn health(&mut self) -> Result<()> {
         let status = self.status().await?;
         ensure!(status == "HTTP/1.1 200 OK", "{status}");
         let mut body = [0; r#"{"status":"ok"}"#.len()];
