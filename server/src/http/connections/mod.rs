@@ -222,6 +222,9 @@ impl Server {
             let connection = self.http1.serve_connection(TokioIo::new(socket), service);
             let mut connection = Box::pin(connection);
             tokio::select! {
+                // hyper comes first: it has then dealt with all that made the connection pause, as with the
+                // rest of a body that nobody reads, which would otherwise be read as the next request.
+                biased;
                 ended = connection.as_mut() => return report(peer, ended),
                 () = closing.as_mut() => return self.end(connection.as_mut(), &requests, peer).await,
                 () = requests.paused(&flushed) => {}
