@@ -15,6 +15,7 @@ use crate::connectors::{
 };
 use crate::crypto::Keys;
 use crate::store::connector_webhooks::Webhooks;
+use crate::store::events::NewEvents;
 use crate::store::invoices::NewInvoices;
 use crate::store::payments::PaymentToChange;
 use crate::store::project_cache::Projects;
@@ -61,6 +62,8 @@ pub struct App {
     pub secret_keys: SecretKeys,
     /// Inserts invoices.
     pub new_invoices: NewInvoices,
+    /// Inserts callbacks that belong to no other change.
+    pub new_events: NewEvents,
     /// Records webhooks of payment systems.
     pub webhooks: Webhooks,
     /// The public keys to which browsers encrypt cards, each with its day.
@@ -197,6 +200,7 @@ impl App {
         Ok(Arc::new(Self {
             secret_keys: SecretKeys::new(store.clone()),
             new_invoices: NewInvoices::new(store.clone()),
+            new_events: NewEvents::new(store.clone()),
             webhooks: Webhooks::new(store.clone()),
             card_keys: Cache::builder()
                 .max_capacity(2)

@@ -259,7 +259,7 @@ mod tests {
         for n in 0..=FIRST_LIMIT {
             let new = NewEvent {
                 id: EventId::from_unique(format!("{n}")),
-                project: &project,
+                project: project.clone(),
                 project_version: 1,
                 invoice: None,
                 sequence: 0,

@@ -85,7 +85,7 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
     let body = serde_json::to_string(&event).map_err(anyhow::Error::from)?;
     let new = NewEvent {
         id: id.clone(),
-        project: &project.id,
+        project: project.id.clone(),
         project_version: project.version,
         invoice: None,
         sequence: 0,
@@ -95,7 +95,7 @@ pub async fn ping(app: &App, project: &Project) -> Result<SentEvent> {
         now,
         due: true,
     };
-    app.store.insert_event(&new).await?;
+    app.new_events.insert(new).await?;
     let row = EventRow {
         id,
         body,

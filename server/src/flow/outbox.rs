@@ -110,13 +110,13 @@ pub async fn write_events_with(
 ///
 /// # Errors
 /// When a callback can't be written as JSON.
-pub fn events_of<'a>(
+pub fn events_of(
     app: &App,
-    project: &'a Project,
+    project: &Project,
     (invoice, payments): (&mut InvoiceRow, &[PaymentRow]),
     subject: Subject<'_>,
     kinds: &[EventType],
-) -> Result<Vec<NewEvent<'a>>> {
+) -> Result<Vec<NewEvent>> {
     let transition = subject.transition(invoice);
     let now = clock::now_ms();
     let mut new = vec![];
@@ -136,7 +136,7 @@ pub fn events_of<'a>(
         };
         new.push(NewEvent {
             id,
-            project: &project.id,
+            project: project.id.clone(),
             project_version: project.version,
             invoice: Some(invoice.id.clone()),
             sequence: invoice.event_seq,

@@ -41,8 +41,6 @@ pub(super) enum Kind {
     Any,
     /// It reads a list.
     List,
-    /// It writes for several callers, of which one that waits for a lock must not hold up the others.
-    Batch,
 }
 
 /// Opens connections.
@@ -158,8 +156,6 @@ impl Connections {
             (Kind::Any, Sessions::Shared) => LIMITED,
             (Kind::List, Sessions::Own) => LISTS,
             (Kind::List, Sessions::Shared) => LIMITED_LISTS,
-            (Kind::Batch, Sessions::Own) => BATCHES,
-            (Kind::Batch, Sessions::Shared) => LIMITED_BATCHES,
         };
         self.begin_with(statement).await
     }
@@ -201,18 +197,9 @@ macro_rules! for_lists {
     };
 }
 
-/// A batch waits for no lock for long: its calls are made one by one then.
-macro_rules! for_batches {
-    () => {
-        "set local lock_timeout = '100ms'"
-    };
-}
-
 const LIMITED: &str = limited!();
 const LISTS: &str = concat!("begin; ", for_lists!());
 const LIMITED_LISTS: &str = concat!(limited!(), "; ", for_lists!());
-const BATCHES: &str = concat!("begin; ", for_batches!());
-const LIMITED_BATCHES: &str = concat!(limited!(), "; ", for_batches!());
 
 /// Whether the session or the connection was closed: connection_exception, which PgBouncer reports, and
 /// admin_shutdown. A statement that waited in vain for a session does not wait again.

@@ -64,11 +64,11 @@ impl Store {
         sorted.sort_by_key(|new| (&new.connector, &new.account, &new.event_id));
         let insert = self
             .engine
-            .insert("connector_webhooks", &COLUMNS, "$1", "true");
+            .insert_for(new.len(), "connector_webhooks", &COLUMNS, "$1");
         let sql = format!("{insert} on conflict do nothing returning connector, account, event_id");
         let recorded: Vec<(String, String, String)> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(to_json(&sorted)?)
-            .fetch_all(self.batches(new.len()))
+            .fetch_all(self.writer())
             .await?;
         let mut recorded: HashSet<_> = recorded.into_iter().collect();
         let key = |new: &NewWebhook| {

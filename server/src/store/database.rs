@@ -216,27 +216,13 @@ impl Store {
 
     /// The pool, for lists: which index is the best for one depends on its values.
     pub(super) fn lists(&self) -> Pool<'_> {
-        Pool {
-            kind: self.on_postgres(Kind::List),
-            ..self.pool()
-        }
-    }
-
-    /// The pool, for single statements outside a transaction that write for so many callers.
-    pub(super) fn batches(&self, callers: usize) -> Pool<'_> {
-        match callers {
-            1 => self.writer(),
-            _ => Pool {
-                kind: self.on_postgres(Kind::Batch),
-                ..self.writer()
-            },
-        }
-    }
-
-    fn on_postgres(&self, kind: Kind) -> Kind {
-        match self.engine {
+        let kind = match self.engine {
             Engine::Sqlite => Kind::Any,
-            Engine::Postgres => kind,
+            Engine::Postgres => Kind::List,
+        };
+        Pool {
+            kind,
+            ..self.pool()
         }
     }
 

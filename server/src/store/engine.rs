@@ -103,6 +103,25 @@ impl Engine {
         format!("insert into {table} ({names}) select {names} from {rows} as new where {condition}")
     }
 
+    /// The statement that inserts the rows of a JSON list, one for each of several callers. It waits for no lock for long
+    /// then: one of them would hold up the others.
+    pub(super) fn insert_for(
+        self,
+        callers: usize,
+        table: &str,
+        columns: &[(&str, &str)],
+        list: &str,
+    ) -> String {
+        let condition = match self {
+            Self::Postgres if callers > 1 => {
+                "set_config('lock_timeout', '100ms', true) is not null"
+            }
+            // SQLite takes `on conflict` for a part of a select without a condition.
+            Self::Sqlite | Self::Postgres => "true",
+        };
+        self.insert(table, columns, list, condition)
+    }
+
     /// The statement that inserts the row in a JSON list. SQLite reads every table that refers to this one when a
     /// statement may insert several rows.
     pub(super) fn insert_one(self, table: &str, columns: &[(&str, &str)], list: &str) -> String {

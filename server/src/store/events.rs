@@ -1,5 +1,6 @@
 //! The table `events`: callbacks, inserted in the transaction of the change they report.
 
+use super::batch::{Batches, Statement};
 use super::column::{Columns, to_json};
 use super::due::{Due, LEASE_MS};
 use super::effects::Effects;
@@ -9,7 +10,7 @@ use super::{Result, Store, Tx};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
-use std::{iter, slice};
+use std::iter;
 use till_shared::event::{DeliveryState, EventType};
 use till_shared::id::{EventId, InvoiceId, ProjectId};
 
@@ -31,11 +32,11 @@ const TABLE: Table = Table {
 };
 
 /// A callback to insert.
-pub struct NewEvent<'a> {
+pub struct NewEvent {
     /// The event's id.
     pub id: EventId,
     /// The project that receives it.
-    pub project: &'a ProjectId,
+    pub project: ProjectId,
     /// The version of the project.
     pub project_version: i64,
     /// The invoice whose callbacks are delivered in order.
@@ -55,7 +56,7 @@ pub struct NewEvent<'a> {
     pub due: bool,
 }
 
-impl NewEvent<'_> {
+impl NewEvent {
     /// Whether no other callback of the invoice is delivered before it.
     fn is_first(&self) -> bool {
         self.invoice.is_none() || self.sequence == 1
@@ -94,13 +95,13 @@ pub(super) const NEW: [(&str, &str); 11] = [
 /// Returns the values of the columns of new callbacks. One that is due and waits for no other is claimed at once for
 /// the worker of this server, if its project may have one more delivery in flight. Those that wait for it only are
 /// delivered with it.
-pub(super) fn claim_new(effects: &mut Effects, due: &Due, new: &[NewEvent<'_>]) -> Vec<Value> {
+pub(super) fn claim_new(effects: &mut Effects, due: &Due, new: &[NewEvent]) -> Vec<Value> {
     let mut rows = vec![];
     let mut rest = new;
     while let [new, later @ ..] = rest {
         rest = later;
         let reservation = (new.due && new.is_first())
-            .then(|| due.reserve(new.project))
+            .then(|| due.reserve(&new.project))
             .flatten();
         let leased_until = reservation.is_some().then_some(new.now + LEASE_MS);
         rows.push(json!({
@@ -122,7 +123,7 @@ pub(super) fn claim_new(effects: &mut Effects, due: &Due, new: &[NewEvent<'_>]) 
                 let events = iter::once(new).chain(waiting).map(NewEvent::pending);
                 effects.claimed(reservation, events.collect());
             }
-            None if new.due => effects.made_due(new.project),
+            None if new.due => effects.made_due(&new.project),
             None => {}
         }
     }
@@ -130,7 +131,7 @@ pub(super) fn claim_new(effects: &mut Effects, due: &Due, new: &[NewEvent<'_>]) 
 }
 
 /// Inserts callbacks.
-pub async fn insert(tx: &mut Tx, new: &[NewEvent<'_>]) -> Result<()> {
+pub async fn insert(tx: &mut Tx, new: &[NewEvent]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
@@ -217,12 +218,44 @@ pub async fn keep_unsent(tx: &mut Tx, project: &ProjectId) -> Result<()> {
     Ok(())
 }
 
+/// Inserts callbacks that belong to no other change. Those that are created at the same time are inserted by one
+/// statement.
+pub struct NewEvents(Batches<Insert>);
+
+struct Insert(Store);
+
+impl NewEvents {
+    /// Inserts into this database.
+    pub fn new(store: Store) -> Self {
+        Self(Batches::new(Insert(store)))
+    }
+
+    /// Inserts a callback.
+    ///
+    /// # Errors
+    /// When the store fails. The callback may have been inserted or not.
+    pub async fn insert(&self, new: NewEvent) -> Result<()> {
+        self.0.call(new).await
+    }
+}
+
+impl Statement for Insert {
+    type Call = NewEvent;
+    type Answer = ();
+
+    async fn run(&self, new: &[NewEvent]) -> Result<Vec<()>> {
+        self.0.insert_events(new).await?;
+        Ok(vec![(); new.len()])
+    }
+}
+
 impl Store {
-    /// Inserts a callback that belongs to no other change.
-    pub async fn insert_event(&self, new: &NewEvent<'_>) -> Result<()> {
+    /// Inserts callbacks that belong to no other change.
+    pub async fn insert_events(&self, new: &[NewEvent]) -> Result<()> {
         let mut effects = Effects::default();
-        let rows = claim_new(&mut effects, self.due(), slice::from_ref(new));
-        sqlx::query(AssertSqlSafe(self.engine.insert_one("events", &NEW, "$1")))
+        let rows = claim_new(&mut effects, self.due(), new);
+        let insert = self.engine.insert_for(new.len(), "events", &NEW, "$1");
+        sqlx::query(AssertSqlSafe(insert))
             .bind(to_json(&rows)?)
             .execute(self.writer())
             .await?;

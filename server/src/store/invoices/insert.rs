@@ -125,12 +125,13 @@ impl Store {
             .into_iter()
             .map(columns)
             .collect::<Result<Vec<_>>>()?;
-        // SQLite takes `on conflict` for a part of a select without a condition.
-        let insert = self.engine.insert("invoices", &COLUMNS, "$1", "true");
+        let insert = self
+            .engine
+            .insert_for(new.len(), "invoices", &COLUMNS, "$1");
         let sql = format!("{insert} on conflict do nothing returning id");
         let inserted: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(to_json(&rows)?)
-            .fetch_all(self.batches(new.len()))
+            .fetch_all(self.writer())
             .await?;
         let inserted: HashSet<_> = inserted.iter().map(String::as_str).collect();
         Ok(new

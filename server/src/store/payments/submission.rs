@@ -46,7 +46,7 @@ pub struct Reported<'a> {
     /// The attempt to pay that counts otherwise from now on.
     pub attempt: Option<(&'a PaymentId, Counting)>,
     /// The callbacks that report it.
-    pub events: &'a [NewEvent<'a>],
+    pub events: &'a [NewEvent],
 }
 
 impl Store {

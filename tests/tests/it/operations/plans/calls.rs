@@ -227,11 +227,15 @@ async fn deliver(store: &Store) -> Result<()> {
     let mut tx = store.begin().await?;
     events::insert(&mut tx, &[rows::event(&id, &project, &invoice)]).await?;
     tx.commit().await?;
-    let other = EventId::from_unique(3);
-    let mut ping = rows::event(&other, &project, &invoice);
-    ping.about = "another".into();
-    ping.sequence = 2;
-    store.insert_event(&ping).await?;
+    let more = [(3, "second"), (4, "third"), (5, "fourth")].map(|(number, about)| {
+        let mut event = rows::event(&EventId::from_unique(number), &project, &invoice);
+        event.about = about.into();
+        event.sequence = number;
+        event
+    });
+    let [one, others @ ..] = &more;
+    store.insert_events(slice::from_ref(one)).await?;
+    store.insert_events(others).await?;
     store.release_stranded_events(NOW).await?;
     store.projects_with_due_events(NOW).await?;
     store.claim_due_events(&project, NOW, NOW, 10).await?;

@@ -180,10 +180,10 @@ pub fn dispute() -> Result<DisputeRow> {
 }
 
 /// A callback.
-pub fn event<'a>(id: &EventId, project: &'a ProjectId, invoice: &InvoiceId) -> NewEvent<'a> {
+pub fn event(id: &EventId, project: &ProjectId, invoice: &InvoiceId) -> NewEvent {
     NewEvent {
         id: id.clone(),
-        project,
+        project: project.clone(),
         project_version: 1,
         invoice: Some(invoice.clone()),
         sequence: 1,
