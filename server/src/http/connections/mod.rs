@@ -27,6 +27,7 @@ use requests::{CountedBody, Requests};
 use socket::{Flushed, Resumed};
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -225,7 +226,10 @@ impl Server {
                 // hyper comes first: it has then dealt with all that made the connection pause, as with the
                 // rest of a body that nobody reads, which would otherwise be read as the next request.
                 biased;
-                ended = connection.as_mut() => return report(peer, ended),
+                ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
+                    report(peer, ended);
+                    return close(Pin::into_inner(connection).into_parts().io.into_inner()).await;
+                }
                 () = closing.as_mut() => return self.end(connection.as_mut(), &requests, peer).await,
                 () = requests.paused(&flushed) => {}
             }
@@ -290,11 +294,16 @@ async fn handshake(tls: &Tls, mut socket: Socket) -> std::io::Result<TlsStream<S
         return tls.accept(socket).await;
     }
     socket.write_all(PLAIN_HTTP).await?;
-    socket.shutdown().await?;
-    // If what the client sent were left unread, the system would reset the connection, and the client might
-    // not get the response.
-    let _ = timeout(GRACE, copy(&mut socket, &mut sink())).await;
+    close(socket).await;
     Err(std::io::Error::other("the client spoke HTTP"))
+}
+
+/// Closes a connection, and reads what its client still sends for a moment. If that were left unread, the system would
+/// reset the connection, and the client might not get the response (RFC 9112 section 9.6).
+async fn close<I: AsyncRead + AsyncWrite + Unpin>(mut io: I) {
+    if io.shutdown().await.is_ok() {
+        let _ = timeout(GRACE, copy(&mut io, &mut sink())).await;
+    }
 }
 
 /// Logs why a connection ended, if not as the client and the server agreed.

@@ -4,6 +4,7 @@ mod http2;
 mod idle;
 mod many;
 mod pauses;
+mod refused;
 mod slow;
 mod tls;
 
