@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use futures::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use till_tests::TestApp;
@@ -120,6 +121,35 @@ async fn an_event_can_be_resent_with_the_same_id() -> Result<()> {
             && event["attempts"].as_array().is_some_and(|a| a.len() == 2))
     })
     .await
+}
+
+/// Those that come together are inserted together.
+#[tokio::test]
+async fn each_of_many_pings_is_sent_once() -> Result<()> {
+    let app = TestApp::start().await?;
+    let ping = |_| send(app.api.secret(Method::POST, "/v1/events/ping"));
+    let pings = try_join_all((0..100).map(ping)).await?;
+    let mut pinged: Vec<_> = pings
+        .iter()
+        .map(|ping| ping.json()["id"].to_string())
+        .collect();
+    until("the callbacks", async || {
+        Ok(app.project.callbacks().len() >= pinged.len())
+    })
+    .await?;
+    until("all to be recorded", async || {
+        Ok(events(&app.api, "?state=pending").await?.is_empty())
+    })
+    .await?;
+    let callbacks = app.project.callbacks();
+    let mut sent: Vec<_> = callbacks
+        .iter()
+        .map(|callback| callback.body["id"].to_string())
+        .collect();
+    sent.sort();
+    pinged.sort();
+    ensure!(sent == pinged, "{sent:?}");
+    Ok(())
 }
 
 #[tokio::test]
