@@ -24,7 +24,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use requests::{CountedBody, Requests};
-use socket::{Flushed, Resumed};
+use socket::{Flushed, Resumed, Socket};
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -64,9 +64,6 @@ const HTTP2: [u8; 3] = *b"PRI";
 const PLAIN_HTTP: &[u8] =
     b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Connection: close\r\n\r\nThis is an HTTPS server. The request was sent with HTTP.\n";
-
-/// A connection whose client reads what is sent to it.
-type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
 
 type Response = hyper::Response<CountedBody<Body>>;
 /// Boxed: hyper has room for it also while the connection is idle.

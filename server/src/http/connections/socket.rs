@@ -1,6 +1,5 @@
 //! A socket that hyper can give back while its client has no request, so that the connection needs no buffers.
 
-use super::Socket;
 use axum::body::Bytes;
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
@@ -8,6 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
+
+/// A connection whose client reads what is sent to it.
+pub type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// Whether hyper has sent all that it was given to send: it flushes a socket once it keeps nothing back.
 #[derive(Clone, Default)]

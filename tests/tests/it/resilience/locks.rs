@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 /// How many orders are created meanwhile.
 const ORDERS: usize = 64;
-/// How often the order that is locked is created.
-const LOCKED: usize = 8;
+/// How often the order that is locked is created. A server runs four statements that insert orders at a time.
+const LOCKED: usize = 2;
 /// Less than a statement may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
